@@ -1,0 +1,172 @@
+"""The one way in and the one way out for pictures.
+
+Outside srlab a picture is a file or a PIL image of any kind. Inside it is
+float32 ``(1, 3, h, w)``, RGB, in [0, 1].
+"""
+
+import os
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from srlab.files import replacing
+from srlab.require import require_unit_range
+
+MAX_PIXELS = 100_000_000
+"""Larger pictures are refused: a few kilobytes on disk can unpack to gigabytes."""
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+"""What counts as a photograph in a folder."""
+
+ImageSource = str | os.PathLike[str] | BinaryIO | Image.Image
+
+
+def read_image(source: ImageSource) -> Tensor:
+    """Read any picture a person may have.
+
+    The first frame is taken, the EXIF rotation applied, transparency laid
+    over white, 16 bits kept.
+
+    Args:
+        source: a path, an open binary file, or a PIL image.
+
+    Returns:
+        float32 ``(1, 3, h, w)``, RGB, in [0, 1].
+
+    Raises:
+        FileNotFoundError, IsADirectoryError: if there is no such file.
+        ValueError: if it is not a picture, is damaged, or has more than
+            ``MAX_PIXELS``.
+
+    Example:
+        >>> read_image(Image.new("L", (3, 2))).shape
+        torch.Size([1, 3, 2, 3])
+
+    Source: built by srlab; the lessons use it from 00 on.
+    """
+    if isinstance(source, Image.Image):
+        return _to_tensor(source, "the image")
+    if isinstance(source, str | os.PathLike):
+        _require_file(Path(source))
+        name = Path(source).name
+    else:
+        name = getattr(source, "name", "the data")
+    with warnings.catch_warnings():
+        # Pillow only warns up to twice its own limit; ours is checked below.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(source) as image:
+                return _to_tensor(image, name)
+        except Image.DecompressionBombError:
+            raise ValueError(_too_large(name)) from None
+        except Image.UnidentifiedImageError:
+            raise ValueError(
+                f"{name} is not a picture that can be read; "
+                f"save it as JPEG, PNG, WebP or TIFF."
+            ) from None
+
+
+def to_image(images: Tensor) -> Image.Image:
+    """Turn a tensor into a PIL image: clamp to [0, 1] and round to 8 bits.
+
+    Args:
+        images: floating point ``(1, 3, h, w)`` or ``(3, h, w)``, about [0, 1].
+
+    Returns:
+        An RGB image of w x h px.
+
+    Raises:
+        TypeError, ValueError: on another dtype, shape or range.
+
+    Example:
+        >>> to_image(torch.zeros(1, 3, 2, 4)).size
+        (4, 2)
+
+    Source: built by srlab; the lessons use it from 00 on.
+    """
+    if not images.is_floating_point():
+        raise TypeError(
+            f"images is {images.dtype}, but floating point in [0, 1] was "
+            f"expected; use images.float() / 255."
+        )
+    if images.ndim == 4 and len(images) == 1:
+        images = images[0]
+    if images.ndim != 3 or len(images) != 3:
+        raise ValueError(
+            f"images has shape {tuple(images.shape)}, but (1, 3, h, w) or "
+            f"(3, h, w) was expected; pick one picture of a batch."
+        )
+    require_unit_range(images, "images")
+    bytes_ = to_bytes(images).permute(1, 2, 0)  # (h, w, 3)
+    return Image.fromarray(bytes_.cpu().numpy())
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Clamp [0, 1] values, round them to 0 ... 255 and return uint8."""
+    return images.detach().clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def save_image(image: Image.Image, path: str | Path) -> None:
+    """Write ``image`` to ``path``, all of it or nothing.
+
+    Raises:
+        OSError: if the target cannot be written.
+        ValueError: if the file name's ending names no picture format.
+
+    Source: built by srlab.
+    """
+    with replacing(path) as part:
+        image.save(part)
+
+
+def _require_file(path: Path) -> None:
+    """Raise with one sentence unless ``path`` is a file with something in it."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, but a picture was expected.")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; check the name.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise ValueError(f"{path.name} is empty; copy it again from where it came.")
+
+
+def _too_large(name: str) -> str:
+    return (
+        f"{name} has more than {MAX_PIXELS // 10**6} million pixels; "
+        f"shrink or crop it first."
+    )
+
+
+def _to_tensor(image: Image.Image, name: str) -> Tensor:
+    """Decode ``image`` to float32 (1, 3, h, w) in [0, 1]."""
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(_too_large(name))
+    try:
+        image.load()  # an animation's first frame
+        array = _to_array(ImageOps.exif_transpose(image))
+    except Exception as error:  # decoders raise whatever they like
+        raise ValueError(
+            f"{name} is damaged or of an unknown kind ({error}); "
+            f"open it in a picture viewer and save it again."
+        ) from None
+    return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous()
+
+
+def _to_array(image: Image.Image) -> np.ndarray:
+    """PIL image of any mode -> float32 (h, w, 3) in [0, 1]."""
+    if image.mode.startswith("I"):  # 16-bit grey; PIL's convert would clip it
+        grey = np.asarray(image, dtype=np.float32)
+        if grey.min() < 0 or grey.max() > 65535:
+            raise ValueError("its values do not fit into 16 bits")
+        return np.repeat((grey / 65535)[..., None], 3, axis=2)
+    if image.mode == "F":
+        raise ValueError("floating-point pictures have no agreed range")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.array(image.convert("RGB"), dtype=np.float32) / 255

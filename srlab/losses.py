@@ -1,0 +1,107 @@
+"""Losses: what a training makes small. Scalars from sr and hr of one shape."""
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+
+from srlab.require import require_same_shape
+
+Term = Callable[[Tensor, Tensor], Tensor]
+
+
+def l1_loss(sr: Tensor, hr: Tensor) -> Tensor:
+    """Mean absolute difference: every pixel's error counts as it is.
+
+    Args:
+        sr, hr: ``(N, C, h, w)``.
+
+    Returns:
+        A scalar; 0.01 is an average error of 2.55 grey levels of 255.
+
+    Example:
+        >>> import torch
+        >>> l1_loss(torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)).item()
+        1.0
+
+    Source: lesson 01.
+    """
+    require_same_shape(sr, hr)
+    return (sr - hr).abs().mean()
+
+
+def l2_loss(sr: Tensor, hr: Tensor) -> Tensor:
+    """Mean squared difference: a doubled error counts four times.
+
+    Args:
+        sr, hr: ``(N, C, h, w)``.
+
+    Returns:
+        A scalar, the MSE that PSNR is made of.
+
+    Source: lesson 01.
+    """
+    require_same_shape(sr, hr)
+    return (sr - hr).square().mean()
+
+
+class WeightedLoss(nn.Module):
+    """A visible sum of named terms, each with a weight.
+
+    The weights may change between steps of a running training. A term of
+    weight 0 is not computed.
+
+    Args:
+        terms: name -> function of ``(sr, hr)``.
+        weights: name -> weight; a missing one is 0.
+
+    Raises:
+        ValueError: if a weight names no term.
+
+    Example:
+        >>> import torch
+        >>> loss = WeightedLoss({"l1": l1_loss, "l2": l2_loss}, {"l1": 1.0})
+        >>> loss(torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2))
+        {'l1': tensor(1.)}
+
+    Source: lesson 01; lesson 05 adds terms.
+    """
+
+    def __init__(self, terms: Mapping[str, Term], weights: Mapping[str, float]):
+        super().__init__()
+        unknown = set(weights) - set(terms)
+        if unknown:
+            raise ValueError(
+                f"There is no term {', '.join(sorted(unknown))}; there are {', '.join(terms)}."
+            )
+        self.terms = dict(terms)
+        self.weights = {name: weights.get(name, 0.0) for name in terms}
+
+    def forward(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        """name -> weighted term; their sum is what the training minimises."""
+        active = {name: weight for name, weight in self.weights.items() if weight}
+        return {name: weight * self.terms[name](sr, hr) for name, weight in active.items()}
+
+
+def pixel_loss(mix: float = 0.0) -> WeightedLoss:
+    """L1 and L2 in one, as a sum whose weights can move.
+
+    Args:
+        mix: 0 is L1 alone, 1 is L2 alone.
+
+    Source: lesson 01. L2 is counted ten times, since the square of a typical
+    error of 0.05 is twenty times smaller than the error, and its derivative
+    ten times.
+    """
+    return WeightedLoss({"l1": l1_loss, "l2": l2_loss}, mix_weights(mix))
+
+
+def mix_weights(mix: float) -> dict[str, float]:
+    """The weights of L1 and L2 for a mix between 0 (L1) and 1 (L2).
+
+    Example:
+        >>> mix_weights(0.5)
+        {'l1': 0.5, 'l2': 5.0}
+    """
+    if not 0 <= mix <= 1:
+        raise ValueError(f"mix must be between 0 (L1) and 1 (L2), but {mix} came.")
+    return {"l1": 1 - mix, "l2": 10 * mix}

@@ -1,0 +1,234 @@
+"""How close, and how sharp: PSNR, SSIM, the protocols, the power spectrum."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from srlab.require import require_batch, require_same_shape, require_scale, require_unit_range
+
+Channels = Literal["y", "y-full", "rgb"]
+
+
+def psnr(sr: Tensor, hr: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """Peak signal-to-noise ratio: of each picture, then the mean.
+
+    ``10 * log10(data_range**2 / mse)``
+
+    Args:
+        sr, hr: ``(N, C, h, w)``.
+        data_range: white minus black; never read off the picture.
+
+    Returns:
+        A scalar in dB; infinite where the pictures are equal.
+
+    Raises:
+        TypeError: for integers, which wrap round when subtracted.
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> psnr(torch.full((1, 3, 2, 2), 0.1), torch.zeros(1, 3, 2, 2)).item()
+        20.0
+
+    Source: lesson 00.
+    """
+    require_batch(sr, "sr")
+    require_batch(hr, "hr")
+    require_same_shape(sr, hr)
+    mse = (sr - hr).square().mean(dim=(1, 2, 3))  # (N,)
+    return (10 * torch.log10(data_range**2 / mse)).mean()
+
+
+def luma(images: Tensor) -> Tensor:
+    """Brightness Y of an RGB picture, as the published benchmarks have it.
+
+    ``Y = 16/255 + (65.481 R + 128.553 G + 24.966 B) / 255``
+
+    Args:
+        images: ``(N, 3, h, w)``, RGB in [0, 1].
+
+    Returns:
+        ``(N, 1, h, w)``, in [16/255, 235/255].
+
+    Example:
+        >>> [round(v * 255) for v in luma(torch.ones(1, 3, 1, 1)).flatten().tolist()]
+        [235]
+
+    Source: lesson 00; ITU-R BT.601, MATLAB's ``rgb2ycbcr`` without its
+    rounding to whole numbers.
+    """
+    weights = torch.tensor([65.481, 128.553, 24.966], dtype=images.dtype, device=images.device)
+    return (16 + (images * weights.view(3, 1, 1)).sum(1, keepdim=True)) / 255
+
+
+def shave(images: Tensor, border: int) -> Tensor:
+    """Leave out a border, where every method lacks neighbours.
+
+    Args:
+        images: ``(..., h, w)``.
+        border: px on each side; 0 keeps all.
+
+    Example:
+        >>> shave(torch.zeros(1, 3, 8, 10), 2).shape
+        torch.Size([1, 3, 4, 6])
+
+    Source: lesson 00.
+    """
+    height, width = images.shape[-2:]
+    return images[..., border : height - border, border : width - border]
+
+
+def ssim(sr: Tensor, hr: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """Structural similarity: brightness, contrast and structure, by windows.
+
+    Args:
+        sr, hr: ``(N, C, h, w)``, at least 11 px on each side.
+        data_range: white minus black.
+
+    Returns:
+        A scalar, at most 1.
+
+    Raises:
+        ValueError: if the shapes differ or the pictures are too small.
+
+    Source: lesson 00; Wang et al. 2004, Gaussian window of 11 px with sigma
+    1.5, by torchmetrics.
+    """
+    require_same_shape(sr, hr)
+    if min(sr.shape[-2:]) < 11:
+        raise ValueError(
+            f"SSIM looks through windows of 11 px, but the picture is "
+            f"{sr.shape[-2]} x {sr.shape[-1]} px; take a larger one or shave less."
+        )
+    # Takes a second to import, so only those who need it wait.
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    value = structural_similarity_index_measure(sr, hr, data_range=data_range)
+    assert isinstance(value, Tensor)  # a tuple only when a map is asked for
+    return value
+
+
+def sharpness(sr: Tensor, hr: Tensor, *, scale: int) -> Tensor:
+    """Share of the truth's fine detail: high-frequency energy, sr over hr.
+
+    "Fine" is what the small picture cannot hold: more than ``1 / (2 scale)``
+    cycles per px. 1 is as much as the truth, 0 is none; noise counts as
+    detail too, so read it beside PSNR.
+
+    Args:
+        sr, hr: ``(N, 3, h, w)``, RGB in [0, 1].
+        scale: 2, 4 or 8.
+
+    Returns:
+        A scalar, the mean over the batch.
+
+    Source: lesson 01; a figure of this course.
+    """
+    require_same_shape(sr, hr)
+    require_scale(scale)
+    cutoff = 1 / (2 * scale)
+    return (fine_energy(sr, cutoff) / fine_energy(hr, cutoff)).mean()
+
+
+def fine_energy(images: Tensor, cutoff: float) -> Tensor:
+    """Energy of the luma above a frequency.
+
+    Args:
+        images: ``(N, 3, h, w)``, RGB in [0, 1].
+        cutoff: cycles per px, below 0.5.
+
+    Returns:
+        ``(N,)``
+
+    Source: lesson 01.
+    """
+    spectrum = power_spectrum(images)
+    rows = torch.fft.fftfreq(spectrum.shape[-2], device=images.device)
+    columns = torch.fft.rfftfreq(images.shape[-1], device=images.device)
+    frequency = torch.hypot(rows[:, None], columns[None, :])
+    return spectrum[:, frequency > cutoff].sum(dim=-1)
+
+
+def power_spectrum(images: Tensor) -> Tensor:
+    """Energy of the luma by frequency.
+
+    The picture fades out towards its border first; otherwise the jump from
+    one edge to the opposite one would look like fine detail.
+
+    Args:
+        images: ``(N, 3, h, w)``, RGB in [0, 1].
+
+    Returns:
+        ``(N, h, w // 2 + 1)``, ordered as ``torch.fft.rfft2`` does.
+
+    Source: lesson 01.
+    """
+    y = luma(images.float())[:, 0]  # (N, h, w)
+    height, width = y.shape[-2:]
+    options = {"periodic": False, "device": y.device}
+    window = torch.outer(
+        torch.hann_window(height, **options), torch.hann_window(width, **options)
+    )
+    centred = y - y.mean(dim=(-2, -1), keepdim=True)
+    return torch.fft.rfft2(centred * window).abs().square()
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is compared: channels, and how much border is left out.
+
+    The same pictures can differ by 2 dB under two protocols, so a score
+    without its protocol says little.
+
+    Args:
+        channels: ``"y"`` (luma in 16 ... 235, the published one), ``"y-full"``
+            (luma in 0 ... 255) or ``"rgb"``.
+        shave: border in px; the published one is the scale.
+
+    Example:
+        >>> print(Protocol("y", 4))
+        Y of BT.601 (16-235), border of 4 px left out, 8 bits
+
+    Source: lesson 00.
+    """
+
+    channels: Channels = "y"
+    shave: int = 4
+
+    def __str__(self) -> str:
+        names = {"y": "Y of BT.601 (16-235)", "y-full": "Y of BT.601 (0-255)", "rgb": "RGB"}
+        return f"{names[self.channels]}, border of {self.shave} px left out, 8 bits"
+
+    def apply(self, images: Tensor) -> Tensor:
+        """The values that are compared, ``(N, 1 or 3, h, w)``."""
+        require_batch(images, "images")
+        require_unit_range(images, "images")
+        stored = images.clamp(0, 1).mul(255).round().div(255)
+        if self.channels != "rgb":
+            stored = luma(stored)
+        if self.channels == "y-full":
+            stored = (stored - 16 / 255) * (255 / 219)
+        return shave(stored, self.shave)
+
+
+def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
+    """Every figure of one picture under the published protocol.
+
+    Args:
+        sr, hr: ``(1, 3, h, w)``, RGB in [0, 1].
+        scale: 2, 4 or 8; also the border in px that is left out.
+
+    Returns:
+        ``psnr_y`` and ``psnr_rgb`` in dB, ``ssim_y``, ``sharpness``.
+
+    Source: lesson 00.
+    """
+    y, rgb = Protocol("y", scale), Protocol("rgb", scale)
+    sr_y, hr_y = y.apply(sr), y.apply(hr)
+    return {
+        "psnr_y": psnr(sr_y, hr_y).item(),
+        "ssim_y": ssim(sr_y, hr_y).item(),
+        "psnr_rgb": psnr(rgb.apply(sr), rgb.apply(hr)).item(),
+        "sharpness": sharpness(sr, hr, scale=scale).item(),
+    }

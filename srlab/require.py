@@ -1,0 +1,99 @@
+"""Argument checks, one function a kind of mistake.
+
+Public functions begin with these. Each raises with one sentence: what was
+expected, what came, and the likely fix.
+"""
+
+from collections.abc import Sized
+
+import torch
+from torch import Tensor
+
+SCALES = (2, 4, 8)
+
+
+def require_scale(scale: int) -> None:
+    """Raise unless ``scale`` is 2, 4 or 8."""
+    if isinstance(scale, bool) or not isinstance(scale, int):
+        raise TypeError(
+            f"scale must be the integer 2, 4 or 8, but a "
+            f"{type(scale).__name__} came: {scale!r}."
+        )
+    if scale not in SCALES:
+        raise ValueError(
+            f"scale must be 2, 4 or 8, but {scale} came; "
+            f"other factors are not built in this course."
+        )
+
+
+def require_batch(images: Tensor, name: str) -> None:
+    """Raise unless ``images`` is a float tensor ``(N, C, h, w)``."""
+    if not isinstance(images, Tensor):
+        raise TypeError(
+            f"{name} must be a tensor (N, C, h, w), but a "
+            f"{type(images).__name__} came; srlab.images.read_image makes one."
+        )
+    if images.ndim != 4:
+        raise ValueError(
+            f"{name} has shape {tuple(images.shape)}, but (N, C, h, w) was "
+            f"expected; add the missing axis with {name}[None]."
+        )
+    if not images.is_floating_point():
+        raise TypeError(
+            f"{name} is {images.dtype}, but floating point in [0, 1] was "
+            f"expected; use {name}.float() / 255."
+        )
+
+
+def require_unit_range(images: Tensor, name: str) -> None:
+    """Raise unless all values are finite and about [0, 1].
+
+    Networks overshoot a little, so [-1, 2] passes.
+    """
+    if images.numel() == 0:
+        raise ValueError(f"{name} has shape {tuple(images.shape)}: it is empty.")
+    low, high = (value.item() for value in torch.aminmax(images.detach()))
+    if not (-1 <= low and high <= 2):  # also true for NaN
+        raise ValueError(
+            f"{name} runs from {low:.3g} to {high:.3g}, but about [0, 1] was "
+            f"expected; divide 8-bit values by 255."
+        )
+
+
+def require_same_shape(sr: Tensor, hr: Tensor) -> None:
+    """Raise unless the two batches have one shape.
+
+    Torch would broadcast them and return a plausible wrong number.
+    """
+    if sr.shape != hr.shape:
+        raise ValueError(
+            f"sr is {tuple(sr.shape)} and hr is {tuple(hr.shape)}, but they "
+            f"must have one shape; is the scale right?"
+        )
+
+
+def require_divisible(hr: Tensor, scale: int) -> None:
+    """Raise unless both sides of ``hr`` are multiples of ``scale``."""
+    require_batch(hr, "hr")
+    require_scale(scale)
+    height, width = hr.shape[-2:]
+    if height % scale or width % scale or not (height and width):
+        raise ValueError(
+            f"hr is {height} x {width} px, but both sides must be divisible "
+            f"by scale (={scale}); crop it first."
+        )
+
+
+def require_sizes(sizes: Sized) -> None:
+    """Raise unless ``sizes`` is ``(lr_size, hr_size)`` at a known scale."""
+    if not (isinstance(sizes, tuple) and len(sizes) == 2):
+        raise TypeError(
+            f"sizes must be (lr_size, hr_size), such as (24, 96), "
+            f"but {sizes!r} came."
+        )
+    lr_size, hr_size = sizes
+    if lr_size < 1 or hr_size not in [lr_size * scale for scale in SCALES]:
+        raise ValueError(
+            f"sizes are {sizes}, but hr_size must be 2, 4 or 8 times lr_size, "
+            f"such as (24, 96)."
+        )

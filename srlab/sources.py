@@ -1,0 +1,172 @@
+"""Where photographs come from: the package, a folder, or a known data set."""
+
+import csv
+import os
+import random
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from srlab.images import SUFFIXES, ImageSource, read_image, to_bytes
+
+Split = Literal["train", "val", "test"]
+
+ASSETS = Path(__file__).parent / "assets"
+MEMORY_LIMIT = 2**30
+"""Bytes of decoded photographs kept; more are left out, and a warning says so."""
+
+# torchvision's class and what it calls the three splits
+DATASETS: dict[str, tuple[str, dict[Split, str]]] = {
+    "oxford-iiit-pet": (
+        "OxfordIIITPet",
+        {"train": "trainval", "val": "test", "test": "test"},
+    ),
+    "flowers102": ("Flowers102", {"train": "train", "val": "val", "test": "test"}),
+    "imagenette": ("Imagenette", {"train": "train", "val": "val", "test": "val"}),
+}
+
+
+def load_photos(
+    source: str | os.PathLike[str] = "embedded",
+    split: Split = "train",
+    *,
+    limit: int = MEMORY_LIMIT,
+) -> dict[str, Tensor]:
+    """Load photographs by one name.
+
+    Args:
+        source: ``"embedded"`` (the package's own, no download), a folder
+            (every picture in it and below, whatever the split), or a data
+            set: ``"oxford-iiit-pet"``, ``"flowers102"``, ``"imagenette"``
+            (downloaded once, with progress).
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        limit: bytes to keep in memory. Of a larger collection a fixed random
+            choice is taken, with a warning.
+
+    Returns:
+        name -> uint8 ``(3, h, w)``, RGB, in [0, 255].
+
+    Raises:
+        ValueError: for an unknown split or source, or a folder without
+            pictures.
+        ConnectionError: if a data set is not here and cannot be downloaded.
+
+    Example:
+        >>> len(load_photos("embedded", "val"))
+        3
+
+    Source: built by srlab; used from lesson 00 on.
+    """
+    if split not in ("train", "val", "test"):
+        raise ValueError(f'split must be "train", "val" or "test", not {split!r}.')
+    name = os.fspath(source)
+    if name == "embedded":
+        return _decode(_embedded_files(split), limit)
+    if name in DATASETS:
+        return _decode(_dataset_images(name, split), limit)
+    return _decode(_folder_files(Path(name)), limit)
+
+
+def embedded_table() -> list[dict[str, str]]:
+    """The embedded photographs, a row each: file, title, author, licence ..."""
+    with (ASSETS / "photos" / "ATTRIBUTION.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def embedded_photo(name: str) -> Tensor:
+    """One embedded photograph by its file's stem, as ``read_image`` gives it.
+
+    Raises:
+        ValueError: if there is none of that name; the message lists them.
+
+    Example:
+        >>> embedded_photo("coffee-cup").shape
+        torch.Size([1, 3, 400, 600])
+    """
+    path = ASSETS / "photos" / f"{name}.jpg"
+    if not path.exists():
+        known = ", ".join(Path(row["file"]).stem for row in embedded_table())
+        raise ValueError(f"No embedded photograph is named {name!r}; there are {known}.")
+    return read_image(path)
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: ``$SRLAB_CACHE`` or ``~/.cache/srlab``."""
+    return Path(os.environ.get("SRLAB_CACHE", Path.home() / ".cache" / "srlab"))
+
+
+Openers = dict[str, Callable[[], ImageSource]]
+
+
+def _embedded_files(split: Split) -> Openers:
+    names = [Path(row["file"]).stem for row in embedded_table() if row["split"] == split]
+    return {name: partial(Path, ASSETS / "photos" / f"{name}.jpg") for name in names}
+
+
+def _folder_files(folder: Path) -> Openers:
+    if not folder.is_dir():
+        choices = ", ".join(["embedded", *DATASETS])
+        raise ValueError(f"{folder} is neither a folder nor one of: {choices}.")
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not files:
+        raise ValueError(f"{folder} holds no pictures; expected JPEG, PNG, WebP or TIFF files.")
+    return {file.relative_to(folder).as_posix(): partial(Path, file) for file in files}
+
+
+def _dataset_images(name: str, split: Split) -> Openers:
+    """Open a torchvision data set, downloading it if it is not in the cache."""
+    # Takes seconds to import, so only those who need it wait.
+    from torchvision import datasets
+
+    class_name, splits = DATASETS[name]
+    make = getattr(datasets, class_name)
+    root = cache_folder() / "datasets"
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        data = make(root, split=splits[split], download=False)
+    except RuntimeError:  # not here yet
+        try:
+            data = make(root, split=splits[split], download=True)
+        except (OSError, RuntimeError) as error:
+            raise ConnectionError(
+                f"{name} could not be downloaded ({error}); "
+                f'without a network use source="embedded".'
+            ) from None
+    return {f"{name}/{i}": partial(_first, data, i) for i in range(len(data))}
+
+
+def _first(data: Sequence[tuple[Image.Image, int]], index: int) -> Image.Image:
+    """The picture of a (picture, label) pair."""
+    return data[index][0]
+
+
+def _decode(openers: Openers, limit: int) -> dict[str, Tensor]:
+    """Decode until ``limit`` bytes are reached; pass over damaged files."""
+    names = list(openers)
+    random.Random(0).shuffle(names)  # so that a limit cuts a fair sample
+    photos: dict[str, Tensor] = {}
+    used = 0
+    for name in tqdm(names, desc="photographs", leave=False, delay=1):
+        try:
+            photo = to_bytes(read_image(openers[name]()))[0]
+        except ValueError as error:
+            warnings.warn(f"left out: {error}", stacklevel=3)
+            continue
+        used += photo.nbytes
+        if used > limit and photos:
+            warnings.warn(
+                f"{len(photos)} of {len(names)} photographs fill the limit of "
+                f"{limit / 2**20:.0f} MiB; the others are left out.",
+                stacklevel=3,
+            )
+            break
+        photos[name] = photo
+    if not photos:
+        raise ValueError("None of the pictures could be read; see the warnings above.")
+    return dict(sorted(photos.items()))
