@@ -1,0 +1,1 @@
+"""Things to move by hand, one file a widget."""
