@@ -1,0 +1,1 @@
+"""Everything that can fail, and the tools for it."""

@@ -1,0 +1,76 @@
+"""Fixtures: a Chromium, a JupyterLab on a copy of the lessons, a page for each test."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Error, sync_playwright
+
+from tests.browser.lab import LabPage, LabServer, browser_page
+from tests.browser.provide import find_chromium
+
+LESSONS = Path(__file__).parents[2] / "lessons"
+
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",  # which root may not have
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """After a failure keep a picture of the page, and say where it is."""
+    report = yield
+    lab = getattr(item, "funcargs", {}).get("lab")
+    if report.failed and report.when != "teardown" and lab is not None:
+        report.sections.append(("page", _evidence(lab)))
+    return report
+
+
+# Playwright keeps an event loop running in this thread, in which other tests could
+# start none; so it lives as long as the tests of this folder, not the session.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    path = find_chromium()
+    if path is None:
+        pytest.fail("No Chromium found; run `python -m tests.browser.provide` once.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    """JupyterLab on a copy of the lessons; tests may add notebooks to its folder."""
+    folder = tmp_path_factory.mktemp("lab") / "lessons"
+    if LESSONS.is_dir():
+        shutil.copytree(LESSONS, folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    else:
+        folder.mkdir()
+    with LabServer(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def lab(browser: Browser, server: LabServer, tmp_path: Path) -> Iterator[LabPage]:
+    """A fresh page. After a failure a screenshot of it is in ``tmp_path``."""
+    with browser_page(browser) as page:
+        yield LabPage(page, server, evidence=tmp_path)
+    server.end_sessions()
+
+
+def _evidence(lab: LabPage) -> str:
+    """Where the screenshot is, and what went wrong in the page."""
+    try:
+        lines = [f"screenshot: {lab.screenshot(lab.evidence / 'failure.png')}"]
+    except Error as error:  # a page that hangs
+        lines = [f"no screenshot: {error}"]
+    return "\n".join([*lines, *(f"error in the page: {text}" for text in lab.problems)])
