@@ -35,7 +35,7 @@ def degrade(hr: Tensor, scale: int) -> Tensor:
 
     Source: lesson 00. The published benchmarks use MATLAB's ``imresize``
     (kernel of Keys 1981, a = -0.5, widened by the scale), which mirrors the
-    picture at its border; torch renormalises the weights there instead.
+    picture at its border; torch renormalizes the weights there instead.
     """
     require_divisible(hr, scale)
     size = hr.shape[-2] // scale, hr.shape[-1] // scale

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from srlab.files import replacing
@@ -50,25 +50,42 @@ def read_image(source: ImageSource) -> Tensor:
     Source: built by srlab; the lessons use it from 00 on.
     """
     if isinstance(source, Image.Image):
-        return _to_tensor(source, "the image")
+        return _to_tensor(source, _name(source))
+    return _to_tensor(open_image(source), _name(source))
+
+
+def open_image(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
+    """Open a picture file and refuse what is none, before it is decoded.
+
+    Args:
+        source: a path or an open binary file.
+
+    Returns:
+        A PIL image; ``read_image`` and ``upscale`` take it as it is.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError: if there is no such file.
+        ValueError: if it is not a picture or too large.
+
+    Source: built by srlab.
+    """
     if isinstance(source, str | os.PathLike):
         _require_file(Path(source))
-        name = Path(source).name
-    else:
-        name = getattr(source, "name", "the data")
     with warnings.catch_warnings():
-        # Pillow only warns up to twice its own limit; ours is checked below.
+        # Pillow only warns up to twice its own limit; ours is checked here.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            with Image.open(source) as image:
-                return _to_tensor(image, name)
+            image = Image.open(source)
         except Image.DecompressionBombError:
-            raise ValueError(_too_large(name)) from None
-        except Image.UnidentifiedImageError:
+            raise ValueError(_too_large(_name(source))) from None
+        except UnidentifiedImageError:
             raise ValueError(
-                f"{name} is not a picture that can be read; "
+                f"{_name(source)} is not a picture that can be read; "
                 f"save it as JPEG, PNG, WebP or TIFF."
             ) from None
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(_too_large(_name(source)))
+    return image
 
 
 def to_image(images: Tensor) -> Image.Image:
@@ -134,10 +151,16 @@ def _require_file(path: Path) -> None:
         raise ValueError(f"{path.name} is empty; copy it again from where it came.")
 
 
+def _name(source: ImageSource) -> str:
+    """What to call a picture in an error."""
+    if isinstance(source, str | os.PathLike):
+        return Path(source).name
+    return str(getattr(source, "name", "") or getattr(source, "filename", "") or "the picture")
+
+
 def _too_large(name: str) -> str:
     return (
-        f"{name} has more than {MAX_PIXELS // 10**6} million pixels; "
-        f"shrink or crop it first."
+        f"{name} has more than {MAX_PIXELS // 10**6} million pixels; shrink or crop it first."
     )
 
 
@@ -158,11 +181,11 @@ def _to_tensor(image: Image.Image, name: str) -> Tensor:
 
 def _to_array(image: Image.Image) -> np.ndarray:
     """PIL image of any mode -> float32 (h, w, 3) in [0, 1]."""
-    if image.mode.startswith("I"):  # 16-bit grey; PIL's convert would clip it
-        grey = np.asarray(image, dtype=np.float32)
-        if grey.min() < 0 or grey.max() > 65535:
+    if image.mode.startswith("I"):  # 16-bit gray; PIL's convert would clip it
+        gray = np.asarray(image, dtype=np.float32)
+        if gray.min() < 0 or gray.max() > 65535:
             raise ValueError("its values do not fit into 16 bits")
-        return np.repeat((grey / 65535)[..., None], 3, axis=2)
+        return np.repeat((gray / 65535)[..., None], 3, axis=2)
     if image.mode == "F":
         raise ValueError("floating-point pictures have no agreed range")
     if image.has_transparency_data:

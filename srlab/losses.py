@@ -16,7 +16,7 @@ def l1_loss(sr: Tensor, hr: Tensor) -> Tensor:
         sr, hr: ``(N, C, h, w)``.
 
     Returns:
-        A scalar; 0.01 is an average error of 2.55 grey levels of 255.
+        A scalar; 0.01 is an average error of 2.55 gray levels of 255.
 
     Example:
         >>> import torch
@@ -77,7 +77,7 @@ class WeightedLoss(nn.Module):
         self.weights = {name: weights.get(name, 0.0) for name in terms}
 
     def forward(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-        """name -> weighted term; their sum is what the training minimises."""
+        """name -> weighted term; their sum is what the training minimizes."""
         active = {name: weight for name, weight in self.weights.items() if weight}
         return {name: weight * self.terms[name](sr, hr) for name, weight in active.items()}
 

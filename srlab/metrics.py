@@ -166,12 +166,12 @@ def power_spectrum(images: Tensor) -> Tensor:
     """
     y = luma(images.float())[:, 0]  # (N, h, w)
     height, width = y.shape[-2:]
-    options = {"periodic": False, "device": y.device}
     window = torch.outer(
-        torch.hann_window(height, **options), torch.hann_window(width, **options)
+        torch.hann_window(height, periodic=False, device=y.device),
+        torch.hann_window(width, periodic=False, device=y.device),
     )
-    centred = y - y.mean(dim=(-2, -1), keepdim=True)
-    return torch.fft.rfft2(centred * window).abs().square()
+    centered = y - y.mean(dim=(-2, -1), keepdim=True)
+    return torch.fft.rfft2(centered * window).abs().square()
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,8 @@ class ResidualBlock(nn.Module):
     Args:
         num_features: channels in and out.
 
-    Source: lesson 01; He et al. 2016, without batch normalisation as in EDSR
-    (Lim et al. 2017), since a normalised network forgets the picture's
+    Source: lesson 01; He et al. 2016, without batch normalization as in EDSR
+    (Lim et al. 2017), since a normalized network forgets the picture's
     contrast.
     """
 
@@ -83,7 +83,7 @@ class UpsampleStage(nn.Sequential):
 
 
 class Upsampler(nn.Module):
-    """log2(scale) doublings; the last one gives colours.
+    """log2(scale) doublings; the last one gives colors.
 
     Args:
         num_features: channels in.
@@ -128,7 +128,7 @@ class SrResNet(nn.Module):
         torch.Size([1, 3, 28, 20])
 
     Source: lesson 01; after SRResNet (Ledig et al. 2017), without batch
-    normalisation, and with the picture-wide skip of VDSR (Kim et al. 2016).
+    normalization, and with the picture-wide skip of VDSR (Kim et al. 2016).
     """
 
     def __init__(
@@ -151,6 +151,11 @@ class SrResNet(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         features = self.body(self.head(lr))  # (N, F, h, w)
         return enlarge(lr, self.scale) + self.upsampler(features)
+
+    @property
+    def reach(self) -> int:
+        """How many px of lr around a pixel its enlargement depends on."""
+        return 1 + 2 * len(self.body) + 2  # a 3x3 convolution reaches 1 px
 
 
 def start_at_zero(module: nn.Module) -> None:

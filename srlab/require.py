@@ -88,12 +88,10 @@ def require_sizes(sizes: Sized) -> None:
     """Raise unless ``sizes`` is ``(lr_size, hr_size)`` at a known scale."""
     if not (isinstance(sizes, tuple) and len(sizes) == 2):
         raise TypeError(
-            f"sizes must be (lr_size, hr_size), such as (24, 96), "
-            f"but {sizes!r} came."
+            f"sizes must be (lr_size, hr_size), such as (24, 96), but {sizes!r} came."
         )
     lr_size, hr_size = sizes
     if lr_size < 1 or hr_size not in [lr_size * scale for scale in SCALES]:
         raise ValueError(
-            f"sizes are {sizes}, but hr_size must be 2, 4 or 8 times lr_size, "
-            f"such as (24, 96)."
+            f"sizes are {sizes}, but hr_size must be 2, 4 or 8 times lr_size, such as (24, 96)."
         )

@@ -70,11 +70,21 @@ def load_photos(
         return _decode(_embedded_files(split), limit)
     if name in DATASETS:
         return _decode(_dataset_images(name, split), limit)
-    return _decode(_folder_files(Path(name)), limit)
+    return load_folder(Path(name), limit=limit)
+
+
+def load_folder(folder: Path, *, limit: int = MEMORY_LIMIT) -> dict[str, Tensor]:
+    """Load every picture in a folder and below it.
+
+    Args, returns and raises as ``load_photos``.
+
+    Source: built by srlab.
+    """
+    return _decode(_folder_files(folder), limit)
 
 
 def embedded_table() -> list[dict[str, str]]:
-    """The embedded photographs, a row each: file, title, author, licence ..."""
+    """The embedded photographs, a row each: file, title, author, license ..."""
     with (ASSETS / "photos" / "ATTRIBUTION.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 

@@ -1,0 +1,163 @@
+"""Checkpoints: a model, where its training stood, and its run card, in one file.
+
+The file is safetensors, which holds numbers only and runs no code on loading.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from srlab.files import replacing
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as read from a file.
+
+    Args:
+        card: the run card as plain JSON values.
+        step: optimizer steps done, over all stages.
+        model: name -> parameter or buffer.
+        optimizer: the optimizer's ``state_dict``, or None in a file that is
+            only for use.
+    """
+
+    card: dict[str, Any]
+    step: int
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any] | None = field(default=None)
+
+
+def save_checkpoint(
+    path: str | Path,
+    model: nn.Module,
+    *,
+    card: dict[str, Any],
+    step: int,
+    optimizer: Optimizer | None = None,
+) -> None:
+    """Write a checkpoint, all of it or nothing.
+
+    Args:
+        path: a ``.safetensors`` file.
+        model: what was trained.
+        card: the run card as plain JSON values.
+        step: optimizer steps done.
+        optimizer: give it if the training is to go on.
+
+    Raises:
+        OSError: if the file cannot be written.
+
+    Source: built by srlab.
+    """
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    groups = None
+    if optimizer is not None:
+        state = optimizer.state_dict()
+        groups = state["param_groups"]
+        for index, values in state["state"].items():
+            tensors |= {f"optimizer.{index}.{key}": value for key, value in values.items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    about = {"format": FORMAT, "card": card, "step": step, "groups": groups}
+    metadata = {"srlab": json.dumps(about), "sha256": _digest(tensors)}
+    with replacing(path) as part:
+        try:
+            save_file(tensors, part, metadata)
+        except SafetensorError as error:  # a full disk, for one
+            raise OSError(f"{path} could not be written ({error}).") from None
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint and verify that nothing in it has changed.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is damaged, cut off, or not one of srlab's.
+
+    Source: built by srlab.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is no file; give a checkpoint (.safetensors).")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path.name} is damaged or no checkpoint ({error}); copy or train it again."
+        ) from None
+    if "srlab" not in metadata:
+        raise ValueError(f"{path.name} was not written by srlab: it carries no run card.")
+    if metadata.get("sha256") != _digest(tensors):
+        raise ValueError(
+            f"{path.name} is damaged: its numbers do not match its checksum; "
+            f"copy or train it again."
+        )
+    about = json.loads(metadata["srlab"])
+    if about["format"] != FORMAT:
+        raise ValueError(
+            f"{path.name} has format {about['format']}, but this srlab reads {FORMAT}; "
+            f"update srlab."
+        )
+    return Checkpoint(
+        about["card"],
+        about["step"],
+        _under(tensors, "model."),
+        _optimizer_state(_under(tensors, "optimizer."), about["groups"]),
+    )
+
+
+def load_weights(model: nn.Module, weights: dict[str, Tensor], name: str) -> None:
+    """Put a checkpoint's weights into a model of the same architecture.
+
+    Raises:
+        ValueError: if a name or a shape differs.
+
+    Source: built by srlab.
+    """
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).split("\n\t")[1:2] or [str(error)]
+        raise ValueError(
+            f"{name} holds the weights of another architecture: {first[0].strip()}"
+        ) from None
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix``, without it."""
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def _optimizer_state(
+    tensors: dict[str, Tensor], groups: list[dict[str, Any]] | None
+) -> dict[str, Any] | None:
+    """``{"0.exp_avg": ...}`` -> the form that ``load_state_dict`` takes."""
+    if groups is None:
+        return None
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, key = name.split(".", 1)
+        state.setdefault(int(index), {})[key] = value
+    return {"state": state, "param_groups": groups}
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,125 @@
+"""The ``srlab`` command: doctor, upscale, train, score.
+
+Heavy imports wait inside the commands, so that ``srlab --help`` is quick.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    help="Learn and use image super-resolution.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ScaleOption = Annotated[int, typer.Option(help="Enlarge 2, 4 or 8 times.")]
+
+
+@app.command()
+def upscale(
+    photos: Annotated[list[Path], typer.Argument(help="Pictures to enlarge.")],
+    scale: ScaleOption = 4,
+    model: Annotated[
+        str | None, typer.Option(help="A model's name or checkpoint; default pixel-x<scale>.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("."),
+) -> None:
+    """Enlarge photographs; writes <name>_x<scale>.png."""
+    from tqdm import tqdm
+
+    from srlab.images import open_image, save_image
+    from srlab.inference import load_model
+    from srlab.inference import upscale as enlarge
+
+    network = load_model(model, scale)
+    out.mkdir(parents=True, exist_ok=True)
+    for photo in tqdm(photos, unit="photo", disable=len(photos) == 1):
+        target = out / f"{photo.stem}_x{scale}.png"
+        save_image(enlarge(open_image(photo), network, scale), target)
+        tqdm.write(str(target))
+
+
+@app.command()
+def train(
+    card: Annotated[Path, typer.Argument(help="A run card (JSON).")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; default runs/<name>.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+) -> None:
+    """Train what a run card says."""
+    from srlab.runcard import load_card
+    from srlab.runs import run_card
+    from srlab.training_bar import TrainingBar
+
+    run = load_card(card)
+    folder = out or Path("runs") / run.name
+    with TrainingBar(run) as bar:
+        try:
+            finished = run_card(run, folder, resume=resume, report=bar.update)
+        except KeyboardInterrupt:
+            typer.echo(f"srlab: stopped; {folder} keeps it, go on with --resume.", err=True)
+            raise typer.Exit(130) from None
+    typer.echo(f"{folder}: {finished.seconds:.0f} s on {finished.device}, {finished.precision}")
+    for name, value in finished.scores.items():
+        typer.echo(f"{name:16} {value:.4f}")
+
+
+@app.command()
+def score(
+    folder: Annotated[Path, typer.Argument(help="A folder of sharp pictures.")],
+    scale: ScaleOption = 4,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model's name or checkpoint; repeat for more.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
+) -> None:
+    """Score models on a folder of pictures, by the published protocol."""
+    from srlab.inference import load_model
+    from srlab.require import require_scale
+    from srlab.scoring import format_rows, score_models
+    from srlab.sources import load_folder
+
+    require_scale(scale)
+    photos = load_folder(folder)
+    models = {name: load_model(name, scale) for name in model or [] if name != "bicubic"}
+    rows = score_models(photos, models, scale=scale)
+    typer.echo(json.dumps(rows, indent=2) if as_json else format_rows(rows))
+
+
+@app.command()
+def doctor() -> None:
+    """Look whether everything is in place; exit code 1 if not."""
+    from srlab.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        mark = "ok  " if finding.fine else "FAIL"
+        typer.echo(f"{mark}  {finding.subject:12} {finding.text}")
+    if not all(finding.fine for finding in findings):
+        raise typer.Exit(1)
+
+
+def main() -> NoReturn:
+    """Run the command; a mistake in what was given is one sentence, exit 2."""
+    try:
+        app(standalone_mode=True)
+    except (ValueError, TypeError, ArithmeticError, OSError) as error:
+        if os.environ.get("SRLAB_TRACEBACK"):
+            raise
+        print(f"srlab: {_one_line(error)}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(0)
+
+
+def _one_line(error: Exception) -> str:
+    """The error's sentence, for the system's own errors with the file named."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'} could not be used: {error.strerror.lower()}."
+    return " ".join(str(error).split())

@@ -1,0 +1,165 @@
+"""Enlarging whole photographs with a trained model, piece by piece."""
+
+import os
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from srlab.checkpoints import load_checkpoint, load_weights
+from srlab.images import read_image, to_bytes
+from srlab.machine import pick_device, place
+from srlab.models import Bicubic, SrResNet
+from srlab.require import require_batch, require_scale, require_unit_range
+from srlab.runcard import ModelSpec, parse_card
+
+SHIPPED = Path(__file__).parent / "assets" / "models"
+MAX_OUTPUT_PIXELS = 400_000_000
+"""Of the enlarged picture: 1.2 GB as bytes."""
+
+ModelName = str | os.PathLike[str] | nn.Module
+
+
+def upscale(
+    image: Image.Image,
+    model: ModelName | None = None,
+    scale: int = 4,
+    *,
+    tile: int = 128,
+) -> Image.Image:
+    """Enlarge a picture.
+
+    The picture is computed in overlapping tiles, so the memory needed beside
+    the two pictures does not grow with them.
+
+    Args:
+        image: of any kind and size.
+        model: a module, a checkpoint file, the name of a shipped model, or
+            ``"bicubic"``; the shipped ``pixel-x<scale>`` if None.
+        scale: 2, 4 or 8.
+        tile: side of a tile in px of ``image``, without its overlap.
+
+    Returns:
+        An RGB image, ``scale`` times as wide and high.
+
+    Raises:
+        ValueError: if there is no such model, it has another scale, or the
+            result would have more than ``MAX_OUTPUT_PIXELS``.
+
+    Example:
+        >>> upscale(Image.new("RGB", (5, 3)), "bicubic", 2).size
+        (10, 6)
+
+    Source: built by srlab; used from lesson 01 on.
+    """
+    require_scale(scale)
+    pixels = image.width * image.height * scale**2
+    if pixels > MAX_OUTPUT_PIXELS:
+        raise ValueError(
+            f"{image.width} x {image.height} px enlarged {scale} times are "
+            f"{pixels / 1e6:,.0f} million pixels, but at most "
+            f"{MAX_OUTPUT_PIXELS / 1e6:,.0f} million fit; crop it or choose a smaller scale."
+        )
+    network = model if isinstance(model, nn.Module) else load_model(model, scale)
+    result = enlarge_in_tiles(network, read_image(image), scale=scale, tile=tile)
+    return Image.fromarray(result.permute(1, 2, 0).numpy())
+
+
+@torch.inference_mode()
+def enlarge_in_tiles(model: nn.Module, lr: Tensor, *, scale: int, tile: int = 128) -> Tensor:
+    """Enlarge tile by tile; the result is that of the whole within rounding.
+
+    Each tile is computed with a margin as wide as the model's ``reach``, and
+    the margin is cut off again.
+
+    Args:
+        model: lr -> sr; its ``reach`` says how many px of lr around a pixel
+            its enlargement depends on.
+        lr: ``(1, 3, h, w)``, in [0, 1].
+        scale: the model's.
+        tile: px of lr.
+
+    Returns:
+        uint8 ``(3, s*h, s*w)``, on the CPU.
+
+    Source: built by srlab.
+    """
+    require_batch(lr, "lr")
+    require_unit_range(lr, "lr")
+    was_training = model.training
+    model.eval()
+    reach = int(getattr(model, "reach", 32))  # 32 suits most small networks
+    parameter = next(model.parameters(), lr)
+    height, width = lr.shape[-2:]
+    result = torch.empty((3, height * scale, width * scale), dtype=torch.uint8)
+    for top, bottom in _spans(height, tile):
+        for left, right in _spans(width, tile):
+            upper, outer = max(top - reach, 0), max(left - reach, 0)
+            piece = lr[..., upper : bottom + reach, outer : right + reach]
+            sr = to_bytes(model(piece.to(parameter.device, parameter.dtype)))[0].cpu()
+            result[:, top * scale : bottom * scale, left * scale : right * scale] = sr[
+                :,
+                (top - upper) * scale : (bottom - upper) * scale,
+                (left - outer) * scale : (right - outer) * scale,
+            ]
+    model.train(was_training)
+    return result
+
+
+def load_model(name: str | os.PathLike[str] | None, scale: int) -> nn.Module:
+    """Load a model by name or from a checkpoint, ready for use.
+
+    Args:
+        name: ``"bicubic"``, a shipped model's name, a checkpoint file, or
+            None for the shipped ``pixel-x<scale>``.
+        scale: 2, 4 or 8.
+
+    Raises:
+        ValueError: if there is no such model or it has another scale; the
+            message lists what there is.
+
+    Source: built by srlab.
+    """
+    require_scale(scale)
+    if name is None:
+        name = f"pixel-x{scale}"
+    if name == "bicubic":
+        return Bicubic(scale)
+    path = SHIPPED / f"{name}.safetensors"
+    if not path.exists():
+        path = Path(name)
+        if path.suffix != ".safetensors":
+            raise ValueError(
+                f"There is no model {os.fspath(name)!r}; there are "
+                f"{', '.join(model_names())}, and any checkpoint file (.safetensors)."
+            )
+    return _load_trained(path, scale)
+
+
+def model_names() -> list[str]:
+    """The names that ``load_model`` knows."""
+    return ["bicubic", *sorted(path.stem for path in SHIPPED.glob("*.safetensors"))]
+
+
+def build_model(spec: ModelSpec, scale: int) -> nn.Module:
+    """The untrained network that a run card names."""
+    return SrResNet(scale, spec.num_features, spec.num_blocks)
+
+
+def _load_trained(path: Path, scale: int) -> nn.Module:
+    checkpoint = load_checkpoint(path)
+    card = parse_card(checkpoint.card, path.name)
+    if card.scale != scale:
+        raise ValueError(
+            f"{path.stem} enlarges {card.scale} times, but {scale} times was asked for; "
+            f"there are {', '.join(model_names())}."
+        )
+    model = build_model(card.model, scale)
+    load_weights(model, checkpoint.model, path.name)
+    return place(model.float(), pick_device()).eval()
+
+
+def _spans(length: int, step: int) -> list[tuple[int, int]]:
+    """Cut ``0 ... length`` into pieces of at most ``step``."""
+    return [(start, min(start + step, length)) for start in range(0, length, step)]

@@ -1,0 +1,97 @@
+"""What this machine offers: a device, a precision, a budget of steps."""
+
+import os
+import time
+from functools import cache
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+Model = TypeVar("Model", bound=nn.Module)
+BUDGETS = ("quick", "default", "full")
+
+
+def pick_device() -> torch.device:
+    """The GPU where there is one, else the CPU.
+
+    ``SRLAB_DEVICE`` overrules it, for example ``SRLAB_DEVICE=cpu``.
+
+    Source: built by srlab.
+    """
+    name = os.environ.get("SRLAB_DEVICE")
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def pick_precision(device: torch.device | str) -> str:
+    """``"bf16"`` where bfloat16 makes a training step faster, else ``"fp32"``.
+
+    A CPU is asked by a short trial, since many can compute in bfloat16
+    without being any faster. ``SRLAB_PRECISION`` overrules it.
+
+    Raises:
+        ValueError: if ``SRLAB_PRECISION`` is neither ``fp32`` nor ``bf16``.
+
+    Source: built by srlab.
+    """
+    wanted = os.environ.get("SRLAB_PRECISION", "auto")
+    if wanted in PRECISIONS:
+        return wanted
+    if wanted != "auto":
+        raise ValueError(f"SRLAB_PRECISION must be fp32, bf16 or auto, not {wanted!r}.")
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if kind == "cpu" and bf16_speedup() > 1.2 else "fp32"
+
+
+@cache
+def bf16_speedup() -> float:
+    """How many times faster a small convolution trains in bfloat16 on this CPU.
+
+    Source: built by srlab.
+    """
+    layers = nn.Sequential(*(nn.Conv2d(32, 32, 3, padding=1) for _ in range(2)))
+    layers = layers.to(memory_format=torch.channels_last)
+    images = torch.rand(4, 32, 24, 24).to(memory_format=torch.channels_last)
+    seconds = {
+        enabled: min(_seconds(layers, images, enabled) for _ in range(5))
+        for enabled in (True, False)
+    }
+    return seconds[False] / seconds[True]
+
+
+def _seconds(layers: nn.Module, images: Tensor, bf16: bool) -> float:
+    """Time of one forward and backward pass."""
+    began = time.perf_counter()
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        layers(images).float().mean().backward()
+    return time.perf_counter() - began
+
+
+def place(model: Model, device: torch.device | str) -> Model:
+    """Move a model to a device, in the memory layout its convolutions like."""
+    return model.to(device).to(memory_format=torch.channels_last)
+
+
+def budget(*, quick: int, default: int, full: int) -> int:
+    """Pick the number of steps that suits the occasion.
+
+    ``SRLAB_BUDGET`` chooses: ``quick`` for tests, ``default`` for a person,
+    ``full`` for a GPU.
+
+    Raises:
+        ValueError: if ``SRLAB_BUDGET`` is something else.
+
+    Example:
+        >>> budget(quick=10, default=10, full=10)
+        10
+
+    Source: built by srlab; used from lesson 01 on.
+    """
+    steps = dict(zip(BUDGETS, (quick, default, full), strict=True))
+    name = os.environ.get("SRLAB_BUDGET", "default")
+    if name not in steps:
+        raise ValueError(f"SRLAB_BUDGET must be quick, default or full, not {name!r}.")
+    return steps[name]

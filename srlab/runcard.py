@@ -1,0 +1,172 @@
+"""A run card: everything needed to repeat a training, and what came of it.
+
+Plain JSON. ``srlab train card.json`` trains from it, a checkpoint carries it.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from srlab.files import replacing
+
+Scale = Literal[2, 4, 8]
+Positive = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Part(BaseModel):
+    """A part of a card: types are checked and unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ModelSpec(Part):
+    """Which network, and its size."""
+
+    kind: Literal["srresnet"] = "srresnet"
+    num_features: Annotated[int, Field(ge=1, le=512)] = 32
+    num_blocks: Annotated[int, Field(ge=1, le=256)] = 8
+
+
+class Stage(Part):
+    """A stretch of training with one scale, one crop size and one loss.
+
+    Args:
+        scale: 2, 4 or 8.
+        hr_size: side of the sharp crop in px, divisible by the scale.
+        batch_size: crops in a step.
+        steps: optimizer steps.
+        learning_rate: the peak of a cosine schedule.
+        weights: term of the loss -> weight.
+    """
+
+    scale: Scale = 4
+    hr_size: Annotated[int, Field(ge=8, le=1024)] = 96
+    batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
+    steps: Positive = 2400
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
+    weights: dict[Literal["l1", "l2"], Weight] = {"l1": 1.0}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.hr_size % self.scale:
+            raise ValueError(
+                f"hr_size is {self.hr_size}, but it must be divisible by scale (={self.scale})"
+            )
+        if not any(self.weights.values()):
+            raise ValueError("all weights are 0, but at least one must be above it")
+        return self
+
+
+class RunCard(Part):
+    """One training.
+
+    Args:
+        name: what to call it; letters, digits, ``-`` and ``_``.
+        model: the network.
+        data: ``"embedded"``, a data set's name, or a folder.
+        seed: of the first weights and of the crops.
+        precision: ``"fp32"``, ``"bf16"``, or ``"auto"`` for what the machine
+            does faster; a finished card says which it was.
+        stages: one after the other; the network is carried along.
+        versions: of what made it; written by the training.
+        device: what it ran on; written by the training.
+        seconds: how long it took; written by the training.
+        scores: figure -> value on the validation photographs; written by the
+            training.
+
+    Example:
+        >>> RunCard(name="short", stages=[Stage(steps=10)]).stages[0].scale
+        4
+
+    Source: built by srlab; lesson 07 runs one with several stages.
+    """
+
+    format: Literal[1] = 1
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    model: ModelSpec = ModelSpec()
+    data: str = "embedded"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    stages: Annotated[list[Stage], Field(min_length=1, max_length=32)]
+    versions: dict[str, str] = {}
+    device: str = ""
+    seconds: float = 0.0
+    scores: dict[str, float] = {}
+
+    @property
+    def scale(self) -> int:
+        """The last stage's scale: what the finished network enlarges by."""
+        return self.stages[-1].scale
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of all stages together."""
+        return sum(stage.steps for stage in self.stages)
+
+    def to_json(self) -> str:
+        """The card as text."""
+        return json.dumps(self.model_dump(), indent=2) + "\n"
+
+
+def parse_card(values: object, name: str = "the run card") -> RunCard:
+    """Check values read from JSON and make a card of them.
+
+    Raises:
+        ValueError: one sentence for the first thing that is wrong.
+
+    Source: built by srlab.
+    """
+    try:
+        return RunCard.model_validate(values)
+    except ValidationError as error:
+        raise ValueError(f"{name}: {_sentence(error.errors()[0])}") from None
+
+
+def load_card(path: str | os.PathLike[str]) -> RunCard:
+    """Read a run card from a JSON file.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError: if there is no such file.
+        ValueError: if it is no JSON or no valid card.
+
+    Source: built by srlab.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, but a run card was expected.")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; check the name.")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"{path.name} is not JSON ({error}).") from None
+    return parse_card(values, path.name)
+
+
+def save_card(card: RunCard, path: str | os.PathLike[str]) -> None:
+    """Write a run card as JSON, all of it or nothing.
+
+    Raises:
+        OSError: if the file cannot be written.
+
+    Source: built by srlab.
+    """
+    with replacing(Path(path)) as part:
+        part.write_text(card.to_json(), encoding="utf-8")
+
+
+def _sentence(error: Any) -> str:
+    """One sentence for one of pydantic's findings."""
+    place = ".".join(str(key) for key in error["loc"]) or "the card"
+    if error["type"] == "extra_forbidden":
+        return f"{place} is an unknown key; remove it or correct its spelling."
+    if error["type"] == "missing":
+        return f"{place} is missing; add it."
+    message = error["msg"].removeprefix("Value error, ")
+    value = repr(error["input"])
+    shown = value if len(value) <= 60 else value[:57] + "..."
+    return f"{place}: {message}, but {shown} came."

@@ -1,0 +1,209 @@
+"""Carrying out a run card: train, keep checkpoints, go on after a stop, score."""
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from srlab import __version__
+from srlab.checkpoints import Checkpoint, load_checkpoint, load_weights, save_checkpoint
+from srlab.data import get_data
+from srlab.inference import build_model
+from srlab.losses import WeightedLoss, l1_loss, l2_loss
+from srlab.machine import PRECISIONS, pick_device, pick_precision, place
+from srlab.runcard import RunCard, Stage, parse_card, save_card
+from srlab.scoring import score_models
+from srlab.sources import load_photos
+from srlab.training import Step, cosine_schedule, train
+
+LAST = "last.safetensors"
+FINISHED = "model.safetensors"
+CARD = "card.json"
+SECONDS_BETWEEN_SAVES = 30.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: its step over all stages, and the network."""
+
+    done: int
+    total: int
+    scale: int
+    step: Step
+    model: nn.Module
+
+
+@dataclass
+class _State:
+    """What a checkpoint keeps."""
+
+    card: RunCard
+    done: int = 0
+    weights: dict[str, Tensor] | None = None
+    optimizer: dict[str, object] | None = None
+
+
+def run_card(
+    card: RunCard,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    report: Callable[[Progress], None] | None = None,
+    save_every: float = SECONDS_BETWEEN_SAVES,
+) -> RunCard:
+    """Train what the card says and write the result into a folder.
+
+    The folder gets ``last.safetensors`` on the way (the network and its
+    optimizer, to go on from), and at the end ``model.safetensors`` (to use)
+    and ``card.json`` (with device, seconds and scores).
+
+    Args:
+        card: what to train.
+        out: a folder; made if it is missing.
+        resume: go on from ``last.safetensors``, exactly as if nothing had
+            happened.
+        report: called after each step.
+        save_every: seconds between two checkpoints.
+
+    Returns:
+        The finished card.
+
+    Raises:
+        FileExistsError: if the folder holds a training and ``resume`` is not
+            set.
+        ValueError: if what is there belongs to another card or is damaged.
+        DivergedError: if the loss is no longer a number.
+
+    Source: built by srlab.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    state = _resume(card, out) if resume else _begin(card, out)
+    began, last_save = time.monotonic(), time.monotonic()
+    model, optimizer, done = None, None, state.done
+    try:
+        for stage, model, optimizer, step, done in _steps(state):
+            if report:
+                report(Progress(done, card.steps, stage.scale, step, model))
+            if time.monotonic() - last_save > save_every:
+                _save_last(out, state.card, model, optimizer, done)
+                last_save = time.monotonic()
+    finally:  # Ctrl-C and a diverged loss leave the last whole step behind
+        if model is not None:
+            _save_last(out, state.card, model, optimizer, done)
+    if model is None:  # resumed after the last step
+        model = _network(state.card, state.card.stages[-1], state.weights)
+    seconds = state.card.seconds + time.monotonic() - began
+    return _finish(out, state.card, model, done, seconds)
+
+
+def make_loss(weights: Mapping[str, float]) -> WeightedLoss:
+    """The loss that a stage's weights name.
+
+    Source: built by srlab.
+    """
+    return WeightedLoss({"l1": l1_loss, "l2": l2_loss}, weights)
+
+
+def _begin(card: RunCard, out: Path) -> _State:
+    """A new training; what is random or the machine's choice is fixed now."""
+    if (out / LAST).exists():
+        raise FileExistsError(
+            f"{out} already holds a training; go on with --resume or choose another folder."
+        )
+    device = pick_device()
+    precision = pick_precision(device) if card.precision == "auto" else card.precision
+    made_by = {
+        "srlab": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+    return _State(
+        card.model_copy(
+            update={"precision": precision, "versions": made_by, "device": str(device)}
+        )
+    )
+
+
+def _resume(card: RunCard, out: Path) -> _State:
+    """What ``last.safetensors`` holds, if it belongs to this card."""
+    checkpoint: Checkpoint = load_checkpoint(out / LAST)
+    saved = parse_card(checkpoint.card, LAST)
+    for name in ("name", "model", "data", "seed", "stages"):
+        if getattr(saved, name) != getattr(card, name):
+            raise ValueError(
+                f"{out / LAST} belongs to a card with another {name}; "
+                f"give that card or another folder."
+            )
+    return _State(saved, checkpoint.step, checkpoint.model, checkpoint.optimizer)
+
+
+def _steps(state: _State) -> Iterator[tuple[Stage, nn.Module, Optimizer, Step, int]]:
+    """All stages, from where the state stands."""
+    before = 0
+    weights = state.weights
+    for stage in state.card.stages:
+        start = min(max(state.done - before, 0), stage.steps)
+        if start < stage.steps:
+            model = _network(state.card, stage, weights)
+            optimizer = torch.optim.Adam(model.parameters(), stage.learning_rate, fused=True)
+            if start and state.optimizer:
+                optimizer.load_state_dict(state.optimizer)
+            for step in _stage_steps(state.card, stage, model, optimizer, start):
+                yield stage, model, optimizer, step, before + step.number
+            weights = model.state_dict()
+        before += stage.steps
+
+
+def _stage_steps(
+    card: RunCard, stage: Stage, model: nn.Module, optimizer: Optimizer, start: int
+) -> Iterator[Step]:
+    """One stage's part of the one training loop."""
+    sizes = stage.hr_size // stage.scale, stage.hr_size
+    data = get_data(
+        stage.batch_size, sizes, source=card.data, seed=card.seed, device=card.device
+    )
+    return train(
+        model,
+        data,
+        make_loss({str(name): weight for name, weight in stage.weights.items()}),
+        optimizer,
+        steps=stage.steps,
+        start=start,
+        schedule=cosine_schedule(stage.learning_rate),
+        precision=PRECISIONS[card.precision],
+    )
+
+
+def _network(card: RunCard, stage: Stage, weights: dict[str, Tensor] | None) -> nn.Module:
+    """The stage's network, with all weights of the stage before that fit."""
+    torch.manual_seed(card.seed)
+    model = build_model(card.model, stage.scale)
+    if weights is not None:
+        own = model.state_dict()
+        fitting = {n: w for n, w in weights.items() if n in own and own[n].shape == w.shape}
+        load_weights(model, {**own, **fitting}, card.name)
+    return place(model, card.device)
+
+
+def _save_last(
+    out: Path, card: RunCard, model: nn.Module, optimizer: Optimizer | None, done: int
+) -> None:
+    save_checkpoint(out / LAST, model, card=card.model_dump(), step=done, optimizer=optimizer)
+
+
+def _finish(out: Path, card: RunCard, model: nn.Module, done: int, seconds: float) -> RunCard:
+    """Score on the validation photographs and write model and card."""
+    photos = load_photos("embedded", "val")
+    bicubic, own = score_models(photos, {card.name: model}, scale=card.scale)
+    scores = {key: round(own[key], 4) for key in ("psnr_y", "ssim_y", "psnr_rgb", "sharpness")}
+    scores["bicubic_psnr_y"] = round(bicubic["psnr_y"], 4)
+    finished = card.model_copy(update={"seconds": round(seconds, 1), "scores": scores})
+    save_checkpoint(out / FINISHED, model, card=finished.model_dump(), step=done)
+    save_card(finished, out / CARD)
+    return finished

@@ -1,0 +1,182 @@
+"""Training as an iterator: one optimizer step each time somebody asks.
+
+Pausing is not asking. A notebook, the command line, a live widget and a test
+are consumers of the one loop in ``train``.
+"""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+Loss = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
+Schedule = Callable[[float], float]
+
+
+class Batches(Protocol):
+    """Anything that gives batch number ``index`` as ``(lr, hr)``."""
+
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Tensor]: ...
+
+
+class DivergedError(ArithmeticError):
+    """The loss is no longer a number, so going on would teach nothing."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one optimizer step did.
+
+    Args:
+        number: 1 after the first step.
+        terms: name -> weighted term of the loss, a scalar tensor.
+        learning_rate: the one used.
+        seconds: how long the step took, its batch included.
+    """
+
+    number: int
+    terms: dict[str, Tensor]
+    learning_rate: float
+    seconds: float
+
+    @property
+    def loss(self) -> float:
+        """The sum of the terms."""
+        return sum(term.item() for term in self.terms.values())
+
+
+def train(
+    model: nn.Module,
+    batches: Batches,
+    loss: Loss,
+    optimizer: Optimizer,
+    *,
+    steps: int,
+    start: int = 0,
+    schedule: Schedule | None = None,
+    precision: torch.dtype = torch.float32,
+) -> Iterator[Step]:
+    """Train, one step for each item asked for.
+
+    Args:
+        model: lr -> sr.
+        batches: ``batches[i]`` is the pair for step i.
+        loss: ``(sr, hr)`` -> named terms, whose sum is made small.
+        optimizer: holds the model's parameters and the learning rate.
+        steps: the last step's number.
+        start: steps already done, when a training goes on.
+        schedule: share of the training done, 0 ... 1 -> learning rate;
+            without one the optimizer's own stays, and may be changed between
+            steps.
+        precision: ``torch.bfloat16`` computes the model in bfloat16.
+
+    Yields:
+        A ``Step`` after each optimizer step. Ctrl-C waits for the step's end.
+
+    Raises:
+        DivergedError: if the loss is no finite number; the model is then as
+            it was before that step.
+
+    Source: lesson 01.
+    """
+    model.train()
+    for number in range(start, steps):
+        with undivided() as interrupts:
+            began = time.perf_counter()
+            if schedule:
+                set_learning_rate(optimizer, schedule(number / steps))
+            lr, hr = batches[number]
+            with torch.autocast(lr.device.type, precision, enabled=precision != torch.float32):
+                sr = model(lr)
+            terms = loss(sr.float(), hr)
+            total = torch.stack(list(terms.values())).sum()
+            require_finite(total, number, optimizer)
+            optimizer.zero_grad()
+            total.backward()
+            optimizer.step()
+            seconds = time.perf_counter() - began
+        kept = {name: term.detach() for name, term in terms.items()}
+        yield Step(number + 1, kept, get_learning_rate(optimizer), seconds)
+        if interrupts:
+            raise KeyboardInterrupt
+
+
+def cosine_schedule(peak: float, *, warm_up: float = 0.05, floor: float = 0.01) -> Schedule:
+    """Learning rate that rises for a moment, then falls along a cosine.
+
+    Args:
+        peak: the highest learning rate.
+        warm_up: share of the training in which it rises.
+        floor: what is left at the end, as a share of ``peak``.
+
+    Returns:
+        A function of the share done, 0 ... 1.
+
+    Source: built by srlab; Loshchilov & Hutter 2017.
+    """
+
+    def schedule(done: float) -> float:
+        if done < warm_up:
+            return peak * max(done / warm_up, floor)
+        falling = (done - warm_up) / (1 - warm_up)
+        return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * falling)))
+
+    return schedule
+
+
+def set_learning_rate(optimizer: Optimizer, value: float) -> None:
+    """Set the learning rate of every parameter."""
+    for group in optimizer.param_groups:
+        group["lr"] = value
+
+
+def get_learning_rate(optimizer: Optimizer) -> float:
+    """The learning rate in use."""
+    return float(optimizer.param_groups[0]["lr"])
+
+
+CHECK_EVERY_ON_GPU = 50
+"""Reading a number from a GPU waits for it, so it is not done each step."""
+
+
+def require_finite(total: Tensor, number: int, optimizer: Optimizer) -> None:
+    """Raise ``DivergedError`` if the loss of step ``number`` is no number."""
+    if total.is_cuda and number % CHECK_EVERY_ON_GPU:
+        return
+    value = total.item()
+    if not math.isfinite(value):
+        raise DivergedError(
+            f"The loss became {value} at step {number + 1} with a learning rate of "
+            f"{get_learning_rate(optimizer):.3g}; start again with a smaller one."
+        )
+
+
+@contextmanager
+def undivided() -> Iterator[list[int]]:
+    """Hold Ctrl-C back until the block is done.
+
+    Gives a list; it is no longer empty once Ctrl-C was pressed. An optimizer
+    that is interrupted has changed some parameters and not others.
+    """
+    presses: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield presses  # only the main thread is ever interrupted
+        return
+
+    def note(number: int, _: FrameType | None) -> None:
+        presses.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield presses
+    finally:
+        signal.signal(signal.SIGINT, before)
