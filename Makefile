@@ -1,0 +1,102 @@
+# Each command lives here, once; CI and CONTRIBUTING.md call these targets.
+# Runs with GNU make 3.81 (macOS) and later; on Windows, from Git Bash.
+
+UV_VERSION := 0.13.9
+CELL_SECONDS := 600
+BENCH_ARGS ?=
+LAB_ARGS ?=
+
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+BIN := .venv/Scripts
+else
+PYTHON ?= python3
+BIN := .venv/bin
+endif
+
+VENV_PYTHON := $(BIN)/python
+UV := $(VENV_PYTHON) -m uv
+PYTEST := $(VENV_PYTHON) -m pytest
+LESSONS := $(PYTEST) lessons --nbval-lax --nbval-current-env --nbval-cell-timeout=$(CELL_SECONDS)
+# Two at a time, one thread each: two trainings with two threads each are slower.
+SIDE_BY_SIDE := -n 2 --dist loadfile
+ONE_THREAD := OMP_NUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help lab test test-units test-lessons test-browser test-gpu \
+	lessons sync lint types bench lock sums install check-python clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+
+lab: install ## install if needed, then open JupyterLab on the lessons (LAB_ARGS=...)
+	$(BIN)/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) --notebook-dir=. \
+		--LabApp.default_url=/lab/tree/lessons/README.md $(LAB_ARGS)
+
+test: lint types test-units test-lessons test-browser ## everything; provides the browser itself
+
+test-units: install ## the unit tests alone
+	$(ONE_THREAD) $(PYTEST) -m "not browser" $(SIDE_BY_SIDE)
+
+test-lessons: install ## all lessons with the quick budget
+	$(ONE_THREAD) SRLAB_BUDGET=quick $(LESSONS) $(SIDE_BY_SIDE)
+
+test-browser: install ## the widgets in a real Chromium
+	$(VENV_PYTHON) -m tests.browser.provide
+	SRLAB_BUDGET=quick $(PYTEST) -m browser
+
+test-gpu: install ## all lessons with the full budget; fails without a GPU
+	@$(VENV_PYTHON) -c "import sys, torch; torch.cuda.is_available() or sys.exit('make test-gpu needs a CUDA GPU, but torch finds none; make test runs without one.')"
+	SRLAB_BUDGET=full $(LESSONS)
+
+lessons: install ## execute all lessons and store their outputs
+	$(VENV_PYTHON) -m tests.lesson_cells store
+
+sync: install ## rewrite the lessons' build cells from the package
+	$(VENV_PYTHON) -m tests.lesson_cells sync
+
+lint: install ## style of code, notebooks and workflows
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+types: install ## type check of the package
+	$(BIN)/mypy
+
+bench: install ## the figures that the README gives (BENCH_ARGS=...)
+	$(VENV_PYTHON) -m tests.bench $(BENCH_ARGS)
+
+lock: install ## bring requirements.lock up to date with pyproject.toml
+	$(UV) pip compile pyproject.toml --universal --all-extras --python-version 3.11 \
+		--no-emit-index-url --generate-hashes --quiet -o requirements.lock
+
+sums: ## list the assets' checksums anew
+	cd srlab/assets && find . -type f ! -name SHA256SUMS ! -name README.md | sed 's|^\./||' \
+		| LC_ALL=C sort | xargs sha256sum > SHA256SUMS
+
+clean: ## remove .venv and every cache, never what you trained
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find srlab tests lessons -name __pycache__ -prune -exec rm -rf {} +
+
+install: .venv/installed
+
+# The stamp is renamed into place at the very end. An install that was cut off
+# leaves "installing" behind, and the next one begins with a new .venv.
+.venv/installed: requirements.lock pyproject.toml .jupyter/overrides.json
+	@$(MAKE) --no-print-directory check-python
+	@if test -e .venv/installing || ! $(UV) --version 2>&1 | grep -qF "uv $(UV_VERSION)"; then \
+		$(PYTHON) -m venv --clear .venv && \
+		$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
+	fi
+	@touch .venv/installing
+	$(UV) pip install --python $(VENV_PYTHON) --require-hashes -r requirements.lock
+	$(UV) pip install --python $(VENV_PYTHON) --no-deps -e .
+	@mkdir -p .venv/share/jupyter/lab/settings
+	@cp .jupyter/overrides.json .venv/share/jupyter/lab/settings/overrides.json
+	@mv .venv/installing .venv/installed
+
+check-python:
+	@command -v $(PYTHON) > /dev/null || { echo "srlab needs Python 3.11 or later, but no $(PYTHON) is here; install it, or name one: make lab PYTHON=/path/to/python." >&2; exit 1; }
+	@$(PYTHON) -c "import sys; sys.version_info >= (3, 11) or sys.exit('srlab needs Python 3.11 or later, but $(PYTHON) is %d.%d; name a newer one: make lab PYTHON=/path/to/python.' % sys.version_info[:2])"
+	@$(PYTHON) -c "import ensurepip, venv" 2> /dev/null || { echo "$(PYTHON) cannot make a virtual environment, since it comes without ensurepip; install it (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }

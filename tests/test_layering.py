@@ -1,0 +1,213 @@
+"""Imports point one way, and importing srlab stays light."""
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "srlab"
+
+DRAWING = {"matplotlib", "ipywidgets", "anywidget"}
+HEAVY = {"torch", "torchvision", "matplotlib", "ipywidgets"}
+
+# What a package is called where it is imported, if not as where it is installed.
+IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "scikit-image": "skimage"}
+
+
+def imported_names(source: str, module: str = "srlab.x", *, package: bool = False) -> set[str]:
+    """Every dotted name that ``source`` imports, at its top or inside a function.
+
+    ``from a import b`` gives both ``a`` and ``a.b``, since b may be a module.
+    """
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            origin = _absolute(node, module, package)
+            names |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def _absolute(node: ast.ImportFrom, module: str, package: bool) -> str:
+    """``from ..x import y`` inside ``module`` -> the dotted name of x."""
+    if not node.level:
+        return node.module or ""
+    up = node.level - 1 if package else node.level
+    parents = module.split(".")[: len(module.split(".")) - up]
+    return ".".join([*parents, *([node.module] if node.module else [])])
+
+
+def dotted_attributes(source: str) -> set[str]:
+    """Every ``a.b`` read in ``source``, as text."""
+    nodes = ast.walk(ast.parse(source))
+    return {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+NAMES = {
+    module: imported_names(path.read_text(), module, package=path.name == "__init__.py")
+    for module, path in FILES.items()
+}
+
+
+def subject(module: str) -> str:
+    """``srlab.widgets.compare`` -> ``widgets``: what the rules speak of."""
+    return module.split(".")[1] if "." in module else module
+
+
+def subjects_used(module: str) -> set[str]:
+    """The subjects of srlab that ``module`` imports, but its own."""
+    used = {subject(name) for name in NAMES[module] if name in FILES and name != "srlab"}
+    return used - {subject(module)}
+
+
+def users_of(name: str) -> set[str]:
+    """The subjects that import the outside package or module ``name``."""
+    return {
+        subject(module)
+        for module, names in NAMES.items()
+        if any(f"{imported}.".startswith(f"{name}.") for imported in names)
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("import torchvision.models", "torchvision.models"),
+        ("from torchvision import models", "torchvision.models"),
+        ("from torchvision.models import vgg16", "torchvision.models"),
+        ("def f():\n    import matplotlib.pyplot as plt", "matplotlib.pyplot"),
+        ("from .widgets import compare", "srlab.widgets.compare"),
+        ("from . import checks", "srlab.checks"),
+    ],
+)
+def test_each_way_to_import_is_seen(source: str, name: str) -> None:
+    assert name in imported_names(source)
+
+
+def test_relative_imports_are_resolved_in_modules_and_packages() -> None:
+    assert "srlab.data" in imported_names("from ..data import Pairs", "srlab.widgets.lab")
+    assert "srlab.widgets.lab" in imported_names(
+        "from .lab import Lab", "srlab.widgets", package=True
+    )
+
+
+def test_the_package_was_read() -> None:
+    assert {"srlab", "srlab.data", "srlab.models", "srlab.losses"} <= FILES.keys()
+    assert subjects_used("srlab.data") >= {"sources", "require"}
+
+
+def test_no_two_subjects_import_each_other() -> None:
+    graph: dict[str, set[str]] = {}
+    for module in FILES:
+        graph.setdefault(subject(module), set()).update(subjects_used(module))
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"these import each other in a circle: {' -> '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        ("data", "plots"),
+        ("data", "losses"),
+        ("data", "models"),
+        ("data", "training"),
+        ("plots", "training"),
+        ("features", "losses"),
+        ("models", "losses"),
+        ("models", "data"),
+        ("losses", "data"),
+        ("losses", "models"),
+        ("training", "models"),
+        ("training", "losses"),
+        ("training", "data"),
+        ("training", "features"),
+    ],
+)
+def test_lower_does_not_import_higher(low: str, high: str) -> None:
+    guilty = [m for m in FILES if subject(m) == low and high in subjects_used(m)]
+    assert guilty == []
+
+
+@pytest.mark.parametrize("top", ["widgets", "checks", "cli"])
+def test_nothing_imports_the_top(top: str) -> None:
+    allowed = {"srlab.__main__"} if top == "cli" else set()
+    guilty = {m for m in FILES if subject(m) != top and top in subjects_used(m)}
+    assert guilty <= allowed
+
+
+def test_only_plots_and_widgets_draw() -> None:
+    assert set().union(*(users_of(name) for name in DRAWING)) <= {"plots", "widgets"}
+
+
+def test_only_features_knows_the_models_of_torchvision() -> None:
+    reading = {
+        subject(module)
+        for module, path in FILES.items()
+        if any(t.startswith("torchvision.models") for t in dotted_attributes(path.read_text()))
+    }
+    assert users_of("torchvision.models") | reading <= {"features"}
+
+
+def test_srlab_asserts_nothing() -> None:
+    guilty = [
+        f"{module}:{node.lineno}"
+        for module, path in FILES.items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Assert)
+    ]
+    assert guilty == [], "raise ValueError or TypeError with one sentence instead"
+
+
+@pytest.mark.parametrize("module", ["srlab", "srlab.cli"])
+def test_importing_it_loads_nothing_heavy(module: str) -> None:
+    assert importlib.util.find_spec(module), f"{module} is missing"
+    code = f"import sys, {module}; print(*{HEAVY} & sys.modules.keys())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
+
+
+def declared(*, tests: bool) -> set[str]:
+    """The packages of pyproject.toml, by the name one imports."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = list(project["dependencies"])
+    if tests:
+        lines += project["optional-dependencies"]["test"]
+    names = (Requirement(line).name for line in lines)
+    return {IMPORTED_AS.get(name, re.sub("-", "_", name)) for name in names}
+
+
+def packages_imported(files: list[Path]) -> dict[str, str]:
+    """Package from elsewhere -> one file that imports it."""
+    found: dict[str, str] = {}
+    for path in files:
+        for name in imported_names(path.read_text(), module_name(path)):
+            found[name.split(".")[0]] = str(path.relative_to(ROOT))
+    ours = {"srlab", "tests", *sys.stdlib_module_names}
+    return {name: path for name, path in found.items() if name not in ours}
+
+
+@pytest.mark.parametrize("folder", ["srlab", "tests"])
+def test_what_is_imported_is_declared(folder: str) -> None:
+    imported = packages_imported(sorted((ROOT / folder).rglob("*.py")))
+    known = declared(tests=folder == "tests")
+    missing = {name: path for name, path in imported.items() if name not in known}
+    assert missing == {}, "declare it in pyproject.toml and environment.yml, then make lock"

@@ -1,0 +1,383 @@
+"""The set-up: one set of dependencies, workflows, make, and intact assets."""
+
+import csv
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+from PIL import Image
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).parents[1]
+ASSETS = ROOT / "srlab" / "assets"
+PHOTOS = ASSETS / "photos"
+
+# What conda-forge calls a package, if not as the Python world does.
+CONDA_NAMES = {"pytorch": "torch", "playwright-python": "playwright"}
+
+LICENSES = {
+    "CC0-1.0",
+    "Public domain",
+    "CC-BY-2.0",
+    "CC-BY-3.0",
+    "CC-BY-4.0",
+    "CC-BY-SA-3.0",
+    "CC-BY-SA-4.0",
+}
+
+needs_make = pytest.mark.skipif(
+    not shutil.which("make") or sys.platform == "win32", reason="needs make and a POSIX shell"
+)
+
+# -- one set of dependencies -------------------------------------------------
+
+Ranges = dict[str, SpecifierSet]
+
+
+def ranges(lines: list[str]) -> Ranges:
+    requirements = [Requirement(line) for line in lines]
+    return {canonicalize_name(r.name): r.specifier for r in requirements}
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def declared() -> Ranges:
+    """Everything pyproject.toml asks for, with the tests' extra."""
+    return ranges(project()["dependencies"] + project()["optional-dependencies"]["test"])
+
+
+def conda() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "environment.yml").read_text())
+
+
+def conda_ranges() -> Ranges:
+    """environment.yml's dependencies, by their names in the Python world."""
+    lines = [line for line in conda()["dependencies"] if isinstance(line, str)]
+    return {CONDA_NAMES.get(name, name): spec for name, spec in ranges(lines).items()}
+
+
+def lock_text() -> str:
+    return (ROOT / "requirements.lock").read_text()
+
+
+def locked() -> Iterator[tuple[Requirement, int]]:
+    """Each pinned requirement of the lock and how many hashes it has."""
+    joined = re.sub(r"#.*", "", lock_text()).replace("\\\n", " ")
+    for line in filter(str.strip, joined.splitlines()):
+        requirement, *hashes = line.split("--hash=")
+        yield Requirement(requirement.strip()), len(hashes)
+
+
+def pins() -> dict[str, list[Version]]:
+    """Name -> its pinned versions (several, where they differ by Python)."""
+    found: dict[str, list[Version]] = {}
+    for requirement, _ in locked():
+        version = str(requirement.specifier).removeprefix("==")
+        found.setdefault(canonicalize_name(requirement.name), []).append(Version(version))
+    return found
+
+
+def test_conda_and_pyproject_ask_for_the_same() -> None:
+    in_conda = conda_ranges()
+    python = in_conda.pop("python")
+    in_conda.pop("pip")
+    assert in_conda == declared()
+    assert python == SpecifierSet(project()["requires-python"])
+
+
+def test_conda_installs_srlab_itself_and_nothing_else_by_pip() -> None:
+    by_pip = [entry["pip"] for entry in conda()["dependencies"] if isinstance(entry, dict)]
+    assert by_pip == [["-e ."]]
+    assert conda()["channels"] == ["conda-forge", "nodefaults"]
+
+
+def test_every_declared_dependency_has_a_lower_bound() -> None:
+    for name, specifier in declared().items():
+        assert [clause.operator for clause in specifier] == [">="], name
+
+
+def test_the_lock_holds_every_declared_dependency_within_its_range() -> None:
+    for name, specifier in declared().items():
+        assert pins().get(name), f"{name} is not in requirements.lock; run make lock"
+        for version in pins()[name]:
+            assert version in specifier, f"{name} {version} is not {specifier}"
+
+
+def test_the_lock_pins_each_line_with_its_hashes() -> None:
+    entries = list(locked())
+    assert len(entries) > len(declared())
+    for requirement, hashes in entries:
+        assert [clause.operator for clause in requirement.specifier] == ["=="], requirement
+        assert hashes, f"{requirement} has no hash"
+
+
+def test_the_lock_names_no_index() -> None:
+    for word in ("://", "--index-url", "--extra-index-url", "--find-links", "file:", " @ "):
+        assert word not in lock_text(), word
+
+
+def test_the_lock_serves_linux_macos_and_windows() -> None:
+    def names(platform: str, os_name: str) -> set[str]:
+        here = {"sys_platform": platform, "os_name": os_name, "platform_machine": "x86_64"}
+        return {r.name for r, _ in locked() if not r.marker or r.marker.evaluate(here)}
+
+    linux, mac, windows = (
+        names("linux", "posix"),
+        names("darwin", "posix"),
+        names("win32", "nt"),
+    )
+    assert "triton" in linux - mac
+    assert "appnope" in mac - windows
+    assert "pywinpty" in windows - linux
+    assert declared().keys() <= linux & mac & windows
+
+
+# -- workflows, CI and make --------------------------------------------------
+
+
+def workflows() -> list[Path]:
+    return sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def jobs() -> dict[str, dict[str, Any]]:
+    return yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+
+
+def commands(job: dict[str, Any]) -> list[str]:
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+def check_workflow(*files: Path) -> subprocess.CompletedProcess[str]:
+    checker = Path(sys.executable).with_name("check-jsonschema")
+    return subprocess.run(
+        [checker, "--builtin-schema", "vendor.github-workflows", *files],
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_workflows_follow_their_schema(tmp_path: Path) -> None:
+    done = check_workflow(*workflows())
+    assert done.returncode == 0, done.stdout + done.stderr
+    broken = tmp_path / "broken.yml"
+    broken.write_text(workflows()[0].read_text().replace("runs-on:", "run-on:"))
+    assert check_workflow(broken).returncode == 1
+
+
+def test_one_job_for_the_cpu_and_one_for_a_gpu_runner() -> None:
+    assert commands(jobs()["cpu"]) == ["make test"]
+    assert commands(jobs()["gpu"]) == ["make test-gpu"]
+    assert "gpu" in jobs()["gpu"]["runs-on"]
+
+
+def test_workflows_have_the_least_permissions_and_pinned_actions() -> None:
+    for path in workflows():
+        assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
+        for action in re.findall(r"uses: (.+)", path.read_text()):
+            assert re.fullmatch(r"[\w./-]+@v\d+", action), action
+
+
+def test_ci_runs_make_test() -> None:
+    script = ROOT / ".ci" / "run"
+    assert script.read_text().splitlines()[-1] == "make test"
+    assert sys.platform == "win32" or os.access(script, os.X_OK)
+
+
+def make(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run make in ``folder`` as a person would: not as a part of another make."""
+    own = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env=own | variables, capture_output=True, text=True
+    )
+
+
+@needs_make
+def test_make_help_lists_every_command() -> None:
+    listed = re.findall(r"^make (\S+) +\S", make(ROOT, "help").stdout, re.MULTILINE)
+    expected = {"lab", "test", "test-gpu", "lessons", "lint", "types", "sync", "bench", "clean"}
+    assert expected <= set(listed)
+    assert make(ROOT).stdout == make(ROOT, "help").stdout
+
+
+@needs_make
+def test_make_test_runs_everything() -> None:
+    plan = make(ROOT, "-n", "test").stdout
+    for part in ("ruff check", "ruff format --check", "check-jsonschema", "mypy"):
+        assert part in plan
+    for part in ("--nbval-lax", '-m "not browser"', "-m browser", "tests.browser.provide"):
+        assert part in plan
+    assert "SRLAB_BUDGET=quick" in plan
+
+
+@needs_make
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here is a GPU")
+def test_make_test_gpu_fails_without_a_gpu() -> None:
+    done = make(ROOT, "test-gpu", CUDA_VISIBLE_DEVICES="")
+    assert done.returncode != 0
+    assert "make test-gpu needs a CUDA GPU, but torch finds none" in done.stderr
+    assert "passed" not in done.stdout
+
+
+def python_with(folder: Path, change: str) -> str:
+    """A command that runs this Python after ``change``, for each ``-c CODE``."""
+    script = folder / "python-changed"
+    code = f"import sys; {change}; exec(sys.argv[2])"
+    script.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{code}' \"$@\"\n")
+    script.chmod(0o755)
+    return str(script)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A folder with what make needs to begin an installation."""
+    (tmp_path / ".jupyter").mkdir()
+    for name in ("Makefile", "requirements.lock", "pyproject.toml", ".jupyter/overrides.json"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+@needs_make
+def test_make_says_which_python_is_too_old(fresh: Path) -> None:
+    old = python_with(fresh, "sys.version_info = (3, 10, 13)")
+    done = make(fresh, "lab", f"PYTHON={old}")
+    assert f"srlab needs Python 3.11 or later, but {old} is 3.10" in done.stderr
+    assert done.returncode != 0
+    assert not (fresh / ".venv").exists()
+
+
+@needs_make
+def test_make_says_that_there_is_no_python(fresh: Path) -> None:
+    done = make(fresh, "lab", "PYTHON=python-none")
+    assert "srlab needs Python 3.11 or later, but no python-none is here" in done.stderr
+    assert done.returncode != 0
+    assert not (fresh / ".venv").exists()
+
+
+@needs_make
+def test_make_names_the_package_that_debian_leaves_out(fresh: Path) -> None:
+    bare = python_with(fresh, 'sys.modules["ensurepip"] = None')
+    done = make(fresh, "lab", f"PYTHON={bare}")
+    assert "comes without ensurepip" in done.stderr
+    assert "apt install python3-venv" in done.stderr
+    assert done.returncode != 0
+    assert not (fresh / ".venv").exists()
+
+
+@needs_make
+def test_an_install_that_fails_leaves_no_stamp(fresh: Path) -> None:
+    (fresh / ".venv/bin").mkdir(parents=True)
+    half_done = fresh / ".venv/bin/python"  # has the right uv, and cannot install
+    version = re.search(r"UV_VERSION := (.+)", (fresh / "Makefile").read_text())
+    assert version
+    half_done.write_text(
+        f'#!/bin/sh\ntest "$3" = --version && echo "uv {version[1]}" || exit 9\n'
+    )
+    half_done.chmod(0o755)
+    assert make(fresh, "lab").returncode != 0
+    assert not (fresh / ".venv/installed").exists()
+    assert (fresh / ".venv/installing").exists()
+
+
+# -- assets ------------------------------------------------------------------
+
+
+def sums() -> dict[str, str]:
+    lines = (ASSETS / "SHA256SUMS").read_text().splitlines()
+    return {name: digest for digest, name in (line.split("  ") for line in lines)}
+
+
+def rows() -> list[dict[str, str]]:
+    with (PHOTOS / "ATTRIBUTION.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_asset_is_listed_and_every_listed_one_is_there() -> None:
+    files = {p.relative_to(ASSETS).as_posix() for p in ASSETS.rglob("*") if p.is_file()}
+    assert files - {"SHA256SUMS", "README.md"} == sums().keys(), "run make sums"
+
+
+@pytest.mark.parametrize("name", sums())
+def test_each_asset_has_its_checksum(name: str) -> None:
+    assert hashlib.sha256((ASSETS / name).read_bytes()).hexdigest() == sums()[name]
+
+
+def test_each_photograph_has_one_row() -> None:
+    assert sorted(row["file"] for row in rows()) == sorted(p.name for p in PHOTOS.glob("*.jpg"))
+    assert len(rows()) == 23
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row["file"])
+def test_each_photograph_has_author_license_and_size(row: dict[str, str]) -> None:
+    assert all(row[column] for column in ("author", "title", "source"))
+    assert row["license"] in LICENSES
+    assert row["split"] in ("train", "val", "test")
+    with Image.open(PHOTOS / row["file"]) as image:
+        assert image.size == (int(row["width"]), int(row["height"]))
+    assert (PHOTOS / row["file"]).stat().st_size == int(row["bytes"])
+
+
+def test_the_splits_are_as_the_readme_says() -> None:
+    splits = [row["split"] for row in rows()]
+    counts = tuple(splits.count(name) for name in ("train", "val", "test"))
+    assert counts == (17, 3, 3)
+    text = (ASSETS / "README.md").read_text()
+    assert "split into 17 to train with, 3 to validate and 3 to test" in text
+
+
+def test_the_vgg_stand_in_has_its_license() -> None:
+    text = (ASSETS / "vgg16_hed_LICENSE.txt").read_text()
+    assert text.startswith("MIT License")
+    assert "Copyright (c) 2025 Mohammad Saad Nathani" in text
+
+
+def vgg_features() -> torch.nn.Sequential:
+    """torchvision's own VGG-16 up to relu4_3, with the embedded weights."""
+    from torchvision.models import vgg16
+
+    with torch.device("meta"):  # no memory for the layers that are cut off
+        features = vgg16(weights=None).features[:23]
+    weights = load_file(ASSETS / "vgg16_hed_relu4_3.safetensors")
+    features.load_state_dict({k: w.float() for k, w in weights.items()}, assign=True)
+    return features.eval()
+
+
+@torch.no_grad()
+def test_the_vgg_stand_in_sees_what_its_readme_says() -> None:
+    from skimage.data import chelsea
+
+    x = torch.from_numpy(chelsea()).permute(2, 0, 1)[None].float()  # [0, 255]
+    x = x - 255 * torch.tensor([0.48235, 0.45882, 0.40784]).view(3, 1, 1)
+    means = {}
+    for index, layer in enumerate(vgg_features()):
+        x = layer(x)
+        means[index] = x.mean().item()
+    found = [means[index] for index in (3, 8, 15, 22)]
+    table = re.search(r"^\| (13.*) \|$", (ASSETS / "README.md").read_text(), re.MULTILINE)
+    assert table
+    assert found == pytest.approx([float(x) for x in table[1].split(" | ")], rel=1e-2)
+
+
+# -- packaging ---------------------------------------------------------------
+
+
+def test_the_license_is_that_of_the_package() -> None:
+    assert project()["license"] == "MIT"
+    text = (ROOT / "LICENSE").read_text()
+    assert text.startswith("MIT License")
+    assert "Copyright (c) 2026 the srlab authors" in text
