@@ -6,6 +6,8 @@ a PNG that lies beside it in the output.
 
 import io
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
@@ -15,7 +17,7 @@ BYTES_LIMIT = 150_000
 
 WIDTH = 720
 INK, PAPER = "#222222", "#ffffff"
-GAP, TEXT_SIZE, LINE = 8, 15, 21  # px
+GAP, TEXT_SIZE, LINE = 8, 14, 21  # px
 
 Panel = tuple[Image.Image, str]
 """A picture and what stands beneath it."""
@@ -70,10 +72,10 @@ def to_png(image: Image.Image, limit: int = BYTES_LIMIT) -> bytes:
         image = image.resize([max(1, side * 4 // 5) for side in image.size])
 
 
-def encode_png(image: Image.Image) -> bytes:
-    """PNG bytes, exactly the same pixels."""
+def encode_png(image: Image.Image, *, quick: bool = False) -> bytes:
+    """PNG bytes, exactly the same pixels; ``quick`` for what is soon replaced."""
     file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
+    image.save(file, "PNG", optimize=not quick, compress_level=1)
     return file.getvalue()
 
 
@@ -111,10 +113,20 @@ def stack(*images: Image.Image) -> Image.Image:
 def text_lines(lines: Sequence[str], *, width: int = WIDTH) -> Image.Image:
     """Lines of text as a picture; what is too long ends in an ellipsis."""
     image = Image.new("RGB", (width, LINE * len(lines)), PAPER)
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(TEXT_SIZE)
+    draw, font = ImageDraw.Draw(image), text_font()
     for i, line in enumerate(lines):
         draw.text((0, i * LINE), _fitting(line, font, width), fill=INK, font=font)
     return image
+
+
+@cache
+def text_font() -> Any:
+    """DejaVu Sans; Pillow's own font has no dashes and no times sign."""
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(
+        Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", TEXT_SIZE
+    )
 
 
 def _tile(picture: Image.Image, text: str, width: int) -> Image.Image:
