@@ -1,0 +1,343 @@
+"""Lessons retype the package: build cells, and the commands that care for them.
+
+A build cell begins with ``# srlab/models.py: Upsampler`` (or a few names,
+with commas). Below stand exactly those definitions as the package has them,
+without docstrings and without calls to ``require_...``. Comments may differ.
+
+    python -m tests.lesson_cells sync [NAME ...]    package -> build cells
+    python -m tests.lesson_cells store [NAME ...]   execute, keep the outputs
+
+A name is how a notebook's file name begins: ``01``. Both commands take the
+lessons and their solutions; without a name, all of them.
+"""
+
+import argparse
+import ast
+import difflib
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from srlab.files import replacing
+
+ROOT = Path(__file__).parents[1]
+
+HEADER = re.compile(r"# (srlab/[\w/]+\.py): (\w+(?:, \w+)*)")
+ALMOST_HEADER = re.compile(r"#.*srlab/\S*\.py")
+
+CELL_SECONDS = 3600
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+VOLATILE = ("collapsed", "execution", "ExecuteTime", "scrolled")
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+Functions = ast.FunctionDef | ast.AsyncFunctionDef
+STATEMENT_LISTS = ("body", "orelse", "finalbody")
+
+
+@dataclass(frozen=True)
+class BuildCell:
+    """What the first line of a build cell says, and what stands below it."""
+
+    module: str  # "srlab/models.py"
+    names: tuple[str, ...]
+    code: str
+
+
+def parse_build_cell(source: str) -> BuildCell | None:
+    """Read a code cell; None if it is no build cell.
+
+    Raises:
+        ValueError: if the first line is almost, but not quite, a header.
+    """
+    first, _, code = source.partition("\n")
+    match = HEADER.fullmatch(first)
+    if match:
+        return BuildCell(match[1], tuple(match[2].split(", ")), code)
+    if ALMOST_HEADER.match(first):
+        raise ValueError(
+            f"{first!r} is almost the header of a build cell; "
+            f"write it as '# srlab/models.py: Upsampler'."
+        )
+    return None
+
+
+def expected_code(cell: BuildCell, root: Path = ROOT) -> str:
+    """What should stand below the header: the package's definitions.
+
+    Raises:
+        ValueError: if the module or a name does not exist.
+    """
+    path = root / cell.module
+    if not path.is_file():
+        raise ValueError(f"A build cell names {cell.module}, but there is no such file.")
+    source = path.read_text(encoding="utf-8")
+    return "\n\n\n".join(taught_text(source, name, cell.module) for name in cell.names)
+
+
+def difference(cell: BuildCell, root: Path = ROOT) -> str:
+    """How a build cell differs from the package, as a diff; "" if it does not."""
+    expected = _bare_tree(expected_code(cell, root))
+    got = _bare_tree(cell.code)
+    if ast.dump(expected) == ast.dump(got):
+        return ""
+    texts = [ast.unparse(tree).splitlines() for tree in (expected, got)]
+    return "\n".join(difflib.unified_diff(*texts, cell.module, "the lesson", lineterm=""))
+
+
+def definitions(source: str) -> dict[str, ast.stmt]:
+    """The functions, classes and assignments of a module, by name."""
+    found: dict[str, ast.stmt] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, Functions | ast.ClassDef):
+            found[node.name] = node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {
+                part.id: node
+                for target in targets
+                for part in ast.walk(target)
+                if isinstance(part, ast.Name)
+            }
+    return found
+
+
+def taught_text(source: str, name: str, module: str = "the module") -> str:
+    """The text of one definition as a lesson shows it.
+
+    Raises:
+        ValueError: if ``source`` does not define ``name``.
+    """
+    known = definitions(source)
+    if name not in known:
+        raise ValueError(f"A build cell names {name}, but {module} does not define it.")
+    node, lines = known[name], source.splitlines()
+    first = _first_line(node, lines)
+    changed = {number: lines[number - 1] for number in range(first, node.end_lineno + 1)}
+    for statements in _statement_lists(node):
+        _drop_untaught(statements, changed)
+    return "\n".join(changed.values()).rstrip()
+
+
+def _drop_untaught(statements: list[ast.stmt], lines: dict[int, str]) -> None:
+    """Take docstrings and argument checks of one block out of the numbered lines."""
+    at_top = True
+    for statement in statements:
+        if not _is_untaught(statement):
+            at_top = False
+            continue
+        first, last = statement.lineno, statement.end_lineno
+        while not _is_text(statement) and _is_comment(lines.get(first - 1)):
+            first -= 1
+        before = max((number for number in lines if number < first), default=first)
+        while (at_top or not lines[before].strip()) and lines.get(last + 1) == "":
+            last += 1
+        for number in range(first, last + 1):
+            lines.pop(number, None)
+    if at_top:
+        lines[statements[0].lineno] = " " * statements[0].col_offset + "pass"
+        ordered = sorted(lines.items())
+        lines.clear()
+        lines.update(ordered)
+
+
+def _is_untaught(statement: ast.stmt) -> bool:
+    """Whether it is a docstring, or a bare call of a function ``require_...``."""
+    if not isinstance(statement, ast.Expr):
+        return False
+    call = statement.value
+    if isinstance(call, ast.Call):
+        function = call.func
+        name = getattr(function, "id", getattr(function, "attr", ""))
+        return name.startswith("require_")
+    return _is_text(statement)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    value = getattr(statement, "value", None)
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def _is_comment(line: str | None) -> bool:
+    return line is not None and line.lstrip().startswith("#")
+
+
+def _first_line(node: ast.stmt, lines: list[str]) -> int:
+    """Where a definition begins, with its decorators and the comment above it."""
+    decorators = getattr(node, "decorator_list", [])
+    first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    while first > 1 and _is_comment(lines[first - 2]):
+        first -= 1
+    return first
+
+
+def _statement_lists(tree: ast.AST) -> Iterator[list[ast.stmt]]:
+    """Every block of statements in ``tree``."""
+    for node in ast.walk(tree):
+        for field in STATEMENT_LISTS:
+            block = getattr(node, field, None)
+            if isinstance(block, list) and block:
+                yield block
+
+
+def _bare_tree(code: str) -> ast.Module:
+    """Parse, and drop what a lesson does not show."""
+    tree = ast.parse(code)
+    for block in list(_statement_lists(tree)):
+        block[:] = [s for s in block if not _is_untaught(s)] or [ast.Pass()]
+    return tree
+
+
+def notebooks(names: Sequence[str] = (), root: Path = ROOT) -> list[Path]:
+    """The lessons and solutions whose file names begin with one of ``names``.
+
+    Raises:
+        ValueError: if a name fits none.
+    """
+    folder = root / "lessons"
+    paths = sorted(folder.glob("*.ipynb")) + sorted(folder.glob("solutions/*.ipynb"))
+    for name in names:
+        if not any(path.name.startswith(name) for path in paths):
+            known = ", ".join(sorted({path.stem for path in paths})) or "none"
+            raise ValueError(f"No lesson's name begins with {name!r}; there are: {known}.")
+    return [path for path in paths if not names or path.name.startswith(tuple(names))]
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def write_notebook(notebook: NotebookNode, path: Path) -> None:
+    """Write as Jupyter does, all of it or nothing."""
+    with replacing(path) as part:
+        part.write_text(nbformat.writes(notebook).rstrip("\n") + "\n", encoding="utf-8")
+
+
+def sync(path: Path, root: Path = ROOT) -> int:
+    """Rewrite the build cells of one notebook; return how many changed.
+
+    A notebook without a change is not written.
+    """
+    notebook = read_notebook(path)
+    changed = 0
+    for cell in code_cells(notebook):
+        build = parse_build_cell(cell.source)
+        if build is None:
+            continue
+        header = cell.source.partition("\n")[0]
+        source = f"{header}\n{expected_code(build, root)}"
+        changed += source != cell.source
+        cell.source = source
+    if changed:
+        write_notebook(notebook, path)
+    return changed
+
+
+def store(path: Path) -> float:
+    """Execute one notebook in its folder and store the outputs; the seconds it took.
+
+    Raises:
+        CellExecutionError: if a cell fails; the file stays as it was.
+    """
+    notebook = read_notebook(path)
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name=KERNEL["name"],
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+    )
+    start = time.perf_counter()
+    client.execute()
+    seconds = time.perf_counter() - start
+    write_notebook(tidied(notebook), path)
+    return seconds
+
+
+def tidied(notebook: NotebookNode) -> NotebookNode:
+    """Leave out what differs from run to run, and what needs a kernel.
+
+    Without its state a stored widget shows as an error where its poster, the
+    picture beside it, would do.
+    """
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.kernelspec = KERNEL
+    notebook.metadata.language_info = {"name": "python"}
+    for cell in code_cells(notebook):
+        for key in VOLATILE:
+            cell.metadata.pop(key, None)
+        for output in cell.outputs:
+            output.get("data", {}).pop(WIDGET_VIEW, None)
+            output.get("metadata", {}).pop(WIDGET_VIEW, None)
+    return notebook
+
+
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """Run one of the two commands; return the exit status."""
+    options = _options().parse_args(arguments)
+    try:
+        paths = notebooks(options.names, root)
+        if options.command == "sync":
+            return _sync_all(paths, root)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return _store_all(paths, options.jobs)
+
+
+def _sync_all(paths: Sequence[Path], root: Path) -> int:
+    for path in paths:
+        try:
+            changed = sync(path, root)
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from None
+        if changed:
+            print(f"{path.relative_to(root)}: {changed} build cells rewritten")
+    return 0
+
+
+def _store_all(paths: Sequence[Path], jobs: int) -> int:
+    with ThreadPoolExecutor(jobs) as pool:
+        return max(pool.map(_store_and_tell, paths), default=0)
+
+
+def _store_and_tell(path: Path) -> int:
+    """Store one notebook; say how long it took, or which cell failed."""
+    name = path.relative_to(path.parents[1])
+    try:
+        print(f"{name}: {store(path):.1f} s", flush=True)
+    except CellExecutionError as error:
+        print(f"{name}: a cell failed, so nothing was stored.\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.lesson_cells")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command, text in (
+        ("sync", "rewrite the build cells from the package"),
+        ("store", "execute the notebooks and store their outputs"),
+    ):
+        one = commands.add_parser(command, help=text)
+        one.add_argument("names", nargs="*", help="how file names begin: 00 01")
+    one.add_argument("--jobs", type=int, default=1, help="notebooks at a time")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,279 @@
+"""What holds for every lesson. Each rule returns the sentences of what is wrong."""
+
+import ast
+import re
+import symtable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+
+from tests.lesson_cells import (
+    ROOT,
+    BuildCell,
+    Functions,
+    code_cells,
+    definitions,
+    difference,
+    parse_build_cell,
+    read_notebook,
+)
+
+CODE_LINES = 25
+COLUMNS = 100
+BYTES = 1_500_000
+CHECK_TAG = "nbval-check-output"
+
+SOURCE_LESSON = re.compile(r"^\s*Source: lesson (\d\d)\b", re.MULTILINE)
+OF_ONE_MACHINE = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|Users|var/folders)/")
+ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
+
+# The command line: nothing imports it, so its names are free.
+NOT_FOR_LESSONS = {"srlab/cli.py", "srlab/__main__.py"}
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One notebook: a lesson, or the solutions of one."""
+
+    path: Path
+
+    @cached_property
+    def notebook(self) -> NotebookNode:
+        return read_notebook(self.path)
+
+    @property
+    def number(self) -> int:
+        return int(self.path.name[:2])
+
+    @property
+    def is_solution(self) -> bool:
+        return self.path.parent.name == "solutions"
+
+    @property
+    def code(self) -> list[NotebookNode]:
+        return code_cells(self.notebook)
+
+    def builds(self) -> Iterator[BuildCell]:
+        for cell in self.code:
+            build = parse_build_cell(cell.source)
+            if build is not None:
+                yield build
+
+
+@dataclass(frozen=True)
+class Package:
+    """The public names of srlab, and which lesson teaches each."""
+
+    root: Path = ROOT
+
+    @cached_property
+    def lesson_of(self) -> dict[tuple[str, str], int | None]:
+        """(module, name) -> the lesson that its docstring's Source names."""
+        found: dict[tuple[str, str], int | None] = {}
+        for path in sorted((self.root / "srlab").rglob("*.py")):
+            module = path.relative_to(self.root).as_posix()
+            if module in NOT_FOR_LESSONS:
+                continue
+            source = path.read_text(encoding="utf-8")
+            texts = docstrings(source)
+            for name in definitions(source):
+                if not name.startswith("_"):
+                    match = SOURCE_LESSON.search(texts.get(name, ""))
+                    found[module, name] = int(match[1]) if match else None
+        return found
+
+    @cached_property
+    def modules_of(self) -> dict[str, list[str]]:
+        """name -> the modules that define it."""
+        found: dict[str, list[str]] = {}
+        for module, name in self.lesson_of:
+            found.setdefault(name, []).append(module)
+        return found
+
+
+def docstrings(source: str) -> dict[str, str]:
+    """name -> docstring; that of an assignment is the text below it."""
+    found: dict[str, str] = {}
+    body = ast.parse(source).body
+    nodes = definitions(source)
+    for name, node in nodes.items():
+        if isinstance(node, Functions | ast.ClassDef):
+            found[name] = ast.get_docstring(node) or ""
+    for above, below in pairwise(body):
+        if isinstance(above, ast.Assign | ast.AnnAssign) and isinstance(below, ast.Expr):
+            text = getattr(below.value, "value", None)
+            names = [name for name, node in nodes.items() if node.lineno == above.lineno]
+            found |= {name: text for name in names if isinstance(text, str)}
+    return found
+
+
+def build_cells_equal_the_package(lesson: Lesson, package: Package) -> list[str]:
+    """Every build cell holds what the package holds."""
+    diffs = [difference(build, package.root) for build in lesson.builds()]
+    hint = "(the package is the source: python -m tests.lesson_cells sync)"
+    return [f"{diff}\n{hint}" for diff in diffs if diff]
+
+
+def drafts_have_draft_names(lesson: Lesson, package: Package) -> list[str]:
+    """No other cell gives a public name of srlab another meaning."""
+    wrong = []
+    for cell in lesson.code:
+        if parse_build_cell(cell.source) is not None:
+            continue
+        for name in sorted(bound_names(cell.source) & package.modules_of.keys()):
+            modules = ", ".join(package.modules_of[name])
+            wrong.append(
+                f"A cell gives {name} a meaning, which is {modules}'s; take a "
+                f"draft name, or make it a build cell:\n{cell.source}"
+            )
+    return wrong
+
+
+def imports_come_later(lesson: Lesson, package: Package) -> list[str]:
+    """What a lesson teaches it builds; what earlier ones taught it imports."""
+    last = lesson.number if lesson.is_solution else lesson.number - 1
+    wrong = []
+    for cell in lesson.code:
+        for module, name in srlab_imports(cell.source):
+            taught = package.lesson_of.get((module, name))
+            if taught is not None and taught > last:
+                wrong.append(
+                    f"{name} is imported from {module}, but lesson {taught:02d} builds "
+                    f"it; build it here, or use it through its module."
+                )
+    return wrong
+
+
+def each_taught_name_is_built_once(lessons: list[Lesson], package: Package) -> list[str]:
+    """Each name has one build cell, in the lesson that its Source names."""
+    built: dict[tuple[str, str], list[int]] = {}
+    for lesson in lessons:
+        for build in lesson.builds():
+            for name in build.names:
+                built.setdefault((build.module, name), []).append(lesson.number)
+    present = {lesson.number for lesson in lessons}
+    wrong = []
+    for (module, name), taught in package.lesson_of.items():
+        where = built.get((module, name), [])
+        expected = [taught] if taught in present else []
+        if where != expected:
+            wrong.append(
+                f"{module}: {name} is built in {_listed(where)}, but its docstring's "
+                f"Source says: {_listed([] if taught is None else [taught])}."
+            )
+    return wrong
+
+
+def is_stored_whole(lesson: Lesson) -> list[str]:
+    """Executed from top to bottom, without errors, small, for any machine."""
+    executed = [cell for cell in lesson.code if cell.source.strip()]
+    counts = [cell.execution_count for cell in executed]
+    wrong = []
+    if counts != list(range(1, len(counts) + 1)):
+        wrong.append(f"The cells are numbered {counts}, not 1 to {len(counts)} in order.")
+    if len(executed) < len(lesson.code):
+        wrong.append("There is an empty code cell.")
+    if "widgets" in lesson.notebook.metadata:
+        wrong.append("It stores the state of widgets (metadata.widgets).")
+    if (size := lesson.path.stat().st_size) > BYTES:
+        wrong.append(f"It has {size / 1e6:.1f} MB, more than {BYTES / 1e6:.1f} MB.")
+    for cell in executed:
+        for output in cell.outputs:
+            wrong += [f"{problem}:\n{cell.source}" for problem in _output_problems(output)]
+    if wrong:
+        wrong.append("(python -m tests.lesson_cells store)")
+    return wrong
+
+
+def has_the_usual_form(lesson: Lesson) -> list[str]:
+    """A valid notebook with a title, short cells, short lines."""
+    wrong = []
+    try:
+        nbformat.validate(lesson.notebook)
+    except nbformat.ValidationError as error:
+        wrong.append(f"It is no valid notebook: {error}")
+    first = lesson.notebook.cells[0]
+    if first.cell_type != "markdown" or not first.source.startswith("# "):
+        wrong.append("It does not begin with a title, '# ...'.")
+    for cell in lesson.code:
+        wrong += [f"{problem}:\n{cell.source}" for problem in _form_problems(cell.source)]
+    return wrong
+
+
+def checks_its_numbers(lesson: Lesson) -> list[str]:
+    """At least one output is compared when the tests run the lesson."""
+    if any(CHECK_TAG in cell.metadata.get("tags", []) for cell in lesson.code):
+        return []
+    return [f"No cell is tagged {CHECK_TAG}, so no number of it is ever checked."]
+
+
+def has_solutions(lesson: Lesson) -> list[str]:
+    """A notebook of the same name stands in lessons/solutions."""
+    if (lesson.path.parent / "solutions" / lesson.path.name).is_file():
+        return []
+    return [f"There is no lessons/solutions/{lesson.path.name}."]
+
+
+def bound_names(source: str) -> set[str]:
+    """What a cell defines or assigns outside its functions; imports of srlab excepted."""
+    table = symtable.symtable(_plain(source), "cell", "exec")
+    own = {name for _, name in srlab_imports(source)}
+    return {
+        symbol.get_name()
+        for symbol in table.get_symbols()
+        if symbol.is_assigned() or (symbol.is_imported() and symbol.get_name() not in own)
+    }
+
+
+def srlab_imports(source: str) -> list[tuple[str, str]]:
+    """(module, name) for each name that a cell imports from srlab."""
+    return [
+        (node.module.replace(".", "/") + ".py", alias.name)
+        for node in ast.walk(ast.parse(_plain(source)))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("srlab.")
+        for alias in node.names
+    ]
+
+
+def _plain(source: str) -> str:
+    """Python without IPython's ``%`` and ``!`` lines."""
+    return TransformerManager().transform_cell(source)
+
+
+def _listed(lessons: list[int]) -> str:
+    return " and ".join(f"lesson {number:02d}" for number in lessons) or "no lesson"
+
+
+def _form_problems(source: str) -> Iterator[str]:
+    lines = [line for line in source.splitlines() if line.strip()]
+    code = [line for line in lines if not line.lstrip().startswith("#")]
+    if len(code) > CODE_LINES:
+        yield f"A cell has {len(code)} lines of code, more than {CODE_LINES}"
+    if lines and (longest := max(map(len, lines))) > COLUMNS:
+        yield f"A line has {longest} columns, more than {COLUMNS}"
+
+
+def _output_problems(output: NotebookNode) -> Iterator[str]:
+    if output.output_type == "error":
+        yield f"An error is stored: {output.ename}"
+    if output.get("name") == "stderr":
+        yield f"A warning is stored: {output.text.strip()}"
+    for text in _texts(output):
+        for pattern in (OF_ONE_MACHINE, ADDRESS):
+            if match := pattern.search(text):
+                line = text[text.rfind("\n", 0, match.start()) + 1 :].splitlines()[0]
+                yield f"An output tells of one machine or run: {line[:200]}"
+
+
+def _texts(output: NotebookNode) -> Iterator[str]:
+    """All text of an output; pictures in base64 may spell anything."""
+    yield output.get("text", "")
+    for kind, content in output.get("data", {}).items():
+        if not kind.startswith("image/") or kind == "image/svg+xml":
+            yield content if isinstance(content, str) else str(content)

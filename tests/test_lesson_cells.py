@@ -1,0 +1,317 @@
+"""The lesson tools on a made-up package of two modules and tiny notebooks."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tests import lesson_cells, lesson_rules
+from tests.lesson_cells import BuildCell, difference, parse_build_cell, read_notebook
+from tests.lesson_rules import Lesson
+
+MODELS = '''\
+"""Networks."""
+
+import math
+
+from srlab.require import require_scale
+
+# A power of two.
+SCALE = 4  # the usual one
+"""How much larger.
+
+Source: lesson 00.
+"""
+
+
+def double(x: float) -> float:
+    """Twice as much.
+
+    Source: lesson 00.
+    """
+    require_scale(x)
+
+    y = 2 * x  # the whole trick
+    # nothing is left out
+    return y
+
+
+class Grow:
+    """Grows.
+
+    Source: lesson 01; a paper.
+    """
+
+    factor = 2
+    """Of growth."""
+
+    def __init__(self, scale: int):
+        """Begin."""
+        # twelve is too much
+        require_scale(scale)
+        self.scale = scale
+
+    def forward(self, x):
+        """Text alone."""
+
+
+@property
+def helper():
+    return math.pi
+'''
+
+DOUBLE = """\
+def double(x: float) -> float:
+    y = 2 * x  # the whole trick
+    # nothing is left out
+    return y"""
+
+GROW = """\
+class Grow:
+    factor = 2
+
+    def __init__(self, scale: int):
+        self.scale = scale
+
+    def forward(self, x):
+        pass"""
+
+WIDGET = """\
+import io
+import ipywidgets
+from PIL import Image
+
+poster = io.BytesIO()
+Image.new("RGB", (90, 60), "orange").save(poster, "PNG")
+
+
+class Panel(ipywidgets.VBox):
+    def __repr__(self):
+        return "a panel"
+
+    def _repr_mimebundle_(self, **kwargs):
+        extra = {"image/png": poster.getvalue(), "text/plain": repr(self)}
+        return {**super()._repr_mimebundle_(**kwargs), **extra}
+
+
+Panel([ipywidgets.FloatSlider()])"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with a package, and no lessons yet."""
+    (tmp_path / "srlab").mkdir()
+    (tmp_path / "srlab" / "models.py").write_text(MODELS)
+    (tmp_path / "srlab" / "require.py").write_text("def require_scale(scale): ...\n")
+    (tmp_path / "lessons" / "solutions").mkdir(parents=True)
+    return tmp_path
+
+
+def add_lesson(root: Path, name: str, *cells: str | NotebookNode) -> Lesson:
+    """Write a lesson of a title and ``cells``."""
+    nodes = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
+    path = root / "lessons" / name
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# Title"), *nodes]), path)
+    return Lesson(path)
+
+
+def executed(source: str, count: int, *outputs: NotebookNode, tags=()) -> NotebookNode:
+    return new_code_cell(
+        source, execution_count=count, outputs=list(outputs), metadata={"tags": list(tags)}
+    )
+
+
+def printed(text: str, name: str = "stdout") -> NotebookNode:
+    return new_output("stream", name=name, text=text)
+
+
+def build(*names: str, code: str = "") -> BuildCell:
+    return BuildCell("srlab/models.py", names, code)
+
+
+# The header
+
+
+def test_header_names_a_module_and_definitions():
+    cell = parse_build_cell("# srlab/widgets/lab.py: Lab, helper\nx = 1\n")
+    assert cell == BuildCell("srlab/widgets/lab.py", ("Lab", "helper"), "x = 1\n")
+
+
+@pytest.mark.parametrize("source", ["x = 1", "", "# a remark\nx = 1", "# see srlab.models"])
+def test_other_cells_are_no_build_cells(source: str):
+    assert parse_build_cell(source) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "#srlab/models.py: Grow",
+        "# srlab/models.py Grow",
+        "# srlab/models.py: ",
+        "# srlab/models.py: Grow ",
+        "# in srlab/models.py: Grow",
+    ],
+)
+def test_almost_a_header_is_refused(header: str):
+    with pytest.raises(ValueError, match="almost the header of a build cell; write it as"):
+        parse_build_cell(f"{header}\nx = 1")
+
+
+# From the package to a cell
+
+
+def test_text_keeps_comments_and_drops_docstrings_and_argument_checks(root: Path):
+    assert lesson_cells.expected_code(build("double", "Grow"), root) == f"{DOUBLE}\n\n\n{GROW}"
+
+
+def test_text_of_a_constant_has_its_comments(root: Path):
+    expected = "# A power of two.\nSCALE = 4  # the usual one"
+    assert lesson_cells.expected_code(build("SCALE"), root) == expected
+
+
+def test_text_has_decorators(root: Path):
+    text = lesson_cells.expected_code(build("helper"), root)
+    assert text == "@property\ndef helper():\n    return math.pi"
+
+
+def test_unknown_names_and_modules_are_named(root: Path):
+    with pytest.raises(ValueError, match=r"names Shrink, but srlab/models.py does not"):
+        lesson_cells.expected_code(build("Shrink"), root)
+    with pytest.raises(ValueError, match=r"names srlab/nets.py, but there is no such file"):
+        lesson_cells.expected_code(BuildCell("srlab/nets.py", ("Grow",), ""), root)
+
+
+# Comparison
+
+
+@pytest.mark.parametrize(
+    ("code", "same"),
+    [
+        (DOUBLE, True),
+        (DOUBLE.replace("# the whole trick", "# times two"), True),
+        (DOUBLE.replace("2 * x", "(2*x)"), True),
+        (DOUBLE.replace("    y =", '    "Twice."\n    require_scale(x)\n    y ='), True),
+        (DOUBLE.replace("2 * x", "x * 2"), False),
+        (DOUBLE.replace(" -> float", ""), False),
+        (DOUBLE + "\n\nprint(double(2))", False),
+        (DOUBLE.replace("double", "twice"), False),
+        ("", False),
+    ],
+)
+def test_comparison(root: Path, code: str, same: bool):
+    assert (difference(build("double", code=code), root) == "") is same
+
+
+def test_difference_is_a_diff(root: Path):
+    diff = difference(build("double", code=DOUBLE.replace("2 * x", "3 * x")), root)
+    assert "--- srlab/models.py\n+++ the lesson" in diff
+    assert "-    y = 2 * x\n+    y = 3 * x" in diff
+
+
+# sync
+
+
+def test_sync_rewrites_build_cells_and_nothing_else(root: Path, capsys):
+    draft = executed("def draft():\n    return 1", 1, printed("old"))
+    old = "# srlab/models.py: double\ndef double(x):\n    return x + x"
+    lesson = add_lesson(root, "00_pairs.ipynb", draft, executed(old, 2, printed("kept")))
+    solution = root / "lessons" / "solutions" / "00_pairs.ipynb"
+    solution.write_bytes(lesson.path.read_bytes())
+    before = read_notebook(lesson.path)
+
+    assert lesson_cells.main(["sync"], root) == 0
+    assert capsys.readouterr().out == (
+        "lessons/00_pairs.ipynb: 1 build cells rewritten\n"
+        "lessons/solutions/00_pairs.ipynb: 1 build cells rewritten\n"
+    )
+    after = read_notebook(lesson.path)
+    assert after.cells[2].source == f"# srlab/models.py: double\n{DOUBLE}"
+    before.cells[2].source = after.cells[2].source
+    assert after == before
+    assert solution.read_bytes() == lesson.path.read_bytes()
+
+
+def test_sync_leaves_a_notebook_without_change_alone(root: Path):
+    lesson = add_lesson(root, "00_pairs.ipynb", f"# srlab/models.py: Grow\n{GROW}")
+    odd = lesson.path.read_text().replace("\n ", "\n     ")
+    lesson.path.write_text(odd)
+    assert lesson_cells.sync(lesson.path, root) == 0
+    assert lesson.path.read_text() == odd
+
+
+def test_sync_writes_what_jupyter_writes(root: Path):
+    lesson = add_lesson(root, "00_pairs.ipynb", "# srlab/models.py: Grow")
+    assert lesson_cells.sync(lesson.path, root) == 1
+    text = lesson.path.read_text()
+    assert text.startswith('{\n "cells": [\n  {\n')
+    assert text.endswith("}\n")
+    assert not text.endswith("\n\n")
+
+
+def test_sync_names_the_notebook_of_a_mistake(root: Path, capsys):
+    add_lesson(root, "00_pairs.ipynb", "# srlab/models.py: Shrink")
+    assert lesson_cells.main(["sync"], root) == 1
+    assert capsys.readouterr().err == (
+        "00_pairs.ipynb: A build cell names Shrink, but srlab/models.py does not define it.\n"
+    )
+
+
+def test_unknown_lesson_is_one_sentence(root: Path, capsys):
+    add_lesson(root, "00_pairs.ipynb")
+    assert lesson_cells.main(["store", "07"], root) == 1
+    expected = "No lesson's name begins with '07'; there are: 00_pairs.\n"
+    assert capsys.readouterr().err == expected
+
+
+# store
+
+
+def test_store_keeps_posters_and_drops_what_needs_a_kernel(root: Path, capsys):
+    lesson = add_lesson(root, "00_pairs.ipynb", WIDGET, "print(1)\nprint(2)")
+    add_lesson(root, "01_loss.ipynb", "raise ValueError('not run')")
+    assert lesson_cells.main(["store", "00"], root) == 0
+    assert capsys.readouterr().out.startswith("lessons/00_pairs.ipynb: ")
+
+    notebook = read_notebook(lesson.path)
+    panel, lines = (cell.outputs for cell in notebook.cells[1:])
+    assert panel[0].data.keys() == {"image/png", "text/plain"}
+    assert panel[0].data["text/plain"] == "a panel"
+    assert [output.text for output in lines] == ["1\n2\n"]
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.language_info == {"name": "python"}
+    assert [cell.metadata for cell in notebook.cells] == [{}, {}, {}]
+    assert lesson_rules.is_stored_whole(lesson) == []
+
+
+def test_store_of_a_failing_lesson_shows_the_cell_and_writes_nothing(root: Path, capsys):
+    lesson = add_lesson(root, "00_pairs.ipynb", "x = 1", "x / 0")
+    before = lesson.path.read_bytes()
+    assert lesson_cells.main(["store"], root) == 1
+    error = capsys.readouterr().err
+    assert "lessons/00_pairs.ipynb: a cell failed, so nothing was stored." in error
+    assert "x / 0" in error
+    assert "ZeroDivisionError" in error
+    assert lesson.path.read_bytes() == before
+
+
+def test_stored_lesson_passes_nbval_until_a_number_changes(root: Path):
+    checked = new_code_cell("6 * 7", metadata={"tags": ["nbval-check-output"]})
+    lesson = add_lesson(root, "00_pairs.ipynb", WIDGET, checked, "import os; os.getpid()")
+    assert lesson_cells.main(["store"], root) == 0
+    assert nbval(lesson.path).returncode == 0
+    lesson.path.write_text(lesson.path.read_text().replace('"42"', '"41"'))
+    failing = nbval(lesson.path)
+    assert failing.returncode == 1
+    assert "1 failed, 2 passed" in failing.stdout
+
+
+def nbval(path: Path) -> subprocess.CompletedProcess[str]:
+    """Test one notebook as ``make test`` does."""
+    options = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=60"]
+    own = ["-p", "no:cacheprovider", "-p", "no:xdist", f"--rootdir={path.parent}"]
+    command = [sys.executable, "-m", "pytest", *options, *own, path.name]
+    return subprocess.run(command, cwd=path.parent, capture_output=True, text=True)

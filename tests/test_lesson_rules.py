@@ -1,0 +1,189 @@
+"""Each rule of a lesson, kept and broken, on tiny notebooks."""
+
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import new_output
+
+from tests import lesson_rules as rules
+from tests.lesson_rules import Package
+from tests.test_lesson_cells import DOUBLE, GROW, add_lesson, executed, printed
+from tests.test_lesson_cells import root as root  # a fixture
+
+BUILD_DOUBLE = f"# srlab/models.py: double\n{DOUBLE}"
+BUILD_SCALE = "# srlab/models.py: SCALE\nSCALE = 4"
+BUILD_GROW = f"# srlab/models.py: Grow\n{GROW}"
+
+
+@pytest.fixture
+def package(root: Path) -> Package:
+    return Package(root)
+
+
+def test_source_lines_say_which_lesson_teaches_a_name(package: Package):
+    assert package.lesson_of == {
+        ("srlab/models.py", "SCALE"): 0,
+        ("srlab/models.py", "double"): 0,
+        ("srlab/models.py", "Grow"): 1,
+        ("srlab/models.py", "helper"): None,
+        ("srlab/require.py", "require_scale"): None,
+    }
+
+
+def test_build_cells_equal_the_package(root: Path, package: Package):
+    good = add_lesson(root, "00_a.ipynb", BUILD_DOUBLE, "x = 1")
+    assert rules.build_cells_equal_the_package(good, package) == []
+    bad = add_lesson(root, "00_b.ipynb", BUILD_DOUBLE.replace("2 *", "3 *"))
+    (problem,) = rules.build_cells_equal_the_package(bad, package)
+    assert "+    y = 3 * x" in problem
+    assert "python -m tests.lesson_cells sync" in problem
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def double(x): return 2",
+        "class Grow: ...",
+        "SCALE = 3",
+        "for double in range(3): pass",
+        "import math as Grow",
+        "%matplotlib inline\nhelper = 1",
+    ],
+)
+def test_a_second_meaning_is_refused(root: Path, package: Package, source: str):
+    lesson = add_lesson(root, "00_a.ipynb", source)
+    (problem,) = rules.drafts_have_draft_names(lesson, package)
+    assert "which is srlab/models.py's; take a draft name" in problem
+
+
+def test_drafts_local_names_and_imports_are_free(root: Path, package: Package):
+    lesson = add_lesson(
+        root,
+        "02_a.ipynb",
+        BUILD_GROW,
+        "def double_draft(x):\n    double = 2 * x\n    return double",
+        "from srlab.models import Grow, SCALE",
+        "[double for double in range(3)]",
+        "%timeit -n1 double(2)",
+    )
+    assert rules.drafts_have_draft_names(lesson, package) == []
+
+
+def test_only_later_lessons_import_what_was_taught(root: Path, package: Package):
+    source = "from srlab.models import double, helper"
+    assert rules.imports_come_later(add_lesson(root, "01_a.ipynb", source), package) == []
+    own_solution = add_lesson(root, "solutions/00_a.ipynb", source)
+    assert rules.imports_come_later(own_solution, package) == []
+    (problem,) = rules.imports_come_later(add_lesson(root, "00_a.ipynb", source), package)
+    assert "double is imported from srlab/models.py, but lesson 00 builds it" in problem
+
+
+def test_each_taught_name_is_built_once(root: Path, package: Package):
+    lesson = add_lesson(root, "00_a.ipynb", BUILD_DOUBLE, BUILD_SCALE)
+    assert rules.each_taught_name_is_built_once([lesson], package) == []
+    later = add_lesson(root, "01_a.ipynb", BUILD_GROW)
+    assert rules.each_taught_name_is_built_once([lesson, later], package) == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        (
+            [BUILD_DOUBLE],
+            "SCALE is built in no lesson, but its docstring's Source says: le",
+        ),
+        (
+            [BUILD_DOUBLE, BUILD_SCALE, BUILD_DOUBLE],
+            "double is built in lesson 00 and lesson 00, but its docstring's Source says",
+        ),
+        (
+            [BUILD_DOUBLE, BUILD_SCALE, BUILD_GROW],
+            "Grow is built in lesson 00, but its docstring's Source says: lesson 01",
+        ),
+        (
+            [BUILD_DOUBLE, BUILD_SCALE, "# srlab/models.py: helper"],
+            "helper is built in lesson 00, but its docstring's Source says: no lesson",
+        ),
+    ],
+)
+def test_a_name_built_elsewhere_or_twice_is_told(
+    root: Path, package: Package, cells: list[str], problem: str
+):
+    lesson = add_lesson(root, "00_a.ipynb", *cells)
+    (found,) = rules.each_taught_name_is_built_once([lesson], package)
+    assert problem in found
+
+
+def test_a_whole_lesson_passes(root: Path):
+    picture = new_output("display_data", {"image/png": "/tmp/", "text/plain": "a picture"})
+    lesson = add_lesson(
+        root,
+        "00_a.ipynb",
+        executed("x = 1", 1, picture),
+        executed("print(x, 'https://x.org/home/')", 2, printed("1 https://x.org/home/\n")),
+    )
+    assert rules.is_stored_whole(lesson) == []
+    assert rules.has_the_usual_form(lesson) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        (executed("x", None), "numbered [None], not 1 to 1"),
+        (executed("x", 2), "numbered [2], not 1 to 1"),
+        (executed("x", 1, printed("careful", "stderr")), "A warning is stored: careful"),
+        (executed("x", 1, printed("in /home/me/x.png")), "one machine or run: in /home/me/x"),
+        (executed("x", 1, printed("a\n<A at 0x7f00aa11bb>")), "run: <A at 0x7f00aa11bb>"),
+        (
+            executed("x", 1, new_output("error", ename="KeyError", evalue="", traceback=[])),
+            "An error is stored: KeyError",
+        ),
+    ],
+)
+def test_what_a_stored_lesson_may_not_hold(root: Path, cell, problem: str):
+    found = rules.is_stored_whole(add_lesson(root, "00_a.ipynb", cell))
+    assert problem in found[0]
+    assert found[1:] == ["(python -m tests.lesson_cells store)"]
+
+
+def test_empty_cells_widget_state_and_size_are_told(root: Path):
+    lesson = add_lesson(root, "00_a.ipynb", executed("x", 1, printed("x" * rules.BYTES)), "")
+    lesson.notebook.metadata["widgets"] = {}
+    assert rules.is_stored_whole(lesson)[:3] == [
+        "There is an empty code cell.",
+        "It stores the state of widgets (metadata.widgets).",
+        "It has 1.5 MB, more than 1.5 MB.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("x = 1\n" * 26, "A cell has 26 lines of code, more than 25"),
+        ("x = " + "1" * 97, "A line has 101 columns, more than 100"),
+    ],
+)
+def test_long_cells_and_lines_are_told(root: Path, source: str, problem: str):
+    (found,) = rules.has_the_usual_form(add_lesson(root, "00_a.ipynb", source))
+    assert found.startswith(problem)
+
+
+def test_comments_and_empty_lines_are_not_code(root: Path):
+    lesson = add_lesson(root, "00_a.ipynb", "# why\n\n" * 30 + "x = 1\n" * 25)
+    assert rules.has_the_usual_form(lesson) == []
+
+
+def test_a_title_comes_first(root: Path):
+    lesson = add_lesson(root, "00_a.ipynb", "x = 1")
+    del lesson.notebook.cells[0]
+    assert rules.has_the_usual_form(lesson) == ["It does not begin with a title, '# ...'."]
+
+
+def test_a_lesson_checks_numbers_and_has_solutions(root: Path):
+    lesson = add_lesson(root, "00_a.ipynb", "x")
+    assert "No cell is tagged nbval-check-output" in rules.checks_its_numbers(lesson)[0]
+    assert rules.has_solutions(lesson) == ["There is no lessons/solutions/00_a.ipynb."]
+    add_lesson(root, "solutions/00_a.ipynb", "x")
+    assert rules.has_solutions(lesson) == []
+    tagged = add_lesson(root, "01_a.ipynb", executed("x", 1, tags=["nbval-check-output"]))
+    assert rules.checks_its_numbers(tagged) == []

@@ -1,0 +1,66 @@
+"""The rules over the real lessons and their solutions."""
+
+import pytest
+
+from tests.lesson_cells import notebooks
+from tests.lesson_rules import (
+    Lesson,
+    Package,
+    build_cells_equal_the_package,
+    checks_its_numbers,
+    drafts_have_draft_names,
+    each_taught_name_is_built_once,
+    has_solutions,
+    has_the_usual_form,
+    imports_come_later,
+    is_stored_whole,
+)
+
+PACKAGE = Package()
+ALL = [Lesson(path) for path in notebooks()]
+LESSONS = [lesson for lesson in ALL if not lesson.is_solution]
+
+
+def named(lesson: Lesson) -> str:
+    return f"{lesson.path.parent.name}/{lesson.path.stem}"
+
+
+def fail_on(problems: list[str]) -> None:
+    if problems:
+        pytest.fail("\n\n".join(problems), pytrace=False)
+
+
+@pytest.mark.parametrize("lesson", ALL, ids=named)
+@pytest.mark.parametrize(
+    "rule",
+    [build_cells_equal_the_package, drafts_have_draft_names, imports_come_later],
+)
+def test_code_belongs_to_the_package(lesson: Lesson, rule):
+    fail_on(rule(lesson, PACKAGE))
+
+
+@pytest.mark.parametrize("lesson", ALL, ids=named)
+@pytest.mark.parametrize("rule", [is_stored_whole, has_the_usual_form])
+def test_notebook(lesson: Lesson, rule):
+    fail_on(rule(lesson))
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=named)
+@pytest.mark.parametrize("rule", [checks_its_numbers, has_solutions])
+def test_lesson(lesson: Lesson, rule):
+    fail_on(rule(lesson))
+
+
+def test_each_taught_name_is_built_once():
+    fail_on(each_taught_name_is_built_once(LESSONS, PACKAGE))
+
+
+def test_solutions_belong_to_a_lesson():
+    names = {lesson.path.name for lesson in LESSONS}
+    fail_on(
+        [
+            f"{lesson.path.name} solves no lesson."
+            for lesson in ALL
+            if lesson.path.name not in names
+        ]
+    )
