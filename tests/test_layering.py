@@ -19,7 +19,12 @@ DRAWING = {"matplotlib", "ipywidgets", "anywidget"}
 HEAVY = {"torch", "torchvision", "matplotlib", "ipywidgets"}
 
 # What a package is called where it is imported, if not as where it is installed.
-IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "scikit-image": "skimage"}
+IMPORTED_AS = {
+    "ipython": "IPython",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "scikit-image": "skimage",
+}
 
 
 def imported_names(source: str, module: str = "srlab.x", *, package: bool = False) -> set[str]:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -381,3 +382,23 @@ def test_the_license_is_that_of_the_package() -> None:
     text = (ROOT / "LICENSE").read_text()
     assert text.startswith("MIT License")
     assert "Copyright (c) 2026 the srlab authors" in text
+
+
+def build_wheel(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "uv", "build", "--wheel", "--out-dir", folder, *options, ROOT],
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_wheel_holds_the_whole_package(tmp_path: Path) -> None:
+    done = build_wheel(tmp_path, "--offline")  # hatchling is in the cache since make lab
+    if done.returncode:
+        done = build_wheel(tmp_path)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        packed = {name for name in wheel.namelist() if name.startswith("srlab/")}
+    ignored = {".pyc"}
+    files = [p for p in (ROOT / "srlab").rglob("*") if p.is_file() and p.suffix not in ignored]
+    assert packed == {path.relative_to(ROOT).as_posix() for path in files}
