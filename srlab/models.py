@@ -91,7 +91,9 @@ class Upsampler(nn.Module):
 
     Source: lesson 01. The usual upsampler keeps all features up to the last
     doubling and adds a convolution there. That costs more than the rest of
-    the network; here the last doubling ends in RGB.
+    the network; here the last doubling ends in RGB. Between doublings stands
+    a leaky ReLU: all of the network's signal passes there, and a plain ReLU
+    that a large step has turned off for good would leave bicubic alone.
     """
 
     def __init__(self, num_features: int, scale: int):
@@ -104,7 +106,7 @@ class Upsampler(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         for stage in self.stages:
-            features = F.relu(stage(features))
+            features = F.leaky_relu(stage(features), 0.1)
         return self.to_rgb(features)
 
 

@@ -1,0 +1,184 @@
+"""A training that runs while people use the notebook.
+
+One daemon thread, alive only while there is something to do. Callbacks of
+widgets may come from any thread, so they only leave notes under a lock; the
+worker alone touches the network and the pictures.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Literal, Protocol
+
+State = Literal["ready", "running", "paused", "failed"]
+
+SECONDS_BETWEEN_FRAMES = 0.25
+
+
+class Workpiece(Protocol):
+    """What a live training drives; all of it is called by one thread at a time."""
+
+    def steps(self) -> Iterator[object]:
+        """Training steps, one for each item asked for."""
+
+    def change(self, name: str, value: Any) -> None:
+        """Take over a new value of a control."""
+
+    def draw(self, state: State, error: str = "") -> None:
+        """Show where the training stands."""
+
+    def reset(self) -> None:
+        """Go back to the untrained network."""
+
+
+class LiveTraining:
+    """Start, pause, change and reset a training from any thread.
+
+    At most one runs in a kernel: starting a second pauses the first.
+
+    Args:
+        work: what is trained and shown.
+
+    Source: built by srlab.
+    """
+
+    _turn: ClassVar[threading.Lock] = threading.Lock()  # held during a step
+    _current: ClassVar["LiveTraining | None"] = None
+
+    def __init__(self, work: Workpiece):
+        self.work = work
+        self.state: State = "ready"
+        self._lock = threading.Lock()
+        self._changes: dict[str, Any] = {}
+        self._actions: list[Callable[[], None]] = []
+        self._wanted = False  # should it be running?
+        self._thread: threading.Thread | None = None
+        self._steps: Iterator[object] | None = None
+
+    def start(self) -> None:
+        """Begin or go on; whatever else trains in this kernel is paused."""
+        self._pause_others()
+        self._note(wanted=True)
+
+    def pause(self) -> None:
+        """Stop after the present step; nothing is lost."""
+        self._note(wanted=False)
+
+    def change(self, name: str, value: Any) -> None:
+        """Set a control; it acts from the next step on."""
+        with self._lock:
+            self._changes[name] = value
+        self._note()
+
+    def do(self, action: Callable[[], None]) -> None:
+        """Call ``action`` between two steps, and show the result."""
+        with self._lock:
+            self._actions.append(action)
+        self._note()
+
+    def reset(self) -> None:
+        """Pause and go back to the untrained network."""
+        self.pause()
+        self.do(self._reset)
+
+    def run_steps(self, count: int) -> None:
+        """Train ``count`` steps here and now, then pause and draw.
+
+        Notebooks and tests use it; an error is raised, not shown.
+        """
+        self._pause_others()
+        self.pause()
+        self.wait()
+        self._take_notes()
+        try:
+            for _ in range(count):
+                self._one_step()
+        finally:  # Ctrl-C too leaves a training that can go on
+            self._enter("paused")
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is left to do; tell whether that came true."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+        return self._thread is None
+
+    def _pause_others(self) -> None:
+        before, LiveTraining._current = LiveTraining._current, self
+        if before is not None and before is not self:
+            before.pause()
+
+    def _note(self, *, wanted: bool | None = None) -> None:
+        """Leave a note and see that somebody will read it."""
+        with self._lock:
+            if wanted is not None:
+                self._wanted = wanted
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, daemon=True)
+                self._thread.start()
+
+    def _work(self) -> None:
+        """The worker: act on notes, train while that is wanted, then end."""
+        try:
+            self._loop()
+        except Exception as error:  # it would reach no cell
+            self._fail(error)
+
+    def _loop(self) -> None:
+        drawn = 0.0
+        while True:
+            changed = self._take_notes()
+            with self._lock:
+                wanted = self._wanted
+                if not wanted and not self._changes and not self._actions:
+                    break
+            if wanted:
+                self._one_step()
+                self.state = "running"
+                if changed or time.monotonic() - drawn > SECONDS_BETWEEN_FRAMES:
+                    self.work.draw(self.state)
+                    drawn = time.monotonic()
+        self._rest()
+
+    def _rest(self) -> None:
+        """Show the state of rest, unless a note came meanwhile."""
+        self._enter("paused" if self._steps is not None else "ready")
+        with self._lock:
+            self._thread = None
+            left = self._wanted or self._changes or self._actions
+        if left:
+            self._note()
+
+    def _fail(self, error: Exception) -> None:
+        with self._lock:
+            self._wanted, self._thread = False, None
+        self._enter("failed", f"{error}")
+
+    def _enter(self, state: State, error: str = "") -> None:
+        self.state = state
+        self.work.draw(state, error)
+
+    def _take_notes(self) -> bool:
+        """Do what the notes say; tell whether there were any."""
+        with self._lock:
+            changes, self._changes = self._changes, {}
+            actions, self._actions = self._actions, []
+        for name, value in changes.items():
+            self.work.change(name, value)
+        for action in actions:
+            action()
+        return bool(changes or actions)
+
+    def _one_step(self) -> None:
+        if self._steps is None:
+            self._steps = self.work.steps()
+        try:
+            with LiveTraining._turn:
+                next(self._steps)
+        except BaseException:
+            self._steps = None  # a generator that raised gives no more steps
+            raise
+
+    def _reset(self) -> None:
+        self._steps = None
+        self.work.reset()

@@ -1,0 +1,274 @@
+"""TrainingLab: watch a network learn, and steer it while it does."""
+
+import html
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ipywidgets import HTML, Button, Dropdown, FloatLogSlider, FloatSlider, HBox, Layout, VBox
+from ipywidgets import Image as ImageWidget
+from PIL import Image
+from torch import Tensor, nn
+
+from srlab.data import Pairs
+from srlab.losses import mix_weights, pixel_loss
+from srlab.training import Step
+from srlab.widgets.drawing import BLUE, ORANGE, line_chart, picture_strip, to_jpeg
+from srlab.widgets.live import LiveTraining, State
+from srlab.widgets.poster import PosterMixin, stack, text_lines
+from srlab.widgets.workbench import Snapshot, Workbench
+
+SECONDS_BETWEEN_ANNOUNCEMENTS = 10.0
+"""A screen reader reads each; more often would be a babble."""
+
+
+class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
+    """Start, pause and reset a training; its sliders act while it runs.
+
+    Args:
+        make_model: makes an untrained model.
+        data: endless pairs from ``get_data``.
+        learning_rate: at the start.
+        seed: of the first weights.
+
+    Example:
+        >>> from srlab.data import get_data
+        >>> from srlab.models import SrResNet
+        >>> lab = TrainingLab(lambda: SrResNet(4, 16, 2), get_data(4, (12, 48)))
+        >>> lab.run_steps(2)
+        >>> lab.figures.step
+        2
+
+    Source: built by srlab; lesson 01 uses it.
+    """
+
+    def __init__(
+        self,
+        make_model: Callable[[], nn.Module],
+        data: Pairs,
+        *,
+        learning_rate: float = 2e-3,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.bench = Workbench(
+            make_model, data, pixel_loss(), learning_rate=learning_rate, seed=seed
+        )
+        self.live = LiveTraining(self)
+        self._announced: tuple[str, float] = ("", 0.0)
+        self._build()
+        self.draw("ready")
+
+    # What notebooks and tests call
+
+    def start(self) -> None:
+        """Begin or go on in the background."""
+        self.live.start()
+
+    def pause(self) -> None:
+        """Stop after the present step, and wait for that."""
+        self.live.pause()
+        self.live.wait()
+
+    def run_steps(self, count: int) -> None:
+        """Train ``count`` steps here and now; the sliders' values count."""
+        self.live.run_steps(count)
+
+    def set(self, name: str, value: float) -> None:
+        """Move a slider: ``"mix"`` or ``"learning_rate"``."""
+        sliders = {"mix": self.mix, "learning_rate": self.learning_rate}
+        if name not in sliders:
+            raise ValueError(f"There is no slider {name!r}; there are {', '.join(sliders)}.")
+        sliders[name].value = value
+        self.live.wait(None if self.live.state != "running" else 0)
+
+    def snapshot(self) -> None:
+        """Keep the present network for comparison."""
+        self.live.do(self._keep)
+        self.live.wait(None if self.live.state != "running" else 0)
+
+    def pictures(self) -> dict[str, Tensor]:
+        """What is shown, by name: made for ``Compare``."""
+        kept = {f"snapshot {s.name}": s.picture for s in self._snapshots_of_this_photo()}
+        bench = self.bench
+        return {"bicubic": bench.bicubic, **kept, "network": self.sr, "truth": bench.hr}
+
+    # What the live training calls, from one thread at a time
+
+    def steps(self) -> Iterator[Step]:
+        """Training steps, one for each item asked for."""
+        return self.bench.steps()
+
+    def change(self, name: str, value: Any) -> None:
+        """Take over a slider's value."""
+        if name == "mix":
+            self.bench.loss.weights.update(mix_weights(value))
+        elif name == "learning_rate":
+            self.bench.set_learning_rate(value)
+        else:
+            self.bench.show(value)
+
+    def reset(self) -> None:
+        """Go back to the untrained network; sliders and snapshots stay."""
+        self.bench.reset()
+
+    def draw(self, state: State, error: str = "") -> None:
+        """Show pictures, curves and numbers of this moment."""
+        self.sr, self.figures = self.bench.look()
+        if math.isfinite(self.figures.loss):
+            self.bench.history.add(self.figures)
+        self._preview.value = to_jpeg(self._strip())
+        self._loss_curve.value, self._psnr_curve.value = map(to_jpeg, self._charts())
+        self._numbers.value = self._numbers_html(state)
+        self._announce(state, error)
+        for button, enabled in (
+            (self._start, state != "running"),
+            (self._pause, state == "running"),
+        ):
+            button.disabled = not enabled
+
+    # Poster
+
+    def summary(self) -> str:
+        """One sentence for readers without a kernel."""
+        return f"TrainingLab: {self._sentence()}"
+
+    def poster(self) -> Image.Image:
+        """Pictures, curves and numbers as they stand."""
+        return stack(text_lines([self._sentence()]), self._strip(), _beside(*self._charts()))
+
+    # Parts
+
+    def _build(self) -> None:
+        self._start = _button("Start", "play", "Train in the background", self.live.start)
+        self._pause = _button("Pause", "pause", "Stop after the present step", self.live.pause)
+        self._reset = _button("Reset", "undo", "Back to the untrained network", self.live.reset)
+        self._snapshot = _button(
+            "Snapshot", "camera", "Keep the present network for comparison",
+            lambda: self.live.do(self._keep),
+        )  # fmt: skip
+        self.mix = FloatSlider(
+            value=0.0, min=0.0, max=1.0, step=0.05, description="L1 to L2",
+            tooltip="Mix of the loss: 0 is L1 alone, 1 is L2 alone", readout_format=".2f",
+        )  # fmt: skip
+        self.learning_rate = FloatLogSlider(
+            value=self.bench.learning_rate, min=-5, max=-1, step=0.1,
+            description="learning rate", tooltip="Step size of the optimizer",
+            readout_format=".1e",
+        )  # fmt: skip
+        self.photo = Dropdown(
+            options=list(self.bench.photos), description="photograph",
+            tooltip="Which validation photograph is shown and measured",
+        )  # fmt: skip
+        self._wire("mix", self.mix)
+        self._wire("learning_rate", self.learning_rate)
+        self._wire("photo", self.photo)
+        self._preview = _picture("Input, bicubic, network and truth", "jpeg")
+        self._loss_curve = _picture("Curve of the loss", "jpeg")
+        self._psnr_curve = _picture("Curve of PSNR against bicubic", "jpeg")
+        self._numbers, self._status = HTML(), HTML()
+        wrap = Layout(flex_flow="row wrap")
+        self.children = [
+            HBox([self._start, self._pause, self._reset, self._snapshot], layout=wrap),
+            HBox([self.mix, self.learning_rate, self.photo], layout=wrap),
+            self._numbers,
+            self._preview,
+            HBox([self._loss_curve, self._psnr_curve], layout=wrap),
+            self._status,
+        ]
+        self.add_class("srlab-training-lab")
+
+    def _wire(self, name: str, control: Any) -> None:
+        """Let a control leave a note for the worker; it does nothing itself."""
+        control.style.description_width = "95px"
+        control.add_class(f"srlab-{name.replace('_', '-')}")
+        control.observe(lambda event: self.live.change(name, event["new"]), names="value")
+
+    def _keep(self) -> None:
+        self.bench.keep()
+
+    def _snapshots_of_this_photo(self) -> list[Snapshot]:
+        return [s for s in self.bench.snapshots if s.photo_name == self.bench.photo_name]
+
+    def _strip(self) -> Image.Image:
+        bench, figures = self.bench, self.figures
+        captions = {
+            "input": f"{bench.lr.shape[-1]} x {bench.lr.shape[-2]} px",
+            "bicubic": f"{bench.bicubic_psnr:.2f} dB",
+            "network": f"{figures.psnr:.2f} dB, sharp {figures.sharpness:.2f}",
+        }
+        pictures = {"input": bench.lr, "bicubic": bench.bicubic}
+        for kept in self._snapshots_of_this_photo()[-1:]:
+            pictures[kept.name] = kept.picture
+            captions[kept.name] = f"{kept.figures.psnr:.2f} dB"
+        return picture_strip({**pictures, "network": self.sr, "truth": bench.hr}, captions)
+
+    def _charts(self) -> tuple[Image.Image, Image.Image]:
+        points = self.bench.history.points
+        loss = line_chart(
+            "loss (weighted sum)", [(p.step, p.loss) for p in points],
+            color=ORANGE, logarithmic=True,
+        )  # fmt: skip
+        psnr = line_chart(
+            "PSNR, dB", [(p.step, p.psnr) for p in points],
+            color=BLUE, reference=("bicubic", self.bench.bicubic_psnr),
+        )  # fmt: skip
+        return loss, psnr
+
+    def _sentence(self) -> str:
+        figures, bicubic = self.figures, self.bench.bicubic_psnr
+        return (
+            f"step {figures.step}, PSNR {figures.psnr:.2f} dB, bicubic {bicubic:.2f} dB "
+            f"({figures.psnr - bicubic:+.2f} dB), sharpness {figures.sharpness:.2f}"
+        )
+
+    def _numbers_html(self, state: State) -> str:
+        bench, figures = self.bench, self.figures
+        data = {
+            "step": figures.step,
+            "state": state,
+            **{f"w-{name}": f"{weight:g}" for name, weight in bench.loss.weights.items()},
+            "learning-rate": f"{bench.present_learning_rate:g}",
+            "psnr": f"{figures.psnr:.4f}",
+            "bicubic": f"{bench.bicubic_psnr:.4f}",
+        }
+        attributes = " ".join(f'data-{key}="{value}"' for key, value in data.items())
+        weights = " + ".join(f"{w:g} · {n.upper()}" for n, w in bench.loss.weights.items() if w)
+        return (
+            f'<div class="srlab-numbers" {attributes}>'
+            f"<b>{html.escape(self._sentence())}</b><br>"
+            f"loss {figures.loss:.4f} = {weights} · {bench.steps_per_second:.0f} steps/s · "
+            f"{bench.precision} on {bench.device} · Y, border of {bench.data.scale} px left out"
+            f"</div>"
+        )
+
+    def _announce(self, state: State, error: str) -> None:
+        """Tell a screen reader, now and then and at each change of state."""
+        if error:
+            self._status.value = f'<div role="alert"><b>Stopped.</b> {html.escape(error)}</div>'
+            self._announced = (state, 0.0)
+            return
+        due = time.monotonic() - self._announced[1] > SECONDS_BETWEEN_ANNOUNCEMENTS
+        if due or self._announced[0] != state:
+            self._announced = (state, time.monotonic())
+            text = html.escape(f"{state}: {self._sentence()}")
+            self._status.value = f'<div role="status" class="srlab-status">{text}</div>'
+
+
+def _button(label: str, icon: str, tooltip: str, action: Callable[[], None]) -> Button:
+    button = Button(description=label, icon=icon, tooltip=tooltip)
+    button.add_class(f"srlab-{label.lower()}")
+    button.on_click(lambda _: action())
+    return button
+
+
+def _picture(tooltip: str, kind: str) -> ImageWidget:
+    return ImageWidget(format=kind, tooltip=tooltip, layout=Layout(max_width="100%"))
+
+
+def _beside(left: Image.Image, right: Image.Image) -> Image.Image:
+    whole = Image.new("RGB", (left.width + right.width, left.height), "white")
+    whole.paste(left, (0, 0))
+    whole.paste(right, (left.width, 0))
+    return whole

@@ -1,0 +1,185 @@
+"""A network on the workbench: trained, looked at, kept, put back to the start."""
+
+import copy
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from srlab.data import Pairs, degrade
+from srlab.losses import WeightedLoss
+from srlab.machine import PRECISIONS, pick_device, pick_precision, place
+from srlab.metrics import Protocol, psnr, sharpness
+from srlab.models import enlarge
+from srlab.sources import load_photos
+from srlab.training import Step, get_learning_rate, set_learning_rate, train
+
+FOREVER = 10**9
+VIEW_SIZE = 128
+VIEWS = {"raccoon-face": (95, 260), "coffee-cup": (215, 300), "aizkorri-autumn": (270, 700)}
+"""Validation photograph -> top and left of the part that is shown, in px."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Where a training stands, in numbers.
+
+    Args:
+        step: optimizer steps done.
+        loss: sum of the weighted terms at the last step; NaN before it.
+        psnr: of the shown part, published protocol, dB.
+        sharpness: share of the truth's fine detail.
+    """
+
+    step: int
+    loss: float
+    psnr: float
+    sharpness: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A network kept for comparison, and what it showed."""
+
+    name: str
+    photo_name: str
+    weights: dict[str, Tensor]
+    picture: Tensor
+    figures: Figures
+
+
+@dataclass
+class History:
+    """Figures over the steps, thinned so that it never grows without end."""
+
+    limit: int = 400
+    points: list[Figures] = field(default_factory=list)
+
+    def add(self, figures: Figures) -> None:
+        """Append, or drop every second point when there are too many."""
+        self.points.append(figures)
+        if len(self.points) > self.limit:
+            self.points[1:-1:2] = []
+
+
+class Workbench:
+    """A model with its optimizer, loss, data and the picture it is judged by.
+
+    Args:
+        make_model: makes the untrained model; called again by ``reset``.
+        data: endless pairs.
+        loss: weighted terms whose weights may change between steps.
+        learning_rate: at the start.
+        seed: of the first weights.
+
+    Source: built by srlab.
+    """
+
+    def __init__(
+        self,
+        make_model: Callable[[], nn.Module],
+        data: Pairs,
+        loss: WeightedLoss,
+        *,
+        learning_rate: float = 1e-3,
+        seed: int = 0,
+    ):
+        self.make_model, self.data, self.loss = make_model, data, loss
+        self.learning_rate, self.seed = learning_rate, seed
+        self.first_weights = dict(loss.weights)
+        self.device = pick_device()
+        self.precision = pick_precision(self.device)
+        self.snapshots: list[Snapshot] = []
+        photos = load_photos("embedded", "val")
+        self.photos = {name: _view(photos[name], *corner) for name, corner in VIEWS.items()}
+        self.show(next(iter(self.photos)))
+        self.reset()
+
+    def reset(self) -> None:
+        """Go back to the untrained model; controls and snapshots stay."""
+        torch.manual_seed(self.seed)
+        self.model = place(self.make_model(), self.device)
+        self.optimizer = torch.optim.Adam(
+            self.model.parameters(), self.learning_rate, fused=True
+        )
+        self.step: Step | None = None
+        self.history = History()
+        self._ends: deque[float] = deque(maxlen=30)
+
+    def show(self, name: str) -> None:
+        """Choose the validation photograph that is shown and measured."""
+        self.photo_name = name
+        self.hr = self.photos[name].to(self.device)
+        self.lr = degrade(self.hr, self.data.scale)
+        self.bicubic = enlarge(self.lr, self.data.scale)
+        self.bicubic_psnr = self._psnr(self.bicubic)
+
+    def set_learning_rate(self, value: float) -> None:
+        """Change the learning rate from the next step on."""
+        self.learning_rate = value
+        set_learning_rate(self.optimizer, value)
+
+    def steps(self) -> Iterator[Step]:
+        """The one training loop, noting each step as it passes."""
+        for step in train(
+            self.model,
+            self.data,
+            self.loss,
+            self.optimizer,
+            steps=FOREVER,
+            start=self.step.number if self.step else 0,
+            precision=PRECISIONS[self.precision],
+        ):
+            self.step = step
+            self._ends.append(time.perf_counter())
+            yield step
+
+    @property
+    def steps_per_second(self) -> float:
+        """Over the last 30 steps; 0 before there are two."""
+        if len(self._ends) < 2:
+            return 0.0
+        return (len(self._ends) - 1) / (self._ends[-1] - self._ends[0])
+
+    @torch.no_grad()
+    def look(self) -> tuple[Tensor, Figures]:
+        """The network's enlargement of the shown picture, and its figures."""
+        self.model.eval()
+        sr = self.model(self.lr).float().nan_to_num().clamp(0, 1)  # even of a wrecked network
+        self.model.train()
+        figures = Figures(
+            self.step.number if self.step else 0,
+            self.step.loss if self.step else float("nan"),
+            self._psnr(sr),
+            sharpness(sr, self.hr, scale=self.data.scale).item(),
+        )
+        return sr, figures
+
+    def keep(self) -> Snapshot:
+        """Keep the present network for comparison."""
+        sr, figures = self.look()
+        weights = copy.deepcopy(self.model.state_dict())
+        name = f"step {figures.step}"
+        self.snapshots.append(Snapshot(name, self.photo_name, weights, sr, figures))
+        return self.snapshots[-1]
+
+    def terms(self) -> dict[str, float]:
+        """The weighted terms of the last step."""
+        return {} if self.step is None else {n: t.item() for n, t in self.step.terms.items()}
+
+    @property
+    def present_learning_rate(self) -> float:
+        """The learning rate in use."""
+        return get_learning_rate(self.optimizer)
+
+    def _psnr(self, sr: Tensor) -> float:
+        protocol = Protocol("y", self.data.scale)
+        return psnr(protocol.apply(sr), protocol.apply(self.hr)).item()
+
+
+def _view(photo: Tensor, top: int, left: int) -> Tensor:
+    """uint8 (3, h, w) -> the part shown, (1, 3, VIEW_SIZE, VIEW_SIZE) in [0, 1]."""
+    return photo[None, :, top : top + VIEW_SIZE, left : left + VIEW_SIZE].float() / 255
