@@ -1,0 +1,164 @@
+"""How a check judges: against the right answer, and against known mistakes."""
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Answer = Callable[..., Any]
+Cases = Mapping[str, tuple[Any, ...]]
+
+GREEN, ORANGE = "#009E73", "#D55E00"  # Okabe-Ito
+
+
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """What a check found: done, or the first case that failed and a hint.
+
+    Args:
+        done: whether every case came out right.
+        case: the case that failed.
+        expected, got: its values, as text.
+        hint: what to look at next.
+    """
+
+    done: bool
+    case: str = ""
+    expected: str = ""
+    got: str = ""
+    hint: str = ""
+
+    def __repr__(self) -> str:
+        if self.done:
+            return "Done."
+        rows = [f"  {name:9}{value}" for name, value in self._rows()]
+        return "\n".join(["Not yet.", *rows])
+
+    def _repr_html_(self) -> str:
+        color, word = (GREEN, "✓ Done.") if self.done else (ORANGE, "Not yet.")
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{name}</th>"
+            f"<td style='text-align:left'><code>{html.escape(value)}</code></td></tr>"
+            for name, value in self._rows()
+        )
+        return (
+            f"<div style='border-left:4px solid {color};padding-left:.8em'>"
+            f"<b>{word}</b><table>{rows}</table></div>"
+        )
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [("case", self.case), ("expected", self.expected), ("got", self.got)]
+        return [(name, value) for name, value in [*rows, ("hint", self.hint)] if value]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that many people give, and the hint for it."""
+
+    answer: Answer
+    hint: str
+
+
+def judge(
+    answer: Answer | None,
+    *,
+    right: Answer,
+    cases: Cases,
+    mistakes: Sequence[Mistake] = (),
+    hint: str,
+    tolerance: float = 1e-4,
+) -> Verdict:
+    """Compare an answer with the right one, case by case.
+
+    The first case that differs is reported. If the answer does there what a
+    known mistake does, the hint is that mistake's.
+
+    Args:
+        answer: a function; None or one that returns None is not begun yet.
+        right: the right function.
+        cases: name -> arguments.
+        mistakes: the more particular first.
+        hint: for anything else that is wrong.
+        tolerance: absolute, of each number.
+
+    Source: built by srlab; what every ``check_`` function calls.
+    """
+    if not callable(answer):
+        return Verdict(False, hint=f"Write the function first. {hint}")
+    for name, arguments in cases.items():
+        expected, got = right(*_copied(arguments)), _result(answer, arguments)
+        if got is None:
+            return Verdict(
+                False, name, describe(expected), "nothing (None)", f"Return it. {hint}"
+            )
+        if not same(expected, got, tolerance):
+            found = _recognize(got, arguments, mistakes, tolerance)
+            return Verdict(False, name, describe(expected), describe(got), found or hint)
+    return Verdict(True)
+
+
+def same(expected: Any, got: Any, tolerance: float) -> bool:
+    """Equal in kind, shape and, within ``tolerance``, in every number."""
+    if isinstance(expected, Tensor):
+        if not isinstance(got, Tensor) or got.shape != expected.shape:
+            return False
+        got = got.detach().to(expected.dtype)
+        return torch.allclose(got, expected, rtol=1e-4, atol=tolerance, equal_nan=True)
+    if isinstance(expected, float):
+        value = _number(got)
+        return value is not None and same(
+            torch.tensor(expected), torch.tensor(value), tolerance
+        )
+    return bool(expected == got)
+
+
+def describe(value: Any) -> str:
+    """A value in a few words: small tensors whole, large ones by shape."""
+    if isinstance(value, Exception):
+        return f"{type(value).__name__}: {value}"
+    if not isinstance(value, Tensor):
+        return f"{value:.4g}" if isinstance(value, float) else repr(value)
+    value = value.detach()
+    if value.numel() == 1:
+        return f"{value.item():.4g}"
+    if 0 < value.numel() <= 8:
+        return ", ".join(f"{v:.4g}" for v in value.flatten().tolist())
+    mean = f", mean {value.float().mean():.4g}" if value.numel() else ""
+    return f"shape {tuple(value.shape)}{mean}"
+
+
+def _result(answer: Answer, arguments: tuple[Any, ...]) -> Any:
+    """What the answer gives; its exception counts as a result to show."""
+    try:
+        return answer(*_copied(arguments))
+    except NotImplementedError:
+        return None
+    except Exception as error:  # whatever a learner's draft may raise
+        return error
+
+
+def _recognize(
+    got: Any, arguments: tuple[Any, ...], mistakes: Sequence[Mistake], tolerance: float
+) -> str:
+    """The hint of the mistake that gives just what was got, or nothing."""
+    for mistake in mistakes:
+        wrong = _result(mistake.answer, arguments)
+        alike = type(wrong) is type(got) if isinstance(wrong, Exception) else False
+        if alike or (not isinstance(got, Exception) and same(wrong, got, tolerance)):
+            return mistake.hint
+    return ""
+
+
+def _copied(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """An answer may change its arguments in place; the next call must not see it."""
+    return tuple(a.clone() if isinstance(a, Tensor) else a for a in arguments)
+
+
+def _number(value: Any) -> float | None:
+    """A Python number or a tensor with one element as a float."""
+    if isinstance(value, Tensor) and value.numel() == 1:
+        return float(value)
+    return float(value) if isinstance(value, int | float) else None
