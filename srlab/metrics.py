@@ -92,7 +92,7 @@ def ssim(sr: Tensor, hr: Tensor, *, data_range: float = 1.0) -> Tensor:
     Raises:
         ValueError: if the shapes differ or the pictures are too small.
 
-    Source: lesson 00; Wang et al. 2004, Gaussian window of 11 px with sigma
+    Source: built by srlab; lesson 00 explains it. Wang et al. 2004, Gaussian window of 11 px with sigma
     1.5, by torchmetrics.
     """
     require_same_shape(sr, hr)
@@ -161,7 +161,7 @@ def power_spectrum(images: Tensor) -> Tensor:
     Returns:
         ``(N, h, w // 2 + 1)``, ordered as ``torch.fft.rfft2`` does.
 
-    Source: lesson 01.
+    Source: built by srlab; lesson 01 looks at it.
     """
     y = luma(images.float())[:, 0]  # (N, h, w)
     height, width = y.shape[-2:]
@@ -189,7 +189,7 @@ class Protocol:
         >>> print(Protocol("y", 4))
         Y of BT.601 (16-235), border of 4 px left out, 8 bits
 
-    Source: lesson 00.
+    Source: built by srlab; lesson 00 explains it.
     """
 
     channels: Channels = "y"
@@ -221,7 +221,7 @@ def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
     Returns:
         ``psnr_y`` and ``psnr_rgb`` in dB, ``ssim_y``, ``sharpness``.
 
-    Source: lesson 00.
+    Source: built by srlab.
     """
     y, rgb = Protocol("y", scale), Protocol("rgb", scale)
     sr_y, hr_y = y.apply(sr), y.apply(hr)

@@ -19,7 +19,7 @@ def enlarge(lr: Tensor, scale: int) -> Tensor:
     Returns:
         ``(N, C, s*h, s*w)``; it overshoots [0, 1] a little at sharp edges.
 
-    Source: lesson 00. ``antialias=True`` because torch then takes the kernel
+    Source: built by srlab. ``antialias=True`` because torch then takes the kernel
     with a = -0.5, as MATLAB and Pillow do; without it a is -0.75.
     """
     require_batch(lr, "lr")
@@ -34,7 +34,7 @@ class Bicubic(nn.Module):
     Args:
         scale: 2, 4 or 8.
 
-    Source: lesson 00.
+    Source: built by srlab.
     """
 
     reach = 2  # px of lr around a pixel that its enlargement depends on

@@ -54,6 +54,44 @@ class Step:
         return sum(term.item() for term in self.terms.values())
 
 
+def training_step(
+    model: nn.Module,
+    pair: tuple[Tensor, Tensor],
+    loss: Loss,
+    optimizer: Optimizer,
+    precision: torch.dtype = torch.float32,
+) -> dict[str, Tensor]:
+    """Enlarge, compare, and move every parameter a little.
+
+    Args:
+        model: lr -> sr.
+        pair: ``(lr, hr)``.
+        loss: ``(sr, hr)`` -> named terms, whose sum is made small.
+        optimizer: holds the model's parameters and the learning rate.
+        precision: ``torch.bfloat16`` computes the model in bfloat16; the loss
+            and the parameters stay in float32.
+
+    Returns:
+        name -> weighted term, a scalar tensor without gradient.
+
+    Raises:
+        DivergedError: if the loss is no finite number; the model is then as
+            it was.
+
+    Source: lesson 01.
+    """
+    lr, hr = pair
+    with torch.autocast(lr.device.type, precision, enabled=precision != torch.float32):
+        sr = model(lr)
+    terms = loss(sr.float(), hr)
+    total = torch.stack(list(terms.values())).sum()
+    require_finite(total, optimizer)
+    optimizer.zero_grad()
+    total.backward()
+    optimizer.step()
+    return {name: term.detach() for name, term in terms.items()}
+
+
 def train(
     model: nn.Module,
     batches: Batches,
@@ -83,8 +121,7 @@ def train(
         A ``Step`` after each optimizer step. Ctrl-C waits for the step's end.
 
     Raises:
-        DivergedError: if the loss is no finite number; the model is then as
-            it was before that step.
+        DivergedError: as ``training_step``.
 
     Source: lesson 01.
     """
@@ -94,18 +131,9 @@ def train(
             began = time.perf_counter()
             if schedule:
                 set_learning_rate(optimizer, schedule(number / steps))
-            lr, hr = batches[number]
-            with torch.autocast(lr.device.type, precision, enabled=precision != torch.float32):
-                sr = model(lr)
-            terms = loss(sr.float(), hr)
-            total = torch.stack(list(terms.values())).sum()
-            require_finite(total, number, optimizer)
-            optimizer.zero_grad()
-            total.backward()
-            optimizer.step()
+            terms = training_step(model, batches[number], loss, optimizer, precision)
             seconds = time.perf_counter() - began
-        kept = {name: term.detach() for name, term in terms.items()}
-        yield Step(number + 1, kept, get_learning_rate(optimizer), seconds)
+        yield Step(number + 1, terms, get_learning_rate(optimizer), seconds)
         if interrupts:
             raise KeyboardInterrupt
 
@@ -144,18 +172,12 @@ def get_learning_rate(optimizer: Optimizer) -> float:
     return float(optimizer.param_groups[0]["lr"])
 
 
-CHECK_EVERY_ON_GPU = 50
-"""Reading a number from a GPU waits for it, so it is not done each step."""
-
-
-def require_finite(total: Tensor, number: int, optimizer: Optimizer) -> None:
-    """Raise ``DivergedError`` if the loss of step ``number`` is no number."""
-    if total.is_cuda and number % CHECK_EVERY_ON_GPU:
-        return
+def require_finite(total: Tensor, optimizer: Optimizer) -> None:
+    """Raise ``DivergedError`` if the loss is no finite number."""
     value = total.item()
     if not math.isfinite(value):
         raise DivergedError(
-            f"The loss became {value} at step {number + 1} with a learning rate of "
+            f"The loss became {value} at a learning rate of "
             f"{get_learning_rate(optimizer):.3g}; start again with a smaller one."
         )
 
