@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.require import require_divisible, require_sizes
+from srlab.require import require_divisible, require_photos, require_sizes
 from srlab.sources import Split, load_photos
 
 Pair = tuple[Tensor, Tensor]
@@ -150,11 +150,7 @@ def get_data(
     photos = load_photos(source, split).values()
     copies = [reduced(photo, factor) for photo in photos for factor in (1, 0.8, 0.6, 0.4)]
     large = [copy.to(device) for copy in copies if min(copy.shape[-2:]) >= sizes[1]]
-    if not large:
-        raise ValueError(
-            f"No photograph of {source!r} has {sizes[1]} px on both sides; "
-            f"ask for smaller crops."
-        )
+    require_photos(large, source, sizes[1])
     return Pairs(large, batch_size, sizes, seed)
 
 

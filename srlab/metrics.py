@@ -92,8 +92,8 @@ def ssim(sr: Tensor, hr: Tensor, *, data_range: float = 1.0) -> Tensor:
     Raises:
         ValueError: if the shapes differ or the pictures are too small.
 
-    Source: built by srlab; lesson 00 explains it. Wang et al. 2004, Gaussian window of 11 px with sigma
-    1.5, by torchmetrics.
+    Source: built by srlab; lesson 00 explains it. Wang et al. 2004, Gaussian
+    window of 11 px with sigma 1.5, by torchmetrics.
     """
     require_same_shape(sr, hr)
     if min(sr.shape[-2:]) < 11:

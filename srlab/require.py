@@ -95,3 +95,11 @@ def require_sizes(sizes: Sized) -> None:
         raise ValueError(
             f"sizes are {sizes}, but hr_size must be 2, 4 or 8 times lr_size, such as (24, 96)."
         )
+
+
+def require_photos(photos: Sized, source: object, size: int) -> None:
+    """Raise unless some photograph of the source was large enough."""
+    if not photos:
+        raise ValueError(
+            f"No photograph of {source!r} has {size} px on both sides; ask for smaller crops."
+        )
