@@ -7,20 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
-from tests.browser.lab import LabPage, LabServer, browser_page
+from tests.browser.lab import CHROMIUM_OPTIONS, LabPage, LabServer, browser_page
 from tests.browser.provide import find_chromium
 
 LESSONS = Path(__file__).parents[2] / "lessons"
-
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",  # which root may not have
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -38,6 +38,17 @@ SELECT_ALL = "ControlOrMeta+a"
 
 NOTIFICATIONS = {"checkForUpdates": False, "fetchNews": "false", "doNotDisturbMode": True}
 
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",  # which root may not have
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
 # Ends when its standard input does: also if the tests are killed, no server stays.
 SERVER_CODE = """
 import os, signal, sys, threading

@@ -1,0 +1,63 @@
+"""``python -m tests.bench [PART ...] [--set5 FOLDER] [--json FILE]``."""
+
+import argparse
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.bench.latency import measure_slider
+from tests.bench.minute import measure_minute
+from tests.bench.upscaling import measure_upscaling
+
+Figures = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", default=[], help="minute, upscale, slider; all if none"
+    )
+    parser.add_argument(
+        "--set5", type=Path, help="folder of the Set5 pictures, if you have them"
+    )
+    parser.add_argument("--seconds", type=float, default=60, help="length of the minute")
+    parser.add_argument("--json", type=Path, help="write the figures here as well")
+    options = parser.parse_args()
+    parts: dict[str, Callable[[], Figures]] = {
+        "minute": lambda: measure_minute(options.set5, options.seconds),
+        "upscale": measure_upscaling,
+        "slider": measure_slider,
+    }
+    unknown = set(options.parts) - set(parts)
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(parts)}")
+    figures: Figures = {"machine": machine()}
+    show("machine", figures["machine"])
+    for name in options.parts or parts:
+        figures[name] = parts[name]()
+        show(name, figures[name])
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def machine() -> Figures:
+    return {
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def show(name: str, figures: Figures) -> None:
+    print(f"\n{name}")
+    for key, value in figures.items():
+        print(f"  {key:44} {value:.3f}" if isinstance(value, float) else f"  {key:44} {value}")
+
+
+main()

@@ -1,0 +1,45 @@
+"""Time and peak memory of ``srlab upscale``, each run a process of its own."""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from srlab.sources import ASSETS
+
+PICTURE = ASSETS / "photos" / "forest-stream.jpg"
+CASES = {"12 megapixels x2": ((4000, 3000), 2), "288 x 288 px x4": ((288, 288), 4)}
+
+
+def measure_upscaling() -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (size, scale) in CASES.items():
+            photo = Path(folder) / f"photo-{size[0]}.png"
+            Image.open(PICTURE).resize(size, Image.Resampling.BICUBIC).save(photo)
+            seconds, peak = _run(
+                ["upscale", str(photo), "--scale", str(scale), "--out", folder]
+            )
+            result = Image.open(Path(folder) / f"{photo.stem}_x{scale}.png")
+            if result.size != (size[0] * scale, size[1] * scale):
+                raise RuntimeError(f"{name} came out as {result.size}")
+            figures[f"{name}: seconds, start included"] = seconds
+            figures[f"{name}: peak GiB"] = peak
+    return figures
+
+
+def _run(arguments: list[str]) -> tuple[float, float]:
+    """Wall seconds and peak resident GiB of one ``srlab`` command."""
+    began = time.monotonic()
+    child = os.posix_spawn(
+        sys.executable, [sys.executable, "-m", "srlab", *arguments], dict(os.environ)
+    )
+    _, status, usage = os.wait4(child, 0)
+    if status:
+        raise RuntimeError(f"srlab {' '.join(arguments)} ended with status {status}")
+    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB on Linux
+    return time.monotonic() - began, usage.ru_maxrss / unit
