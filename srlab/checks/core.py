@@ -54,6 +54,13 @@ class Verdict:
         return [(name, value) for name, value in [*rows, ("hint", self.hint)] if value]
 
 
+class ChangedInput(Exception):  # noqa: N818 - it names what happened
+    """An answer wrote into the tensors that it was given."""
+
+
+KEEP_INPUT = "Leave the arguments as they came: write x = x - 1, not x -= 1; no x.clamp_()."
+
+
 @dataclass(frozen=True)
 class Mistake:
     """A wrong answer that many people give, and the hint for it."""
@@ -74,7 +81,8 @@ def judge(
     """Compare an answer with the right one, case by case.
 
     The first case that differs is reported. If the answer does there what a
-    known mistake does, the hint is that mistake's.
+    known mistake does, the hint is that mistake's. An answer that changes a
+    tensor it was given is wrong, whatever it returns.
 
     Args:
         answer: a function; None or one that returns None is not begun yet.
@@ -132,18 +140,24 @@ def describe(value: Any) -> str:
 
 def _result(answer: Answer, arguments: tuple[Any, ...]) -> Any:
     """What the answer gives; its exception counts as a result to show."""
+    given = _copied(arguments)
     try:
-        return answer(*_copied(arguments))
+        result = answer(*given)
     except NotImplementedError:
         return None
     except Exception as error:  # whatever a learner's draft may raise
         return error
+    if result is not None and _changed(given, arguments):
+        return ChangedInput("the function changed what it was given")
+    return result
 
 
 def _recognize(
     got: Any, arguments: tuple[Any, ...], mistakes: Sequence[Mistake], tolerance: float
 ) -> str:
     """The hint of the mistake that gives just what was got, or nothing."""
+    if isinstance(got, ChangedInput):
+        return KEEP_INPUT
     for mistake in mistakes:
         wrong = _result(mistake.answer, arguments)
         alike = type(wrong) is type(got) if isinstance(wrong, Exception) else False
@@ -155,6 +169,14 @@ def _recognize(
 def _copied(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """An answer may change its arguments in place; the next call must not see it."""
     return tuple(a.clone() if isinstance(a, Tensor) else a for a in arguments)
+
+
+def _changed(given: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
+    """Whether a tensor among the arguments is no longer what it was."""
+    return any(
+        isinstance(old, Tensor) and not (new.shape == old.shape and new.equal(old))
+        for new, old in zip(given, before, strict=True)
+    )
 
 
 def _number(value: Any) -> float | None:

@@ -1,0 +1,479 @@
+"""The checks of lesson 00 take the right answer, refuse wrong ones, and say why."""
+
+import math
+
+import pytest
+import torch
+
+from srlab.checks import check_byte_psnr, check_full_luma, check_published_psnr
+from srlab.images import to_bytes
+from srlab.metrics import Protocol, luma, psnr, shave
+
+CHECKS = (check_byte_psnr, check_full_luma, check_published_psnr)
+
+# Exercise 1 ----------------------------------------------------------------------------
+
+
+def divides_by_255_first(sr, hr):
+    return psnr(sr.float() / 255, hr.float() / 255)
+
+
+def loops_over_the_pictures(sr, hr):
+    values = []
+    for one, two in zip(sr.tolist(), hr.tolist(), strict=True):
+        difference = torch.tensor(one) - torch.tensor(two)
+        mse = difference.double().pow(2).mean().item()
+        values.append(20 * math.log10(255 / math.sqrt(mse)))
+    return sum(values) / len(values)
+
+
+def mse_in_bytes(sr, hr):
+    return (sr.float() - hr.float()).square().mean(dim=(1, 2, 3))
+
+
+def subtracts_bytes(sr, hr):
+    mse = (sr - hr).float().square().mean(dim=(1, 2, 3))
+    return (10 * torch.log10(255**2 / mse)).mean()
+
+
+def squares_bytes(sr, hr):
+    mse = (sr.int() - hr.int()).to(torch.uint8).square().float().mean(dim=(1, 2, 3))
+    return (10 * torch.log10(255**2 / mse)).mean()
+
+
+def keeps_the_range_of_floats(sr, hr):
+    return psnr(sr.float(), hr.float())
+
+
+def reads_the_range_off_the_picture(sr, hr):
+    data_range = float(hr.max()) - float(hr.min())
+    return psnr(sr.float(), hr.float(), data_range=data_range)
+
+
+def takes_the_brightest_value_as_range(sr, hr):
+    return psnr(sr.float(), hr.float(), data_range=float(hr.max()))
+
+
+def averages_the_errors_of_all_pictures(sr, hr):
+    return 10 * torch.log10(255**2 / mse_in_bytes(sr, hr).mean())
+
+
+def averages_over_channels(sr, hr):
+    mse = (sr.float() - hr.float()).square().mean(dim=(2, 3))
+    return (10 * torch.log10(255**2 / mse)).mean()
+
+
+def takes_absolute_differences(sr, hr):
+    mae = (sr.float() - hr.float()).abs().mean(dim=(1, 2, 3))
+    return (20 * torch.log10(255 / mae)).mean()
+
+
+def takes_the_natural_logarithm(sr, hr):
+    return (10 * torch.log(255**2 / mse_in_bytes(sr, hr))).mean()
+
+
+def takes_twenty_times_the_logarithm(sr, hr):
+    return (20 * torch.log10(255**2 / mse_in_bytes(sr, hr))).mean()
+
+
+def adds_up_the_pictures(sr, hr):
+    return (10 * torch.log10(255**2 / mse_in_bytes(sr, hr))).sum()
+
+
+@pytest.mark.parametrize("answer", [divides_by_255_first, loops_over_the_pictures])
+def test_byte_psnr_done(answer):
+    assert check_byte_psnr(answer).done
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "hint"),
+    [
+        (subtracts_bytes, "too dark", "before you subtract"),
+        (squares_bytes, "two pictures", "wraps round, also when squared"),
+        (keeps_the_range_of_floats, "too bright", "255 here, not 1"),
+        (reads_the_range_off_the_picture, "too bright", "never read it off"),
+        (takes_the_brightest_value_as_range, "too bright", "never read it off"),
+        (averages_the_errors_of_all_pictures, "two pictures", "you averaged the errors"),
+        (averages_over_channels, "both signs", "not for each color"),
+        (takes_absolute_differences, "both signs", "Square the differences"),
+        (takes_the_natural_logarithm, "too bright", "torch.log10, not torch.log"),
+        (takes_twenty_times_the_logarithm, "too bright", "20 belongs to its root"),
+        (adds_up_the_pictures, "two pictures", "not their sum"),
+    ],
+)
+def test_byte_psnr_mistakes(answer, case, hint):
+    refused(check_byte_psnr(answer), case, hint)
+
+
+def knows_only_colors(sr, hr):
+    mse = (sr.float() - hr.float()).square().sum(dim=(1, 2, 3)) / (3 * sr[0, 0].numel())
+    return (10 * torch.log10(255**2 / mse)).mean()
+
+
+def knows_only_squares(sr, hr):
+    mse = (sr.float() - hr.float()).square().sum(dim=(1, 2, 3)) / (3 * sr.shape[-1] ** 2)
+    return (10 * torch.log10(255**2 / mse)).mean()
+
+
+def one_number_for_each_picture(sr, hr):
+    return 10 * torch.log10(255**2 / mse_in_bytes(sr, hr))
+
+
+@pytest.mark.parametrize(
+    "answer", [knows_only_colors, knows_only_squares, one_number_for_each_picture]
+)
+def test_byte_psnr_other_wrong_answers(answer):
+    refused(check_byte_psnr(answer), "", "MSE of each picture")
+
+
+# Exercise 2 ----------------------------------------------------------------------------
+
+
+def weighs_by_hand(images):
+    red, green, blue = images.split(1, dim=1)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def stretches_the_published_luma(images):
+    return (luma(images) * 255 - 16) / 219
+
+
+def gives_the_published_luma(images):
+    return luma(images)
+
+
+def averages_the_channels(images):
+    return images.mean(1, keepdim=True)
+
+
+def forgets_to_stretch(images):
+    return luma(images) - 16 / 255
+
+
+def forgets_black(images):
+    return luma(images) / 219 * 255
+
+
+def makes_only_white_right(images):
+    return luma(images) * 255 / 235
+
+
+def swaps_red_and_blue(images):
+    return weighs_by_hand(images[:, [2, 1, 0]])
+
+
+def drops_the_channel_axis(images):
+    return weighs_by_hand(images).squeeze(1)
+
+
+def goes_up_to_255(images):
+    return weighs_by_hand(images) * 255
+
+
+def rounds_the_weights(images):
+    red, green, blue = images.split(1, dim=1)
+    return 0.3 * red + 0.59 * green + 0.11 * blue
+
+
+@pytest.mark.parametrize("answer", [weighs_by_hand, stretches_the_published_luma])
+def test_full_luma_done(answer):
+    assert check_full_luma(answer).done
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (gives_the_published_luma, "published luma"),
+        (averages_the_channels, "weigh the channels"),
+        (forgets_to_stretch, "stretch by 255/219"),
+        (forgets_black, "before you stretch"),
+        (makes_only_white_right, "black is not 0"),
+        (swaps_red_and_blue, "in the order R, G, B"),
+        (drops_the_channel_axis, "keep it: (N, 1, h, w)"),
+        (goes_up_to_255, "not from 0 to 255"),
+        (rounds_the_weights, "all digits"),
+    ],
+)
+def test_full_luma_mistakes(answer, hint):
+    refused(check_full_luma(answer), "a red, a green and a blue pixel", hint)
+
+
+def knows_only_one_picture(images):
+    return weighs_by_hand(images[:1])
+
+
+def repeats_three_channels(images):
+    return weighs_by_hand(images).expand(-1, 3, -1, -1)
+
+
+def turns_the_picture(images):
+    return weighs_by_hand(images).transpose(2, 3)
+
+
+def scales_by_the_brightest_pixel(images):
+    y = luma(images) - 16 / 255
+    return y / y.amax() * 0.587
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        knows_only_one_picture,
+        repeats_three_channels,
+        turns_the_picture,
+        scales_by_the_brightest_pixel,
+    ],
+)
+def test_full_luma_other_wrong_answers(answer):
+    refused(check_full_luma(answer), "", "move and stretch it")
+
+
+# Exercise 3 ----------------------------------------------------------------------------
+
+
+def stored(images):
+    return images.clamp(0, 1).mul(255).round().div(255)
+
+
+def uses_the_protocol_of_srlab(sr, hr, border):
+    protocol = Protocol("y", border)
+    return psnr(protocol.apply(sr), protocol.apply(hr))
+
+
+def slices_by_hand(sr, hr, border):
+    h, w = sr.shape[-2:]
+    one, two = (
+        luma(stored(images)[..., border : h - border, border : w - border])
+        for images in (sr, hr)
+    )
+    return psnr(one, two).item()
+
+
+def forgets_luma(sr, hr, border):
+    return psnr(shave(stored(sr), border), shave(stored(hr), border))
+
+
+def takes_full_range_luma(sr, hr, border):
+    one, two = (weighs_by_hand(shave(stored(images), border)) for images in (sr, hr))
+    return psnr(one, two)
+
+
+def forgets_to_shave(sr, hr, border):  # noqa: ARG001
+    return psnr(luma(stored(sr)), luma(stored(hr)))
+
+
+def after_storing(cut):
+    def answer(sr, hr, border):
+        one, two = (cut(luma(stored(images)), border) for images in (sr, hr))
+        return psnr(one, two)
+
+    return answer
+
+
+cuts_to_minus_zero = after_storing(lambda y, b: y[..., b:-b, b:-b])
+shaves_rows_alone = after_storing(lambda y, b: y[..., b : y.shape[-2] - b, :])
+shaves_columns_alone = after_storing(lambda y, b: y[..., b : y.shape[-1] - b])
+shaves_the_upper_left = after_storing(lambda y, b: y[..., b:, b:])
+shaves_twice = after_storing(lambda y, b: shave(shave(y, b), b))
+always_shaves_four = after_storing(lambda y, _: shave(y, 4))
+
+
+def blackens_the_border(sr, hr, border):
+    mask = torch.zeros_like(sr[:, :1])
+    shave(mask, border).fill_(1)
+    return psnr(luma(stored(sr)) * mask, luma(stored(hr)) * mask)
+
+
+def averages_errors_of_all(sr, hr, border):
+    one, two = (shave(luma(stored(images)), border) for images in (sr, hr))
+    return -10 * torch.log10((one - two).square().mean())
+
+
+def keeps_all_digits(sr, hr, border):
+    return psnr(shave(luma(sr), border), shave(luma(hr), border))
+
+
+def clamps_without_rounding(sr, hr, border):
+    return keeps_all_digits(sr.clamp(0, 1), hr, border)
+
+
+def rounds_luma(sr, hr, border):
+    return psnr(shave(stored(luma(sr)), border), shave(stored(luma(hr)), border))
+
+
+def rounds_down(sr, hr, border):
+    floored = sr.clamp(0, 1).mul(255).byte().float() / 255
+    return psnr(shave(luma(floored), border), shave(luma(hr), border))
+
+
+def rounds_without_clamping(sr, hr, border):
+    return keeps_all_digits(sr.mul(255).round().div(255), hr, border)
+
+
+def lets_bytes_wrap(sr, hr, border):
+    wrapped = sr.mul(255).round().int().remainder(256).float() / 255
+    return keeps_all_digits(wrapped, hr, border)
+
+
+@pytest.mark.parametrize("answer", [uses_the_protocol_of_srlab, slices_by_hand])
+def test_published_psnr_done(answer):
+    assert check_published_psnr(answer).done
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "hint"),
+    [
+        (forgets_luma, "border 4", "published one compares luma"),
+        (takes_full_range_luma, "border 4", "1.32 dB"),
+        (forgets_to_shave, "border 4", "border is still there"),
+        (cuts_to_minus_zero, "border 0", "[0:-0] is empty"),
+        (shaves_rows_alone, "border 4", "Left and right"),
+        (shaves_columns_alone, "border 4", "Top and bottom"),
+        (shaves_the_upper_left, "border 4", "all four sides"),
+        (shaves_twice, "border 4", "Twice as much"),
+        (always_shaves_four, "border 0", "not always 4"),
+        (blackens_the_border, "border 4", "wins decibels"),
+        (averages_errors_of_all, "two pictures", "you averaged the errors"),
+        (keeps_all_digits, "between two steps", "only whole steps"),
+        (clamps_without_rounding, "between two steps", "only whole steps"),
+        (rounds_luma, "border 4", "luma comes after that"),
+        (rounds_down, "between two steps", "round to the nearest"),
+        (rounds_without_clamping, "above 1", "No file holds more than 1"),
+        (lets_bytes_wrap, "above 1", "Bytes wrap round"),
+    ],
+)
+def test_published_psnr_mistakes(answer, case, hint):
+    refused(check_published_psnr(answer), case, hint)
+
+
+def knows_only_square_pictures(sr, hr, border):
+    end = sr.shape[-1] - border
+    one, two = (luma(stored(images))[..., border:end, border:end] for images in (sr, hr))
+    return psnr(one, two)
+
+
+def knows_only_the_first_picture(sr, hr, border):
+    return uses_the_protocol_of_srlab(sr[:1], hr[:1], border)
+
+
+def compares_a_picture_with_itself(sr, hr, border):  # noqa: ARG001
+    return uses_the_protocol_of_srlab(sr, sr, border)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        knows_only_square_pictures,
+        knows_only_the_first_picture,
+        compares_a_picture_with_itself,
+    ],
+)
+def test_published_psnr_other_wrong_answers(answer):
+    assert not check_published_psnr(answer).done
+
+
+# All of them -----------------------------------------------------------------------------
+
+
+def zero(*_):
+    return 0.0
+
+
+def all_zero(images, *_):
+    return torch.zeros(len(images), 1, *images.shape[-2:])
+
+
+def gives_back_its_input(images, *_):
+    return images
+
+
+def infinite(*_):
+    return math.inf
+
+
+def not_a_number(*_):
+    return math.nan
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(
+    "answer", [zero, all_zero, gives_back_its_input, infinite, not_a_number]
+)
+def test_answers_that_ignore_the_question(check, answer):
+    assert not check(answer).done
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_not_begun(check):
+    verdict = check(None)
+    assert not verdict.done
+    assert verdict.hint.startswith("Write the function first.")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_nothing_returned(check):
+    verdict = check(lambda *_: None)
+    assert not verdict.done
+    assert verdict.got == "nothing (None)"
+    assert verdict.hint.startswith("Return it.")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_answer_that_raises(check):
+    def divides_by_zero(*_):
+        return 1 / 0
+
+    verdict = check(divides_by_zero)
+    assert not verdict.done
+    assert verdict.got == "ZeroDivisionError: division by zero"
+
+
+def halves_its_input(images):
+    y = weighs_by_hand(images)
+    images.mul_(0.5)
+    return y
+
+
+def clamps_its_input(sr, hr, border):
+    value = uses_the_protocol_of_srlab(sr, hr, border)
+    sr.zero_()
+    return value
+
+
+def reuses_its_input(sr, hr):
+    value = divides_by_255_first(sr, hr)
+    sr.sub_(1)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (check_byte_psnr, reuses_its_input),
+        (check_full_luma, halves_its_input),
+        (check_published_psnr, clamps_its_input),
+    ],
+)
+def test_input_changed_in_place(check, answer):
+    verdict = check(answer)
+    assert not verdict.done
+    assert verdict.got == "ChangedInput: the function changed what it was given"
+    assert verdict.hint.startswith("Leave the arguments as they came")
+
+
+def test_a_verdict_shows_case_expected_got_and_hint():
+    text = repr(check_byte_psnr(subtracts_bytes))
+    assert text.startswith("Not yet.\n  case     every value 5 too dark\n  expected 34.15\n")
+    assert "\n  got      " in text
+    assert text.endswith("Turn both into floats before you subtract.")
+
+
+def test_the_stored_picture_is_what_srlab_stores():
+    images = torch.rand(1, 3, 4, 5) * 1.4 - 0.2
+    assert stored(images).equal(to_bytes(images).float() / 255)
+
+
+def refused(verdict, case, hint):
+    assert not verdict.done
+    assert case in verdict.case
+    assert hint in verdict.hint
