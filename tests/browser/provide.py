@@ -62,7 +62,8 @@ def install_chromium() -> Path | None:
     found = find_chromium()
     if found is None and _is_debian_root():
         _try(["apt-get", "update"])
-        _try(["apt-get", "install", "-y", "--no-install-recommends", "chromium"])
+        packages = ["chromium", "fonts-liberation"]  # without a font, text is empty boxes
+        _try(["apt-get", "install", "-y", "--no-install-recommends", *packages])
         found = find_chromium()
     return found
 
