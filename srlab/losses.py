@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
-from srlab.require import require_same_shape
+from srlab.require import require_known, require_same_shape, require_share
 
 Term = Callable[[Tensor, Tensor], Tensor]
 
@@ -68,11 +68,7 @@ class WeightedLoss(nn.Module):
 
     def __init__(self, terms: Mapping[str, Term], weights: Mapping[str, float]):
         super().__init__()
-        unknown = set(weights) - set(terms)
-        if unknown:
-            raise ValueError(
-                f"There is no term {', '.join(sorted(unknown))}; there are {', '.join(terms)}."
-            )
+        require_known(weights, terms)
         self.terms = dict(terms)
         self.weights = {name: weights.get(name, 0.0) for name in terms}
 
@@ -98,10 +94,14 @@ def pixel_loss(mix: float = 0.0) -> WeightedLoss:
 def mix_weights(mix: float) -> dict[str, float]:
     """The weights of L1 and L2 for a mix between 0 (L1) and 1 (L2).
 
+    Raises:
+        ValueError: if ``mix`` is not between 0 and 1.
+
     Example:
         >>> mix_weights(0.5)
         {'l1': 0.5, 'l2': 5.0}
+
+    Source: lesson 01.
     """
-    if not 0 <= mix <= 1:
-        raise ValueError(f"mix must be between 0 (L1) and 1 (L2), but {mix} came.")
+    require_share(mix, "mix")
     return {"l1": 1 - mix, "l2": 10 * mix}

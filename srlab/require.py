@@ -4,7 +4,7 @@ Public functions begin with these. Each raises with one sentence: what was
 expected, what came, and the likely fix.
 """
 
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 
 import torch
 from torch import Tensor
@@ -103,3 +103,19 @@ def require_photos(photos: Sized, source: object, size: int) -> None:
         raise ValueError(
             f"No photograph of {source!r} has {size} px on both sides; ask for smaller crops."
         )
+
+
+def require_known(names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise unless every name is one of those known."""
+    known = list(known)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(
+            f"There is no term {', '.join(unknown)}; there are {', '.join(known)}."
+        )
+
+
+def require_share(value: float, name: str) -> None:
+    """Raise unless ``value`` is between 0 and 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be between 0 and 1, but {value} came.")
