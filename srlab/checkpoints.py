@@ -68,13 +68,13 @@ def save_checkpoint(
         for index, values in state["state"].items():
             tensors |= {f"optimizer.{index}.{key}": value for key, value in values.items()}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    about = {"format": FORMAT, "card": card, "step": step, "groups": groups}
-    metadata = {"srlab": json.dumps(about), "sha256": _digest(tensors)}
+    about = json.dumps({"format": FORMAT, "card": card, "step": step, "groups": groups})
+    metadata = {"srlab": about, "sha256": _digest(about, tensors)}
     with replacing(path) as part:
         try:
             save_file(tensors, part, metadata)
         except SafetensorError as error:  # a full disk, for one
-            raise OSError(f"{path} could not be written ({error}).") from None
+            raise OSError(str(error)) from None
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -99,9 +99,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         ) from None
     if "srlab" not in metadata:
         raise ValueError(f"{path.name} was not written by srlab: it carries no run card.")
-    if metadata.get("sha256") != _digest(tensors):
+    if metadata.get("sha256") != _digest(metadata["srlab"], tensors):
         raise ValueError(
-            f"{path.name} is damaged: its numbers do not match its checksum; "
+            f"{path.name} is damaged: its contents do not match their checksum; "
             f"copy or train it again."
         )
     about = json.loads(metadata["srlab"])
@@ -135,6 +135,20 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], name: str) -> Non
         ) from None
 
 
+def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Put a checkpoint's moments into an optimizer, to go on exactly.
+
+    Source: built by srlab. Each moment gets its parameter's memory layout: a
+    file keeps none, and the fused step of Adam reads both in the order in which
+    they lie in memory.
+    """
+    optimizer.load_state_dict(state)
+    for parameter, moments in optimizer.state.items():
+        for key, value in moments.items():
+            if value.shape == parameter.shape:
+                moments[key] = torch.empty_like(parameter).copy_(value)
+
+
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with ``prefix``, without it."""
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -153,9 +167,9 @@ def _optimizer_state(
     return {"state": state, "param_groups": groups}
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 over names, types, shapes and bytes."""
-    digest = hashlib.sha256()
+def _digest(about: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over the run card and every name, type, shape and byte."""
+    digest = hashlib.sha256(about.encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

@@ -3,11 +3,11 @@
 Heavy imports wait inside the commands, so that ``srlab --help`` is quick.
 """
 
-import json
 import os
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -37,12 +37,16 @@ def upscale(
     from srlab.inference import load_model
     from srlab.inference import upscale as enlarge
 
+    targets = [out / f"{photo.stem}_x{scale}.png" for photo in photos]
+    _require_different(photos, targets)
     network = load_model(model, scale)
     out.mkdir(parents=True, exist_ok=True)
-    for photo in tqdm(photos, unit="photo", disable=len(photos) == 1):
-        target = out / f"{photo.stem}_x{scale}.png"
-        save_image(enlarge(open_image(photo), network, scale), target)
-        tqdm.write(str(target))
+    pairs = list(zip(photos, targets, strict=True))
+    # A bar for people alone, and none for a single photograph.
+    with tqdm(pairs, unit="photo", disable=len(photos) == 1 or None) as bar:
+        for photo, target in bar:
+            save_image(enlarge(open_image(photo), network, scale), target)
+            bar.write(_printable(target))
 
 
 @app.command()
@@ -83,14 +87,14 @@ def score(
     """Score models on a folder of pictures, by the published protocol."""
     from srlab.inference import load_model
     from srlab.require import require_scale
-    from srlab.scoring import format_rows, score_models
+    from srlab.scoring import format_rows, rows_to_json, score_models
     from srlab.sources import load_folder
 
     require_scale(scale)
     photos = load_folder(folder)
     models = {name: load_model(name, scale) for name in model or [] if name != "bicubic"}
     rows = score_models(photos, models, scale=scale)
-    typer.echo(json.dumps(rows, indent=2) if as_json else format_rows(rows))
+    typer.echo(rows_to_json(rows) if as_json else format_rows(rows))
 
 
 @app.command()
@@ -106,8 +110,27 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+def _require_different(photos: list[Path], targets: list[Path]) -> None:
+    """Raise if two photographs would be written to one file."""
+    # Without regard to case, as the file systems of Windows and macOS compare.
+    owners: dict[str, Path] = {}
+    for photo, target in zip(photos, targets, strict=True):
+        other = owners.setdefault(str(target).casefold(), photo)
+        if other is not photo:
+            raise ValueError(
+                f"{other} and {photo} would both become {target.name}; rename one, "
+                f"or enlarge them into different folders."
+            )
+
+
+def _printable(path: Path) -> str:
+    """A path as text; bytes of its name that are no UTF-8 become a mark."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
 def main() -> NoReturn:
     """Run the command; a mistake in what was given is one sentence, exit 2."""
+    warnings.showwarning = _show_warning
     try:
         app(standalone_mode=True)
     except (ValueError, TypeError, ArithmeticError, OSError) as error:
@@ -116,6 +139,10 @@ def main() -> NoReturn:
         print(f"srlab: {_one_line(error)}", file=sys.stderr)
         sys.exit(2)
     sys.exit(0)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"srlab: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _one_line(error: Exception) -> str:

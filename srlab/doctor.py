@@ -1,7 +1,6 @@
 """Is everything in place? One finding a line."""
 
 import hashlib
-import os
 import platform
 import shutil
 import sys
@@ -57,8 +56,12 @@ def _version(name: str) -> str | None:
 
 
 def _device() -> Finding:
-    device = pick_device()
     import torch
+
+    try:
+        device = pick_device()
+    except ValueError as error:  # SRLAB_DEVICE
+        return Finding("device", str(error), False)
 
     name = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor()
     about = f"{device} {name}".strip()
@@ -68,12 +71,21 @@ def _device() -> Finding:
 
 
 def _memory() -> Finding:
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    except (ValueError, OSError, AttributeError):  # Windows, macOS
+    free = _free_gib()
+    if free is None:
         return Finding("memory", f"unknown here; {NEEDED_GIB:.0f} GiB free are enough")
     text = f"{free:.1f} GiB free ({NEEDED_GIB:.0f} are enough)"
     return Finding("memory", text, free >= NEEDED_GIB)
+
+
+def _free_gib() -> float | None:
+    """Memory that programs can have, with what Linux lends to its file cache."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:  # Windows, macOS
+        return None
+    sizes = dict(line.split(":", 1) for line in lines)
+    return int(sizes["MemAvailable"].split()[0]) / 2**20
 
 
 def _assets() -> Finding:

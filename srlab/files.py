@@ -22,21 +22,40 @@ def replacing(target: str | Path) -> Iterator[Path]:
         ...     _ = path.write_text("all or nothing")
     """
     target = Path(target)
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder; give the name of a file.")
-    handle, name = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix
-    )
+    _require_file_or_nothing(target)
+    with _naming(target):
+        handle, name = tempfile.mkstemp(
+            dir=target.parent, prefix=".srlab-", suffix=target.suffix
+        )
     os.close(handle)
     part = Path(name)
     try:
-        yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())  # a power cut must not leave an empty file
-        _give_usual_mode(part)
-        part.replace(target)
+        with _naming(target):
+            yield part
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())  # a power cut must not leave an empty file
+            _give_usual_mode(part)
+            part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _require_file_or_nothing(target: Path) -> None:
+    """Raise if something stands there that must not be replaced."""
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder; give the name of a file.")
+    if target.exists() and not target.is_file():  # such as /dev/null
+        raise OSError(f"{target} is a device; give the name of a file.")
+
+
+@contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Name the target in the system's errors, which know only the file beside it."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror.lower() if error.strerror else error
+        raise type(error)(f"{target} could not be written: {why}.") from None
 
 
 def _give_usual_mode(path: Path) -> None:

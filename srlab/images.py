@@ -6,6 +6,7 @@ float32 ``(1, 3, h, w)``, RGB, in [0, 1].
 
 import os
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -137,8 +138,17 @@ def save_image(image: Image.Image, path: str | Path) -> None:
 
     Source: built by srlab.
     """
+    ending = Path(path).suffix.lower()
+    kind = Image.registered_extensions().get(ending)
+    if kind not in Image.SAVE:
+        raise ValueError(
+            f"{Path(path).name} should end in .png, .jpg, .webp or .tiff, so that "
+            f"the kind of picture is known."
+        )
+    memory = BytesIO()  # on a full disk Pillow itself writes half a JPEG without an error
+    image.save(memory, kind)
     with replacing(path) as part:
-        image.save(part)
+        part.write_bytes(memory.getbuffer())
 
 
 def _require_file(path: Path) -> None:
@@ -169,8 +179,11 @@ def _to_tensor(image: Image.Image, name: str) -> Tensor:
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(_too_large(name))
     try:
-        image.load()  # an animation's first frame
-        array = _to_array(ImageOps.exif_transpose(image))
+        with warnings.catch_warnings():
+            # Pillow warns of broken EXIF data; the picture is as good as without.
+            warnings.filterwarnings("ignore", module="PIL")
+            image.load()  # an animation's first frame
+            array = _to_array(ImageOps.exif_transpose(image))
     except Exception as error:  # decoders raise whatever they like
         raise ValueError(
             f"{name} is damaged or of an unknown kind ({error}); "

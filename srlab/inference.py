@@ -1,6 +1,8 @@
 """Enlarging whole photographs with a trained model, piece by piece."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -62,6 +64,12 @@ def upscale(
             f"{MAX_OUTPUT_PIXELS / 1e6:,.0f} million fit; crop it or choose a smaller scale."
         )
     network = model if isinstance(model, nn.Module) else load_model(model, scale)
+    own_scale = getattr(network, "scale", scale)
+    if own_scale != scale:
+        raise ValueError(
+            f"The model enlarges {own_scale} times, but {scale} times was asked for; "
+            f"give scale={own_scale}."
+        )
     result = enlarge_in_tiles(network, read_image(image), scale=scale, tile=tile)
     return Image.fromarray(result.permute(1, 2, 0).numpy())
 
@@ -87,23 +95,25 @@ def enlarge_in_tiles(model: nn.Module, lr: Tensor, *, scale: int, tile: int = 12
     """
     require_batch(lr, "lr")
     require_unit_range(lr, "lr")
-    was_training = model.training
-    model.eval()
+    if tile < 1:
+        raise ValueError(
+            f"tile must be at least 1 px, but {tile} came; 128 suits most machines."
+        )
     reach = int(getattr(model, "reach", 32))  # 32 suits most small networks
     parameter = next(model.parameters(), lr)
     height, width = lr.shape[-2:]
     result = torch.empty((3, height * scale, width * scale), dtype=torch.uint8)
-    for top, bottom in _spans(height, tile):
-        for left, right in _spans(width, tile):
-            upper, outer = max(top - reach, 0), max(left - reach, 0)
-            piece = lr[..., upper : bottom + reach, outer : right + reach]
-            sr = to_bytes(model(piece.to(parameter.device, parameter.dtype)))[0].cpu()
-            result[:, top * scale : bottom * scale, left * scale : right * scale] = sr[
-                :,
-                (top - upper) * scale : (bottom - upper) * scale,
-                (left - outer) * scale : (right - outer) * scale,
-            ]
-    model.train(was_training)
+    with _evaluating(model):
+        for top, bottom in _spans(height, tile):
+            for left, right in _spans(width, tile):
+                upper, outer = max(top - reach, 0), max(left - reach, 0)
+                piece = lr[..., upper : bottom + reach, outer : right + reach]
+                sr = to_bytes(model(piece.to(parameter.device, parameter.dtype)))[0].cpu()
+                result[:, top * scale : bottom * scale, left * scale : right * scale] = sr[
+                    :,
+                    (top - upper) * scale : (bottom - upper) * scale,
+                    (left - outer) * scale : (right - outer) * scale,
+                ]
     return result
 
 
@@ -158,6 +168,17 @@ def _load_trained(path: Path, scale: int) -> nn.Module:
     model = build_model(card.model, scale)
     load_weights(model, checkpoint.model, path.name)
     return place(model.float(), pick_device()).eval()
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Switch to evaluation and back, whatever happens between."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 def _spans(length: int, step: int) -> list[tuple[int, int]]:

@@ -18,10 +18,25 @@ def pick_device() -> torch.device:
 
     ``SRLAB_DEVICE`` overrules it, for example ``SRLAB_DEVICE=cpu``.
 
+    Raises:
+        ValueError: if ``SRLAB_DEVICE`` names a device that is not here.
+
     Source: built by srlab.
     """
     name = os.environ.get("SRLAB_DEVICE")
+    if name:
+        require_device(name)
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def require_device(name: str) -> None:
+    """Raise unless this machine has the device ``name``."""
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError):  # torch raises either
+        raise ValueError(
+            f"There is no device {name!r} here; cpu is always there, cuda with a GPU."
+        ) from None
 
 
 def pick_precision(device: torch.device | str) -> str:

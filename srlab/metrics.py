@@ -195,6 +195,14 @@ class Protocol:
     channels: Channels = "y"
     shave: int = 4
 
+    def __post_init__(self) -> None:
+        if self.channels not in ("y", "y-full", "rgb"):
+            raise ValueError(
+                f'channels must be "y", "y-full" or "rgb", but {self.channels!r} came.'
+            )
+        if self.shave < 0:
+            raise ValueError(f"shave must be 0 px or more, but {self.shave} came.")
+
     def __str__(self) -> str:
         names = {"y": "Y of BT.601 (16-235)", "y-full": "Y of BT.601 (0-255)", "rgb": "RGB"}
         return f"{names[self.channels]}, border of {self.shave} px left out, 8 bits"
@@ -203,6 +211,11 @@ class Protocol:
         """The values that are compared, ``(N, 1 or 3, h, w)``."""
         require_batch(images, "images")
         require_unit_range(images, "images")
+        if min(images.shape[-2:]) <= 2 * self.shave:
+            raise ValueError(
+                f"A border of {self.shave} px leaves nothing of a picture of "
+                f"{images.shape[-2]} x {images.shape[-1]} px; take a larger one or shave less."
+            )
         stored = images.clamp(0, 1).mul(255).round().div(255)
         if self.channels != "rgb":
             stored = luma(stored)

@@ -156,8 +156,10 @@ class SrResNet(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How many px of lr around a pixel its enlargement depends on."""
-        return 1 + 2 * len(self.body) + 2  # a 3x3 convolution reaches 1 px
+        """How many px of lr around a pixel its enlargement depends on, at most."""
+        kinds = nn.Conv2d | nn.ConvTranspose2d
+        convs = [layer for layer in self.modules() if isinstance(layer, kinds)]
+        return max(Bicubic.reach, sum(c.dilation[0] * (c.kernel_size[0] // 2) for c in convs))
 
 
 def start_at_zero(module: nn.Module) -> None:

@@ -91,6 +91,10 @@ def require_sizes(sizes: Sized) -> None:
             f"sizes must be (lr_size, hr_size), such as (24, 96), but {sizes!r} came."
         )
     lr_size, hr_size = sizes
+    if not (type(lr_size) is int and type(hr_size) is int):
+        raise TypeError(
+            f"sizes must be two integers in px, such as (24, 96), but {sizes!r} came."
+        )
     if lr_size < 1 or hr_size not in [lr_size * scale for scale in SCALES]:
         raise ValueError(
             f"sizes are {sizes}, but hr_size must be 2, 4 or 8 times lr_size, such as (24, 96)."

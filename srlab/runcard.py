@@ -15,6 +15,7 @@ from srlab.files import replacing
 Scale = Literal[2, 4, 8]
 Positive = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Figure = Annotated[float, Field(allow_inf_nan=False)]  # JSON has neither NaN nor infinity
 
 
 class Part(BaseModel):
@@ -94,8 +95,8 @@ class RunCard(Part):
     stages: Annotated[list[Stage], Field(min_length=1, max_length=32)]
     versions: dict[str, str] = {}
     device: str = ""
-    seconds: float = 0.0
-    scores: dict[str, float] = {}
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    scores: dict[str, Figure] = {}
 
     @property
     def scale(self) -> int:
@@ -141,8 +142,8 @@ def load_card(path: str | os.PathLike[str]) -> RunCard:
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; check the name.")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        values = json.loads(path.read_text(encoding="utf-8-sig"))  # as Notepad saves it
+    except (ValueError, RecursionError) as error:  # also for numbers of 5000 digits
         raise ValueError(f"{path.name} is not JSON ({error}).") from None
     return parse_card(values, path.name)
 
@@ -166,7 +167,8 @@ def _sentence(error: Any) -> str:
         return f"{place} is an unknown key; remove it or correct its spelling."
     if error["type"] == "missing":
         return f"{place} is missing; add it."
-    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":  # one of ours, with the values in it
+        return f"{place}: {error['msg'].removeprefix('Value error, ')}."
     value = repr(error["input"])
     shown = value if len(value) <= 60 else value[:57] + "..."
-    return f"{place}: {message}, but {shown} came."
+    return f"{place}: {error['msg']}, but {shown} came."

@@ -11,11 +11,23 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from srlab import __version__
-from srlab.checkpoints import Checkpoint, load_checkpoint, load_weights, save_checkpoint
+from srlab.checkpoints import (
+    Checkpoint,
+    load_checkpoint,
+    load_optimizer,
+    load_weights,
+    save_checkpoint,
+)
 from srlab.data import get_data
 from srlab.inference import build_model
 from srlab.losses import WeightedLoss, l1_loss, l2_loss
-from srlab.machine import PRECISIONS, pick_device, pick_precision, place
+from srlab.machine import (
+    PRECISIONS,
+    pick_device,
+    pick_precision,
+    place,
+    require_device,
+)
 from srlab.runcard import RunCard, Stage, parse_card, save_card
 from srlab.scoring import score_models
 from srlab.sources import load_photos
@@ -36,6 +48,31 @@ class Progress:
     scale: int
     step: Step
     model: nn.Module
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A point of a run: the stage, what it trains, and the step just done."""
+
+    stage: Stage
+    model: nn.Module
+    optimizer: Optimizer
+    before: int
+    """Steps of the stages before."""
+    step: Step
+
+    def progress(self, total: int) -> Progress:
+        """The same for those who watch."""
+        done = self.before + self.step.number
+        return Progress(done, total, self.stage.scale, self.step, self.model)
+
+    def done(self) -> int:
+        """Steps of the whole run, by the optimizer's own count.
+
+        Ctrl-C may fall between a step and the news of it.
+        """
+        counts = [int(moments["step"]) for moments in self.optimizer.state.values()]
+        return self.before + max(counts)
 
 
 @dataclass
@@ -66,7 +103,7 @@ def run_card(
         card: what to train.
         out: a folder; made if it is missing.
         resume: go on from ``last.safetensors``, exactly as if nothing had
-            happened.
+            happened; from the start if the folder holds none yet.
         report: called after each step.
         save_every: seconds between two checkpoints.
 
@@ -83,23 +120,28 @@ def run_card(
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    state = _resume(card, out) if resume else _begin(card, out)
+    state = _resume(card, out) if resume and (out / LAST).exists() else _begin(card, out)
     began, last_save = time.monotonic(), time.monotonic()
-    model, optimizer, done = None, None, state.done
+    point = None
+
+    def stamped() -> RunCard:
+        seconds = state.card.seconds + time.monotonic() - began
+        return state.card.model_copy(update={"seconds": round(seconds, 1)})
+
     try:
-        for stage, model, optimizer, step, done in _steps(state):
+        for point in _steps(state):
             if report:
-                report(Progress(done, card.steps, stage.scale, step, model))
+                report(point.progress(card.steps))
             if time.monotonic() - last_save > save_every:
-                _save_last(out, state.card, model, optimizer, done)
+                _save_last(out, stamped(), point)
                 last_save = time.monotonic()
     finally:  # Ctrl-C and a diverged loss leave the last whole step behind
-        if model is not None:
-            _save_last(out, state.card, model, optimizer, done)
-    if model is None:  # resumed after the last step
-        model = _network(state.card, state.card.stages[-1], state.weights)
-    seconds = state.card.seconds + time.monotonic() - began
-    return _finish(out, state.card, model, done, seconds)
+        if point:
+            _save_last(out, stamped(), point)
+    # Without a point it was resumed after the last step.
+    last_stage = state.card.stages[-1]
+    model = point.model if point else _network(state.card, last_stage, state.weights)
+    return _finish(out, stamped(), model)
 
 
 def make_loss(weights: Mapping[str, float]) -> WeightedLoss:
@@ -140,10 +182,11 @@ def _resume(card: RunCard, out: Path) -> _State:
                 f"{out / LAST} belongs to a card with another {name}; "
                 f"give that card or another folder."
             )
+    require_device(saved.device)
     return _State(saved, checkpoint.step, checkpoint.model, checkpoint.optimizer)
 
 
-def _steps(state: _State) -> Iterator[tuple[Stage, nn.Module, Optimizer, Step, int]]:
+def _steps(state: _State) -> Iterator[_Point]:
     """All stages, from where the state stands."""
     before = 0
     weights = state.weights
@@ -153,9 +196,9 @@ def _steps(state: _State) -> Iterator[tuple[Stage, nn.Module, Optimizer, Step, i
             model = _network(state.card, stage, weights)
             optimizer = torch.optim.Adam(model.parameters(), stage.learning_rate, fused=True)
             if start and state.optimizer:
-                optimizer.load_state_dict(state.optimizer)
+                load_optimizer(optimizer, state.optimizer)
             for step in _stage_steps(state.card, stage, model, optimizer, start):
-                yield stage, model, optimizer, step, before + step.number
+                yield _Point(stage, model, optimizer, before, step)
             weights = model.state_dict()
         before += stage.steps
 
@@ -191,19 +234,23 @@ def _network(card: RunCard, stage: Stage, weights: dict[str, Tensor] | None) -> 
     return place(model, card.device)
 
 
-def _save_last(
-    out: Path, card: RunCard, model: nn.Module, optimizer: Optimizer | None, done: int
-) -> None:
-    save_checkpoint(out / LAST, model, card=card.model_dump(), step=done, optimizer=optimizer)
+def _save_last(out: Path, card: RunCard, point: _Point) -> None:
+    save_checkpoint(
+        out / LAST,
+        point.model,
+        card=card.model_dump(),
+        step=point.done(),
+        optimizer=point.optimizer,
+    )
 
 
-def _finish(out: Path, card: RunCard, model: nn.Module, done: int, seconds: float) -> RunCard:
+def _finish(out: Path, card: RunCard, model: nn.Module) -> RunCard:
     """Score on the validation photographs and write model and card."""
     photos = load_photos("embedded", "val")
     bicubic, own = score_models(photos, {card.name: model}, scale=card.scale)
     scores = {key: round(own[key], 4) for key in ("psnr_y", "ssim_y", "psnr_rgb", "sharpness")}
     scores["bicubic_psnr_y"] = round(bicubic["psnr_y"], 4)
-    finished = card.model_copy(update={"seconds": round(seconds, 1), "scores": scores})
-    save_checkpoint(out / FINISHED, model, card=finished.model_dump(), step=done)
+    finished = card.model_copy(update={"scores": scores})
+    save_checkpoint(out / FINISHED, model, card=finished.model_dump(), step=card.steps)
     save_card(finished, out / CARD)
     return finished

@@ -1,5 +1,7 @@
 """Scores of models on pictures, with their protocol and bicubic beside them."""
 
+import json
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -39,13 +41,16 @@ def score_models(
 def _row(name: str, model: nn.Module, photos: Mapping[str, Tensor], scale: int) -> Row:
     figures: list[dict[str, float]] = []
     seconds = 0.0
-    for photo in photos.values():
+    for picture, photo in photos.items():
         hr = crop_to_multiple(as_batch(photo), scale)
-        lr = degrade(hr, scale)
-        began = time.perf_counter()
-        sr = enlarge_in_tiles(model, lr, scale=scale)
-        seconds += time.perf_counter() - began
-        figures.append(score_pair(as_batch(sr), hr, scale=scale))
+        try:
+            lr = degrade(hr, scale)
+            began = time.perf_counter()
+            sr = enlarge_in_tiles(model, lr, scale=scale)
+            seconds += time.perf_counter() - began
+            figures.append(score_pair(as_batch(sr), hr, scale=scale))
+        except ValueError as error:  # too small, as an icon among photographs
+            raise ValueError(f"{picture}: {error}") from None
     means = {key: sum(f[key] for f in figures) / len(figures) for key in figures[0]}
     return {
         "model": name,
@@ -60,6 +65,20 @@ def _row(name: str, model: nn.Module, photos: Mapping[str, Tensor], scale: int) 
 def as_batch(photo: Tensor) -> Tensor:
     """uint8 ``(3, h, w)`` -> float32 ``(1, 3, h, w)`` in [0, 1]; a batch stays."""
     return photo if photo.dtype != torch.uint8 else photo[None].float() / 255
+
+
+def rows_to_json(rows: list[Row]) -> str:
+    """Rows as strict JSON, in which a figure that is no number is null.
+
+    PSNR is infinite where a picture was restored exactly, and sharpness has no
+    value where the truth has no fine detail.
+    """
+    plain = [{key: _or_none(value) for key, value in row.items()} for row in rows]
+    return json.dumps(plain, indent=2, allow_nan=False)
+
+
+def _or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def format_rows(rows: list[Row]) -> str:

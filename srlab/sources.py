@@ -123,7 +123,8 @@ def _folder_files(folder: Path) -> Openers:
     if not folder.is_dir():
         choices = ", ".join(["embedded", *DATASETS])
         raise ValueError(f"{folder} is neither a folder nor one of: {choices}.")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    named = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    files = [path for path in named if not path.is_dir()]
     if not files:
         raise ValueError(f"{folder} holds no pictures; expected JPEG, PNG, WebP or TIFF files.")
     return {file.relative_to(folder).as_posix(): partial(Path, file) for file in files}
@@ -140,7 +141,7 @@ def _dataset_images(name: str, split: Split) -> Openers:
     root.mkdir(parents=True, exist_ok=True)
     try:
         data = make(root, split=splits[split], download=False)
-    except RuntimeError:  # not here yet
+    except (OSError, RuntimeError):  # not here yet, or only in part
         try:
             data = make(root, split=splits[split], download=True)
         except (OSError, RuntimeError) as error:
@@ -165,7 +166,7 @@ def _decode(openers: Openers, limit: int) -> dict[str, Tensor]:
     for name in tqdm(names, desc="photographs", leave=False, delay=1):
         try:
             photo = to_bytes(read_image(openers[name]()))[0]
-        except ValueError as error:
+        except (ValueError, OSError) as error:  # damaged, or a link to nowhere
             warnings.warn(f"left out: {error}", stacklevel=3)
             continue
         used += photo.nbytes
