@@ -1,0 +1,314 @@
+"""Compare: its traits, its sentences, its errors, and what the fallback draws."""
+
+import io
+import subprocess
+import sys
+from html import escape
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageChops
+from traitlets import TraitError
+
+from srlab.images import to_image
+from srlab.widgets.compare import compare
+from srlab.widgets.compare_core import CoreCompare
+from srlab.widgets.compare_custom import CustomCompare
+from srlab.widgets.compare_scene import Comparison, Scene, lens_box, liveliest_spot
+from srlab.widgets.poster import BYTES_LIMIT, GAP, encode_png, to_png
+
+WIDTH, HEIGHT = 80, 60
+
+
+def noise(seed: int) -> torch.Tensor:
+    return torch.rand(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def pictures() -> dict[str, torch.Tensor]:
+    return {"nearest": noise(0), "bicubic": noise(1), "truth": noise(2)}
+
+
+@pytest.fixture(params=["custom", "core"])
+def widget(request, pictures) -> Comparison:
+    captions = {"nearest": "24.11 dB", "bicubic": "26.50 dB"}
+    return compare(pictures, captions, core=request.param == "core")
+
+
+@pytest.fixture
+def core(pictures) -> CoreCompare:
+    return compare(pictures, core=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (("single", "bicubic"), "bicubic 26.50 dB."),
+        (("side",), "side by side: nearest 24.11 dB, bicubic 26.50 dB, truth."),
+        (
+            ("blink", "bicubic", "truth"),
+            "blinking bicubic 26.50 dB and truth, every 0.7 s.",
+        ),
+        (
+            ("swipe", "bicubic", "nearest"),
+            "bicubic 26.50 dB left, nearest 24.11 dB right; divider at 50 %.",
+        ),
+    ],
+)
+def test_show_says_what_is_shown(widget, call, sentence):
+    assert widget.show(*call) == sentence
+    assert widget.mode == call[0]
+    assert widget.playing == (call[0] == "blink")
+
+
+def test_difference_states_its_factor_and_its_figures(widget):
+    first, second = (
+        np.asarray(widget.scene.pictures[n], dtype=int) for n in ("bicubic", "truth")
+    )
+    steps = abs(first - second)
+    text = widget.show("difference", "bicubic", "truth", amplify=3)
+    assert text == (
+        f"difference of bicubic 26.50 dB and truth, times 3; "
+        f"mean {steps.mean():.2f}, largest {steps.max()} of 255."
+    )
+
+
+def test_settings_are_traits(widget):
+    text = widget.show("swipe", position=0.25, zoom=4, center_x=0.1, lens=True, lens_y=0.9)
+    assert text.endswith("divider at 25 %; zoom 4.0 times; lens on.")
+    assert (widget.position, widget.zoom, widget.center_x) == (0.25, 4, 0.1)
+    assert (widget.lens, widget.lens_y) == (True, 0.9)
+    widget.position = 0.75
+    assert "divider at 75 %" in widget.status()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "message"),
+    [
+        (
+            ("wipe",),
+            {},
+            "mode must be one of single, side, blink, swipe, difference, but 'wipe'",
+        ),
+        (("swipe", "lanczos"), {}, "first names 'lanczos', but the pictures are nearest, bic"),
+        (("swipe", None, "x"), {}, "second names 'x', but the pictures are nearest, bicubic"),
+        (("swipe",), {"speed": 1}, "show has no setting 'speed'; there are position, amplify,"),
+        (
+            ("swipe",),
+            {"position": 40},
+            r"position must be a number from 0\S* to 1\S*, but 40 c",
+        ),
+        (("swipe",), {"amplify": 2.5}, "amplify must be a whole number from 1 to 64, but 2.5"),
+        (
+            ("blink",),
+            {"period": 0.1},
+            "period must be a number from 0.4 to 5\\S*, but 0.1 came",
+        ),
+        (("swipe",), {"lens": 3}, "lens must be True or False, but 3 came"),
+    ],
+)
+def test_wrong_call_changes_nothing(widget, arguments, settings, message):
+    before = widget.status()
+    with pytest.raises(ValueError, match=message):
+        widget.show(*arguments, **settings)
+    assert widget.status() == before
+
+
+def test_wrong_assignment_is_refused(widget):
+    with pytest.raises(ValueError, match="mode must be one of"):
+        widget.mode = "wipe"
+    with pytest.raises(ValueError, match="first names 'x'"):
+        widget.first = "x"
+    with pytest.raises(TraitError, match="'zoom'"):
+        widget.zoom = 1000
+    assert (widget.mode, widget.first, widget.zoom) == ("single", "nearest", 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ([noise(0)], TypeError, r'pictures must be a dict .* list came; write \{"bicubic"'),
+        ({"a": noise(0)}, ValueError, "pictures must be 2 to 9, but 1 came"),
+        (dict.fromkeys("abcdefghij", noise(0)), ValueError, "must be 2 to 9, but 10 came"),
+        (
+            {"a": noise(0), "b": noise(0)[..., :-4]},
+            ValueError,
+            "b is 60 x 76 px and a is 60 x 80 px, but all pictures must have one size; enl",
+        ),
+        (
+            {"a": noise(0), "b": np.zeros((60, 80, 3))},
+            TypeError,
+            r"b is a ndarray, but a tensor \(1, 3, h, w\) or a PIL image was expected",
+        ),
+        ({"a": noise(0), "b": noise(0) * 255}, ValueError, "divide 8-bit values by 255"),
+    ],
+)
+def test_wrong_pictures(wrong, error, message):
+    with pytest.raises(error, match=message):
+        compare(wrong)
+
+
+def test_caption_without_picture(pictures):
+    with pytest.raises(ValueError, match="captions names 'bicubik', but the pictures are near"):
+        compare(pictures, {"bicubik": "26.50 dB"})
+
+
+def test_any_pil_image_will_do():
+    gray, red = Image.new("L", (9, 7), 90), Image.new("RGBA", (9, 7), (255, 0, 0, 255))
+    scene = Scene.of({"gray": gray, "red": red}, None)
+    assert [image.getpixel((4, 4)) for image in scene.pictures.values()] == [
+        (90, 90, 90),
+        (255, 0, 0),
+    ]
+
+
+def test_pictures_travel_without_loss(pictures):
+    widget = compare(pictures, core=False)
+    for png, tensor in zip(widget.pngs, pictures.values(), strict=True):
+        arrived = Image.open(io.BytesIO(png))
+        assert ImageChops.difference(arrived, to_image(tensor)).getbbox() is None
+    assert {"pngs", "mode", "position", "lens_x"} <= set(widget.keys)
+
+
+def test_lens_starts_where_the_pictures_differ_and_stays_inside():
+    plain = Image.new("RGB", (320, 160), "gray")
+    changed = plain.copy()
+    changed.paste("white", (256, 96, 288, 128))
+    x, y = liveliest_spot(plain, changed)
+    assert lens_box(plain.size, x, y) == (256, 96, 288, 128)
+    assert lens_box(plain.size, 0, 1) == (0, 128, 32, 160)
+    assert lens_box((9, 7), 0.5, 0.5)[2:] == (8, 7)
+
+
+# The fallback's pictures
+
+
+def same(first: Image.Image, second: Image.Image) -> bool:
+    return ImageChops.difference(first, second).getbbox() is None
+
+
+def test_fallback_shows_the_picture_itself(core, pictures):
+    core.show("single", "bicubic")
+    shown = Image.open(io.BytesIO(core._picture.value))
+    assert same(shown, to_image(pictures["bicubic"]))
+
+
+def test_fallback_blinks(core, pictures):
+    core.show("blink", "bicubic", "truth", period=1.5)
+    assert core._play.interval == 1500
+    for value, name in [(1, "truth"), (0, "bicubic"), (1, "truth")]:
+        core._play.value = value
+        assert same(Image.open(io.BytesIO(core._picture.value)), to_image(pictures[name]))
+    core.playing = False
+    assert "stopped" in core._status.value
+
+
+def test_fallback_swipes(core, pictures):
+    core.show("swipe", "bicubic", "truth", position=0.25)
+    drawn, left, right = core.drawn(), pictures["bicubic"], pictures["truth"]
+    edge = WIDTH // 4
+    assert same(drawn, to_image(torch.cat([left[..., :edge], right[..., edge:]], dim=-1)))
+
+
+def test_fallback_subtracts(core, pictures):
+    core.show("difference", "bicubic", "truth", amplify=5)
+    first, second = (np.asarray(to_image(pictures[n]), int) for n in ("bicubic", "truth"))
+    right = (abs(first - second) * 5).clip(0, 255)
+    assert np.array_equal(np.asarray(core.drawn()), right)
+
+
+def test_fallback_zooms_in_whole_squares(core, pictures):
+    core.show("single", "truth", zoom=4, center_x=0.5, center_y=0)
+    part = to_image(pictures["truth"]).crop((30, 0, 50, 15))
+    assert same(core.drawn(), part.resize((80, 60), Image.Resampling.NEAREST))
+
+
+def test_fallback_lays_side_by_side(core, pictures):
+    core.show("side")
+    drawn = core.drawn()
+    assert drawn.size == (3 * WIDTH + 2 * GAP, HEIGHT)
+    left = 2 * (WIDTH + GAP)
+    assert same(drawn.crop((left, 0, left + WIDTH, HEIGHT)), to_image(pictures["truth"]))
+
+
+def test_fallback_controls_act_and_say_so(core):
+    core._controls["mode"].value = "swipe"
+    core._controls["position"].value = 0.4
+    core._controls["second"].value = "bicubic"
+    assert core.status() == "nearest left, bicubic right; divider at 40 %."
+    assert escape(core.status()) in core._status.value
+    assert 'role="status"' in core._status.value
+    assert core._controls["amplify"].layout.display == "none"
+    core._controls["mode"].value = "difference"
+    assert core._controls["amplify"].layout.display is None
+    for control in core._controls.values():
+        assert control.tooltip
+
+
+def test_fallback_escapes_what_a_person_typed(pictures):
+    widget = compare(pictures, {"nearest": "<img src=x onerror=alert(1)>"}, core=True)
+    assert "<img" not in widget._status.value
+    assert "&lt;img src=x" in widget._status.value
+
+
+# Which of the two it is
+
+
+def test_environment_takes_the_fallback(pictures, monkeypatch):
+    assert isinstance(compare(pictures), CustomCompare)
+    monkeypatch.setenv("SRLAB_WIDGETS", "core")
+    assert isinstance(compare(pictures), CoreCompare)
+    assert isinstance(compare(pictures, core=False), CustomCompare)
+
+
+# A process of its own, since here anywidget is loaded.
+WITHOUT_ANYWIDGET = """
+import sys
+sys.modules["anywidget"] = None  # importing it fails
+from PIL import Image
+from srlab.widgets.compare import compare
+pair = {"a": Image.new("L", (9, 9)), "b": Image.new("L", (9, 9), 255)}
+print(type(compare(pair)).__name__)
+"""
+
+IN_COLAB = """
+import sys, types
+output = types.ModuleType("google.colab.output")
+output.enable_custom_widget_manager = lambda: print("enabled")
+sys.modules.update({"google.colab": types.ModuleType("google.colab"), output.__name__: output})
+from PIL import Image
+from srlab.widgets.compare import compare
+pair = {"a": Image.new("L", (9, 9)), "b": Image.new("L", (9, 9), 255)}
+print(type(compare(pair)).__name__)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [(WITHOUT_ANYWIDGET, ["CoreCompare"]), (IN_COLAB, ["enabled", "CustomCompare"])],
+)
+def test_other_surroundings(code, answer):
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stdout.split() == answer, ended.stderr
+
+
+# The poster
+
+
+def test_readers_without_kernel_get_a_picture_and_a_sentence(widget):
+    data, _ = widget._repr_mimebundle_()
+    sentence = "Compare: nearest 24.11 dB, bicubic 26.50 dB, truth"
+    assert data["text/plain"] == repr(widget) == sentence
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
+    poster = Image.open(io.BytesIO(data["image/png"]))
+    assert poster.width <= 720
+    assert len(data["image/png"]) <= BYTES_LIMIT
+
+
+def test_poster_is_small_even_of_noise():
+    image = to_image(torch.rand(3, 500, 720, generator=torch.Generator().manual_seed(0)))
+    assert len(encode_png(image)) > BYTES_LIMIT
+    assert len(to_png(image)) <= BYTES_LIMIT
+    flat = Image.new("RGB", (720, 500), "#0072b2")
+    assert same(Image.open(io.BytesIO(to_png(flat))), flat)  # fits as it is
