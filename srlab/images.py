@@ -6,13 +6,15 @@ float32 ``(1, 3, h, w)``, RGB, in [0, 1].
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
 from srlab.files import replacing
@@ -23,6 +25,17 @@ MAX_PIXELS = 100_000_000
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 """What counts as a photograph in a folder."""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation -> what makes the picture upright."""
 
 ImageSource = str | os.PathLike[str] | BinaryIO | Image.Image
 
@@ -72,18 +85,20 @@ def open_image(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
     """
     if isinstance(source, str | os.PathLike):
         _require_file(Path(source))
-    with warnings.catch_warnings():
-        # Pillow only warns up to twice its own limit; ours is checked here.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
+    try:
+        with _quiet_pillow():
             image = Image.open(source)
-        except Image.DecompressionBombError:
-            raise ValueError(_too_large(_name(source))) from None
-        except UnidentifiedImageError:
-            raise ValueError(
-                f"{_name(source)} is not a picture that can be read; "
-                f"save it as JPEG, PNG, WebP or TIFF."
-            ) from None
+    except Image.DecompressionBombError:
+        raise ValueError(_too_large(_name(source))) from None
+    except UnidentifiedImageError:
+        raise ValueError(
+            f"{_name(source)} is not a picture that can be read; "
+            f"save it as JPEG, PNG, WebP or TIFF."
+        ) from None
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno:  # the file, not what is in it
+            raise
+        raise ValueError(_damaged(_name(source), error)) from None
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(_too_large(_name(source)))
     return image
@@ -174,22 +189,44 @@ def _too_large(name: str) -> str:
     )
 
 
+def _damaged(name: str, error: Exception) -> str:
+    return (
+        f"{name} is damaged or of an unknown kind ({error}); "
+        f"open it in a picture viewer and save it again."
+    )
+
+
 def _to_tensor(image: Image.Image, name: str) -> Tensor:
     """Decode ``image`` to float32 (1, 3, h, w) in [0, 1]."""
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(_too_large(name))
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of broken EXIF data; the picture is as good as without.
-            warnings.filterwarnings("ignore", module="PIL")
+        with _quiet_pillow():
             image.load()  # an animation's first frame
-            array = _to_array(ImageOps.exif_transpose(image))
+            array = _to_array(_upright(image))
     except Exception as error:  # decoders raise whatever they like
-        raise ValueError(
-            f"{name} is damaged or of an unknown kind ({error}); "
-            f"open it in a picture viewer and save it again."
-        ) from None
+        raise ValueError(_damaged(name, error)) from None
     return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous()
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """No warnings of broken EXIF data, and of sizes that srlab itself checks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn the picture as its EXIF data say; broken data say nothing.
+
+    Pillow's own ``exif_transpose`` also rewrites the data, and fails on some.
+    """
+    try:
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # the parser raises whatever it likes
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_array(image: Image.Image) -> np.ndarray:
