@@ -96,7 +96,8 @@ class Pairs:
         self.scale = self.hr_size // self.lr_size
 
     def __getitem__(self, index: int) -> Pair:
-        generator = torch.Generator().manual_seed(self.seed * 2**32 + index)
+        # torch looks at the lower 32 bits of a seed alone, so both are mixed into them
+        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + index) % 2**32)
         picks = torch.randint(len(self.photos), (self.batch_size,), generator=generator)
         crops = [random_crop(self.photos[i], self.hr_size, generator) for i in picks.tolist()]
         hr = torch.stack(crops).float() / 255
