@@ -1,0 +1,76 @@
+"""Shared by the unit tests: one thread, small pictures, a trained network, the command."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from srlab.checkpoints import save_checkpoint
+from srlab.images import to_image
+from srlab.models import SrResNet
+from srlab.runcard import ModelSpec, RunCard, Stage
+from srlab.sources import embedded_photo
+
+# Tests run side by side, and equal bits need an equal number of threads.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "SRLAB_DEVICE": "cpu"}
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def photo() -> torch.Tensor:
+    """A real photograph, (1, 3, 96, 128)."""
+    return embedded_photo("chelsea-cat")[..., 60:156, 100:228].contiguous()
+
+
+@pytest.fixture(scope="session")
+def photo_folder(photo: torch.Tensor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two photographs of 96 x 128 px, quick to load."""
+    folder = tmp_path_factory.mktemp("photos")
+    to_image(photo).save(folder / "cat.png")
+    to_image(embedded_photo("coffee-cup")[..., 100:196, 200:328]).save(folder / "cup.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def picture(photo_folder: Path) -> Image.Image:
+    return Image.open(photo_folder / "cat.png").crop((0, 0, 37, 23))
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that enlarges 4 times and is not bicubic."""
+    torch.manual_seed(0)
+    network = SrResNet(4, 8, 1)
+    for parameter in network.upsampler.to_rgb.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    card = RunCard(
+        name="tiny", model=ModelSpec(num_features=8, num_blocks=1), stages=[Stage(steps=1)]
+    )
+    path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
+    save_checkpoint(path, network, card=card.model_dump(), step=1)
+    return path
+
+
+@pytest.fixture(scope="session")
+def command() -> Command:
+    """``python -m srlab ...`` as a real process; options go to subprocess.run."""
+
+    def run(*args: object, **options: object) -> "subprocess.CompletedProcess[str]":
+        env = {**os.environ, **ONE_THREAD, **options.pop("env", {})}
+        return subprocess.run(
+            [sys.executable, "-m", "srlab", *map(str, args)],
+            capture_output=True, text=True, timeout=120, env=env, **options,
+        )  # fmt: skip
+
+    return run

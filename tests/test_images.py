@@ -1,0 +1,248 @@
+"""One way in, one way out: every kind of picture, each with known values."""
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from srlab.images import (
+    MAX_PIXELS,
+    open_image,
+    read_image,
+    save_image,
+    to_bytes,
+    to_image,
+)
+
+COLORS = np.array(
+    [[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[10, 20, 30], [255, 255, 0], [0, 0, 0]]],
+    dtype=np.uint8,
+)  # 2 x 3 px, no two alike
+
+# EXIF tag 274 -> what a viewer must do with the stored pixels.
+ORIENTATIONS = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda a: np.rot90(a, 1),
+}
+
+
+def values(image: Image.Image | Path | io.BytesIO) -> np.ndarray:
+    """What srlab reads, as (h, w, 3) in 0 ... 255."""
+    tensor = read_image(image)
+    assert tensor.dtype == torch.float32
+    assert tensor.is_contiguous()
+    return tensor[0].permute(1, 2, 0).numpy() * 255
+
+
+def stored(image: Image.Image, kind: str, **options: object) -> io.BytesIO:
+    """The picture as a file of a kind, in memory."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    file.seek(0)
+    return file
+
+
+def write_png(width: int, height: int, depth: int, color: int, rows: bytes) -> bytes:
+    """A PNG made by hand, for kinds that Pillow does not write."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(name + data)
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+# -- in: every kind of picture ---------------------------------------------------
+
+
+def test_rgb_keeps_its_values() -> None:
+    np.testing.assert_allclose(values(Image.fromarray(COLORS)), COLORS, atol=1e-4)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_exif_rotation_is_applied(orientation: int, kind: str) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    options = {"lossless": True} if kind == "WEBP" else {}
+    file = stored(Image.fromarray(COLORS), kind, exif=exif, **options)
+    np.testing.assert_allclose(values(file), ORIENTATIONS[orientation](COLORS), atol=1e-4)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12"])
+def test_broken_exif_leaves_the_picture(exif: bytes) -> None:
+    file = stored(Image.new("RGB", (4, 2), (9, 9, 9)), "JPEG", exif=exif)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert values(file).round().tolist() == [[[9, 9, 9]] * 4] * 2
+
+
+def test_transparency_lies_over_white() -> None:
+    image = Image.new("RGBA", (3, 1))
+    for x, pixel in enumerate([(200, 0, 0, 255), (0, 0, 0, 0), (0, 0, 0, 51)]):
+        image.putpixel((x, 0), pixel)
+    expected = [[[200, 0, 0], [255, 255, 255], [204, 204, 204]]]  # 255 - 51 = 204
+    np.testing.assert_allclose(values(image), expected, atol=1)
+
+
+def test_gray_with_transparency() -> None:
+    image = Image.new("LA", (1, 1), (100, 0))
+    np.testing.assert_allclose(values(image), [[[255, 255, 255]]], atol=1)
+
+
+@pytest.mark.parametrize("transparency", [None, 1])
+def test_palette(transparency: int | None) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.putpixel((1, 0), 1)
+    options = {} if transparency is None else {"transparency": transparency}
+    second = [200, 100, 50] if transparency is None else [255, 255, 255]
+    np.testing.assert_allclose(
+        values(stored(image, "PNG", **options)), [[[10, 20, 30], second]], atol=1e-4
+    )
+
+
+def test_gray_and_one_bit() -> None:
+    np.testing.assert_allclose(values(Image.new("L", (1, 1), 77)), [[[77, 77, 77]]], atol=1e-4)
+    bits = Image.new("1", (2, 1))
+    bits.putpixel((1, 0), 1)
+    np.testing.assert_allclose(values(stored(bits, "PNG")), [[[0] * 3, [255] * 3]], atol=1e-4)
+
+
+def test_cmyk() -> None:
+    image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))  # no cyan, so only red is left
+    np.testing.assert_allclose(values(stored(image, "TIFF"))[3, 3], [255, 0, 0], atol=1)
+    assert values(stored(image, "JPEG"))[0, 0, 0] > 240
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_gray_of_16_bits_is_not_clipped(kind: str) -> None:
+    sixteen = np.array([[0, 255, 256, 1000, 40000, 65535]], dtype=np.uint16)
+    tensor = read_image(stored(Image.fromarray(sixteen), kind))
+    expected = torch.tensor(sixteen.astype(np.float32)) / 65535
+    torch.testing.assert_close(tensor[0], expected.expand(3, 1, 6))
+
+
+def test_rgb_of_16_bits() -> None:
+    pixels = np.array([[[65535, 0, 32768], [1000, 40000, 256]]], dtype=">u2")
+    file = io.BytesIO(write_png(2, 1, 16, 2, b"\0" + pixels.tobytes()))
+    np.testing.assert_allclose(values(file), pixels.astype(float) / 257, atol=1)
+
+
+def test_animation_gives_its_first_frame() -> None:
+    frames = [Image.new("RGB", (6, 4), color) for color in ("#ff0000", "#00ff00", "#0000ff")]
+    for kind, options in {"GIF": {}, "WEBP": {"lossless": True}, "PNG": {}}.items():
+        file = stored(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+        assert Image.open(file).n_frames == 3
+        np.testing.assert_allclose(values(file)[2, 3], [255, 0, 0], atol=1, err_msg=kind)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5000, 1), (1, 5000)])
+def test_extreme_sizes(size: tuple[int, int]) -> None:
+    assert read_image(Image.new("RGB", size)).shape == (1, 3, size[1], size[0])
+
+
+def test_path_open_file_and_image_agree(photo_folder: Path) -> None:
+    path = photo_folder / "cat.png"
+    with path.open("rb") as file:
+        from_file = read_image(file)
+    for source in (path, str(path), Image.open(path)):
+        assert torch.equal(read_image(source), from_file)
+
+
+# -- in: what is no picture ------------------------------------------------------
+
+
+def test_what_is_no_picture(tmp_path: Path) -> None:
+    text, empty = tmp_path / "text.jpg", tmp_path / "empty.png"
+    text.write_text("Dear diary, this is no picture.")
+    empty.touch()
+    for path, error, sentence in [
+        (text, ValueError, "text.jpg is not a picture that can be read; save it as JPEG"),
+        (empty, ValueError, "empty.png is empty; copy it again"),
+        (tmp_path, IsADirectoryError, "is a folder, but a picture was expected"),
+        (tmp_path / "none.jpg", FileNotFoundError, "none.jpg does not exist; check the name"),
+    ]:
+        with pytest.raises(error, match=sentence):
+            read_image(path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_truncated_file(kind: str, tmp_path: Path) -> None:
+    whole = stored(Image.effect_noise((64, 64), 80).convert("RGB"), kind).getvalue()
+    path = tmp_path / f"half.{kind.lower()}"
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=rf"half\.{kind.lower()} is (damaged|not a picture)"):
+        read_image(path)
+
+
+def test_unsupported_kinds() -> None:
+    with pytest.raises(ValueError, match="floating-point pictures have no agreed range"):
+        read_image(Image.new("F", (2, 2)))
+    with pytest.raises(ValueError, match="do not fit into 16 bits"):
+        read_image(Image.fromarray(np.array([[70000]], dtype=np.int32)))
+
+
+def test_too_many_pixels() -> None:
+    side = int(MAX_PIXELS**0.5) + 1
+    header = write_png(side, side, 1, 0, b"")  # no pixels behind it: never decoded
+    with pytest.raises(ValueError, match="has more than 100 million pixels; shrink or crop"):
+        open_image(io.BytesIO(header))
+    with pytest.raises(ValueError, match="has more than 100 million pixels"):
+        read_image(Image.new("1", (side, side)))
+
+
+# -- out -------------------------------------------------------------------------
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))
+def test_out_undoes_in(pixels: np.ndarray) -> None:
+    assert np.array_equal(np.asarray(to_image(read_image(Image.fromarray(pixels)))), pixels)
+
+
+def test_out_clamps_and_rounds() -> None:
+    numbers = torch.tensor([-0.2, 0.0, 0.4 / 255, 0.6 / 255, 254.4 / 255, 1.0, 1.5])
+    assert to_bytes(numbers).tolist() == [0, 0, 0, 1, 254, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("tensor", "error", "sentence"),
+    [
+        (torch.zeros(1, 3, 2, 2, dtype=torch.uint8), TypeError, r"use images.float\(\) / 255"),
+        (torch.zeros(2, 3, 4, 4), ValueError, "pick one picture of a batch"),
+        (torch.zeros(1, 1, 4, 4), ValueError, r"shape \(1, 4, 4\), but \(1, 3, h, w\)"),
+        (torch.full((3, 2, 2), 128.0), ValueError, "from 128 to 128, .* divide 8-bit values"),
+        (torch.full((3, 2, 2), torch.nan), ValueError, "runs from nan to nan"),
+        (torch.zeros(3, 0, 2), ValueError, "it is empty"),
+    ],
+)
+def test_out_refuses(tensor: torch.Tensor, error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        to_image(tensor)
+
+
+def test_save_image_takes_its_kind_from_the_name(tmp_path: Path) -> None:
+    image = Image.fromarray(COLORS)
+    for name, kind in {"a.png": "PNG", "b.JPG": "JPEG", "c.webp": "WEBP"}.items():
+        save_image(image, tmp_path / name)
+        assert Image.open(tmp_path / name).format == kind
+    with pytest.raises(ValueError, match=r"d\.docx should end in \.png, \.jpg"):
+        save_image(image, tmp_path / "d.docx")
+    assert not (tmp_path / "d.docx").exists()
