@@ -27,7 +27,7 @@ class Workpiece(Protocol):
     def draw(self, state: State, error: str = "") -> None:
         """Show where the training stands."""
 
-    def reset(self) -> None:
+    def start_over(self) -> None:
         """Go back to the untrained network."""
 
 
@@ -181,4 +181,4 @@ class LiveTraining:
 
     def _reset(self) -> None:
         self._steps = None
-        self.work.reset()
+        self.work.start_over()

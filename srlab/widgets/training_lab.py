@@ -4,6 +4,7 @@ import html
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ipywidgets import HTML, Button, Dropdown, FloatLogSlider, FloatSlider, HBox, Layout, VBox
@@ -11,8 +12,10 @@ from ipywidgets import Image as ImageWidget
 from PIL import Image
 from torch import Tensor, nn
 
-from srlab.data import Pairs
+from srlab.data import Pairs, get_data
 from srlab.losses import mix_weights, pixel_loss
+from srlab.machine import pick_device
+from srlab.models import SrResNet
 from srlab.training import Step
 from srlab.widgets.drawing import BLUE, ORANGE, line_chart, picture_strip, to_jpeg
 from srlab.widgets.live import LiveTraining, State
@@ -27,14 +30,14 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
     """Start, pause and reset a training; its sliders act while it runs.
 
     Args:
-        make_model: makes an untrained model.
-        data: endless pairs from ``get_data``.
+        make_model: makes an untrained model; without one it is lesson 01's
+            ``SrResNet``, 32 features wide and 6 blocks deep.
+        data: endless pairs from ``get_data``; without them they are of
+            24 -> 96 px, from the embedded photographs.
         learning_rate: at the start.
         seed: of the first weights.
 
     Example:
-        >>> from srlab.data import get_data
-        >>> from srlab.models import SrResNet
         >>> lab = TrainingLab(lambda: SrResNet(4, 16, 2), get_data(4, (12, 48)))
         >>> lab.run_steps(2)
         >>> lab.figures.step
@@ -45,13 +48,15 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
 
     def __init__(
         self,
-        make_model: Callable[[], nn.Module],
-        data: Pairs,
+        make_model: Callable[[], nn.Module] | None = None,
+        data: Pairs | None = None,
         *,
         learning_rate: float = 2e-3,
         seed: int = 0,
     ):
         super().__init__()
+        data = data or get_data(8, (24, 96), device=pick_device())
+        make_model = make_model or partial(SrResNet, data.scale, 32, 6)
         self.bench = Workbench(
             make_model, data, pixel_loss(), learning_rate=learning_rate, seed=seed
         )
@@ -69,6 +74,11 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
     def pause(self) -> None:
         """Stop after the present step, and wait for that."""
         self.live.pause()
+        self.live.wait()
+
+    def reset(self) -> None:
+        """Pause and go back to the untrained network; sliders and snapshots stay."""
+        self.live.reset()
         self.live.wait()
 
     def run_steps(self, count: int) -> None:
@@ -109,8 +119,8 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         else:
             self.bench.show(value)
 
-    def reset(self) -> None:
-        """Go back to the untrained network; sliders and snapshots stay."""
+    def start_over(self) -> None:
+        """Go back to the untrained network."""
         self.bench.reset()
 
     def draw(self, state: State, error: str = "") -> None:

@@ -1,0 +1,515 @@
+"""The checks of lesson 01 take the right answer, refuse wrong ones, and say why."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from srlab.checks import check_charbonnier, check_residual_block, check_upsampler_channels
+from srlab.models import Upsampler
+
+CHECKS = (check_residual_block, check_upsampler_channels, check_charbonnier)
+
+# Exercise 1 ----------------------------------------------------------------------------
+
+
+def corrects(x, conv1, conv2):
+    return x + conv2(F.relu(conv1(x)))
+
+
+def corrects_in_steps(x, conv1, conv2):
+    correction = conv1(x)
+    correction = nn.ReLU(inplace=True)(correction)  # its own tensor: allowed
+    correction = conv2(correction)
+    correction += x
+    return correction
+
+
+def forgets_the_skip(x, conv1, conv2):
+    return conv2(torch.relu(conv1(x)))
+
+
+def puts_relu_behind_the_sum(x, conv1, conv2):
+    return torch.relu(x + conv2(torch.relu(conv1(x))))
+
+
+def puts_relu_behind_conv2(x, conv1, conv2):
+    return x + torch.relu(conv2(torch.relu(conv1(x))))
+
+
+def forgets_relu(x, conv1, conv2):
+    return x + conv2(conv1(x))
+
+
+def uses_conv1_twice(x, conv1, conv2):  # noqa: ARG001
+    return x + conv1(torch.relu(conv1(x)))
+
+
+def uses_conv2_twice(x, conv1, conv2):  # noqa: ARG001
+    return x + conv2(torch.relu(conv2(x)))
+
+
+def swaps_the_convolutions(x, conv1, conv2):
+    return x + conv1(torch.relu(conv2(x)))
+
+
+def puts_relu_in_front(x, conv1, conv2):
+    return x + conv2(conv1(torch.relu(x)))
+
+
+def cuts_the_input(x, conv1, conv2):
+    x = torch.relu(x)
+    return x + conv2(torch.relu(conv1(x)))
+
+
+def forgets_conv2(x, conv1, conv2):  # noqa: ARG001
+    return x + torch.relu(conv1(x))
+
+
+def multiplies(x, conv1, conv2):
+    return x * conv2(torch.relu(conv1(x)))
+
+
+def takes_away(x, conv1, conv2):
+    return x - conv2(torch.relu(conv1(x)))
+
+
+def gives_the_input_back(x, conv1, conv2):  # noqa: ARG001
+    return x
+
+
+@pytest.mark.parametrize("answer", [corrects, corrects_in_steps])
+def test_block_done(answer):
+    assert check_residual_block(answer).done
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (forgets_the_skip, "add x to it, that is the skip"),
+        (puts_relu_behind_the_sum, "No ReLU behind the sum"),
+        (puts_relu_behind_conv2, "No ReLU behind conv2"),
+        (forgets_relu, "Two convolutions in a row are one"),
+        (uses_conv1_twice, "the second convolution is conv2"),
+        (uses_conv2_twice, "the first convolution is conv1"),
+        (swaps_the_convolutions, "conv1 first"),
+        (puts_relu_in_front, "not in front of them"),
+        (cuts_the_input, "No ReLU on x itself"),
+        (forgets_conv2, "conv2 is missing"),
+        (multiplies, "not multiplied"),
+        (takes_away, "not taken away"),
+        (gives_the_input_back, "add the correction"),
+    ],
+)
+def test_block_mistakes(answer, hint):
+    refused(check_residual_block(answer), "2 pictures, 4 features", hint)
+
+
+def knows_only_one_picture(x, conv1, conv2):
+    return corrects(x[:1], conv1, conv2)
+
+
+def knows_only_squares(x, conv1, conv2):
+    return corrects(x.transpose(2, 3), conv1, conv2)
+
+
+def makes_the_correction_small(x, conv1, conv2):
+    return x + 0.1 * conv2(torch.relu(conv1(x)))
+
+
+def uses_a_leaky_relu(x, conv1, conv2):
+    return x + conv2(F.leaky_relu(conv1(x), 0.01))
+
+
+def gives_the_correction_positive(x, conv1, conv2):
+    return x + conv2(torch.relu(conv1(x))).abs()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        knows_only_one_picture,
+        knows_only_squares,
+        makes_the_correction_small,
+        uses_a_leaky_relu,
+        gives_the_correction_positive,
+    ],
+)
+def test_block_other_wrong_answers(answer):
+    refused(check_residual_block(answer), "", "x plus conv2 of the ReLU")
+
+
+# Exercise 2 ----------------------------------------------------------------------------
+
+
+def counts_doublings(num_features, scale):
+    return [4 * num_features] * (int(math.log2(scale)) - 1) + [12]
+
+
+def halves_until_done(num_features, scale):
+    channels = []
+    while scale > 2:
+        channels.append(num_features * 4)
+        scale /= 2
+    return (*channels, 3 * 4)
+
+
+def gives_an_array(num_features, scale):
+    return np.array(counts_doublings(num_features, scale))
+
+
+def gives_a_tensor(num_features, scale):
+    return torch.tensor(counts_doublings(num_features, scale))
+
+
+def makes_a_stage_for_each_unit_of_scale(num_features, scale):
+    return [4 * num_features for _ in range(scale - 1)] + [12]
+
+
+def halves_the_scale_once(num_features, scale):
+    return [4 * num_features] * (scale // 2 - 1) + [12]
+
+
+def adds_one_too_many(num_features, scale):
+    return [4 * num_features] * int(math.log2(scale)) + [12]
+
+
+def counts_after_the_shuffle(num_features, scale):
+    return [num_features] * (int(math.log2(scale)) - 1) + [3]
+
+
+def forgets_the_last_shuffle(num_features, scale):
+    return [4 * num_features] * (int(math.log2(scale)) - 1) + [3]
+
+
+def forgets_the_colors(num_features, scale):
+    return [4 * num_features] * int(math.log2(scale))
+
+
+def forgets_the_factor_inside(num_features, scale):
+    return [num_features] * (int(math.log2(scale)) - 1) + [12]
+
+
+def doubles_channels_once(num_features, scale):
+    return [2 * num_features] * (int(math.log2(scale)) - 1) + [6]
+
+
+def shuffles_once_by_the_scale(num_features, scale):  # noqa: ARG001
+    return [3 * scale * scale]
+
+
+def turns_the_order_round(num_features, scale):
+    return counts_doublings(num_features, scale)[::-1]
+
+
+def keeps_multiplying(num_features, scale):
+    inner = [num_features * 4**i for i in range(1, int(math.log2(scale)))]
+    return [*inner, 12]
+
+
+def gives_their_number(num_features, scale):  # noqa: ARG001
+    return int(math.log2(scale))
+
+
+@pytest.mark.parametrize(
+    "answer", [counts_doublings, halves_until_done, gives_an_array, gives_a_tensor]
+)
+def test_channels_done(answer):
+    assert check_upsampler_channels(answer).done
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_channels_are_those_of_the_upsampler(scale):
+    layers = Upsampler(20, scale).modules()
+    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    assert [c.out_channels for c in convolutions] == counts_doublings(20, scale)
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "hint"),
+    [
+        (makes_a_stage_for_each_unit_of_scale, "scale 4", "log2(scale)"),
+        (halves_the_scale_once, "scale 8", "log2(8) = 3"),
+        (adds_one_too_many, "scale 4", "One too many"),
+        (counts_after_the_shuffle, "scale 4", "channels after the shuffle"),
+        (forgets_the_last_shuffle, "scale 4", "followed by a shuffle too"),
+        (forgets_the_colors, "scale 4", "gives 4 * 3 channels"),
+        (forgets_the_factor_inside, "scale 4", "4 * F before it"),
+        (doubles_channels_once, "scale 4", "2 * 2 = 4"),
+        (shuffles_once_by_the_scale, "scale 4", "one shuffle by the whole scale"),
+        (turns_the_order_round, "scale 4", "colors come last"),
+        (keeps_multiplying, "scale 8", "back to F"),
+        (gives_their_number, "scale 4", "give a list"),
+    ],
+)
+def test_channels_mistakes(answer, case, hint):
+    refused(check_upsampler_channels(answer), case, hint)
+
+
+def knows_only_scale_4(num_features, scale):  # noqa: ARG001
+    return [4 * num_features, 12]
+
+
+def knows_only_32_features(num_features, scale):  # noqa: ARG001
+    return counts_doublings(32, scale)
+
+
+def knows_scales_up_to_8(num_features, scale):
+    return {2: [12], 4: [4 * num_features, 12]}.get(scale, [4 * num_features] * 2 + [12])
+
+
+@pytest.mark.parametrize(
+    ("answer", "case"),
+    [
+        (knows_only_scale_4, "32 features, scale 8"),
+        (knows_only_32_features, "20 features, scale 8"),
+        (knows_scales_up_to_8, "32 features, scale 16"),
+    ],
+)
+def test_channels_other_wrong_answers(answer, case):
+    refused(check_upsampler_channels(answer), case, "Each doubling: 4 channels")
+
+
+# Exercise 3 ----------------------------------------------------------------------------
+
+
+def charbonnier(sr, hr, eps=0.001):
+    return torch.sqrt((sr - hr) ** 2 + eps**2).mean()
+
+
+def as_hypotenuse(sr, hr, eps=0.001):
+    return torch.hypot(sr - hr, torch.full_like(sr, eps)).mean()
+
+
+def sums(sr, hr, eps):
+    return torch.sqrt((sr - hr) ** 2 + eps**2).sum()
+
+
+def takes_the_root_of_the_mean(sr, hr, eps):
+    return torch.sqrt(((sr - hr) ** 2 + eps**2).mean())
+
+
+def forgets_to_square_eps(sr, hr, eps):
+    return torch.sqrt((sr - hr) ** 2 + eps).mean()
+
+
+def forgets_to_square_the_error(sr, hr, eps):
+    return torch.sqrt(sr - hr + eps**2).mean()
+
+
+def forgets_the_root(sr, hr, eps):
+    return ((sr - hr) ** 2 + eps**2).mean()
+
+
+def adds_eps_outside_the_root(sr, hr, eps):
+    return (torch.sqrt((sr - hr) ** 2) + eps).mean()
+
+
+def forgets_eps(sr, hr, eps):  # noqa: ARG001
+    return torch.sqrt((sr - hr) ** 2).mean()
+
+
+def is_l1(sr, hr, eps):  # noqa: ARG001
+    return F.l1_loss(sr, hr)
+
+
+def is_l2(sr, hr, eps):  # noqa: ARG001
+    return F.mse_loss(sr, hr)
+
+
+def takes_eps_away(sr, hr, eps):
+    return torch.sqrt((sr - hr) ** 2 - eps**2).mean()
+
+
+def ignores_eps(sr, hr, eps):  # noqa: ARG001
+    return charbonnier(sr, hr)
+
+
+def clamps(sr, hr, eps):
+    return charbonnier(sr.clamp(0, 1), hr, eps)
+
+
+def gives_a_number(sr, hr, eps):
+    return charbonnier(sr, hr, eps).item()
+
+
+def detaches(sr, hr, eps):
+    return charbonnier(sr, hr, eps).detach()
+
+
+@torch.no_grad()
+def runs_without_gradients(sr, hr, eps):
+    return charbonnier(sr, hr, eps)
+
+
+def gives_one_for_each_picture(sr, hr, eps):
+    return torch.sqrt((sr - hr) ** 2 + eps**2).mean(dim=(1, 2, 3))
+
+
+@pytest.mark.parametrize("answer", [charbonnier, as_hypotenuse])
+def test_charbonnier_done(answer):
+    assert check_charbonnier(answer).done
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (sums, "The mean, not the sum"),
+        (takes_the_root_of_the_mean, "the mean is L2 again"),
+        (forgets_to_square_eps, "eps is squared under the root"),
+        (forgets_to_square_the_error, "The difference is not squared"),
+        (forgets_the_root, "The root is missing"),
+        (adds_eps_outside_the_root, "not the root of the sum"),
+        (forgets_eps, "This is L1, or nearly"),
+        (is_l1, "This is L1, or nearly"),
+        (is_l2, "This is L2"),
+        (takes_eps_away, "added, not taken away"),
+        (ignores_eps, "the argument eps"),
+        (clamps, "No clamping in a loss"),
+        (gives_a_number, ".item() and float()"),
+        (detaches, "cut the way back"),
+        (runs_without_gradients, "no torch.no_grad()"),
+        (gives_one_for_each_picture, "One number for the whole batch"),
+    ],
+)
+def test_charbonnier_mistakes(answer, hint):
+    refused(check_charbonnier(answer), "eps 0.1", hint)
+
+
+def adds_what_has_no_slope(sr, hr, eps):
+    """The right value, a tenth of the slope."""
+    loss = charbonnier(sr, hr, eps)
+    return 0.1 * loss + 0.9 * loss.detach()
+
+
+def has_the_slope_turned_round(sr, hr, eps):
+    loss = charbonnier(sr, hr, eps)
+    return 2 * loss.detach() - loss
+
+
+def knows_only_one_picture_and_its_error(sr, hr, eps):
+    return charbonnier(sr[:1], hr[:1], eps)
+
+
+def knows_only_three_channels(sr, hr, eps):
+    return charbonnier(sr.view(-1, 3, 4, 5), hr.view(-1, 3, 4, 5), eps)
+
+
+def forgives_errors_below_eps(sr, hr, eps):
+    return ((sr - hr).abs() - eps).clamp(min=0).mean()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        adds_what_has_no_slope,
+        has_the_slope_turned_round,
+        knows_only_one_picture_and_its_error,
+        knows_only_three_channels,
+        forgives_errors_below_eps,
+    ],
+)
+def test_charbonnier_other_wrong_answers(answer):
+    refused(check_charbonnier(answer), "", "Square the difference, add eps squared")
+
+
+def test_values_are_shown_as_numbers():
+    verdict = check_charbonnier(sums)
+    assert verdict.case.endswith("loss, mean slope, mean |slope|")
+    assert len(verdict.expected.split(", ")) == len(verdict.got.split(", ")) == 3
+
+
+# All of them -----------------------------------------------------------------------------
+
+
+def zero(*_):
+    return 0.0
+
+
+def all_zero(first, *_):
+    return torch.zeros_like(first) if isinstance(first, torch.Tensor) else [0]
+
+
+def gives_back_the_first(first, *_):
+    return first
+
+
+def not_a_number(*_):
+    return math.nan
+
+
+def a_word(*_):
+    return "log2"
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("answer", [zero, all_zero, gives_back_the_first, not_a_number, a_word])
+def test_answers_that_ignore_the_question(check, answer):
+    assert not check(answer).done
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("answer", [None, 3])
+def test_not_begun(check, answer):
+    verdict = check(answer)
+    assert not verdict.done
+    assert verdict.hint.startswith("Write the function first.")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_nothing_returned(check):
+    verdict = check(lambda *_: None)
+    assert not verdict.done
+    assert verdict.got == "nothing (None)"
+    assert verdict.hint.startswith("Return it.")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_answer_that_raises(check):
+    def divides_by_zero(*_):
+        return 1 / 0
+
+    verdict = check(divides_by_zero)
+    assert not verdict.done
+    assert verdict.got == "ZeroDivisionError: division by zero"
+
+
+def cuts_the_input_in_place(x, conv1, conv2):
+    result = corrects(x, conv1, conv2)
+    x.relu_()
+    return result
+
+
+def subtracts_in_place(sr, hr, eps):
+    sr -= hr
+    return torch.sqrt(sr**2 + eps**2).mean()
+
+
+def spoils_the_truth(sr, hr, eps):
+    loss = charbonnier(sr, hr.clone(), eps)
+    hr.zero_()
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (check_residual_block, cuts_the_input_in_place),
+        (check_charbonnier, subtracts_in_place),
+        (check_charbonnier, spoils_the_truth),
+    ],
+)
+def test_input_changed_in_place(check, answer):
+    verdict = check(answer)
+    assert not verdict.done
+    assert verdict.got == "ChangedInput: the function changed what it was given"
+    assert verdict.hint.startswith("Leave the arguments as they came")
+
+
+def refused(verdict, case, hint):
+    assert not verdict.done
+    assert case in verdict.case
+    assert hint in verdict.hint
