@@ -180,6 +180,9 @@ class CompareView {
     for (const end of ["pointerup", "pointercancel"]) {
       this.listen(this.stage, end, (event) => this.pointers.delete(event.pointerId));
     }
+    // Two fingers are ours; without this the browser would take them to scroll.
+    const keep = (event) => event.touches.length > 1 && event.preventDefault();
+    this.listen(this.stage, "touchstart", keep, { passive: false });
     this.listen(this.stage, "wheel", (event) => this.onWheel(event), { passive: false });
     this.listen(this.calm, "change", update);
     const observer = new ResizeObserver(update);

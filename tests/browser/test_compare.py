@@ -1,0 +1,448 @@
+"""Compare and MetricLab under real keys, mouse and fingers.
+
+Most tests load the real compare.js into a page of its own, with a model of a
+few lines; one drives both widgets in JupyterLab.
+"""
+
+import base64
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
+from playwright.sync_api import Browser, Page, Route
+
+import srlab.widgets
+from srlab.widgets.compare import compare
+from srlab.widgets.compare_custom import CustomCompare
+from tests.browser.lab import LabPage, wait_until
+
+pytestmark = pytest.mark.browser
+
+WIDGETS = Path(srlab.widgets.__file__).parent
+WIDTH, HEIGHT = 60, 40
+NASTY = "<img src=x onerror=\"document.title='hacked'\">"
+
+PAGE = """<!doctype html><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="compare.css">
+<div id="root"></div><script type="module">
+import widget from "./compare.js";
+const state = await (await fetch("state.json")).json();
+const bytes = async (text) =>
+    new DataView(await (await fetch("data:;base64," + text)).arrayBuffer());
+state.pngs = await Promise.all(state.pngs.map(bytes));
+const listeners = {};
+window.saved = 0;
+window.model = {
+    get: (name) => state[name],
+    set(name, value) {
+        if (state[name] === value) return;
+        state[name] = value;
+        for (const act of [...(listeners[`change:${name}`] ?? [])]) act();
+    },
+    on: (name, act) => (listeners[name] ??= []).push(act),
+    off: (name, act) => (listeners[name] = listeners[name].filter((x) => x !== act)),
+    save_changes: () => window.saved++,
+    listeners: () => Object.values(listeners).flat().length,
+};
+window.remove = widget.render({ model, el: document.getElementById("root") });
+</script>"""
+
+PIXEL = """([u, v]) => {
+    const canvas = document.querySelector('.srlab-stage canvas');
+    const x = Math.floor(u * canvas.width), y = Math.floor(v * canvas.height);
+    return Array.from(canvas.getContext('2d').getImageData(x, y, 1, 1).data.slice(0, 3));
+}"""
+
+
+def flat_pictures() -> dict[str, Image.Image]:
+    """Three pictures of one color each; the last has a white square off its middle."""
+    colors = {"nearest": "#404040", "bicubic": "#505050", "truth": "#606060"}
+    images = {name: Image.new("RGB", (WIDTH, HEIGHT), c) for name, c in colors.items()}
+    images["truth"].paste("white", (32, 8, 40, 16))
+    return images
+
+
+class Comparer:
+    """The widget in a page: what a person does to it, and what it shows."""
+
+    def __init__(self, page: Page):
+        self.page = page
+        self.stage = page.locator(".srlab-stage")
+        self.problems: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+
+    def press(self, *keys: str) -> None:
+        self.stage.focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def trait(self, name: str) -> Any:
+        return self.page.evaluate("(name) => model.get(name)", name)
+
+    def set(self, **traits: Any) -> None:
+        """As Python does it."""
+        self.page.evaluate(
+            "(traits) => Object.entries(traits).forEach(([k, v]) => model.set(k, v))", traits
+        )
+
+    def says(self, sentence: str) -> None:
+        """Wait until the status is ``sentence``."""
+        status = self.page.locator("[role=status]")
+        wait_until(
+            lambda: status.inner_text() == sentence,
+            timeout=5,
+            what=lambda: f"{sentence!r}; it says {status.inner_text()!r}",
+        )
+
+    def pixel(self, u: float, v: float) -> list[int]:
+        """The color at a fraction of the stage."""
+        return self.page.evaluate(PIXEL, [u, v])
+
+    def shows(self, color: int, u: float = 0.3, v: float = 0.7) -> None:
+        """Wait until the stage has this gray there."""
+        wait_until(
+            lambda: self.pixel(u, v) == [color] * 3,
+            timeout=5,
+            what=lambda: f"gray {color} at {u}, {v}; it is {self.pixel(u, v)}",
+        )
+
+    def labels(self) -> list[str]:
+        return self.page.locator(".srlab-labels span").all_inner_texts()
+
+    def at(self, u: float, v: float) -> tuple[float, float]:
+        """A point of the stage, in px of the page."""
+        box = self.stage.bounding_box()
+        assert box is not None
+        return box["x"] + u * box["width"], box["y"] + v * box["height"]
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        mouse = self.page.mouse
+        mouse.move(*self.at(*start))
+        mouse.down()
+        mouse.move(*self.at(*end), steps=5)
+        mouse.up()
+
+
+def serve(widget: CustomCompare) -> Callable[[Route], None]:
+    """Answer for a site that has the widget's own files, and its state."""
+    state = {name: value for name, value in widget.get_state().items() if name[0] != "_"}
+    del state["layout"]
+    state["pngs"] = [base64.b64encode(png).decode() for png in widget.pngs]
+    files = {"": ("text/html", PAGE), "state.json": ("application/json", json.dumps(state))}
+
+    def answer(route: Route) -> None:
+        name = route.request.url.rsplit("/", 1)[1]
+        if name in files:
+            kind, body = files[name]
+            route.fulfill(content_type=kind, body=body)
+        else:
+            route.fulfill(path=WIDGETS / name)
+
+    return answer
+
+
+@contextmanager
+def shown(
+    browser: Browser, captions: dict[str, str] | None = None, **context: Any
+) -> Iterator[Comparer]:
+    widget = compare(flat_pictures(), captions or {"bicubic": "26.50 dB"}, core=False)
+    with browser.new_context(**context) as session:
+        page = session.new_page()
+        comparer = Comparer(page)
+        page.route("http://compare.test/**", serve(widget))
+        page.goto("http://compare.test/")
+        page.wait_for_selector("[role=status]:not(:empty)")
+        yield comparer
+        assert comparer.problems == []
+
+
+@pytest.fixture
+def comparer(browser: Browser) -> Iterator[Comparer]:
+    with shown(browser, viewport={"width": 900, "height": 900}) as comparer:
+        yield comparer
+
+
+def test_keys(comparer: Comparer):
+    comparer.says("nearest.")
+    comparer.press("2")
+    comparer.says("bicubic 26.50 dB.")
+    comparer.shows(0x50)
+    assert comparer.labels() == ["bicubic 26.50 dB"]
+    comparer.press("a")
+    comparer.says("side by side: nearest, bicubic 26.50 dB, truth.")
+    assert len(comparer.labels()) == 3
+    comparer.press("s", "ArrowRight", "ArrowRight", "ArrowLeft")
+    comparer.says("bicubic 26.50 dB left, truth right; divider at 52 %.")
+    comparer.press("1", "Shift+2", "2")  # choosing the other one lets them change places
+    comparer.says("bicubic 26.50 dB left, nearest right; divider at 52 %.")
+    comparer.press("Shift+3", "l", "+", "+", "ArrowUp")
+    comparer.says(
+        "bicubic 26.50 dB left, truth right; divider at 52 %; zoom 4.0 times; lens on."
+    )
+    assert comparer.trait("center_y") == pytest.approx(0.5 - 1 / 32)
+    comparer.press("0", "l", "9", "o")
+    comparer.says("bicubic 26.50 dB.")
+    comparer.press("Control+b", "Alt+s")  # the browser's own
+    assert comparer.trait("mode") == "single"
+
+
+def test_swipe_by_mouse(comparer: Comparer):
+    comparer.press("s")
+    comparer.drag((0.5, 0.5), (0.25, 0.6))
+    comparer.says("nearest left, truth right; divider at 25 %.")
+    comparer.shows(0x40, 0.2)
+    comparer.shows(0x60, 0.3)
+    wait_until(lambda: comparer.page.evaluate("saved") == 1, what="one message to Python")
+    comparer.press("+")  # from here on the hand moves the picture, except at the divider
+    comparer.drag((0.7, 0.7), (0.5, 0.7))
+    assert comparer.trait("position") == 0.25
+    assert comparer.trait("center_x") == pytest.approx(0.6, abs=0.01)
+    comparer.drag((0.25, 0.7), (0.35, 0.7))
+    assert comparer.trait("position") == pytest.approx(0.35, abs=0.01)
+
+
+def test_difference_is_that_of_the_pictures(comparer: Comparer):
+    comparer.press("d")
+    comparer.set(first="nearest", second="bicubic", amplify=5)
+    comparer.says(
+        "difference of nearest and bicubic 26.50 dB, times 5; mean 16.00, largest 16 of 255."
+    )
+    comparer.shows(5 * 0x10)
+    assert comparer.labels() == ["|nearest − bicubic| × 5"]
+    slider = comparer.page.get_by_label("Amplify")
+    slider.focus()
+    comparer.page.keyboard.press("ArrowRight")
+    comparer.shows(6 * 0x10)
+    comparer.set(amplify=64)
+    comparer.shows(255)
+
+
+def test_wheel_zooms_to_the_pointer_only_with_control(comparer: Comparer):
+    page = comparer.page
+    page.mouse.move(*comparer.at(0.9, 0.1))
+    page.mouse.wheel(0, -100)
+    assert comparer.trait("zoom") == 1
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -100)
+    page.keyboard.up("Control")
+    wait_until(lambda: comparer.trait("zoom") == 2, what="the zoom")
+    # What was at 0.9 stays at 0.9 of the shown half.
+    assert comparer.trait("center_x") == pytest.approx(0.9 - 0.4 / 2, abs=0.01)
+    assert comparer.trait("center_y") == pytest.approx(0.1 + 0.4 / 2, abs=0.01)
+
+
+def test_zoom_shows_squares(comparer: Comparer):
+    comparer.set(first="truth", second="nearest", zoom=4, center_x=0.6, center_y=0.3)
+    wait_until(lambda: comparer.pixel(0.5, 0.5) == [255] * 3, what="the white square")
+    row = {tuple(comparer.pixel(u / 50, 0.5)) for u in range(50)}
+    assert row == {(0x60,) * 3, (255,) * 3}  # nothing in between: no smoothing
+
+
+def test_lens_shows_the_same_spot_of_all(comparer: Comparer):
+    comparer.press("l")
+    comparer.page.mouse.move(*comparer.at(0.6, 0.3))
+    wait_until(
+        lambda: comparer.trait("lens_x") == pytest.approx(0.6, abs=0.01), what="the lens"
+    )
+    figures = comparer.page.locator(".srlab-lens figure")
+    assert figures.all_inner_texts() == ["nearest", "bicubic 26.50 dB", "truth"]
+    url = figures.nth(2).locator("canvas").evaluate("canvas => canvas.toDataURL()")
+    seen = Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB")
+    part = flat_pictures()["truth"].crop((20, 0, 52, 32))
+    assert np.array_equal(np.asarray(seen), np.asarray(part))
+    before = comparer.trait("lens_x")
+    comparer.press("Shift+ArrowLeft")
+    assert comparer.trait("lens_x") == pytest.approx(before - 4 / WIDTH)
+
+
+def test_blink_runs_until_it_is_stopped(comparer: Comparer):
+    comparer.set(period=0.4)
+    comparer.press("b")
+    comparer.says("blinking nearest and truth, every 0.4 s.")
+    for color in (0x60, 0x40, 0x60):
+        comparer.shows(color)
+    comparer.press("b")
+    comparer.says("blinking nearest and truth, stopped.")
+    still = comparer.labels()
+    comparer.page.wait_for_timeout(900)
+    assert comparer.labels() == still
+    comparer.page.get_by_role("button", name="Start").click()
+    comparer.says("blinking nearest and truth, every 0.4 s.")
+
+
+def test_who_asked_for_calm_starts_blinking_by_hand(browser: Browser):
+    with shown(browser, reduced_motion="reduce") as comparer:
+        comparer.press("b")
+        comparer.says("blinking nearest and truth, stopped.")
+        comparer.set(playing=True)  # Python cannot start it either
+        comparer.page.wait_for_timeout(900)
+        assert comparer.labels() == ["nearest"]
+        comparer.page.get_by_role("button", name="Start").click()
+        comparer.says("blinking nearest and truth, every 0.7 s.")
+        comparer.shows(0x60)
+
+
+def test_fingers(browser: Browser):
+    phone = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
+    with shown(browser, **phone) as comparer:
+        touch = comparer.page.context.new_cdp_session(comparer.page)
+
+        def fingers(kind: str, *points: tuple[float, float]) -> None:
+            places = [comparer.at(*point) for point in points]
+            touches = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(places)]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+        comparer.page.get_by_role("button", name="Swipe").tap()
+        comparer.says("nearest left, truth right; divider at 50 %.")
+        fingers("touchStart", (0.5, 0.5))
+        fingers("touchMove", (0.4, 0.5))
+        fingers("touchMove", (0.2, 0.5))
+        fingers("touchEnd")
+        comparer.says("nearest left, truth right; divider at 20 %.")
+
+        comparer.press("o")  # a tap would be taken to stop the page's own gliding
+        comparer.says("nearest.")
+        fingers("touchStart", (0.4, 0.5), (0.6, 0.5))
+        fingers("touchMove", (0.3, 0.5), (0.7, 0.5))
+        fingers("touchMove", (0.1, 0.5), (0.9, 0.5))
+        fingers("touchEnd")
+        wait_until(
+            lambda: comparer.trait("zoom") == pytest.approx(4, abs=0.2),
+            timeout=5,
+            what=lambda: f"the zoom, it is {comparer.trait('zoom')}",
+        )
+        assert comparer.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_text_stays_text(browser: Browser):
+    with shown(browser, captions={"nearest": NASTY}) as comparer:
+        comparer.press("l")
+        comparer.says(f"nearest {NASTY}; lens on.")
+        assert comparer.labels() == [f"nearest {NASTY}"]
+        assert comparer.page.locator("#root img").count() == 0
+        assert comparer.page.title() == ""
+
+
+def test_each_control_has_a_name_and_can_be_reached(comparer: Comparer):
+    comparer.press("b", "l")
+    seen = []
+    comparer.page.locator("button").first.focus()
+    for _ in range(15):
+        seen.append(comparer.page.evaluate("document.activeElement.className"))
+        comparer.page.keyboard.press("Tab")
+    wanted = ["srlab-mode-swipe", "srlab-lens-button", "srlab-first", "srlab-second"]
+    assert {*wanted, "srlab-period", "srlab-play", "srlab-stage"} <= set(seen)
+    for control in comparer.page.locator("button, select, input, [tabindex]").all():
+        name = control.evaluate(
+            "x => x.getAttribute('aria-label') || x.closest('label')?.innerText || x.innerText"
+        )
+        assert name or not control.is_visible()
+
+
+def test_nothing_stays_when_the_view_goes(comparer: Comparer):
+    comparer.press("b")
+    page = comparer.page
+    assert page.evaluate("model.listeners()") == 13
+    page.evaluate("remove()")
+    assert page.evaluate("model.listeners()") == 0
+    label = comparer.labels()
+    comparer.press("s")
+    page.wait_for_timeout(900)
+    assert comparer.trait("mode") == "blink"  # no listener for keys
+    assert comparer.labels() == label  # no timer
+
+
+def test_damaged_picture_is_reported_where_it_belongs(browser: Browser):
+    widget = compare(flat_pictures(), core=False)
+    widget.pngs = [widget.pngs[0], b"no picture", widget.pngs[2]]
+    with browser.new_context() as session:
+        page = session.new_page()
+        page.route("http://compare.test/**", serve(widget))
+        page.goto("http://compare.test/")
+        alert = page.locator("[role=alert]")
+        assert alert.inner_text().startswith("The pictures cannot be shown:")
+
+
+@pytest.mark.parametrize(
+    ("call", "settings"),
+    [
+        (("single", "bicubic"), {"lens": True}),
+        (("side",), {"zoom": 3}),
+        (("swipe", "bicubic", "truth"), {"position": 0.13, "zoom": 2.5}),
+        (("difference", "bicubic", "truth"), {"amplify": 12}),
+        (("blink", "nearest", "truth"), {"period": 1.2}),
+    ],
+)
+def test_page_and_python_say_the_same(comparer: Comparer, call, settings):
+    widget = compare(flat_pictures(), {"bicubic": "26.50 dB"}, core=False)
+    sentence = widget.show(*call, **settings)
+    first_and_second = {"first": widget.first, "second": widget.second}
+    playing = {"mode": call[0], "playing": widget.playing}
+    comparer.set(**first_and_second, **playing, **settings)
+    comparer.says(sentence)
+
+
+# In JupyterLab
+
+IMPORTS = """\
+from PIL import Image
+from srlab.widgets.compare import compare
+from srlab.widgets.metric_lab import MetricLab
+images = {name: Image.new("RGB", (60, 40), name) for name in ("gray", "silver", "white")}"""
+
+FULL = 'full = compare(images, {"gray": "6.06 dB"})\nfull'
+CORE = "plain = compare(images, core=True)\nplain"
+LAB = "lab = MetricLab()\nlab"
+
+
+def test_in_jupyterlab(lab: LabPage):
+    cells = [new_code_cell(source) for source in (IMPORTS, FULL, CORE, LAB)]
+    notebook = new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, lab.server.folder / "compare.ipynb")
+    lab.open("compare.ipynb")
+    lab.run_all()
+    count = len(lab.cells())
+
+    # By keyboard; each of these keys means something else to JupyterLab.
+    lab.find(".srlab-stage").focus()
+    for key in ["s", "ArrowRight", "b", "s", "l", "a", "d", "1", "Shift+2"]:
+        lab.page.keyboard.press(key)
+    wait_until(
+        lambda: lab.ask("print(full.status())").startswith(
+            "difference of gray 6.06 dB and silv"
+        ),
+        what=lambda: f"the keys in Python, which says: {lab.ask('print(full.status())')}",
+    )
+    assert len(lab.cells()) == count  # B, A and D D insert and delete cells
+    assert lab.ask("print(full.lens, round(full.position, 2))") == "True 0.52"
+
+    # From Python
+    sentence = lab.ask("print(full.show('swipe', 'gray', 'white', position=0.3))")
+    status = lab.page.locator(".srlab-compare .srlab-status")
+    wait_until(lambda: status.inner_text() == sentence, what=f"the page to say {sentence!r}")
+
+    # The fallback
+    old = lab.picture_hash(".srlab-picture")
+    lab.page.locator(".srlab-mode button", has_text="Difference").click()
+    lab.wait_for_new_picture(".srlab-picture", old)
+    assert "times 8" in lab.page.locator("[role=status][data-mode=difference]").inner_text()
+
+    # MetricLab
+    lab.find(".srlab-channels select").select_option("RGB")
+    lab.wait_for_status(".srlab-metric-status", "data-channels", "rgb")
+    lab.press(".srlab-shave", "ArrowLeft", times=4)
+    lab.wait_for_status(".srlab-metric-status", "data-shave", "0")
+    shown = lab.status(".srlab-metric-status")
+    assert lab.ask("print(f'{lab.reading.psnr:.2f} {lab.reading.delta:.2f}')") == (
+        f"{shown['data-psnr']} {shown['data-delta']}"
+    )
+    assert lab.problems == []
