@@ -172,6 +172,6 @@ def _finish(axes: Axes, x: str, y: str, *, legend: bool = True) -> None:
 def _display(figure: Figure, alt: str) -> None:
     """Display a figure as a PNG with its alternative text, and close it."""
     file = io.BytesIO()
-    figure.savefig(file, dpi=DOTS_PER_INCH)
+    figure.savefig(file, dpi=DOTS_PER_INCH, bbox_inches="tight", pad_inches=0.08)
     plt.close(figure)
     display(DisplayImage(file.getvalue(), format="png", alt=alt))
