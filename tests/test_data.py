@@ -67,9 +67,9 @@ def test_degrade_does_not_alias(scale: int) -> None:
     x = torch.arange(128.0)
     stripes = 0.5 + 0.5 * torch.cos(2 * torch.pi * 0.85 / scale * x)
     hr = stripes.expand(1, 3, 128, 128)
-    assert (degrade(hr, scale) - 0.5)[..., 2:-2, 2:-2].abs().max() < 0.1
+    assert (degrade(hr, scale) - 0.5)[..., 2:-2, 2:-2].abs().max() < 0.05
     picked = F.interpolate(hr, 128 // scale, mode="bicubic", antialias=False)
-    assert (picked - 0.5)[..., 2:-2, 2:-2].abs().max() > 0.2
+    assert (picked - 0.5)[..., 2:-2, 2:-2].abs().max() > 0.15
 
 
 def test_degrade_stores_8_bits(photo: Tensor) -> None:
@@ -94,7 +94,7 @@ def test_degrade_keeps_dtype_and_channels() -> None:
 @pytest.mark.parametrize(
     ("hr", "scale", "error", "sentence"),
     [
-        (torch.zeros(1, 3, 33, 48), 2, ValueError, r"divisible by scale \(=2\); crop it first\."),
+        (torch.zeros(1, 3, 33, 48), 2, ValueError, r"by scale \(=2\); crop it first\."),
         (torch.zeros(1, 3, 32, 33), 2, ValueError, "hr is 32 x 33 px, but both sides must be"),
         (torch.zeros(1, 3, 32, 44), 8, ValueError, "hr is 32 x 44 px"),
         (torch.zeros(1, 3, 0, 8), 2, ValueError, "hr is 0 x 8 px"),

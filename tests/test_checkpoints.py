@@ -1,0 +1,182 @@
+"""Checkpoints: everything comes back, and no damage goes unseen."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from srlab.checkpoints import load_checkpoint, load_optimizer, load_weights, save_checkpoint
+from srlab.machine import place
+from srlab.models import SrResNet
+
+CARD = {"name": "a", "stages": [{"scale": 2}]}
+
+
+def trained(seed: int = 0) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """A network after two steps, in the memory layout of real trainings."""
+    torch.manual_seed(seed)
+    model = place(SrResNet(2, 6, 1), "cpu")
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2, fused=True)
+    for _ in range(2):
+        step(model, optimizer)
+    return model, optimizer
+
+
+def step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    lr = torch.linspace(0, 1, 192).view(1, 3, 8, 8)
+    optimizer.zero_grad()
+    (model(lr) - 0.3).square().mean().backward()
+    optimizer.step()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    model, optimizer = trained()
+    save_checkpoint(tmp_path / "a.safetensors", model, card=CARD, step=2, optimizer=optimizer)
+    return tmp_path / "a.safetensors"
+
+
+# -- the round trip --------------------------------------------------------------
+
+
+def test_everything_comes_back(path: Path) -> None:
+    model, optimizer = trained()
+    checkpoint = load_checkpoint(path)
+    assert (checkpoint.card, checkpoint.step) == (CARD, 2)
+    assert checkpoint.model.keys() == model.state_dict().keys()
+    for name, value in model.state_dict().items():
+        assert torch.equal(checkpoint.model[name], value)
+    assert checkpoint.optimizer is not None
+    own = optimizer.state_dict()
+    groups = json.loads(json.dumps(own["param_groups"]))  # tuples become lists
+    assert checkpoint.optimizer["param_groups"] == groups
+    for index, moments in own["state"].items():
+        for key, value in moments.items():
+            assert torch.equal(checkpoint.optimizer["state"][index][key], value)
+
+
+def test_a_training_goes_on_to_the_same_bits(path: Path) -> None:
+    """The moments must also lie in memory as the weights do: fused Adam cares."""
+    whole, optimizer = trained()
+    for _ in range(3):
+        step(whole, optimizer)
+    checkpoint = load_checkpoint(path)
+    model, optimizer = trained(seed=9)
+    load_weights(model, checkpoint.model, "a")
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2, fused=True)
+    load_optimizer(optimizer, checkpoint.optimizer or {})
+    for _ in range(3):
+        step(model, optimizer)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value), name
+
+
+def test_a_file_for_use_holds_no_optimizer(tmp_path: Path, path: Path) -> None:
+    small = tmp_path / "b.safetensors"
+    save_checkpoint(small, trained()[0], card=CARD, step=2)
+    assert load_checkpoint(small).optimizer is None
+    assert small.stat().st_size < 0.6 * path.stat().st_size
+
+
+# -- damage ----------------------------------------------------------------------
+
+
+def refusal(path: Path) -> str:
+    """The sentence with which a file is refused."""
+    with pytest.raises(ValueError, match=r"^a\.safetensors ") as error:
+        load_checkpoint(path)
+    sentence = str(error.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_truncated_file(path: Path) -> None:
+    whole = path.read_bytes()
+    for length in (0, 5, 8, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        assert "is damaged or no checkpoint" in refusal(path)
+    path.write_bytes(whole + b"more")
+    assert "is damaged or no checkpoint" in refusal(path)
+
+
+def test_any_flipped_bit_is_seen(path: Path) -> None:
+    """In the numbers, in their names, in the run card: everywhere."""
+    whole = path.read_bytes()
+    header = 8 + int.from_bytes(whole[:8], "little")
+    chance = random.Random(0)
+    places = [*range(0, header, 3), *chance.sample(range(header, len(whole)), 150)]
+    for place_ in places:
+        damaged = bytearray(whole)
+        damaged[place_] ^= 1 << chance.randrange(8)
+        path.write_bytes(damaged)
+        refusal(path)
+
+
+def test_one_changed_number_is_named_as_damage(path: Path) -> None:
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    assert "its contents do not match their checksum; copy or train it again" in refusal(path)
+
+
+def test_files_of_others(path: Path) -> None:
+    path.write_text("not at all")
+    assert "is damaged or no checkpoint" in refusal(path)
+    save_file({"weight": torch.zeros(3)}, path)
+    assert "was not written by srlab: it carries no run card" in refusal(path)
+    save_file({"weight": torch.zeros(3)}, path, {"srlab": "{}", "sha256": "0"})
+    assert "is damaged" in refusal(path)
+
+
+def test_a_later_format(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srlab.checkpoints.FORMAT", 2)
+    save_checkpoint(path, trained()[0], card=CARD, step=1)
+    monkeypatch.undo()
+    assert "has format 2, but this srlab reads 1; update srlab" in refusal(path)
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.safetensors", tmp_path):
+        with pytest.raises(FileNotFoundError, match="is no file; give a checkpoint"):
+            load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("model", "what"),
+    [
+        (SrResNet(2, 8, 1), "size mismatch for"),
+        (SrResNet(2, 6, 2), "Missing key"),
+        (SrResNet(4, 6, 1), "Missing key"),
+    ],
+)
+def test_another_architecture(path: Path, model: nn.Module, what: str) -> None:
+    weights: dict[str, Tensor] = load_checkpoint(path).model
+    sentence = f"^a holds the weights of another architecture: {what}"
+    with pytest.raises(ValueError, match=sentence) as error:
+        load_weights(model, weights, "a")
+    assert "\n" not in str(error.value)
+
+
+# -- all or nothing --------------------------------------------------------------
+
+
+def test_a_failure_keeps_the_old_file(path: Path) -> None:
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        save_checkpoint(path, trained()[0], card={"name": object()}, step=3)
+    with pytest.raises(OSError, match="could not be written"):
+        save_checkpoint(path.parent / "no" / "a.safetensors", trained()[0], card=CARD, step=3)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_card_is_readable_without_srlab(path: Path) -> None:
+    """Safetensors keeps it as text at the file's beginning."""
+    whole = path.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    about = json.loads(json.loads(whole[8 : 8 + length])["__metadata__"]["srlab"])
+    assert about["card"] == CARD

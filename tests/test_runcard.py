@@ -1,0 +1,165 @@
+"""Run cards: any valid one survives a round trip, every other is refused by name."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from srlab.runcard import ModelSpec, RunCard, Stage, load_card, parse_card, save_card
+
+finite = st.floats(0, 1e6, allow_nan=False)
+figures = st.floats(-1e6, 1e6, allow_nan=False)
+words = st.text(max_size=20)
+
+
+@st.composite
+def stages(draw: st.DrawFn) -> Stage:
+    scale = draw(st.sampled_from([2, 4, 8]))
+    weights = st.dictionaries(st.sampled_from(["l1", "l2"]), finite, min_size=1)
+    return Stage(
+        scale=scale,
+        hr_size=scale * draw(st.integers(8 // scale, 1024 // scale)),
+        batch_size=draw(st.integers(1, 1024)),
+        steps=draw(st.integers(1, 10**6)),
+        learning_rate=draw(st.floats(0, 1, exclude_min=True)),
+        weights=draw(weights.filter(lambda w: any(w.values()))),
+    )
+
+
+cards = st.builds(
+    RunCard,
+    name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True),
+    model=st.builds(
+        ModelSpec,
+        kind=st.just("srresnet"),
+        num_features=st.integers(1, 512),
+        num_blocks=st.integers(1, 256),
+    ),
+    data=words,
+    seed=st.integers(0, 2**31 - 1),
+    precision=st.sampled_from(["auto", "fp32", "bf16"]),
+    stages=st.lists(stages(), min_size=1, max_size=4),
+    versions=st.dictionaries(words, words, max_size=3),
+    device=words,
+    seconds=finite,
+    scores=st.dictionaries(words, figures, max_size=3),
+    format=st.just(1),
+)
+
+
+@given(cards)
+def test_round_trip_as_text(card: RunCard) -> None:
+    assert parse_card(json.loads(card.to_json())) == card
+
+
+@settings(max_examples=20)
+@given(cards)
+def test_round_trip_through_a_file(
+    tmp_path_factory: pytest.TempPathFactory, card: RunCard
+) -> None:
+    path = tmp_path_factory.mktemp("card") / "card.json"
+    save_card(card, path)
+    assert load_card(path) == card
+
+
+def test_defaults_scale_and_steps() -> None:
+    card = parse_card({"name": "a", "stages": [{"scale": 2, "steps": 5}, {"steps": 7}]})
+    assert (card.scale, card.steps, card.data, card.seed) == (4, 12, "embedded", 0)
+
+
+def card_with(**changes: Any) -> dict[str, Any]:
+    return {"name": "a", "stages": [{}], **changes}
+
+
+def stage_with(**changes: Any) -> dict[str, Any]:
+    return card_with(stages=[{}, changes])
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (card_with(sede=1), "sede is an unknown key; remove it or correct its spelling."),
+        (stage_with(setps=1), "stages.1.setps is an unknown key; remove it or"),
+        (card_with(model={"depth": 1}), "model.depth is an unknown key;"),
+        ({"stages": [{}]}, "name is missing; add it."),
+        ({"name": "a"}, "stages is missing; add it."),
+        (card_with(stages=[]), "stages: List should have at least 1 item"),
+        (card_with(name="a/b"), "name: String should match pattern"),
+        (card_with(name=""), "name: String should match pattern"),
+        (card_with(name="a\n"), "name: String should match pattern"),
+        (card_with(name="a" * 65), "name: String should match pattern"),
+        (card_with(format=2), "format: Input should be 1, but 2 came."),
+        (card_with(seed=-1), "seed: Input should be greater than or equal to 0, but -1 came."),
+        (card_with(seed=2**31), "seed: Input should be less than 2147483648"),
+        (card_with(seed="1"), "seed: Input should be a valid integer, but '1' came."),
+        (card_with(seed=1.5), "seed: Input should be a valid integer"),
+        (card_with(seed=True), "seed: Input should be a valid integer, but True came."),
+        (card_with(seed=None), "seed: Input should be a valid integer, but None came."),
+        (card_with(precision="fp16"), "precision: Input should be 'auto', 'fp32' or 'bf16'"),
+        (card_with(model={"kind": "unet"}), "model.kind: Input should be 'srresnet'"),
+        (card_with(model={"num_blocks": 0}), "model.num_blocks: Input should be greater"),
+        (card_with(seconds=math.nan), "seconds: Input should be"),
+        (card_with(scores={"psnr_y": math.inf}), "scores.psnr_y: Input should be a finite"),
+        (stage_with(scale=3), "stages.1.scale: Input should be 2, 4 or 8, but 3 came."),
+        (stage_with(hr_size=33), "stages.1: hr_size is 33, but it must be divisible"),
+        (stage_with(hr_size=4), "stages.1.hr_size: Input should be greater than or equal to 8"),
+        (stage_with(steps=0), "stages.1.steps: Input should be greater than or equal to 1"),
+        (stage_with(batch_size=0), "stages.1.batch_size: Input should be greater"),
+        (stage_with(learning_rate=0), "stages.1.learning_rate: Input should be greater than 0"),
+        (stage_with(learning_rate=math.nan), "stages.1.learning_rate: Input should be"),
+        (stage_with(weights={"l1": 0, "l2": 0.0}), "stages.1: all weights are 0, but at"),
+        (stage_with(weights={}), "stages.1: all weights are 0"),
+        (stage_with(weights={"l1": -1}), "stages.1.weights.l1: Input should be greater"),
+        (stage_with(weights={"l1": math.nan}), "stages.1.weights.l1: Input should be"),
+        (stage_with(weights={"gram": 1}), "stages.1.weights.gram"),
+        ([1, 2], "the card: Input should be a valid dictionary"),
+        (None, "the card: Input should be a valid dictionary"),
+    ],
+)  # fmt: skip
+def test_a_wrong_card_is_refused_with_its_place(values: object, sentence: str) -> None:
+    with pytest.raises(ValueError, match=r"^card\.json: ") as error:
+        parse_card(values, "card.json")
+    assert str(error.value).startswith(f"card.json: {sentence}")
+    assert str(error.value).endswith(".")
+    assert "\n" not in str(error.value)
+
+
+def test_a_long_value_is_shortened() -> None:
+    with pytest.raises(ValueError, match=r"but '(x{56})\.\.\. came"):
+        parse_card(card_with(seed="x" * 1000))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (b"", "card.json is not JSON"),
+        (b"name: a", "card.json is not JSON"),
+        (b'{"name": "a", "stages": [{}]', "card.json is not JSON"),
+        (b"\xff\xfe\x00", "card.json is not JSON"),
+        (b"[" * 100_000, "card.json is not JSON"),
+        (b'{"name": ' + b"[" * 900 + b"]" * 900 + b"}", "card.json: name: Input should be"),
+        (b'{"seed": ' + b"1" * 5000 + b"}", "card.json is not JSON"),
+    ],
+)
+def test_what_is_no_json(tmp_path: Path, text: bytes, sentence: str) -> None:
+    path = tmp_path / "card.json"
+    path.write_bytes(text)
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        load_card(path)
+
+
+def test_a_card_from_notepad(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps(card_with()), encoding="utf-8-sig")
+    assert load_card(path).name == "a"
+
+
+def test_no_such_card(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match="is a folder, but a run card was expected"):
+        load_card(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"none\.json does not exist; check the name"):
+        load_card(tmp_path / "none.json")
