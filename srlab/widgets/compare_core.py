@@ -60,7 +60,7 @@ class CoreCompare(Comparison, VBox):  # type: ignore[misc]
         self._status = HTML()
         self._link()
         self.children = self._rows()
-        self.add_class("srlab-compare")
+        self.add_class("srlab-compare-core")
         self._redraw()
 
     def drawn(self) -> Image.Image:
@@ -215,11 +215,11 @@ def _tips() -> list[str]:
 
 
 def _narrow() -> dict[str, str]:
-    return {"button_width": "6em"}
+    return {"button_width": "7em"}
 
 
 def _image(name: str) -> ImageWidget:
-    image = ImageWidget(format="png", layout=Layout(max_width="100%"))
+    image = ImageWidget(format="png", layout=Layout(max_width="100%", align_self="flex-start"))
     return image.add_class(name)
 
 

@@ -25,7 +25,11 @@ CHANNEL_NAMES: dict[Channels, str] = {"rgb": "RGB", "y": "Y 16–235", "y-full":
 RESAMPLERS = ("nearest", "bilinear", "bicubic")
 MOST_SHAVE = 16
 OWN = "your pictures"
-BLUE, VERMILION = "#0072b2", "#d55e00"  # Okabe–Ito; the signs say the same without color
+# Okabe–Ito, a quarter of it, so that text is read on light and on dark; the signs
+# say the same without color.
+BLUE, VERMILION = "rgb(0 114 178 / 25%)", "rgb(213 94 0 / 25%)"
+
+TEXT = "line-height: 1.5;"  # or the notebook gives each line the height of a slider
 
 Table = dict[Channels, dict[int, float]]
 """PSNR in dB by channels and by shave."""
@@ -162,13 +166,16 @@ class MetricLab(PosterMixin, VBox):  # type: ignore[misc]
         self.photograph = _control(Dropdown, "photograph", "which picture is measured")
         self.photograph.options = self._photographs()
         self.photograph.value = OWN if self._own else "coffee-cup"
-        self._status, self._alert, self._table = HTML(), HTML(), HTML()
-        self._picture = ImageWidget(format="png", layout=Layout(max_width="100%"))
+        self._status, self._alert, self._table, self._caption = HTML(), HTML(), HTML(), HTML()
+        self._picture = ImageWidget(
+            format="png", layout=Layout(max_width="100%", align_self="flex-start")
+        )
         controls = [self.channels, self.shave, self.photograph, self.resampler]
         for control in controls:
             control.observe(self._on_change, "value")
         row = HBox(controls, layout=Layout(flex_flow="row wrap"))
-        self.children = [row, self._status, self._alert, self._table, self._picture]
+        shown = [self._status, self._alert, self._table, self._picture, self._caption]
+        self.children = [row, *shown]
         self.add_class("srlab-metric-lab")
 
     def _photographs(self) -> list[str]:
@@ -193,7 +200,11 @@ class MetricLab(PosterMixin, VBox):  # type: ignore[misc]
         self._alert.value = ""
         self._status.value = _status_html(self)
         self._table.value = _table_html(self.reading, self.scale)
-        self._picture.value = encode_png(self._strip(640), quick=True)
+        self._picture.value = encode_png(self._strip(640, named=False), quick=True)
+        self._caption.value = (
+            f'<div style="{TEXT}">What is compared: left {html.escape(self._what())}, '
+            f"{_db(self.reading.psnr)} dB; right the truth</div>"
+        )
 
     def _pair(self) -> tuple[Tensor, Tensor]:
         if self.photograph.value == OWN and self._own:
@@ -201,12 +212,12 @@ class MetricLab(PosterMixin, VBox):  # type: ignore[misc]
         hr = crop_to_multiple(embedded_photo(self.photograph.value), self.scale)
         return resample(degrade(hr, self.scale), self.scale, self.resampler.value), hr
 
-    def _strip(self, width: int) -> Image.Image:
+    def _strip(self, width: int, *, named: bool = True) -> Image.Image:
         """What the protocol looks at: both pictures in its channels, without border."""
         seen = [self.reading.protocol.apply(images) for images in self._pair()]
         images = [to_image(values.expand(-1, 3, -1, -1)) for values in seen]
-        what = f"{self._what()}, {_db(self.reading.psnr)} dB"
-        return filmstrip([(images[0], what), (images[1], "truth")], width=width)
+        texts = [f"{self._what()}, {_db(self.reading.psnr)} dB", "truth"] if named else ["", ""]
+        return filmstrip(list(zip(images, texts, strict=True)), width=width)
 
     def _what(self) -> str:
         if self.photograph.value == OWN:
@@ -327,7 +338,7 @@ def _status_html(lab: MetricLab) -> str:
     }
     attributes = " ".join(f'data-{name}="{value}"' for name, value in data.items())
     return (
-        f'<div class="srlab-metric-status" role="status" {attributes}>'
+        f'<div class="srlab-metric-status" role="status" style="{TEXT}" {attributes}>'
         f"<b>{first}</b><br>{'<br>'.join(others)}</div>"
     )
 
@@ -335,7 +346,10 @@ def _status_html(lab: MetricLab) -> str:
 def _table_html(reading: Reading, scale: int) -> str:
     figures = [value for row in reading.table.values() for value in row.values()]
     borders = next(iter(reading.table.values()))
-    head = "".join(f'<th scope="col">{border} px</th>' for border in borders)
+    head = "".join(
+        f'<th scope="col" style="text-align: right; padding: 2px 8px">{border} px</th>'
+        for border in borders
+    )
     body = ""
     for channels, row in reading.table.items():
         cells = ""
@@ -343,22 +357,24 @@ def _table_html(reading: Reading, scale: int) -> str:
             chosen = Protocol(channels, border) == reading.protocol
             published = Protocol(channels, border) == Protocol("y", scale)
             cells += _cell(value, min(figures), max(figures), chosen, published)
-        body += f'<tr><th scope="row">{CHANNEL_NAMES[channels]}</th>{cells}</tr>'
+        name = f'<th scope="row" style="text-align: left">{CHANNEL_NAMES[channels]}</th>'
+        body += f"<tr>{name}{cells}</tr>"
     return (
-        f"<table><caption>PSNR in dB of the same two pictures, by channels and by border "
-        f"left out: ▲ highest, ▼ lowest, framed: chosen, underlined: published</caption>"
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f'<div style="{TEXT} overflow-x: auto; white-space: nowrap">'
+        f'<table aria-label="PSNR in dB, by channels and by border left out">'
+        f"<thead><tr><td>PSNR, dB</td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div style="{TEXT}">▲ highest, ▼ lowest; framed: chosen; underlined: published</div>'
     )
 
 
 def _cell(value: float, low: float, high: float, chosen: bool, published: bool) -> str:
-    color, sign = "inherit", ""
+    ground, sign = "none", ""
     if low < high and value in (low, high):
-        color, sign = (BLUE, "▲ ") if value == high else (VERMILION, "▼ ")
+        ground, sign = (BLUE, "▲ ") if value == high else (VERMILION, "▼ ")
     frame = "outline: 2px solid currentColor; outline-offset: -2px;" if chosen else ""
     line = "text-decoration: underline;" if published else ""
     weight = "font-weight: bold;" if sign else ""
-    style = f"color: {color}; text-align: right; padding: 2px 10px; {frame}{line}{weight}"
+    style = f"background: {ground}; text-align: right; padding: 2px 8px; {frame}{line}{weight}"
     return f'<td style="{style}">{sign}{_db(value)}</td>'
 
 
