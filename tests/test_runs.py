@@ -1,0 +1,377 @@
+"""Carrying out run cards; above all: whatever stops a run, it goes on exactly."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+import pytest
+import torch
+from torch import Tensor
+
+import srlab.runs
+import srlab.training
+from srlab.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from srlab.inference import load_model
+from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
+from srlab.runs import Progress, make_loss, run_card
+from srlab.training import DivergedError
+from tests.conftest import ONE_THREAD
+
+TINY = ModelSpec(num_features=8, num_blocks=1)
+
+# A process that trains, saves after every step, and says which step it did.
+CHILD = """
+import sys
+from srlab.runcard import load_card
+from srlab.runs import run_card
+
+def report(progress):
+    print(progress.done, flush=True)
+
+run_card(load_card(sys.argv[1]), sys.argv[2], resume=True, report=report, save_every=0)
+"""
+
+
+@pytest.fixture(autouse=True)
+def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+
+
+def tiny_card(folder: Path, *stages: Stage, **changes: object) -> RunCard:
+    return RunCard(
+        name="tiny", model=TINY, data=str(folder), precision="fp32", stages=[*stages]
+    ).model_copy(update=changes)
+
+
+def stage(steps: int, scale: int = 4, **changes: object) -> Stage:
+    return Stage(scale=scale, hr_size=32, batch_size=2, steps=steps).model_copy(update=changes)
+
+
+def last(folder: Path) -> Checkpoint:
+    return load_checkpoint(folder / "last.safetensors")
+
+
+def same_training(one: Path, other: Path) -> bool:
+    """Whether two runs ended with the same bits, the optimizer's included."""
+    a, b = last(one), last(other)
+    return a.step == b.step and same(a.model, b.model) and same(_moments(a), _moments(b))
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
+
+
+def _moments(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    assert checkpoint.optimizer is not None
+    states = checkpoint.optimizer["state"].items()
+    return {f"{i}.{key}": value for i, state in states for key, value in state.items()}
+
+
+class Stop(Exception):  # noqa: N818
+    """Somebody's own reason to stop."""
+
+
+def train_only(card: RunCard, out: Path, *, resume: bool = False, steps: int = 0) -> list[int]:
+    """Train to the end, or for ``steps``, without the scores that end a run.
+
+    Returns:
+        The steps that were done.
+    """
+    done: list[int] = []
+
+    def report(progress: Progress) -> None:
+        done.append(progress.done)
+        if progress.done == (steps or card.steps):
+            raise Stop
+
+    with pytest.raises(Stop):
+        run_card(card, out, resume=resume, report=report)
+    return done
+
+
+# -- a whole run -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted run of two stages, 10 and 12 steps."""
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SRLAB_DEVICE", "cpu")
+        run_card(two_stages(photo_folder), out)
+    return out
+
+
+def two_stages(folder: Path) -> RunCard:
+    return tiny_card(folder, stage(10, scale=2), stage(12, scale=4, weights={"l2": 10.0}))
+
+
+def test_a_run_leaves_network_training_and_card(finished: Path, photo_folder: Path) -> None:
+    assert {p.name for p in finished.iterdir()} == {
+        "last.safetensors", "model.safetensors", "card.json",
+    }  # fmt: skip
+    card = load_card(finished / "card.json")
+    assert card.stages == two_stages(photo_folder).stages
+    assert (card.device, card.precision) == ("cpu", "fp32")
+    assert card.versions["torch"] == torch.__version__
+    assert card.seconds > 0
+    assert card.scores.keys() == {
+        "psnr_y", "ssim_y", "psnr_rgb", "sharpness", "bicubic_psnr_y",
+    }  # fmt: skip
+    assert 20 < card.scores["bicubic_psnr_y"] < 40
+    checkpoint = load_checkpoint(finished / "model.safetensors")
+    assert (checkpoint.step, checkpoint.optimizer) == (22, None)
+    assert checkpoint.card == json.loads(card.to_json())
+
+
+def test_the_network_can_be_used(finished: Path) -> None:
+    model = load_model(finished / "model.safetensors", 4)
+    assert same(dict(model.state_dict()), last(finished).model)
+    assert model(torch.rand(1, 3, 5, 5)).shape == (1, 3, 20, 20)
+
+
+def test_a_finished_card_repeats_its_run(
+    finished: Path, photo_folder: Path, tmp_path: Path
+) -> None:
+    train_only(load_card(finished / "card.json"), tmp_path)
+    assert same_training(finished, tmp_path)
+    train_only(two_stages(photo_folder).model_copy(update={"seed": 1}), tmp_path / "other")
+    assert not same(last(finished).model, last(tmp_path / "other").model)
+
+
+def test_progress_counts_over_all_stages(photo_folder: Path, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    run_card(tiny_card(photo_folder, stage(2, 2), stage(1)), tmp_path, report=seen.append)
+    assert [(p.done, p.total, p.scale, p.step.number) for p in seen] == [
+        (1, 3, 2, 1), (2, 3, 2, 2), (3, 3, 4, 1),
+    ]  # fmt: skip
+
+
+def test_the_next_stage_begins_with_the_weights_that_fit(
+    photo_folder: Path, tmp_path: Path
+) -> None:
+    card = tiny_card(photo_folder, stage(3, 2), stage(1, 4, learning_rate=1e-12))
+    train_only(card, tmp_path, steps=3)
+    first = last(tmp_path).model
+    train_only(card, tmp_path, resume=True)
+    second = last(tmp_path).model
+    torch.testing.assert_close(second["body.0.conv1.weight"], first["body.0.conv1.weight"])
+    assert "upsampler.stages.0.0.weight" in second.keys() - first.keys()
+
+
+def test_bfloat16(photo_folder: Path, tmp_path: Path) -> None:
+    card = tiny_card(photo_folder, stage(4), precision="bf16")
+    finished = run_card(card, tmp_path / "bf16")
+    assert finished.precision == "bf16"
+    train_only(tiny_card(photo_folder, stage(4)), tmp_path / "fp32")
+    one, other = (last(tmp_path / name).model for name in ("bf16", "fp32"))
+    assert not same(one, other)
+    torch.testing.assert_close(one, other, atol=0.02, rtol=0.1)
+    assert {value.dtype for value in one.values()} == {torch.float32}
+
+
+def test_make_loss_takes_a_stages_weights() -> None:
+    assert make_loss({"l2": 10}).weights == {"l1": 0, "l2": 10}
+
+
+# -- stopping and going on -------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [1, 7, 10, 11, 17, 22])
+def test_it_goes_on_exactly_after_any_step(
+    finished: Path, photo_folder: Path, tmp_path: Path, step: int
+) -> None:
+    train_only(two_stages(photo_folder), tmp_path, steps=step)
+    assert last(tmp_path).step == step
+    assert not (tmp_path / "card.json").exists()
+    if step < 22:
+        resumed = train_only(two_stages(photo_folder), tmp_path, resume=True)
+        assert resumed == [*range(step + 1, 23)]
+    assert same_training(finished, tmp_path)
+
+
+def test_resuming_a_finished_run_changes_nothing(finished: Path, photo_folder: Path) -> None:
+    before = load_checkpoint(finished / "model.safetensors").model
+    run_card(two_stages(photo_folder), finished, resume=True)
+    assert same(before, load_checkpoint(finished / "model.safetensors").model)
+
+
+def test_resuming_nothing_begins(finished: Path, photo_folder: Path, tmp_path: Path) -> None:
+    """A run killed before its first checkpoint goes on as if nothing had happened."""
+    train_only(two_stages(photo_folder), tmp_path / "new" / "run", resume=True)
+    assert same_training(finished, tmp_path / "new" / "run")
+
+
+def test_seconds_add_up(photo_folder: Path, tmp_path: Path) -> None:
+    def slow(progress: Progress) -> None:
+        time.sleep(0.2)
+        if progress.done == 2:
+            raise Stop
+
+    card = tiny_card(photo_folder, stage(3))
+    with pytest.raises(Stop):
+        run_card(card, tmp_path, report=slow)
+    first = RunCard.model_validate(last(tmp_path).card).seconds
+    assert first >= 0.4
+    assert run_card(card, tmp_path, resume=True).seconds >= first
+
+
+def interrupted_at_line(number: int, card: RunCard, out: Path) -> bool:
+    """Run, and press Ctrl-C at the n-th line that the loop executes.
+
+    Returns:
+        Whether the run got as far as that line.
+    """
+    files = {srlab.runs.__file__, srlab.training.__file__}
+    lines = 0
+
+    def watch(frame: FrameType, event: str, _: object) -> object:
+        nonlocal lines
+        if frame.f_code.co_filename not in files or frame.f_code.co_name == "_finish":
+            return None
+        if event == "line":
+            lines += 1
+            if lines == number:
+                signal.raise_signal(signal.SIGINT)
+        return watch
+
+    sys.settrace(watch)
+    try:
+        run_card(card, out)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+def test_ctrl_c_at_any_line_leaves_a_whole_step(photo_folder: Path, tmp_path: Path) -> None:
+    card = tiny_card(photo_folder, stage(1, 2), stage(2, 4))
+    steps: dict[int, dict[str, Tensor]] = {}
+    for step in (1, 2, 3):
+        train_only(card, tmp_path / f"{step}", steps=step)
+        steps[step] = last(tmp_path / f"{step}").model
+    seen, number = set(), 1
+    while interrupted_at_line(number, card, tmp_path / f"line{number}"):
+        out = tmp_path / f"line{number}"
+        if (out / "last.safetensors").exists():
+            checkpoint = last(out)
+            assert same(checkpoint.model, steps[checkpoint.step]), number
+            moments = _moments(checkpoint)
+            counts = {int(value) for name, value in moments.items() if name.endswith("step")}
+            assert counts == {checkpoint.step - (checkpoint.step > 1)}, number
+            seen.add(checkpoint.step)
+        number += 3
+    assert seen == {1, 2, 3}
+    assert number > 100
+
+
+def start_child(card: Path, out: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(card), str(out)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **ONE_THREAD},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sixty_steps(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted run of 60 steps, and its card."""
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("sixty")
+    card = tiny_card(photo_folder, stage(30, 2), stage(30, 4))
+    save_card(card, out / "given.json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SRLAB_DEVICE", "cpu")
+        train_only(card, out)
+    return out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_process_goes_on_to_the_same_bits(
+    sixty_steps: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """A real process, a real signal, a random step and moment."""
+    child = start_child(sixty_steps / "given.json", tmp_path)
+    assert child.stdout is not None
+    step = str(random.randint(2, 50))
+    next(line for line in child.stdout if line.strip() == step)
+    time.sleep(random.uniform(0, 0.02))
+    child.send_signal(number)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == -number, errors
+    assert not (tmp_path / "card.json").exists()
+    stopped = last(tmp_path).step
+    assert 0 < stopped < 60
+    train_only(load_card(sixty_steps / "given.json"), tmp_path, resume=True)
+    assert same_training(tmp_path, sixty_steps), f"stopped at {stopped}"
+
+
+# -- what is refused -------------------------------------------------------------
+
+
+def test_a_folder_with_a_training_is_kept(finished: Path, photo_folder: Path) -> None:
+    before = (finished / "last.safetensors").read_bytes()
+    with pytest.raises(FileExistsError, match="already holds a training; go on with --resume"):
+        run_card(two_stages(photo_folder), finished)
+    assert (finished / "last.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        ("name", "other"),
+        ("model", ModelSpec(num_features=8, num_blocks=2)),
+        ("data", "embedded"),
+        ("seed", 5),
+        ("stages", [Stage()]),
+    ],
+)
+def test_another_cards_training_is_not_resumed(
+    finished: Path, photo_folder: Path, what: str, value: object
+) -> None:
+    card = two_stages(photo_folder).model_copy(update={what: value})
+    sentence = rf"last\.safetensors belongs to a card with another {what}; give that card"
+    with pytest.raises(ValueError, match=sentence):
+        run_card(card, finished, resume=True)
+
+
+def test_a_damaged_training_is_not_resumed(photo_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "last.safetensors").write_text("damaged")
+    with pytest.raises(ValueError, match=r"last\.safetensors is damaged or no checkpoint"):
+        run_card(two_stages(photo_folder), tmp_path, resume=True)
+
+
+def test_a_diverged_run_keeps_its_last_whole_step(
+    photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([make_loss({"l1": 1.0})] * 4)
+
+    def loss(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        return (
+            next(losses)(sr, hr) if losses.__length_hint__() else {"l1": hr.sum() * torch.nan}
+        )
+
+    monkeypatch.setattr("srlab.runs.make_loss", lambda _: loss)
+    with pytest.raises(DivergedError, match="start again with a smaller one"):
+        run_card(tiny_card(photo_folder, stage(30)), tmp_path)
+    checkpoint = last(tmp_path)
+    assert checkpoint.step == 4
+    assert all(value.isfinite().all() for value in checkpoint.model.values())
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_a_device_that_is_gone(photo_folder: Path, tmp_path: Path) -> None:
+    card = tiny_card(photo_folder, stage(2))
+    gone = card.model_copy(update={"device": "cuda:77"}).model_dump()
+    save_checkpoint(tmp_path / "last.safetensors", torch.nn.Linear(1, 1), card=gone, step=1)
+    with pytest.raises(ValueError, match="There is no device 'cuda:77' here"):
+        run_card(card, tmp_path, resume=True)
