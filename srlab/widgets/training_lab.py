@@ -146,7 +146,8 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
 
     def poster(self) -> Image.Image:
         """Pictures, curves and numbers as they stand."""
-        return stack(text_lines([self._sentence()]), self._strip(), _beside(*self._charts()))
+        charts = [_beside(*self._charts())] if self.bench.history.points else []
+        return stack(text_lines([self._sentence()]), self._strip(), *charts)
 
     # Parts
 

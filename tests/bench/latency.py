@@ -16,6 +16,7 @@ from tests.browser.provide import find_chromium
 LESSONS = Path(__file__).parents[2] / "lessons"
 LESSON = "01_pixel_loss.ipynb"
 PRESSES = 40
+LAB = ".srlab-training-lab >> nth=0 >>"  # the lesson shows a second one at its end
 
 # Runs in the page: notes when a key goes down and when the weight on show changes.
 WATCH = """() => {
@@ -51,16 +52,16 @@ def measure_slider() -> dict[str, Any]:
 def _measure(lab: LabPage) -> dict[str, Any]:
     lab.open(LESSON)
     lab.run_all(timeout=300)
-    lab.click(".srlab-start")
-    lab.wait_for_status(".srlab-numbers", "state", "running")
+    lab.click(f"{LAB} .srlab-start")
+    lab.wait_for_status(".srlab-numbers", "data-state", "running")
     lab.page.evaluate(WATCH)
     for press in range(PRESSES):
         key = "ArrowRight" if press // 20 % 2 == 0 else "ArrowLeft"
-        lab.press(".srlab-mix", key)
+        lab.press(f"{LAB} .srlab-mix", key)
         time.sleep(0.6)
     delays = sorted(lab.page.evaluate("window.delays"))
     memory = int(lab.ask("import os; print(os.getpid())"))
-    lab.click(".srlab-pause")
+    lab.click(f"{LAB} .srlab-pause")
     return {
         "changes seen": len(delays),
         "median ms": statistics.median(delays),
