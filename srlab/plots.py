@@ -138,7 +138,7 @@ def show_spectra(images: Mapping[str, Tensor], *, width: float = 9.0) -> None:
     top = max(spectrum.max().item() for spectrum in spectra.values())
     for axes, (name, spectrum) in zip(grid.flat, spectra.items(), strict=True):
         extent = (-0.5, 0.5, 0.5, -0.5)  # cycles per px
-        axes.imshow(spectrum, cmap="cividis", vmin=top - 6, vmax=top, extent=extent)
+        axes.imshow(spectrum.numpy(), cmap="cividis", vmin=top - 6, vmax=top, extent=extent)
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("cycles per px")
     _display(figure, "Power spectra, logarithmic: " + ", ".join(images))

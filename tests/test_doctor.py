@@ -1,0 +1,75 @@
+"""The doctor: sound here, and sick where something is missing."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import srlab.doctor
+from srlab.doctor import Finding, examine
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("SRLAB_DEVICE", raising=False)
+
+
+def found(subject: str) -> Finding:
+    (finding,) = (f for f in examine() if f.subject == subject)
+    return finding
+
+
+def test_everything_is_looked_at_and_fine() -> None:
+    findings = {finding.subject: finding for finding in examine()}
+    assert list(findings) == [
+        "python", "packages", "device", "memory", "assets", "browser", "writing",
+    ]  # fmt: skip
+    assert [f for f in findings.values() if not f.fine and f.subject != "memory"] == []
+    assert "torch 2." in findings["packages"].text
+    assert "threads" in findings["device"].text
+    assert "files intact" in findings["assets"].text
+
+
+@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="Linux tells its memory")
+def test_memory_counts_what_programs_can_have() -> None:
+    import psutil
+
+    free = float(found("memory").text.split()[0])
+    assert free == pytest.approx(psutil.virtual_memory().available / 2**30, rel=0.2, abs=0.3)
+
+
+def test_a_changed_and_a_missing_asset_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "assets"
+    shutil.copytree(srlab.doctor.ASSETS, copy)
+    monkeypatch.setattr("srlab.doctor.ASSETS", copy)
+    assert found("assets").fine
+    with (copy / "photos" / "coffee-cup.jpg").open("ab") as file:
+        file.write(b"!")
+    (copy / "photos" / "dahlia-flower.jpg").unlink()
+    finding = found("assets")
+    assert not finding.fine
+    assert "missing or changed: photos/coffee-cup.jpg, photos/dahlia-flower.jpg" in finding.text
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srlab.doctor.PACKAGES", ("torch", "no-such-package"))
+    finding = found("packages")
+    assert not finding.fine
+    assert "no-such-package missing" in finding.text
+
+
+def test_a_place_without_write_access(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SRLAB_CACHE", str(tmp_path / "file"))
+    finding = found("writing")
+    assert (finding.fine, finding.text) == (False, f"no access to {tmp_path / 'file'}")
+
+
+def test_a_device_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRLAB_DEVICE", "gpu")
+    finding = found("device")
+    assert not finding.fine
+    assert "There is no device 'gpu' here" in finding.text

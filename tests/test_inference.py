@@ -1,0 +1,215 @@
+"""Enlarging whole pictures: tiles leave no seams, and memory stays bounded."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import Tensor, nn
+
+from srlab.checkpoints import save_checkpoint
+from srlab.images import read_image, to_bytes
+from srlab.inference import enlarge_in_tiles, load_model, model_names, upscale
+from srlab.models import Bicubic, SrResNet
+
+
+@pytest.fixture(scope="module")
+def network(checkpoint: Path) -> nn.Module:
+    return load_model(checkpoint, 4).cpu()
+
+
+class TwoTimes(SrResNet):
+    """A network for factor 2 that is not bicubic, with 3 blocks."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(3)
+        super().__init__(2, 4, 3)
+        for parameter in self.upsampler.parameters():
+            nn.init.normal_(parameter, std=0.1)
+
+
+def difference(one: Tensor, other: Tensor) -> int:
+    return int((one.int() - other.int()).abs().max())
+
+
+# -- tiles -----------------------------------------------------------------------
+
+sizes = st.integers(1, 70)
+
+
+@settings(max_examples=40, deadline=None)
+@given(height=sizes, width=sizes, tile=st.integers(8, 80), seed=st.integers(0, 9))
+def test_tiled_equals_whole(
+    network: nn.Module, height: int, width: int, tile: int, seed: int
+) -> None:
+    lr = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
+    with torch.inference_mode():
+        whole = to_bytes(network(lr))[0]
+    assert whole.shape == (3, 4 * height, 4 * width)
+    assert difference(enlarge_in_tiles(network, lr, scale=4, tile=tile), whole) <= 1
+
+
+@pytest.mark.parametrize("tile", [1, 5, 16, 64])
+@pytest.mark.parametrize("model", [Bicubic(2), TwoTimes()], ids=["bicubic", "network"])
+def test_tiles_of_any_size_leave_no_seams(photo: Tensor, model: nn.Module, tile: int) -> None:
+    lr = photo[..., :23, :37]
+    with torch.inference_mode():
+        whole = to_bytes(model(lr))[0]
+    assert difference(enlarge_in_tiles(model, lr, scale=2, tile=tile), whole) <= 1
+
+
+def test_a_margin_too_small_would_be_seen(photo: Tensor) -> None:
+    """The comparison above can fail: with no margin there are seams."""
+    model = TwoTimes()
+    short = type("Short", (TwoTimes,), {"reach": 0})()
+    short.load_state_dict(model.state_dict())
+    lr = photo[..., :24, :24]
+    whole = enlarge_in_tiles(model, lr, scale=2, tile=64)
+    assert difference(enlarge_in_tiles(short, lr, scale=2, tile=12), whole) > 10
+
+
+def test_no_tile_is_larger_than_asked(photo: Tensor) -> None:
+    seen: list[tuple[int, ...]] = []
+    model = TwoTimes()
+    model.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape))
+    enlarge_in_tiles(model, photo, scale=2, tile=32)
+    assert max(max(shape[-2:]) for shape in seen) == 32 + 2 * model.reach
+    assert len(seen) == 3 * 4  # 96 x 128 px
+
+
+def test_the_model_comes_back_as_it_was(photo: Tensor) -> None:
+    class Broken(Bicubic):
+        def forward(self, _: Tensor) -> Tensor:
+            raise RuntimeError(f"training={self.training}")
+
+    for training in (True, False):
+        model = Bicubic(2).train(training)
+        enlarge_in_tiles(model, photo, scale=2)
+        assert model.training is training
+        broken = Broken(2).train(training)
+        with pytest.raises(RuntimeError, match="training=False"):
+            enlarge_in_tiles(broken, photo, scale=2)
+        assert broken.training is training
+
+
+def test_half_precision_networks_work(photo: Tensor) -> None:
+    lr = photo[..., :16, :16]
+    model = TwoTimes()
+    expected = enlarge_in_tiles(model, lr, scale=2)
+    assert difference(enlarge_in_tiles(model.double(), lr, scale=2), expected) <= 1
+
+
+# -- upscale ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_bicubic_is_pillows(picture: Image.Image, scale: int) -> None:
+    size = picture.width * scale, picture.height * scale
+    expected = np.asarray(picture.resize(size, Image.Resampling.BICUBIC)).astype(int)
+    result = upscale(picture, "bicubic", scale)
+    assert result.mode == "RGB"
+    assert result.size == size
+    assert np.abs(np.asarray(result) - expected).max() <= 1
+
+
+def test_a_module_a_path_and_a_text_agree(
+    picture: Image.Image, checkpoint: Path, network: nn.Module
+) -> None:
+    results = [
+        np.asarray(upscale(picture, m, 4)) for m in (network, checkpoint, str(checkpoint))
+    ]
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
+    assert not np.array_equal(results[0], np.asarray(upscale(picture, "bicubic", 4)))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (700, 1)])
+def test_extreme_sizes(checkpoint: Path, size: tuple[int, int]) -> None:
+    result = upscale(Image.new("RGB", size, (90, 120, 150)), checkpoint, 4)
+    assert result.size == (4 * size[0], 4 * size[1])
+
+
+def test_rotated_and_transparent_pictures(picture: Image.Image) -> None:
+    rotated = picture.copy()
+    rotated.getexif()[274] = 6
+    assert upscale(rotated, "bicubic", 2).size == (2 * picture.height, 2 * picture.width)
+    glass = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    assert upscale(glass, "bicubic", 2).getpixel((3, 3)) == (255, 255, 255)
+
+
+def test_the_picture_given_is_left_alone(picture: Image.Image) -> None:
+    before = picture.tobytes()
+    upscale(picture, "bicubic", 2)
+    assert picture.tobytes() == before
+
+
+# -- what is refused -------------------------------------------------------------
+
+
+def test_scales(picture: Image.Image, checkpoint: Path) -> None:
+    with pytest.raises(ValueError, match="scale must be 2, 4 or 8, but 3 came"):
+        upscale(picture, "bicubic", 3)
+    sentence = "tiny enlarges 4 times, but 2 times was asked for; there are bicubic"
+    with pytest.raises(ValueError, match=sentence):
+        upscale(picture, checkpoint, 2)
+    with pytest.raises(ValueError, match=r"The model enlarges 2 times, .* give scale=2"):
+        upscale(picture, TwoTimes(), 4)
+
+
+def test_unknown_models(picture: Image.Image, tmp_path: Path) -> None:
+    assert model_names()[0] == "bicubic"
+    sentence = "There is no model 'magic'; there are bicubic.*any checkpoint file"
+    with pytest.raises(ValueError, match=sentence):
+        upscale(picture, "magic")
+    with pytest.raises(FileNotFoundError, match=r"gone\.safetensors is no file"):
+        upscale(picture, tmp_path / "gone.safetensors")
+
+
+def test_too_large_a_result() -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        upscale(Image.new("1", (10_000, 8_000)), "bicubic", 4)
+    assert str(error.value) == (
+        "10000 x 8000 px enlarged 4 times are 1,280 million pixels, but at most 400 million "
+        "fit; crop it or choose a smaller scale."
+    )
+
+
+@pytest.mark.parametrize("tile", [0, -1])
+def test_tiles_of_nothing(picture: Image.Image, tile: int) -> None:
+    with pytest.raises(ValueError, match=f"tile must be at least 1 px, but {tile} came"):
+        upscale(picture, "bicubic", 2, tile=tile)
+
+
+def test_wrong_tensors() -> None:
+    for lr, error, sentence in [
+        (torch.zeros(3, 4, 4), ValueError, r"add the missing axis with lr\[None\]"),
+        (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), TypeError, r"use lr.float\(\) / 255"),
+        (torch.full((1, 3, 4, 4), 200.0), ValueError, "divide 8-bit values by 255"),
+        (torch.full((1, 3, 4, 4), torch.nan), ValueError, "runs from nan to nan"),
+    ]:
+        with pytest.raises(error, match=sentence):
+            enlarge_in_tiles(Bicubic(2), lr, scale=2)
+
+
+def test_a_checkpoint_whose_card_and_weights_disagree(
+    checkpoint: Path, picture: Image.Image, tmp_path: Path
+) -> None:
+    from srlab.checkpoints import load_checkpoint
+
+    card = load_checkpoint(checkpoint).card
+    path = tmp_path / "odd.safetensors"
+    save_checkpoint(path, SrResNet(4, 8, 2), card=card, step=1)
+    with pytest.raises(ValueError, match=r"odd\.safetensors holds the weights of another arch"):
+        upscale(picture, path, 4)
+    save_checkpoint(path, SrResNet(4, 8, 1), card={**card, "sede": 1}, step=1)
+    with pytest.raises(ValueError, match=r"odd\.safetensors: sede is an unknown key"):
+        upscale(picture, path, 4)
+
+
+def test_read_image_and_upscale_see_the_same(picture: Image.Image) -> None:
+    lr = read_image(picture)
+    expected = enlarge_in_tiles(Bicubic(2), lr, scale=2).permute(1, 2, 0).numpy()
+    assert np.array_equal(np.asarray(upscale(picture, "bicubic", 2)), expected)

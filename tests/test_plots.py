@@ -1,0 +1,107 @@
+"""Figures: each displays one picture, says its numbers in words, and closes."""
+
+import base64
+import io
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import RichOutput, capture_output
+from PIL import Image
+from torch import Tensor
+
+from srlab.metrics import luma
+from srlab.plots import (
+    COLORS,
+    _whole_spectrum,
+    show_bars,
+    show_curves,
+    show_images,
+    show_spectra,
+)
+
+
+@pytest.fixture(autouse=True)
+def shell() -> Iterator[None]:
+    """What displays in a notebook."""
+    InteractiveShell.instance()
+    yield
+    InteractiveShell.clear_instance()
+
+
+def displayed(show: object, *args: object, **options: object) -> tuple[Image.Image, str]:
+    """The one picture that a function displays, and its alternative text."""
+    with capture_output() as captured:
+        show(*args, **options)
+    (output,) = captured.outputs
+    assert isinstance(output, RichOutput)
+    assert plt.get_fignums() == []
+    file = io.BytesIO(base64.b64decode(output.data["image/png"]))
+    return Image.open(file), output.metadata["image/png"]["alt"]
+
+
+def colors_of(image: Image.Image) -> set[tuple[int, ...]]:
+    return {color for _, color in image.convert("RGB").getcolors(2**24)}
+
+
+def test_images_with_their_numbers() -> None:
+    red, blue = torch.zeros(2, 1, 3, 4, 6)
+    red[:, 0], blue[:, 2] = 1, 1
+    picture, alt = displayed(show_images, {"a": red, "b": blue}, {"a": "21.5 dB"})
+    assert {(255, 0, 0), (0, 0, 255)} <= colors_of(picture)
+    assert alt == "Pictures: a 21.5 dB; b"
+
+
+def test_images_are_drawn_as_squares() -> None:
+    pixels = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).view(1, 1, 2, 2)
+    picture, _ = displayed(show_images, {"checks": pixels})
+    gray = np.asarray(picture.convert("L"))[60:-10, 10:-10]
+    assert np.isin(gray, [0, 255]).mean() > 0.98  # nothing smoothed between the squares
+
+
+def test_gray_images_and_rows() -> None:
+    images = {f"{i}": torch.full((1, 8, 8), i / 5) for i in range(5)}
+    one, _ = displayed(show_images, dict(list(images.items())[:4]))
+    two, alt = displayed(show_images, images)
+    assert two.height > 1.5 * one.height
+    assert alt == "Pictures: 0; 1; 2; 3; 4"
+
+
+def test_curves() -> None:
+    curves = {"loss": ([1, 2, 3], [1.0, 0.5, 0.25]), "other": ([1, 3], [1.0, 2.0])}
+    picture, alt = displayed(
+        show_curves, curves, x="step", y="L1", references={"bicubic": 0.7}, logarithmic=True
+    )
+    assert alt == "L1 over step: loss ends at 0.25; other ends at 2"
+    assert {_rgb(COLORS[0]), _rgb(COLORS[1])} <= colors_of(picture)
+
+
+def _rgb(color: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(color[1:]))
+
+
+def test_bars() -> None:
+    picture, alt = displayed(show_bars, {"nearest": 26.25, "bicubic": 28.42}, y="PSNR, dB")
+    assert alt == "PSNR, dB: nearest 26.2; bicubic 28.4"
+    assert _rgb(COLORS[0]) in colors_of(picture)
+
+
+def test_spectra(photo: Tensor) -> None:
+    picture, alt = displayed(show_spectra, {"truth": photo, "half": photo[..., ::2, ::2]})
+    assert alt == "Power spectra, logarithmic: truth, half"
+    assert len(colors_of(picture)) > 100
+
+
+@pytest.mark.parametrize("size", [(96, 128), (95, 127), (64, 63)])
+def test_the_whole_spectrum_is_numpys(photo: Tensor, size: tuple[int, int]) -> None:
+    height, width = size
+    part = photo[..., :height, :width]
+    y = luma(part)[0, 0].double().numpy()
+    window = np.outer(np.hanning(height), np.hanning(width))
+    expected = np.abs(np.fft.fftshift(np.fft.fft2((y - y.mean()) * window))) ** 2
+    np.testing.assert_allclose(
+        _whole_spectrum(part).numpy(), expected, rtol=1e-2, atol=1e-6 * expected.max()
+    )
