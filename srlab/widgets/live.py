@@ -49,10 +49,12 @@ class LiveTraining:
         self.work = work
         self.state: State = "ready"
         self._lock = threading.Lock()
+        self._news = threading.Condition(self._lock)
         self._changes: dict[str, Any] = {}
         self._actions: list[Callable[[], None]] = []
+        self._acting = False  # on notes that are no longer in the lists above
         self._wanted = False  # should it be running?
-        self._thread: threading.Thread | None = None
+        self._thread: threading.Thread | None = None  # the one that may touch the work
         self._steps: Iterator[object] | None = None
 
     def start(self) -> None:
@@ -87,21 +89,34 @@ class LiveTraining:
         Notebooks and tests use it; an error is raised, not shown.
         """
         self._pause_others()
-        self.pause()
-        self.wait()
-        self._take_notes()
+        self._take_over()
         try:
+            self._take_notes()
             for _ in range(count):
                 self._one_step()
+                self._take_notes()
         finally:  # Ctrl-C too leaves a training that can go on
             self._enter("paused")
+            self._hand_over()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is left to do; tell whether that came true."""
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
-        return self._thread is None
+        return self._wait_until(lambda: self._thread is None, timeout)
+
+    def settle(self, timeout: float | None = None) -> bool:
+        """Wait until every note was acted on, but not for a training's end."""
+
+        def settled() -> bool:
+            pending = self._changes or self._actions or self._acting
+            return self._thread is None or (self._wanted and not pending)
+
+        return self._wait_until(settled, timeout)
+
+    def _wait_until(self, true: Callable[[], bool], timeout: float | None) -> bool:
+        with self._news:
+            if self._thread is threading.current_thread():
+                return True  # it would wait for itself
+            return self._news.wait_for(true, timeout)
 
     def _pause_others(self) -> None:
         before, LiveTraining._current = LiveTraining._current, self
@@ -117,12 +132,33 @@ class LiveTraining:
                 self._thread = threading.Thread(target=self._work, daemon=True)
                 self._thread.start()
 
+    def _take_over(self) -> None:
+        """Pause, and make this thread the one that may touch the work."""
+        with self._news:
+            self._wanted = False
+            self._news.wait_for(lambda: self._thread is None)
+            self._thread = threading.current_thread()
+
+    def _hand_over(self) -> None:
+        """Let the work go; notes that came meanwhile are for the next thread."""
+        with self._news:
+            self._thread = None
+            left = self._wanted or self._changes or self._actions
+            self._news.notify_all()
+        if left:
+            self._note()
+
     def _work(self) -> None:
         """The worker: act on notes, train while that is wanted, then end."""
         try:
             self._loop()
+            self._enter("paused" if self._steps is not None else "ready")
         except Exception as error:  # it would reach no cell
-            self._fail(error)
+            with self._lock:
+                self._wanted = False
+            self._enter("failed", f"{error}")
+        finally:
+            self._hand_over()
 
     def _loop(self) -> None:
         drawn = 0.0
@@ -138,21 +174,6 @@ class LiveTraining:
                 if changed or time.monotonic() - drawn > SECONDS_BETWEEN_FRAMES:
                     self.work.draw(self.state)
                     drawn = time.monotonic()
-        self._rest()
-
-    def _rest(self) -> None:
-        """Show the state of rest, unless a note came meanwhile."""
-        self._enter("paused" if self._steps is not None else "ready")
-        with self._lock:
-            self._thread = None
-            left = self._wanted or self._changes or self._actions
-        if left:
-            self._note()
-
-    def _fail(self, error: Exception) -> None:
-        with self._lock:
-            self._wanted, self._thread = False, None
-        self._enter("failed", f"{error}")
 
     def _enter(self, state: State, error: str = "") -> None:
         self.state = state
@@ -163,10 +184,16 @@ class LiveTraining:
         with self._lock:
             changes, self._changes = self._changes, {}
             actions, self._actions = self._actions, []
-        for name, value in changes.items():
-            self.work.change(name, value)
-        for action in actions:
-            action()
+            self._acting = bool(changes or actions)
+        try:
+            for name, value in changes.items():
+                self.work.change(name, value)
+            for action in actions:
+                action()
+        finally:
+            with self._news:
+                self._acting = False
+                self._news.notify_all()
         return bool(changes or actions)
 
     def _one_step(self) -> None:

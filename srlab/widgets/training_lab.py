@@ -91,12 +91,12 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         if name not in sliders:
             raise ValueError(f"There is no slider {name!r}; there are {', '.join(sliders)}.")
         sliders[name].value = value
-        self.live.wait(None if self.live.state != "running" else 0)
+        self.live.settle()
 
     def snapshot(self) -> None:
         """Keep the present network for comparison."""
         self.live.do(self._keep)
-        self.live.wait(None if self.live.state != "running" else 0)
+        self.live.settle()
 
     def pictures(self) -> dict[str, Tensor]:
         """What is shown, by name: made for ``Compare``."""

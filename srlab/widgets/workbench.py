@@ -62,7 +62,7 @@ class History:
         """Append, or drop every second point when there are too many."""
         self.points.append(figures)
         if len(self.points) > self.limit:
-            self.points[1:-1:2] = []
+            del self.points[1:-1:2]
 
 
 class Workbench:
