@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -71,10 +71,7 @@ def save_checkpoint(
     about = json.dumps({"format": FORMAT, "card": card, "step": step, "groups": groups})
     metadata = {"srlab": about, "sha256": _digest(about, tensors)}
     with replacing(path) as part:
-        try:
-            save_file(tensors, part, metadata)
-        except SafetensorError as error:  # a full disk, for one
-            raise OSError(str(error)) from None
+        part.write_bytes(save(tensors, metadata))
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:

@@ -46,7 +46,7 @@ def upscale(
     with tqdm(pairs, unit="photo", disable=len(photos) == 1 or None) as bar:
         for photo, target in bar:
             save_image(enlarge(open_image(photo), network, scale), target)
-            bar.write(_printable(target))
+            bar.write(_printable(str(target)))
 
 
 @app.command()
@@ -64,12 +64,12 @@ def train(
 
     run = load_card(card)
     folder = out or Path("runs") / run.name
-    with TrainingBar(run) as bar:
-        try:
+    try:
+        with TrainingBar(run) as bar:
             finished = run_card(run, folder, resume=resume, report=bar.update)
-        except KeyboardInterrupt:
-            typer.echo(f"srlab: stopped; {folder} keeps it, go on with --resume.", err=True)
-            raise typer.Exit(130) from None
+    except KeyboardInterrupt:
+        typer.echo(f"srlab: stopped; {folder} keeps it, go on with --resume.", err=True)
+        raise typer.Exit(130) from None
     typer.echo(f"{folder}: {finished.seconds:.0f} s on {finished.device}, {finished.precision}")
     for name, value in finished.scores.items():
         typer.echo(f"{name:16} {value:.4f}")
@@ -123,9 +123,9 @@ def _require_different(photos: list[Path], targets: list[Path]) -> None:
             )
 
 
-def _printable(path: Path) -> str:
-    """A path as text; bytes of its name that are no UTF-8 become a mark."""
-    return os.fsencode(path).decode("utf-8", "replace")
+def _printable(text: str) -> str:
+    """Text with file names in it, whose bytes that are no UTF-8 become marks."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def main() -> NoReturn:
@@ -136,13 +136,13 @@ def main() -> NoReturn:
     except (ValueError, TypeError, ArithmeticError, OSError) as error:
         if os.environ.get("SRLAB_TRACEBACK"):
             raise
-        print(f"srlab: {_one_line(error)}", file=sys.stderr)
+        print(_printable(f"srlab: {_one_line(error)}"), file=sys.stderr)
         sys.exit(2)
     sys.exit(0)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"srlab: {' '.join(str(message).split())}", file=sys.stderr)
+    print(_printable(f"srlab: {' '.join(str(message).split())}"), file=sys.stderr)
 
 
 def _one_line(error: Exception) -> str:

@@ -179,7 +179,7 @@ def _resume(card: RunCard, out: Path) -> _State:
     for name in ("name", "model", "data", "seed", "stages"):
         if getattr(saved, name) != getattr(card, name):
             raise ValueError(
-                f"{out / LAST} belongs to a card with another {name}; "
+                f"{out / LAST} belongs to another card: its {name} differs; "
                 f"give that card or another folder."
             )
     require_device(saved.device)

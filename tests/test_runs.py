@@ -339,7 +339,7 @@ def test_another_cards_training_is_not_resumed(
     finished: Path, photo_folder: Path, what: str, value: object
 ) -> None:
     card = two_stages(photo_folder).model_copy(update={what: value})
-    sentence = rf"last\.safetensors belongs to a card with another {what}; give that card"
+    sentence = rf"last\.safetensors belongs to another card: its {what} differs; give that"
     with pytest.raises(ValueError, match=sentence):
         run_card(card, finished, resume=True)
 

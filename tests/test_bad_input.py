@@ -1,0 +1,466 @@
+"""Bad input on the command line: one sentence, exit code 2, nothing half-written."""
+
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import srlab.cli
+from srlab.checkpoints import save_checkpoint
+from srlab.models import SrResNet
+from srlab.runcard import ModelSpec, RunCard, Stage, save_card
+from tests.conftest import ONE_THREAD, Command
+
+BICUBIC = ("--model", "bicubic", "--scale", "2")
+
+
+class Srlab:
+    """The command, called here; starting it each time would cost seconds."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+        self.patch, self.capsys = patch, capsys
+
+    def __call__(self, *args: object) -> tuple[int, str]:
+        """Exit code and what it wrote to standard error."""
+        self.patch.setattr(sys, "argv", ["srlab", *map(str, args)])
+        with pytest.raises(SystemExit) as end:
+            srlab.cli.main()
+        return int(end.value.code or 0), self.capsys.readouterr().err
+
+    def refused(self, *args: object) -> str:
+        """The one sentence with which it refuses."""
+        code, errors = self(*args)
+        assert code == 2
+        return one_sentence(errors)
+
+
+def one_sentence(errors: str) -> str:
+    assert errors.startswith("srlab: "), errors
+    assert errors.count("\n") == 1, errors
+    assert errors.endswith((".\n", "?\n")), errors
+    assert "Traceback" not in errors
+    return errors.removeprefix("srlab: ").strip()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Srlab:
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+    return Srlab(monkeypatch, capsys)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Iterator[Path]:
+    """A folder for results."""
+    folder = tmp_path / "out"
+    yield folder
+    leftovers = [p.name for p in tmp_path.rglob(".srlab-*")]
+    assert leftovers == []
+
+
+def written(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+
+
+# -- pictures that are right, though unusual -------------------------------------
+
+RED = (255, 0, 0)
+
+
+def unusual_pictures() -> dict[str, Callable[[Path], None]]:
+    """file name -> what writes a 4 x 2 px red picture of an unusual kind."""
+    red = Image.new("RGB", (4, 2), RED)
+    glass = Image.new("RGBA", (4, 2), (*RED, 255))
+    palette = red.quantize(2)
+    rotated = Image.Exif()
+    rotated[274] = 6
+    blue = [Image.new("RGB", (4, 2), "#0000ff")]
+    return {
+        "alpha.png": glass.save,
+        "palette.png": palette.save,
+        "palette.gif": palette.save,
+        "see-through.png": lambda p: palette.save(p, transparency=1),
+        "cmyk.tif": red.convert("CMYK").save,
+        "cmyk.jpg": lambda p: red.convert("CMYK").save(p, quality=100),
+        "animated.gif": lambda p: red.save(p, save_all=True, append_images=blue),
+        "animated.webp": lambda p: red.save(
+            p, save_all=True, append_images=blue, lossless=True
+        ),
+        "rotated.png": lambda p: red.transpose(Image.Transpose.ROTATE_90).save(p, exif=rotated),
+        "upper case.JPG": lambda p: red.save(p, quality=100),
+        "ärger 写真 📷.bmp": red.save,
+        "no ending": lambda p: red.save(p, "PNG"),
+        "two.dots.png": red.save,
+    }
+
+
+def test_unusual_pictures_come_out_right(run: Srlab, tmp_path: Path, out: Path) -> None:
+    for name, write in unusual_pictures().items():
+        write(tmp_path / name)
+        assert run("upscale", tmp_path / name, *BICUBIC, "--out", out) == (0, ""), name
+        result = Image.open(out / f"{Path(name).stem}_x2.png")
+        assert result.size == (8, 4), name
+        assert np.abs(np.asarray(result).astype(int) - RED).max() <= 2, name
+        (out / f"{Path(name).stem}_x2.png").unlink()
+    assert written(out) == []
+
+
+def test_gray_pictures_come_out_right(run: Srlab, tmp_path: Path, out: Path) -> None:
+    bits = Image.new("1", (4, 4), 1)
+    sixteen = Image.fromarray(np.full((4, 4), 51400, dtype=np.uint16))  # 200 * 257
+    kinds = {"1.png": (bits, 255), "8.png": (Image.new("L", (4, 4), 200), 200)}
+    kinds |= {"16.png": (sixteen, 200), "16.tiff": (sixteen, 200)}
+    for name, (image, value) in kinds.items():
+        image.save(tmp_path / name)
+        assert run("upscale", tmp_path / name, *BICUBIC, "--out", out) == (0, ""), name
+        result = np.asarray(Image.open(out / f"{Path(name).stem}_x2.png"))
+        assert result.min() == result.max() == value, name
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5000, 1), (33, 17)])
+def test_any_size(run: Srlab, tmp_path: Path, out: Path, size: tuple[int, int]) -> None:
+    Image.new("RGB", size, RED).save(tmp_path / "a.png")
+    assert run("upscale", tmp_path / "a.png", *BICUBIC, "--out", out) == (0, "")
+    assert Image.open(out / "a_x2.png").size == (2 * size[0], 2 * size[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+def test_a_name_that_is_no_text(run: Srlab, tmp_path: Path, out: Path) -> None:
+    photo = tmp_path / os.fsdecode(b"caf\xe9.png")
+    Image.new("RGB", (2, 2)).save(photo)
+    assert run("upscale", photo, *BICUBIC, "--out", out) == (0, "")
+    assert written(out) == [os.fsdecode(b"caf\xe9_x2.png")]
+    assert "does not exist" in run.refused("upscale", tmp_path / os.fsdecode(b"\xe9"), *BICUBIC)
+
+
+# -- pictures that are wrong -----------------------------------------------------
+
+
+def write_bomb(path: Path, side: int = 30_000) -> None:
+    """A PNG of 30,000 x 30,000 px in about 100 kB, all of it really there."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(name + data)
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", checksum)
+
+    row = bytes(1 + (side + 7) // 8)  # one bit a pixel
+    packer = zlib.compressobj(1)
+    packed = b"".join(packer.compress(row * 100) for _ in range(side // 100)) + packer.flush()
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    with path.open("wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header))
+        file.write(chunk(b"IDAT", packed) + chunk(b"IEND", b""))
+
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of everything that is no picture."""
+    folder = tmp_path_factory.mktemp("wrong")
+    noise = io.BytesIO()
+    Image.effect_noise((80, 80), 60).convert("RGB").save(noise, "JPEG")
+    (folder / "truncated.jpg").write_bytes(noise.getvalue()[: len(noise.getvalue()) // 2])
+    (folder / "header.jpg").write_bytes(noise.getvalue()[:100])
+    (folder / "text.jpg").write_text("Dear diary,\nthis is no picture.")
+    (folder / "empty.png").touch()
+    (folder / "folder.png").mkdir()
+    Image.new("F", (4, 4)).save(folder / "floats.tiff")
+    write_bomb(folder / "bomb.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("truncated.jpg", "truncated.jpg is damaged or of an unknown kind"),
+        ("header.jpg", "header.jpg is"),
+        (
+            "text.jpg",
+            "text.jpg is not a picture that can be read; save it as JPEG, PNG, WebP or",
+        ),
+        ("empty.png", "empty.png is empty; copy it again from where it came."),
+        ("folder.png", "folder.png is a folder, but a picture was expected."),
+        ("missing.jpg", "missing.jpg does not exist; check the name."),
+        ("floats.tiff", "floating-point pictures have no agreed range"),
+        ("bomb.png", "bomb.png has more than 100 million pixels; shrink or crop it first."),
+    ],
+)
+def test_what_is_no_picture(
+    run: Srlab, wrong: Path, out: Path, name: str, sentence: str
+) -> None:
+    assert sentence in run.refused("upscale", wrong / name, *BICUBIC, "--out", out)
+    assert written(out) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux does")
+def test_a_bomb_costs_neither_time_nor_memory(wrong: Path, out: Path) -> None:
+    """In its own process. Unpacked it would be 900 MB, as numbers 10 GB."""
+    assert (wrong / "bomb.png").stat().st_size < 1_000_000
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "srlab", "upscale", wrong / "bomb.png", *BICUBIC, "--out", out],
+        stderr=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD},
+    )  # fmt: skip
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 2
+    assert "has more than 100 million pixels" in one_sentence(errors)
+    assert usage.ru_maxrss < 900_000  # KiB, torch itself included
+    assert usage.ru_utime + usage.ru_stime < 30
+    assert time.monotonic() - began < 120
+    assert written(out) == []
+
+
+def test_of_several_the_good_ones_before_the_bad_one_are_kept(
+    run: Srlab, photo_folder: Path, wrong: Path, out: Path
+) -> None:
+    photos = (photo_folder / "cat.png", wrong / "text.jpg", photo_folder / "cup.png")
+    assert "text.jpg is not a picture" in run.refused(
+        "upscale", *photos, *BICUBIC, "--out", out
+    )
+    assert written(out) == ["cat_x2.png"]
+    assert Image.open(out / "cat_x2.png").size == (256, 192)
+
+
+@pytest.mark.parametrize("other", ["b/cat.png", "b/cat.jpg", "b/CAT.png"])
+def test_two_results_of_one_name_are_refused(
+    run: Srlab, photo_folder: Path, tmp_path: Path, out: Path, other: str
+) -> None:
+    (tmp_path / "b").mkdir()
+    Image.open(photo_folder / "cup.png").save(tmp_path / other)
+    sentence = run.refused(
+        "upscale", photo_folder / "cat.png", tmp_path / other, *BICUBIC, "--out", out
+    )
+    assert "would both become" in sentence
+    assert sentence.endswith("rename one, or enlarge them into different folders.")
+    assert written(out) == []
+
+
+# -- models and scales that are not there ----------------------------------------
+
+
+@pytest.mark.parametrize("task", ["upscale", "score"])
+def test_models_and_scales(
+    run: Srlab, photo_folder: Path, checkpoint: Path, tmp_path: Path, task: str
+) -> None:
+    given = photo_folder / "cat.png" if task == "upscale" else photo_folder
+    foreign = tmp_path / "foreign.safetensors"
+    foreign.write_text("not at all")
+    for options, sentence in {
+        ("--model", "magic"): "There is no model 'magic'; there are bicubic",
+        ("--model", "gone.safetensors"): "gone.safetensors is no file; give a checkpoint",
+        ("--model", str(foreign)): "foreign.safetensors is damaged or no checkpoint",
+        ("--model", str(photo_folder)): "There is no model",
+        ("--scale", "3", "--model", "bicubic"): "scale must be 2, 4 or 8, but 3 came",
+        ("--scale", "2", "--model", str(checkpoint)): "enlarges 4 times, but 2 times was asked",
+    }.items():
+        assert sentence in run.refused(task, given, *options)
+
+
+def test_damaged_checkpoints(
+    run: Srlab, photo_folder: Path, checkpoint: Path, tmp_path: Path, out: Path
+) -> None:
+    whole = checkpoint.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 4
+    other = RunCard(name="a", model=ModelSpec(num_features=9, num_blocks=1), stages=[Stage()])
+    path = tmp_path / "a.safetensors"
+    for content, sentence in [
+        (whole[: len(whole) // 2], "a.safetensors is damaged or no checkpoint"),
+        (bytes(flipped), "a.safetensors is damaged"),
+        (None, "a.safetensors holds the weights of another architecture"),
+    ]:
+        if content is None:
+            save_checkpoint(path, SrResNet(4, 8, 1), card=other.model_dump(), step=1)
+        else:
+            path.write_bytes(content)
+        photo = photo_folder / "cat.png"
+        assert sentence in run.refused("upscale", photo, "--model", path, "--out", out)
+    assert written(out) == []
+
+
+def test_a_device_that_is_not_here(
+    run: Srlab, photo_folder: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SRLAB_DEVICE", "gpu")
+    sentence = run.refused("upscale", photo_folder / "cat.png", "--model", checkpoint)
+    assert sentence == "There is no device 'gpu' here; cpu is always there, cuda with a GPU."
+
+
+# -- folders and cards -----------------------------------------------------------
+
+
+def test_score_without_pictures(run: Srlab, tmp_path: Path, photo_folder: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "holds no pictures" in run.refused("score", tmp_path / "empty")
+    assert "is neither a folder nor one of" in run.refused("score", tmp_path / "gone")
+    assert "is neither a folder" in run.refused("score", photo_folder / "cat.png")
+
+
+def test_score_names_a_picture_too_small(run: Srlab, tmp_path: Path) -> None:
+    Image.new("RGB", (12, 12)).save(tmp_path / "icon.png")
+    assert run.refused("score", tmp_path).startswith("icon.png: SSIM looks through windows of")
+
+
+def card_values(**changes: object) -> dict[str, object]:
+    return {"name": "a", "stages": [{"hr_size": 32, "batch_size": 1, "steps": 1}], **changes}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("no JSON", "card.json is not JSON"),
+        (json.dumps(card_values(sede=1)), "card.json: sede is an unknown key; remove it"),
+        (
+            json.dumps(card_values(stages=[{"hr_size": 33}])),
+            "card.json: stages.0: hr_size is 33",
+        ),
+        (json.dumps(card_values(data="gone")), "gone is neither a folder nor one of: embedded"),
+        (
+            json.dumps(card_values(stages=[{"hr_size": 1024}])),
+            "No photograph of 'embedded' has 1024 px on both sides; ask for smaller crops.",
+        ),
+    ],
+)
+def test_wrong_cards(
+    run: Srlab, tmp_path: Path, out: Path, content: str, sentence: str
+) -> None:
+    (tmp_path / "card.json").write_text(content)
+    assert sentence in run.refused("train", tmp_path / "card.json", "--out", out)
+    assert written(out) == []
+
+
+def test_cards_that_are_no_files(run: Srlab, tmp_path: Path) -> None:
+    assert "is a folder, but a run card was expected" in run.refused("train", tmp_path)
+    assert "gone.json does not exist" in run.refused("train", tmp_path / "gone.json")
+
+
+# -- targets that cannot be written ----------------------------------------------
+
+
+def test_a_target_in_no_folder(run: Srlab, photo_folder: Path, tmp_path: Path) -> None:
+    """Root may write everywhere, so the places are impossible ones."""
+    (tmp_path / "file").write_text("keep me")
+    places = [tmp_path / "file", tmp_path / "file" / "below"]
+    if sys.platform == "linux":
+        places.append(Path("/proc/srlab"))
+    for place in places:
+        sentence = run.refused("upscale", photo_folder / "cat.png", *BICUBIC, "--out", place)
+        assert str(place) in sentence
+    assert (tmp_path / "file").read_text() == "keep me"
+
+
+def test_a_folder_stands_where_the_result_belongs(
+    run: Srlab, photo_folder: Path, out: Path
+) -> None:
+    (out / "cat_x2.png").mkdir(parents=True)
+    sentence = run.refused("upscale", photo_folder / "cat.png", *BICUBIC, "--out", out)
+    assert sentence.endswith("cat_x2.png is a folder; give the name of a file.")
+
+
+FULL = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
+sys.argv = ["srlab", *sys.argv[1:]]
+runpy.run_module("srlab", run_name="__main__")
+"""
+
+
+def on_a_full_disk(*args: object) -> str:
+    """The sentence of a process whose files may not grow beyond 500 bytes."""
+    result = subprocess.run(
+        [sys.executable, "-c", FULL, *map(str, args)],
+        capture_output=True, text=True, timeout=120, env={**os.environ, **ONE_THREAD},
+    )  # fmt: skip
+    assert result.returncode == 2, result.stderr
+    return one_sentence(result.stderr.splitlines(keepends=True)[-1])  # below the bar
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+def test_full_disk_while_enlarging(photo_folder: Path, out: Path) -> None:
+    out.mkdir()
+    (out / "cat_x2.png").write_text("an earlier result")
+    sentence = on_a_full_disk("upscale", photo_folder / "cat.png", *BICUBIC, "--out", out)
+    assert sentence == f"{out / 'cat_x2.png'} could not be written: file too large."
+    assert written(out) == ["cat_x2.png"]
+    assert (out / "cat_x2.png").read_text() == "an earlier result"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+def test_full_disk_while_training(photo_folder: Path, tmp_path: Path, out: Path) -> None:
+    stage = Stage(hr_size=32, batch_size=1, steps=2)
+    tiny = ModelSpec(num_features=4, num_blocks=1)
+    card = RunCard(name="a", model=tiny, data=str(photo_folder), stages=[stage])
+    save_card(card, tmp_path / "card.json")
+    sentence = on_a_full_disk("train", tmp_path / "card.json", "--out", out)
+    assert sentence == f"{out / 'last.safetensors'} could not be written: file too large."
+    assert written(out) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+def test_full_disk_for_every_kind_of_file(photo: torch.Tensor, tmp_path: Path) -> None:
+    """Here, under the limit; Pillow alone writes half a JPEG without an error."""
+    import resource
+
+    from srlab.images import save_image, to_image
+
+    image = to_image(photo)
+    card = RunCard(name="a" * 60, stages=[Stage()] * 9)
+    network = SrResNet(2, 4, 1)
+    files = {
+        **{f"a.{ending}": image for ending in ("png", "jpg", "webp", "tiff", "bmp", "gif")},
+        "a.json": card,
+        "a.safetensors": network,
+    }
+
+    def save(name: str) -> None:
+        path = tmp_path / name
+        if name == "a.json":
+            save_card(card, path)
+        elif name == "a.safetensors":
+            save_checkpoint(path, network, card={}, step=1)
+        else:
+            save_image(image, path)
+
+    for name in files:
+        (tmp_path / name).write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        for name in files:
+            with pytest.raises(
+                OSError, match=rf"{name} could not be written: file too large\."
+            ):
+                save(name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert written(tmp_path) == sorted(files)
+    assert {(tmp_path / name).read_text() for name in files} == {"old"}
+    for name in files:
+        save(name)
+        assert (tmp_path / name).stat().st_size > 500
+
+
+# -- the contract itself, in a process of its own --------------------------------
+
+
+def test_the_contract_in_a_real_process(
+    command: Command, photo_folder: Path, wrong: Path, out: Path
+) -> None:
+    photos = (photo_folder / "cat.png", wrong / "truncated.jpg")
+    result = command("upscale", *photos, *BICUBIC, "--out", out)
+    assert result.returncode == 2
+    assert "truncated.jpg is damaged" in one_sentence(result.stderr)
+    assert result.stdout == f"{out / 'cat_x2.png'}\n"
+    assert written(out) == ["cat_x2.png"]

@@ -1,0 +1,232 @@
+"""The command, as people call it: real processes, files and exit codes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import srlab.cli
+import srlab.runs
+from srlab.checkpoints import load_checkpoint
+from srlab.inference import upscale
+from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
+from srlab.scoring import score_models
+from srlab.sources import load_folder
+from tests.conftest import ONE_THREAD, Command
+
+
+def in_process(monkeypatch: pytest.MonkeyPatch, *args: object) -> int:
+    """Call the command here, which saves the seconds of starting it."""
+    monkeypatch.setattr(sys, "argv", ["srlab", *map(str, args)])
+    with pytest.raises(SystemExit) as end:
+        srlab.cli.main()
+    return int(end.value.code or 0)
+
+
+def test_help_is_quick_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['srlab', '--help']\n"
+        "from srlab.cli import main\n"
+        "try: main()\n"
+        "finally: print('HEAVY', sorted({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0
+    for name in ("doctor", "upscale", "train", "score"):
+        assert name in result.stdout
+    assert "HEAVY []" in result.stdout
+
+
+def test_doctor(command: Command, tmp_path: Path) -> None:
+    """One line each; exit 1 on trouble."""
+    (tmp_path / "file").touch()
+    result = command("doctor", env={"SRLAB_CACHE": str(tmp_path / "file")}, cwd=tmp_path)
+    lines = result.stdout.splitlines()
+    assert [line.split()[1] for line in lines] == [
+        "python", "packages", "device", "memory", "assets", "browser", "writing",
+    ]  # fmt: skip
+    assert all(line.startswith(("ok  ", "FAIL")) for line in lines)
+    assert lines[-1] == f"FAIL  writing      no access to {tmp_path / 'file'}"
+    assert (result.returncode, result.stderr) == (1, "")
+
+
+def test_doctor_is_content_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SRLAB_CACHE", str(tmp_path))
+    monkeypatch.setattr("srlab.doctor.NEEDED_GIB", 0.0)  # other tests may need it just now
+    assert in_process(monkeypatch, "doctor") == 0
+    assert "FAIL" not in capsys.readouterr().out
+
+
+# -- upscale ---------------------------------------------------------------------
+
+
+def test_upscale(
+    command: Command, photo_folder: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    photos = [photo_folder / "cat.png", photo_folder / "cup.png"]
+    result = command(
+        "upscale", *photos, "--model", checkpoint, "--out", tmp_path / "new" / "out"
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    targets = [tmp_path / "new" / "out" / f"{name}_x4.png" for name in ("cat", "cup")]
+    assert result.stdout.split() == [str(target) for target in targets]
+    assert sorted((tmp_path / "new" / "out").iterdir()) == targets
+    for photo, target in zip(photos, targets, strict=True):
+        written = Image.open(target)
+        assert (written.format, written.mode, written.size) == ("PNG", "RGB", (512, 384))
+        expected = upscale(Image.open(photo), checkpoint, 4)
+        assert np.array_equal(np.asarray(written), np.asarray(expected))
+
+
+def test_upscale_into_this_folder_by_default(
+    monkeypatch: pytest.MonkeyPatch, photo_folder: Path, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photo = photo_folder / "cat.png"
+    assert in_process(monkeypatch, "upscale", photo, "--model", "bicubic", "--scale", 2) == 0
+    assert Image.open("cat_x2.png").size == (256, 192)
+
+
+def test_an_earlier_result_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, photo_folder: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "cat_x4.png"
+    target.write_text("an earlier result")
+    photo = photo_folder / "cat.png"
+    assert (
+        in_process(monkeypatch, "upscale", photo, "--model", "bicubic", "--out", tmp_path) == 0
+    )
+    assert Image.open(target).size == (512, 384)
+
+
+# -- score -----------------------------------------------------------------------
+
+
+def test_score(command: Command, photo_folder: Path, checkpoint: Path) -> None:
+    result = command("score", photo_folder, "--model", checkpoint, "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    rows = json.loads(result.stdout)
+    assert [row["model"] for row in rows] == ["bicubic", str(checkpoint)]
+    (expected,) = score_models(load_folder(photo_folder), {}, scale=4)
+    for row in rows:
+        assert row["scale"] == 4
+        assert row["protocol"] == "Y of BT.601 (16-235), border of 4 px left out, 8 bits"
+        assert {"psnr_y", "ssim_y", "psnr_rgb", "sharpness", "pictures"} <= row.keys()
+    assert rows[0]["psnr_y"] == pytest.approx(expected["psnr_y"], abs=1e-3)
+    assert rows[0]["ssim_y"] == pytest.approx(expected["ssim_y"], abs=1e-4)
+    assert rows[1]["psnr_y"] != pytest.approx(rows[0]["psnr_y"], abs=0.01)
+
+
+def test_score_for_people(
+    monkeypatch: pytest.MonkeyPatch, photo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ("score", photo_folder, "--scale", 2, "--model", "bicubic")
+    assert in_process(monkeypatch, *args) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("x2, 2 pictures, Y: Y of BT.601 (16-235), border of 2 px")
+    assert [line.split()[0] for line in lines[2:]] == ["bicubic"]  # named twice, scored once
+
+
+def test_score_leaves_damaged_pictures_out_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    photo_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Image.open(photo_folder / "cat.png").save(tmp_path / "cat.png")
+    (tmp_path / "bad.jpg").write_text("no picture")
+    assert in_process(monkeypatch, "score", tmp_path, "--json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)[0]["pictures"] == 1
+    assert err.startswith("srlab: left out: bad.jpg is not a picture that can be read")
+    assert err.count("\n") == 1
+
+
+# -- train -----------------------------------------------------------------------
+
+
+def write_card(folder: Path, photo_folder: Path, steps: int) -> Path:
+    stage = Stage(hr_size=32, batch_size=2, steps=steps)
+    tiny = ModelSpec(num_features=4, num_blocks=1)
+    card = RunCard(name="tiny", model=tiny, data=str(photo_folder), stages=[stage])
+    save_card(card, folder / "card.json")
+    return folder / "card.json"
+
+
+def test_train(command: Command, photo_folder: Path, tmp_path: Path) -> None:
+    card = write_card(tmp_path, photo_folder, 5)
+    result = command("train", card, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    out = tmp_path / "runs" / "tiny"
+    assert result.stdout.startswith(f"{Path('runs') / 'tiny'}: ")
+    assert "bicubic_psnr_y" in result.stdout
+    assert load_checkpoint(out / "model.safetensors").step == 5
+    assert load_card(out / "card.json").scores["psnr_y"] > 20
+    again = command("train", card, cwd=tmp_path)
+    assert again.returncode == 2
+    assert again.stderr.splitlines()[-1] == (
+        f"srlab: {Path('runs') / 'tiny'} already holds a training; go on with --resume or "
+        f"choose another folder."
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_and_resume(
+    monkeypatch: pytest.MonkeyPatch,
+    photo_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    card, out = write_card(tmp_path, photo_folder, 10**6), tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "srlab", "train", str(card), "--out", str(out)],
+        stderr=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD},
+    )  # fmt: skip
+    assert process.stderr is not None
+    seen = ""
+    while "step/s" not in seen:  # the bar appears after a second
+        seen += process.stderr.read(1)
+        assert process.poll() is None, seen
+    process.send_signal(signal.SIGINT)
+    errors = process.stderr.read()
+    assert process.wait(60) == 130
+    assert errors.splitlines()[-1] == f"srlab: stopped; {out} keeps it, go on with --resume."
+    checkpoint = load_checkpoint(out / "last.safetensors")
+    assert checkpoint.step > 0
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+    other = write_card(tmp_path, photo_folder, 5)
+    assert in_process(monkeypatch, "train", other, "--out", out, "--resume") == 2
+    assert "belongs to another card: its stages differ" in capsys.readouterr().err
+
+
+def test_resume_goes_on(
+    monkeypatch: pytest.MonkeyPatch, photo_folder: Path, tmp_path: Path
+) -> None:
+    """The real command, interrupted in this process by Ctrl-C after the third step."""
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+    card = write_card(tmp_path, photo_folder, 6)
+    train = srlab.runs.train
+
+    def interrupted(*args: object, **options: object) -> object:
+        for step in train(*args, **options):
+            yield step
+            if step.number == 3:
+                signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("srlab.runs.train", interrupted)
+        assert in_process(patch, "train", card, "--out", tmp_path / "a") == 130
+    assert load_checkpoint(tmp_path / "a" / "last.safetensors").step == 3
+    assert in_process(monkeypatch, "train", card, "--out", tmp_path / "a", "--resume") == 0
+    assert in_process(monkeypatch, "train", card, "--out", tmp_path / "b") == 0
+    one, other = (load_checkpoint(tmp_path / x / "model.safetensors").model for x in "ab")
+    assert all(torch.equal(one[name], other[name]) for name in one)
