@@ -175,9 +175,9 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         self._wire("mix", self.mix)
         self._wire("learning_rate", self.learning_rate)
         self._wire("photo", self.photo)
-        self._preview = _picture("Input, bicubic, network and truth", "jpeg")
-        self._loss_curve = _picture("Curve of the loss", "jpeg")
-        self._psnr_curve = _picture("Curve of PSNR against bicubic", "jpeg")
+        self._preview = _picture("preview")
+        self._loss_curve = _picture("loss-curve")
+        self._psnr_curve = _picture("psnr-curve")
         self._numbers, self._status = HTML(), HTML()
         wrap = Layout(flex_flow="row wrap")
         self.children = [
@@ -274,8 +274,10 @@ def _button(label: str, icon: str, tooltip: str, action: Callable[[], None]) -> 
     return button
 
 
-def _picture(tooltip: str, kind: str) -> ImageWidget:
-    return ImageWidget(format=kind, tooltip=tooltip, layout=Layout(max_width="100%"))
+def _picture(name: str) -> ImageWidget:
+    # Without a tooltip: ipywidgets shows an Image that has one as a JavaScript error.
+    layout = Layout(max_width="100%", align_self="flex-start")
+    return ImageWidget(format="jpeg", layout=layout).add_class(f"srlab-{name}")
 
 
 def _beside(left: Image.Image, right: Image.Image) -> Image.Image:
