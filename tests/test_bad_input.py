@@ -21,6 +21,7 @@ from srlab.checkpoints import save_checkpoint
 from srlab.models import SrResNet
 from srlab.runcard import ModelSpec, RunCard, Stage, save_card
 from tests.conftest import ONE_THREAD, Command
+from tests.memory import peak_gib
 
 BICUBIC = ("--model", "bicubic", "--scale", "2")
 
@@ -210,14 +211,11 @@ def test_a_bomb_costs_neither_time_nor_memory(wrong: Path, out: Path) -> None:
         [sys.executable, "-m", "srlab", "upscale", wrong / "bomb.png", *BICUBIC, "--out", out],
         stderr=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD},
     )  # fmt: skip
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    peak = peak_gib(process)
+    _, errors = process.communicate()
     assert process.returncode == 2
     assert "has more than 100 million pixels" in one_sentence(errors)
-    assert usage.ru_maxrss < 900_000  # KiB, torch itself included
-    assert usage.ru_utime + usage.ru_stime < 30
+    assert 0.1 < peak < 0.9  # torch itself included
     assert time.monotonic() - began < 120
     assert written(out) == []
 

@@ -1,6 +1,6 @@
 """Time and peak memory of ``srlab upscale``, each run a process of its own."""
 
-import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from srlab.sources import ASSETS
+from tests.memory import peak_gib
 
 PICTURE = ASSETS / "photos" / "forest-stream.jpg"
 CASES = {"12 megapixels x2": ((4000, 3000), 2), "288 x 288 px x4": ((288, 288), 4)}
@@ -35,11 +36,8 @@ def measure_upscaling() -> dict[str, Any]:
 def _run(arguments: list[str]) -> tuple[float, float]:
     """Wall seconds and peak resident GiB of one ``srlab`` command."""
     began = time.monotonic()
-    child = os.posix_spawn(
-        sys.executable, [sys.executable, "-m", "srlab", *arguments], dict(os.environ)
-    )
-    _, status, usage = os.wait4(child, 0)
-    if status:
-        raise RuntimeError(f"srlab {' '.join(arguments)} ended with status {status}")
-    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB on Linux
-    return time.monotonic() - began, usage.ru_maxrss / unit
+    process = subprocess.Popen([sys.executable, "-m", "srlab", *arguments])
+    peak = peak_gib(process)
+    if process.returncode:
+        raise RuntimeError(f"srlab {' '.join(arguments)} ended with {process.returncode}")
+    return time.monotonic() - began, peak
