@@ -190,14 +190,16 @@ def undivided() -> Iterator[list[int]]:
     that is interrupted has changed some parameters and not others.
     """
     presses: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    heard = before not in (signal.SIG_IGN, None)  # a background job ignores Ctrl-C
+    if not heard or threading.current_thread() is not threading.main_thread():
         yield presses  # only the main thread is ever interrupted
         return
 
     def note(number: int, _: FrameType | None) -> None:
         presses.append(number)
 
-    before = signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, note)
     try:
         yield presses
     finally:

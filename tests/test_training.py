@@ -265,6 +265,14 @@ def test_ctrl_c_outside_a_step_acts_at_once() -> None:
         signal.raise_signal(signal.SIGINT)
 
 
+def test_ignored_ctrl_c_stays_ignored(model: SrResNet, batches: Recorded) -> None:
+    """As a shell wants it for what runs in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    loss = interrupted_at(1, batches)
+    assert len([*train(model, batches, loss, adam(model), steps=2)]) == 2
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
 def test_it_trains_in_another_thread_too(model: SrResNet, batches: Recorded) -> None:
     numbers: list[int] = []
 
