@@ -280,10 +280,17 @@ def tidied(notebook: NotebookNode) -> NotebookNode:
     for cell in code_cells(notebook):
         for key in VOLATILE:
             cell.metadata.pop(key, None)
+        cell.outputs = [output for output in cell.outputs if not _is_bare_widget(output)]
         for output in cell.outputs:
             output.get("data", {}).pop(WIDGET_VIEW, None)
             output.get("metadata", {}).pop(WIDGET_VIEW, None)
     return notebook
+
+
+def _is_bare_widget(output: NotebookNode) -> bool:
+    """A widget without a poster: a progress bar would be stored as "0%"."""
+    kinds = output.get("data", {}).keys()
+    return WIDGET_VIEW in kinds and kinds <= {WIDGET_VIEW, "text/plain"}
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:

@@ -83,8 +83,10 @@ def line_chart(
     draw.text((box[2], box[3] + 4), f"step {last:.0f}", fill=INK, font=font, anchor="ra")
     if reference:
         _dashed(draw, place(0, reference[1]), box[2])
-        name_at = (box[2], place(0, reference[1])[1] + 2)
-        draw.text(name_at, reference[0], fill=GRAY, font=font, anchor="ra")
+        height = place(0, reference[1])[1]
+        above = height > (box[1] + box[3]) / 2  # below would run into the axis
+        at = (box[2], height - 2 if above else height + 2)
+        draw.text(at, reference[0], fill=GRAY, font=font, anchor="rd" if above else "ra")
     draw.line([place(x, y) for x, y in kept], fill=color, width=2)
     return image
 

@@ -54,6 +54,7 @@ class LiveTraining:
         self._actions: list[Callable[[], None]] = []
         self._acting = False  # on notes that are no longer in the lists above
         self._wanted = False  # should it be running?
+        self._drawn = 0.0  # when, on the monotonic clock
         self._thread: threading.Thread | None = None  # the one that may touch the work
         self._steps: Iterator[object] | None = None
 
@@ -91,10 +92,10 @@ class LiveTraining:
         self._pause_others()
         self._take_over()
         try:
-            self._take_notes()
+            changed = self._take_notes()
             for _ in range(count):
-                self._one_step()
-                self._take_notes()
+                self._one_step(changed)
+                changed = self._take_notes()
         finally:  # Ctrl-C too leaves a training that can go on
             self._enter("paused")
             self._hand_over()
@@ -161,7 +162,6 @@ class LiveTraining:
             self._hand_over()
 
     def _loop(self) -> None:
-        drawn = 0.0
         while True:
             changed = self._take_notes()
             with self._lock:
@@ -169,11 +169,7 @@ class LiveTraining:
                 if not wanted and not self._changes and not self._actions:
                     break
             if wanted:
-                self._one_step()
-                self.state = "running"
-                if changed or time.monotonic() - drawn > SECONDS_BETWEEN_FRAMES:
-                    self.work.draw(self.state)
-                    drawn = time.monotonic()
+                self._one_step(changed)
 
     def _enter(self, state: State, error: str = "") -> None:
         self.state = state
@@ -196,7 +192,8 @@ class LiveTraining:
                 self._news.notify_all()
         return bool(changes or actions)
 
-    def _one_step(self) -> None:
+    def _one_step(self, changed: bool) -> None:
+        """Train a step; draw if something was changed, or if it is time to."""
         if self._steps is None:
             self._steps = self.work.steps()
         try:
@@ -205,6 +202,10 @@ class LiveTraining:
         except BaseException:
             self._steps = None  # a generator that raised gives no more steps
             raise
+        self.state = "running"
+        if changed or time.monotonic() - self._drawn > SECONDS_BETWEEN_FRAMES:
+            self.work.draw(self.state)
+            self._drawn = time.monotonic()
 
     def _reset(self) -> None:
         self._steps = None
