@@ -79,7 +79,7 @@ def command() -> Command:
         env = {**os.environ, **ONE_THREAD, **options.pop("env", {})}
         return subprocess.run(
             [sys.executable, "-m", "srlab", *map(str, args)],
-            capture_output=True, text=True, timeout=120, env=env, **options,
+            capture_output=True, text=True, timeout=300, env=env, **options,
         )  # fmt: skip
 
     return run

@@ -18,6 +18,7 @@ from PIL import Image
 
 import srlab.cli
 from srlab.checkpoints import save_checkpoint
+from srlab.images import read_image
 from srlab.models import SrResNet
 from srlab.runcard import ModelSpec, RunCard, Stage, save_card
 from tests.conftest import ONE_THREAD, Command
@@ -206,7 +207,10 @@ def test_what_is_no_picture(
 def test_a_bomb_costs_neither_time_nor_memory(wrong: Path, out: Path) -> None:
     """In its own process. Unpacked it would be 900 MB, as numbers 10 GB."""
     assert (wrong / "bomb.png").stat().st_size < 1_000_000
-    began = time.monotonic()
+    began = time.process_time()
+    with pytest.raises(ValueError, match="has more than 100 million pixels"):
+        read_image(wrong / "bomb.png")
+    assert time.process_time() - began < 1
     process = subprocess.Popen(
         [sys.executable, "-m", "srlab", "upscale", wrong / "bomb.png", *BICUBIC, "--out", out],
         stderr=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD},
@@ -216,7 +220,6 @@ def test_a_bomb_costs_neither_time_nor_memory(wrong: Path, out: Path) -> None:
     assert process.returncode == 2
     assert "has more than 100 million pixels" in one_sentence(errors)
     assert 0.1 < peak < 0.9  # torch itself included
-    assert time.monotonic() - began < 120
     assert written(out) == []
 
 
@@ -379,7 +382,7 @@ def on_a_full_disk(*args: object) -> str:
     """The sentence of a process whose files may not grow beyond 500 bytes."""
     result = subprocess.run(
         [sys.executable, "-c", FULL, *map(str, args)],
-        capture_output=True, text=True, timeout=120, env={**os.environ, **ONE_THREAD},
+        capture_output=True, text=True, timeout=300, env={**os.environ, **ONE_THREAD},
     )  # fmt: skip
     assert result.returncode == 2, result.stderr
     return one_sentence(result.stderr.splitlines(keepends=True)[-1])  # below the bar
