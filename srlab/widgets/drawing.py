@@ -45,7 +45,7 @@ def line_chart(
     points: Sequence[tuple[float, float]],
     *,
     color: str,
-    size: tuple[int, int] = (490, 170),
+    size: tuple[int, int] = (470, 170),
     reference: tuple[str, float] | None = None,
     logarithmic: bool = False,
 ) -> Image.Image:

@@ -9,16 +9,20 @@ from tests.browser.lab import LabPage, wait_until
 pytestmark = pytest.mark.browser
 
 LESSON = "01_pixel_loss.ipynb"
-FIRST = ":nth-match(.srlab-training-lab, 1)"  # the second lab comes with section 5
+FIRST, SECOND = (f":nth-match(.srlab-training-lab, {number})" for number in (1, 2))
 NUMBERS = f"{FIRST} .srlab-numbers"
 PREVIEW = f"{FIRST} .srlab-preview"
 
 
-@pytest.fixture
-def lesson(lab: LabPage) -> LabPage:
+def test_a_person_trains_and_steers(lab: LabPage):
     lab.open(LESSON)
-    lab.run_all(timeout=300)
-    return lab
+    lab.run_all(timeout=300)  # takes most of the time, so what follows shares it
+    every_widget_is_shown(lab)
+    start_and_sliders_act_on_the_running_training(lab)
+    pause_freezes_it_and_reset_gives_bicubic(lab)
+    the_second_lab_takes_over_from_the_first(lab)
+    a_cell_that_trains_pauses_the_lab(lab)
+    assert lab.problems == []
 
 
 def step(lab: LabPage) -> int:
@@ -40,57 +44,54 @@ def wait_for_mix(lab: LabPage, mix: float) -> None:
     assert float(counted) == pytest.approx(10 * mix)
 
 
-def test_every_widget_is_shown(lesson: LabPage):
-    assert lesson.page.locator(".jupyter-widgets-error-widget").count() == 0
-    assert lesson.page.locator(".srlab-training-lab").count() == 2
-    assert lesson.page.locator(".srlab-compare").count() == 1
-    assert lesson.problems == []
+def every_widget_is_shown(lab: LabPage):
+    assert lab.page.locator(".jupyter-widgets-error-widget").count() == 0
+    assert lab.page.locator(".srlab-training-lab").count() == 2
+    assert lab.page.locator(".srlab-compare").count() == 1
 
 
-def test_a_person_trains_and_steers(lesson: LabPage):
-    assert step(lesson) == 0
-    untrained = lesson.picture_hash(PREVIEW)
+def start_and_sliders_act_on_the_running_training(lab: LabPage):
+    assert step(lab) == 0
+    untrained = lab.picture_hash(PREVIEW)
+    lab.click(f"{FIRST} .srlab-start")
+    lab.wait_for_status(NUMBERS, "data-state", "running")
+    trained = lab.wait_for_new_picture(PREVIEW, untrained)
+    wait_until(lambda: step(lab) > 5, what="five steps", timeout=60)
 
-    lesson.click(f"{FIRST} .srlab-start")
-    lesson.wait_for_status(NUMBERS, "data-state", "running")
-    trained = lesson.wait_for_new_picture(PREVIEW, untrained)
-    wait_until(lambda: step(lesson) > 5, what="five steps", timeout=60)
+    lab.press(f"{FIRST} .srlab-mix", "ArrowRight", times=2)
+    wait_for_mix(lab, 0.1)
+    lab.drag(f"{FIRST} .srlab-mix", to=1)
+    wait_for_mix(lab, 1.0)
+    lab.drag(f"{FIRST} .srlab-mix", to=0)
+    wait_for_mix(lab, 0.0)
+    lab.press(f"{FIRST} .srlab-learning-rate", "ArrowLeft", times=3)
+    lab.wait_for_status(NUMBERS, "data-learning-rate", "0.001")
+    assert lab.status(NUMBERS)["data-state"] == "running", "sliders stop nothing"
+    assert lab.wait_for_new_picture(PREVIEW, trained) != untrained
 
-    lesson.press(f"{FIRST} .srlab-mix", "ArrowRight", times=2)
-    wait_for_mix(lesson, 0.1)
-    lesson.drag(f"{FIRST} .srlab-mix", to=1)
-    wait_for_mix(lesson, 1.0)
-    lesson.drag(f"{FIRST} .srlab-mix", to=0)
-    wait_for_mix(lesson, 0.0)
-    lesson.press(f"{FIRST} .srlab-learning-rate", "ArrowLeft", times=3)
-    lesson.wait_for_status(NUMBERS, "data-learning-rate", "0.001")
-    assert lesson.status(NUMBERS)["data-state"] == "running", "sliders stop nothing"
-    assert lesson.wait_for_new_picture(PREVIEW, trained) != untrained
 
-    lesson.click(f"{FIRST} .srlab-pause")
-    lesson.wait_for_status(NUMBERS, "data-state", "paused")
-    frozen = step(lesson), lesson.picture_hash(PREVIEW)
+def pause_freezes_it_and_reset_gives_bicubic(lab: LabPage):
+    lab.click(f"{FIRST} .srlab-pause")
+    lab.wait_for_status(NUMBERS, "data-state", "paused")
+    frozen = step(lab), lab.picture_hash(PREVIEW)
     time.sleep(1)
-    assert (step(lesson), lesson.picture_hash(PREVIEW)) == frozen
-    assert lesson.ask("print(first.bench.step.number)") == str(frozen[0])
+    assert (step(lab), lab.picture_hash(PREVIEW)) == frozen
+    assert lab.ask("print(first.bench.step.number)") == str(frozen[0])
 
-    lesson.click(f"{FIRST} .srlab-reset")
-    lesson.wait_for_status(NUMBERS, "data-step", "0")
-    status = lesson.status(NUMBERS)
+    lab.click(f"{FIRST} .srlab-reset")
+    lab.wait_for_status(NUMBERS, "data-step", "0")
+    status = lab.status(NUMBERS)
     assert float(status["data-psnr"]) == pytest.approx(float(status["data-bicubic"]), abs=1e-3)
-    assert lesson.problems == []
 
 
-def test_the_second_lab_takes_over_from_the_first(lesson: LabPage):
-    lesson.click(f"{FIRST} .srlab-start")
-    lesson.wait_for_status(NUMBERS, "data-state", "running")
-    lesson.click(":nth-match(.srlab-training-lab, 2) .srlab-start")
-    lesson.wait_for_status(NUMBERS, "data-state", "paused")
-    assert lesson.ask("print(lab.live.state)") == "running"
+def the_second_lab_takes_over_from_the_first(lab: LabPage):
+    lab.click(f"{FIRST} .srlab-start")
+    lab.wait_for_status(NUMBERS, "data-state", "running")
+    lab.click(f"{SECOND} .srlab-start")
+    lab.wait_for_status(NUMBERS, "data-state", "paused")
+    lab.wait_for_status(f"{SECOND} .srlab-numbers", "data-state", "running")
 
 
-def test_a_cell_that_trains_pauses_the_lab(lesson: LabPage):
-    lesson.click(f"{FIRST} .srlab-start")
-    lesson.wait_for_status(NUMBERS, "data-state", "running")
-    lesson.ask("first.run_steps(1)")
-    lesson.wait_for_status(NUMBERS, "data-state", "paused")
+def a_cell_that_trains_pauses_the_lab(lab: LabPage):
+    lab.ask("first.run_steps(1)")
+    lab.wait_for_status(f"{SECOND} .srlab-numbers", "data-state", "paused")
