@@ -128,9 +128,9 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         self.sr, self.figures = self.bench.look()
         if math.isfinite(self.figures.loss):
             self.bench.history.add(self.figures)
+        self._numbers.value = self._numbers_html(state)
         self._preview.value = to_jpeg(self._strip())
         self._loss_curve.value, self._psnr_curve.value = map(to_jpeg, self._charts())
-        self._numbers.value = self._numbers_html(state)
         self._announce(state, error)
         for button, enabled in (
             (self._start, state != "running"),
