@@ -30,6 +30,11 @@ def fail_on(problems: list[str]) -> None:
         pytest.fail("\n\n".join(problems), pytrace=False)
 
 
+def test_there_are_lessons():
+    """Without any, all the rules below would be skipped in silence."""
+    assert LESSONS
+
+
 @pytest.mark.parametrize("lesson", ALL, ids=named)
 @pytest.mark.parametrize(
     "rule",
