@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor, nn
 
+from srlab.features import FeatureExtractor
 from srlab.require import require_known, require_same_shape, require_share
 
 Term = Callable[[Tensor, Tensor], Tensor]
@@ -105,3 +107,72 @@ def mix_weights(mix: float) -> dict[str, float]:
     """
     require_share(mix, "mix")
     return {"l1": 1 - mix, "l2": 10 * mix}
+
+
+def content_loss(
+    sr_features: Mapping[str, Tensor],
+    hr_features: Mapping[str, Tensor],
+    layer_weights: Mapping[str, float],
+) -> Tensor:
+    """How differently a feature extractor sees two pictures.
+
+    ``sum of layer_weights[l] * mean |sr_features[l] - hr_features[l]|``
+
+    Args:
+        sr_features, hr_features: layer -> ``(N, F, h, w)``.
+        layer_weights: layer -> weight; each of the layers is in both.
+
+    Returns:
+        A scalar.
+
+    Example:
+        >>> import torch
+        >>> seen, wanted = torch.zeros(1, 2, 3, 3), torch.ones(1, 2, 3, 3)
+        >>> content_loss({"relu2_2": seen}, {"relu2_2": wanted}, {"relu2_2": 0.5})
+        tensor(0.5000)
+
+    Source: lesson 02; "feature reconstruction loss" in Johnson et al. 2016,
+    who square the differences; the absolute value is fast.ai's.
+    """
+    terms = [
+        weight * l1_loss(sr_features[name], hr_features[name])
+        for name, weight in layer_weights.items()
+    ]
+    return torch.stack(terms).sum()
+
+
+class ContentLoss(nn.Module):
+    """``content_loss`` of two pictures, through a feature extractor.
+
+    Args:
+        extractor: a frozen network.
+        layer_weights: layer -> weight, which may change between steps of a
+            running training; a missing one is 0. Deeper layers than the last
+            with a weight are not computed.
+
+    Raises:
+        ValueError: if a weight names a layer that the extractor does not give.
+
+    Example:
+        >>> import torch
+        >>> loss = ContentLoss(FeatureExtractor(["relu1_2"]), {"relu1_2": 1.0})
+        >>> same = torch.rand(1, 3, 16, 16)
+        >>> loss(same, same)
+        tensor(0.)
+
+    Source: lesson 02.
+    """
+
+    def __init__(self, extractor: FeatureExtractor, layer_weights: Mapping[str, float]):
+        require_known(layer_weights, extractor.places, "layer")
+        super().__init__()
+        self.extractor = extractor
+        self.layer_weights = {name: layer_weights.get(name, 0.0) for name in extractor.places}
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        active = {name: weight for name, weight in self.layer_weights.items() if weight}
+        if not active:
+            return sr.new_zeros(())
+        with torch.no_grad():  # the truth is a constant
+            wanted = self.extractor(hr, active)
+        return content_loss(self.extractor(sr, active), wanted, active)

@@ -88,6 +88,7 @@ class Upsampler(nn.Module):
     Args:
         num_features: channels in.
         scale: 2, 4 or 8.
+        stage: called with the channels before and after; doubles both sides.
 
     Source: lesson 01. The usual upsampler keeps all features up to the last
     doubling and adds a convolution there. That costs more than the rest of
@@ -96,13 +97,16 @@ class Upsampler(nn.Module):
     that a large step has turned off for good would leave bicubic alone.
     """
 
-    def __init__(self, num_features: int, scale: int):
+    def __init__(
+        self,
+        num_features: int,
+        scale: int,
+        stage: Callable[[int, int], nn.Module] = UpsampleStage,
+    ):
         super().__init__()
         doublings = int(math.log2(scale)) - 1
-        self.stages = nn.ModuleList(
-            UpsampleStage(num_features, num_features) for _ in range(doublings)
-        )
-        self.to_rgb = UpsampleStage(num_features, 3)
+        self.stages = nn.ModuleList(stage(num_features, num_features) for _ in range(doublings))
+        self.to_rgb = stage(num_features, 3)
 
     def forward(self, features: Tensor) -> Tensor:
         for stage in self.stages:

@@ -109,13 +109,13 @@ def require_photos(photos: Sized, source: object, size: int) -> None:
         )
 
 
-def require_known(names: Iterable[str], known: Iterable[str]) -> None:
+def require_known(names: Iterable[str], known: Iterable[str], kind: str = "term") -> None:
     """Raise unless every name is one of those known."""
     known = list(known)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(
-            f"There is no term {', '.join(unknown)}; there are {', '.join(known)}."
+            f"There is no {kind} {', '.join(unknown)}; there are {', '.join(known)}."
         )
 
 
@@ -123,3 +123,12 @@ def require_share(value: float, name: str) -> None:
     """Raise unless ``value`` is between 0 and 1."""
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must be between 0 and 1, but {value} came.")
+
+
+def require_terms(terms: Iterable[Tensor]) -> None:
+    """Raise unless some term of a loss depends on what is trained."""
+    if not any(term.requires_grad for term in terms):
+        raise ValueError(
+            "No term of the loss depends on the network, so there is nothing to learn; "
+            "is every weight 0, or was the loss computed under no_grad?"
+        )

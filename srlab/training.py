@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from srlab.require import require_terms
+
 Loss = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
 Schedule = Callable[[float], float]
 
@@ -68,8 +70,8 @@ def training_step(
         pair: ``(lr, hr)``.
         loss: ``(sr, hr)`` -> named terms, whose sum is made small.
         optimizer: holds the model's parameters and the learning rate.
-        precision: ``torch.bfloat16`` computes the model in bfloat16; the loss
-            and the parameters stay in float32.
+        precision: ``torch.bfloat16`` computes convolutions in bfloat16, those
+            of a feature extractor too; sums and parameters stay in float32.
 
     Returns:
         name -> weighted term, a scalar tensor without gradient.
@@ -82,8 +84,8 @@ def training_step(
     """
     lr, hr = pair
     with torch.autocast(lr.device.type, precision, enabled=precision != torch.float32):
-        sr = model(lr)
-    terms = loss(sr.float(), hr)
+        terms = loss(model(lr).float(), hr)
+    require_terms(terms.values())
     total = torch.stack(list(terms.values())).sum()
     require_finite(total, optimizer)
     optimizer.zero_grad()

@@ -1,0 +1,238 @@
+"""Looking inside a frozen network: hooks, and VGG's features of a picture."""
+
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal, Self, get_args
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from srlab.require import require_batch, require_known
+from srlab.sources import cache_folder
+
+Weights = Literal["embedded", "vgg16", "vgg16_bn"]
+
+EMBEDDED = Path(__file__).parent / "assets" / "vgg16_hed_relu4_3.safetensors"
+STATISTICS = {  # mean and standard deviation by channel, of RGB in [0, 1]
+    "embedded": ((0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255)),
+    "vgg16": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "vgg16_bn": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+
+ONE_AT_A_TIME = threading.Lock()
+"""A hook cannot tell who asks; a lab may train while a cell looks."""
+
+
+class Hook:
+    """Keep what a layer gives, each time it is used.
+
+    Args:
+        layer: any module.
+
+    Example:
+        >>> layer = nn.ReLU()
+        >>> hook = Hook(layer)
+        >>> _ = layer(torch.tensor([-1.0, 2.0]))
+        >>> hook.output
+        tensor([0., 2.])
+        >>> hook.remove()
+
+    Source: lesson 02.
+    """
+
+    output: Tensor
+
+    def __init__(self, layer: nn.Module):
+        self.handle = layer.register_forward_hook(self.keep)
+
+    def keep(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        self.output = output
+
+    def remove(self) -> None:
+        self.handle.remove()
+
+
+class Hooks(dict[str, Hook]):
+    """Hooks on several layers, there as long as the ``with`` block.
+
+    They are removed however the block ends.
+
+    Args:
+        layers: name -> module.
+
+    Example:
+        >>> layers = nn.Sequential(nn.ReLU(), nn.Flatten())
+        >>> with Hooks({"relu": layers[0]}) as hooks:
+        ...     _ = layers(torch.tensor([[-1.0, 2.0]]))
+        >>> hooks["relu"].output, count_hooks(layers)
+        (tensor([[0., 2.]]), 0)
+
+    Source: lesson 02.
+    """
+
+    def __init__(self, layers: Mapping[str, nn.Module]):
+        super().__init__()
+        self.layers = layers
+
+    def __enter__(self) -> Self:
+        for name, layer in self.layers.items():
+            self[name] = Hook(layer)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self.values():
+            hook.remove()
+
+
+def count_hooks(model: nn.Module) -> int:
+    """How many forward hooks hang on a model and its parts.
+
+    Source: built by srlab; lesson 02 counts with it.
+    """
+    return sum(len(part._forward_hooks) for part in model.modules())
+
+
+def layer_names(layers: Iterable[nn.Module]) -> list[str]:
+    """The papers' names of VGG's layers: conv, relu and pool, by block.
+
+    Args:
+        layers: VGG's, in their order.
+
+    Returns:
+        A name for each: ``"conv1_1"``, ``"relu1_1"``, ``"conv1_2"``, ...,
+        ``"pool1"``, ``"conv2_1"``, ...
+
+    Example:
+        >>> layer_names([nn.Conv2d(3, 64, 3), nn.ReLU(), nn.MaxPool2d(2)])
+        ['conv1_1', 'relu1_1', 'pool1']
+
+    Source: lesson 02; Simonyan & Zisserman 2015, names as in Johnson et al.
+    2016.
+    """
+    kinds = {nn.Conv2d: "conv", nn.BatchNorm2d: "norm", nn.ReLU: "relu"}
+    names, block, conv = [], 1, 0
+    for layer in layers:
+        kind = kinds.get(type(layer))
+        conv += kind == "conv"
+        names.append(f"{kind}{block}_{conv}" if kind else f"pool{block}")
+        if kind is None:  # a pooling ends the block
+            block, conv = block + 1, 0
+    return names
+
+
+class FeatureExtractor(nn.Module):
+    """What a frozen VGG sees in a picture, by layer.
+
+    Its weights never change, it never trains, and gradients pass through it
+    to the picture. Pictures are normalized inside, as the weights expect.
+
+    Args:
+        layers: by the papers' names; the network ends after the deepest.
+        weights: ``"embedded"``, a stand-in that is inside the package (VGG-16
+            up to relu4_3, trained further to find edges), or ``"vgg16"`` or
+            ``"vgg16_bn"``, torchvision's, which are downloaded once.
+        pooling: ``"max"`` as VGG was trained, or ``"average"``.
+
+    Raises:
+        ValueError: for an unknown layer, kind of weights or pooling.
+        ConnectionError: if the weights cannot be downloaded.
+
+    Example:
+        >>> features = FeatureExtractor(["relu1_2", "relu2_2"])(torch.rand(1, 3, 32, 32))
+        >>> {name: tuple(values.shape) for name, values in features.items()}
+        {'relu1_2': (1, 64, 32, 32), 'relu2_2': (1, 128, 16, 16)}
+
+    Source: lesson 02; Johnson et al. 2016.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        layers: Iterable[str] = ("relu2_2",),
+        weights: Weights = "embedded",
+        pooling: Literal["max", "average"] = "max",
+    ):
+        super().__init__()
+        vgg = load_vgg(weights, pooling)
+        places = {name: index for index, name in enumerate(layer_names(vgg))}
+        require_known(layers, places, "layer")
+        self.places = {name: places[name] for name in layers}
+        self.vgg = vgg[: max(self.places.values()) + 1].requires_grad_(False)
+        for name, values in zip(("mean", "std"), STATISTICS[weights], strict=True):
+            self.register_buffer(name, torch.tensor(values).view(3, 1, 1))
+        self.eval()
+
+    def forward(self, images: Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """The features ``(N, F, h, w)`` of RGB pictures in [0, 1], by layer."""
+        require_batch(images, "images")
+        places = {name: self.places[name] for name in names or self.places}
+        used = self.vgg[: max(places.values()) + 1]
+        hooked = {name: used[place] for name, place in places.items()}
+        with ONE_AT_A_TIME, Hooks(hooked) as hooks:
+            used((images - self.mean) / self.std)
+        return {name: hook.output.float() for name, hook in hooks.items()}
+
+    def train(self, mode: bool = True) -> Self:  # noqa: ARG002
+        """Stay as it is, also when the module it belongs to goes to training."""
+        return super().train(False)
+
+
+def load_vgg(
+    weights: Weights = "embedded", pooling: Literal["max", "average"] = "max"
+) -> nn.Sequential:
+    """VGG-16's convolutions, as torchvision builds them.
+
+    Args:
+        weights, pooling: as for ``FeatureExtractor``.
+
+    Returns:
+        23 layers up to relu4_3 for ``"embedded"``, 31 for ``"vgg16"`` and 44
+        for ``"vgg16_bn"``, each in the order of ``layer_names``.
+
+    Raises:
+        ValueError: for an unknown kind of weights or pooling.
+        ConnectionError: if the weights cannot be downloaded.
+
+    Source: built by srlab; Simonyan & Zisserman 2015.
+    """
+    require_known([weights], get_args(Weights), "kind of weights")
+    require_known([pooling], ["max", "average"], "pooling")
+    # Takes seconds to import, so only those who need it wait.
+    from torchvision.models.vgg import cfgs, make_layers
+
+    plan = cfgs["D"][:13] if weights == "embedded" else cfgs["D"]
+    with torch.device("meta"):  # no random numbers are spent on weights to be replaced
+        layers = make_layers(plan, batch_norm=weights.endswith("_bn"))
+    layers.load_state_dict(_vgg_weights(weights), assign=True)
+    if pooling == "average":
+        averages = [nn.AvgPool2d(2) if isinstance(p, nn.MaxPool2d) else p for p in layers]
+        layers = nn.Sequential(*averages)
+    return layers
+
+
+def _vgg_weights(weights: Weights) -> dict[str, Tensor]:
+    """The convolutions' weights, in float32."""
+    if weights == "embedded":
+        return {name: values.float() for name, values in load_file(EMBEDDED).items()}
+    whole = _downloaded(weights)
+    prefix = "features."
+    return {n.removeprefix(prefix): v for n, v in whole.items() if n.startswith(prefix)}
+
+
+def _downloaded(weights: Weights) -> Mapping[str, Tensor]:
+    """torchvision's weights, checked by their hash when they come, then kept."""
+    from torchvision.models import get_model_weights
+
+    try:
+        return get_model_weights(weights).DEFAULT.get_state_dict(
+            model_dir=str(cache_folder() / "weights"), check_hash=True, weights_only=True
+        )
+    except (OSError, RuntimeError) as error:  # no network, or a file that is not the one
+        raise ConnectionError(
+            f"The weights of {weights} could not be downloaded ({error}); "
+            f'without a network use weights="embedded".'
+        ) from None
