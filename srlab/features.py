@@ -47,7 +47,7 @@ class Hook:
     def __init__(self, layer: nn.Module):
         self.handle = layer.register_forward_hook(self.keep)
 
-    def keep(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def keep(self, _layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         self.output = output
 
     def remove(self) -> None:
