@@ -15,10 +15,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from srlab.images import to_image
+from srlab.journal import Run
 from srlab.metrics import power_spectrum
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's: people who see few colors can tell them apart."""
+
+MARKERS = ("D", "o", "s", "^", "v", "P", "X", "*")
 
 DOTS_PER_INCH = 110
 
@@ -142,6 +145,60 @@ def show_spectra(images: Mapping[str, Tensor], *, width: float = 9.0) -> None:
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("cycles per px")
     _display(figure, "Power spectra, logarithmic: " + ", ".join(images))
+
+
+def show_map(runs: Sequence[Run], *, width: float = 7.0) -> None:
+    """Show runs on the perception-distortion map: sharpness over PSNR.
+
+    The truth has a sharpness of 1 and lies far to the right. Only the last
+    run of each name and lesson carries its name; those it replaced stay as
+    pale dots.
+
+    Args:
+        runs: of one scale, as ``read_runs`` gives them.
+        width: of the figure, inches.
+
+    Raises:
+        ValueError: if there are no runs, or of several scales.
+
+    Source: built by srlab; used from lesson 02 on. After Blau & Michaeli 2018,
+    with this course's sharpness in place of their perceptual quality.
+    """
+    require_runs(runs)
+    figure, axes = plt.subplots(figsize=(width, width * 0.6), layout="constrained")
+    latest = {(run.lesson, run.name): run for run in runs}
+    for run in runs:
+        if run is not latest[run.lesson, run.name]:
+            axes.plot(*_place(run.figures), "o", color="#BBBBBB", markersize=4)
+    names = {"bicubic": _place(runs[-1].bicubic)}
+    names |= {f"{run.lesson} {run.name}": _place(run.figures) for run in latest.values()}
+    for i, (name, (psnr, sharp)) in enumerate(names.items()):
+        color, marker = COLORS[(i - 1) % len(COLORS)], MARKERS[i % len(MARKERS)]
+        axes.plot(psnr, sharp, marker, color=color if i else "#767676", markersize=8)
+        axes.annotate(
+            name, (psnr, sharp), xytext=(6, 5), textcoords="offset points", fontsize=9
+        )
+    axes.axhline(1, color="#767676", linestyle="--", linewidth=1)
+    axes.annotate("truth", (1, 1), xycoords=("axes fraction", "data"), ha="right", va="bottom")
+    axes.margins(x=0.2, y=0.1)
+    _finish(axes, "PSNR Y, dB: closer to the truth \u2192", "sharpness \u2191", legend=False)
+    texts = [f"{name} {psnr:.2f} dB, sharpness {s:.2f}" for name, (psnr, s) in names.items()]
+    _display(figure, "Perception-distortion map: " + "; ".join(texts))
+
+
+def require_runs(runs: Sequence[Run]) -> None:
+    """Raise unless there are runs, and all of one scale."""
+    scales = sorted({run.scale for run in runs})
+    if len(scales) != 1:
+        came = f"runs of x{' and x'.join(map(str, scales))}" if scales else "no runs"
+        raise ValueError(
+            f"A map shows runs of one scale, but {came} came; note some with "
+            f"note_run and take those of one scale with read_runs(scale=4)."
+        )
+
+
+def _place(figures: Mapping[str, float]) -> tuple[float, float]:
+    return figures["psnr_y"], figures["sharpness"]
 
 
 def _whole_spectrum(image: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ lessons and their solutions; without a name, all of them.
 import argparse
 import ast
 import difflib
+import os
 import re
 import sys
 import time
@@ -21,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 from nbclient import NotebookClient
@@ -262,7 +264,8 @@ def store(path: Path) -> float:
         coalesce_streams=True,
     )
     start = time.perf_counter()
-    client.execute()
+    with TemporaryDirectory() as home:  # a reader must not see somebody's own runs
+        client.execute(env={**os.environ, "SRLAB_HOME": home})
     seconds = time.perf_counter() - start
     write_notebook(tidied(notebook), path)
     return seconds

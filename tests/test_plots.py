@@ -13,6 +13,7 @@ from IPython.utils.capture import RichOutput, capture_output
 from PIL import Image
 from torch import Tensor
 
+from srlab.journal import Run
 from srlab.metrics import luma
 from srlab.plots import (
     COLORS,
@@ -20,6 +21,7 @@ from srlab.plots import (
     show_bars,
     show_curves,
     show_images,
+    show_map,
     show_spectra,
 )
 
@@ -105,3 +107,32 @@ def test_the_whole_spectrum_is_numpys(photo: Tensor, size: tuple[int, int]) -> N
     np.testing.assert_allclose(
         _whole_spectrum(part).numpy(), expected, rtol=1e-2, atol=1e-6 * expected.max()
     )
+
+
+def run_of(name, psnr, sharpness, **changes):
+    figures = {"psnr_y": psnr, "sharpness": sharpness}
+    facts = {
+        "name": name, "lesson": "02", "scale": 4, "when": "2026-01-01T00:00:00+00:00",
+        "figures": figures, "bicubic": {"psnr_y": 28.0, "sharpness": 0.1},
+    }  # fmt: skip
+    return Run.model_validate({**facts, **changes})
+
+
+def test_map_says_where_each_run_is():
+    _, alt = displayed(show_map, [run_of("pixel", 30.25, 0.4), run_of("content", 29.5, 0.7)])
+    assert "bicubic 28.00 dB, sharpness 0.10" in alt
+    assert "02 pixel 30.25 dB, sharpness 0.40; 02 content 29.50 dB, sharpness 0.70" in alt
+
+
+def test_map_names_only_the_last_run_of_a_name():
+    _, alt = displayed(show_map, [run_of("pixel", 30.25, 0.4), run_of("pixel", 30.5, 0.45)])
+    assert "30.50 dB" in alt
+    assert "30.25 dB" not in alt
+
+
+@pytest.mark.parametrize(
+    ("scales", "came"), [([], "no runs came"), ([2, 4], "runs of x2 and x4 came")]
+)
+def test_map_of_nothing_or_of_two_scales_is_refused(scales, came):
+    with pytest.raises(ValueError, match=f"one scale, but {came}"):
+        show_map([run_of("a", 30.0, 0.4, scale=scale) for scale in scales])

@@ -201,6 +201,7 @@ class LabServer:
             "JUPYTERLAB_SETTINGS_DIR": private / "settings",
             "JUPYTERLAB_WORKSPACES_DIR": private / "workspaces",
             "IPYTHONDIR": private / "ipython",
+            "SRLAB_HOME": private / "srlab",
         }
         paths = {name: str(path) for name, path in own.items()}
         return {**os.environ, **paths, "SRLAB_BUDGET": self.budget}
