@@ -1,4 +1,4 @@
-"""How close, and how sharp: PSNR, SSIM, the protocols, the power spectrum."""
+"""How close, how sharp, how free of a grid: PSNR, SSIM, protocols, spectra."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from srlab.require import require_batch, require_same_shape, require_scale, require_unit_range
+from srlab.require import (
+    require_batch,
+    require_same_shape,
+    require_scale,
+    require_squares,
+    require_unit_range,
+)
 
 Channels = Literal["y", "y-full", "rgb"]
 
@@ -176,6 +182,67 @@ def power_spectrum(images: Tensor) -> Tensor:
     return torch.fft.rfft2(centered * window).abs().square()
 
 
+def checkerboard(sr: Tensor, hr: Tensor, *, scale: int) -> Tensor:
+    """How strong a grid is drawn: its energy, sr over hr.
+
+    1 is as much as the truth has by chance, 0 is none; an upsampler that
+    treats its sub-pixels differently is far above 1.
+
+    Args:
+        sr, hr: ``(N, 3, h, w)``, RGB in [0, 1].
+        scale: 2, 4 or 8.
+
+    Returns:
+        A scalar, the mean over the batch; infinite or NaN where the truth is
+        flat.
+
+    Source: lesson 04; a figure of this course.
+    """
+    require_same_shape(sr, hr)
+    return (grid_energy(sr, scale) / grid_energy(hr, scale)).mean()
+
+
+def grid_energy(images: Tensor, scale: int) -> Tensor:
+    """Energy of the luma at the multiples of ``1 / scale`` cycles per px.
+
+    That is where a pattern shows that repeats every ``scale`` px. Looked for
+    in patches of 16 x 16 such squares (fewer in a small picture) that overlap
+    by half and fade out towards their borders, since a grid may change its
+    sign with the picture below it.
+
+    Args:
+        images: ``(N, 3, h, w)``, RGB in [0, 1].
+        scale: the period in px: 2, 4 or 8.
+
+    Returns:
+        ``(N,)``: the mean square of that pattern in luma, over the patches; 0
+        where the picture is flat.
+
+    Raises:
+        ValueError: if the picture has fewer than 3 squares along a side.
+
+    Example:
+        >>> flat = torch.full((1, 3, 64, 64), 0.3)
+        >>> grid_energy(flat, 4)
+        tensor([0.])
+
+    Source: lesson 04; a figure of this course.
+    """
+    require_batch(images, "images")
+    require_scale(scale)
+    require_squares(images, scale, 3)
+    y = luma(images.float())[:, 0]  # (N, h, w)
+    squares = min(16, *(side // scale for side in y.shape[-2:]))
+    size = squares * scale
+    patches = y.unfold(1, size, size // 2).unfold(2, size, size // 2)
+    line = torch.hann_window(size, device=y.device)
+    window = torch.outer(line, line) / line.sum() ** 2
+    faded = (patches - patches[..., :1, :1]) * window  # (N, rows, columns, size, size)
+    peaks = torch.fft.fft2(faded)[..., ::squares, ::squares].abs().square()
+    peaks[..., 0, 0] = 0  # the mean brightness is no pattern
+    return peaks.sum(dim=(-2, -1)).mean(dim=(1, 2))
+
+
 @dataclass(frozen=True)
 class Protocol:
     """What is compared: channels, and how much border is left out.
@@ -235,7 +302,8 @@ def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
         scale: 2, 4 or 8; also the border in px that is left out.
 
     Returns:
-        ``psnr_y`` and ``psnr_rgb`` in dB, ``ssim_y``, ``sharpness``.
+        ``psnr_y`` and ``psnr_rgb`` in dB, ``ssim_y``, ``sharpness``,
+        ``checkerboard``.
 
     Source: built by srlab.
     """
@@ -246,4 +314,5 @@ def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
         "ssim_y": ssim(sr_y, hr_y).item(),
         "psnr_rgb": psnr(rgb.apply(sr), rgb.apply(hr)).item(),
         "sharpness": sharpness(sr, hr, scale=scale).item(),
+        "checkerboard": checkerboard(sr, hr, scale=scale).item(),
     }

@@ -7,7 +7,8 @@ expected, what came, and the likely fix.
 from collections.abc import Iterable, Sized
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 SCALES = (2, 4, 8)
 
@@ -131,4 +132,48 @@ def require_terms(terms: Iterable[Tensor]) -> None:
         raise ValueError(
             "No term of the loss depends on the network, so there is nothing to learn; "
             "is every weight 0, or was the loss computed under no_grad?"
+        )
+
+
+def require_blocks(model: object) -> None:
+    """Raise unless a model has blocks to look at."""
+    if not len(getattr(model, "body", ())):
+        raise ValueError(
+            f"The model must have blocks in .body, as SrResNet has, but a "
+            f"{type(model).__name__} came, which has none."
+        )
+
+
+def require_shuffled(conv: nn.Module, factor: int) -> None:
+    """Raise unless ``conv`` can feed ``PixelShuffle(factor)`` in whole squares."""
+    if not isinstance(conv, nn.Conv2d):
+        raise TypeError(
+            f"conv must be the nn.Conv2d in front of the shuffle, but a "
+            f"{type(conv).__name__} came; give the module, not its weight."
+        )
+    if isinstance(factor, bool) or not isinstance(factor, int) or factor < 1:
+        raise ValueError(
+            f"factor must be a whole number, the shuffle's own, but {factor!r} came."
+        )
+    own = conv.out_channels // conv.groups
+    if own % factor**2:
+        groups = f" in each of {conv.groups} groups" if conv.groups > 1 else ""
+        raise ValueError(
+            f"conv gives {own} channels{groups}, but PixelShuffle({factor}) takes them "
+            f"by {factor**2}; give the shuffle's own factor."
+        )
+    if not (is_parametrized(conv) or hasattr(conv, "weight_g") or "weight" in conv._parameters):
+        raise ValueError(
+            "conv's weight is derived from others before each use, and what is written "
+            "to it is lost; call icnr_ before you wrap the convolution."
+        )
+
+
+def require_squares(images: Tensor, scale: int, fewest: int) -> None:
+    """Raise unless ``fewest`` squares of ``scale`` px fit along both sides."""
+    height, width = images.shape[-2:]
+    if min(height, width) < fewest * scale:
+        raise ValueError(
+            f"The picture is {height} x {width} px, but a grid of {scale} px shows "
+            f"from {fewest * scale} px on; take a larger one or shave less."
         )
