@@ -1,5 +1,6 @@
 """Enlarging whole photographs with a trained model, piece by piece."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,8 @@ def upscale(
     """Enlarge a picture.
 
     The picture is computed in overlapping tiles, so the memory needed beside
-    the two pictures does not grow with them.
+    the two pictures does not grow with them, unless the model has to see the
+    whole picture at once (``enlarge_in_tiles`` says when).
 
     Args:
         image: of any kind and size.
@@ -79,7 +81,9 @@ def enlarge_in_tiles(model: nn.Module, lr: Tensor, *, scale: int, tile: int = 12
     """Enlarge tile by tile; the result is that of the whole within rounding.
 
     Each tile is computed with a margin as wide as the model's ``reach``, and
-    the margin is cut off again.
+    the margin is cut off again. A model of infinite reach, such as one with
+    ``ChannelGates``, sees the whole picture at once; the memory it needs grows
+    with the picture.
 
     Args:
         model: lr -> sr; its ``reach`` says how many px of lr around a pixel
@@ -99,11 +103,14 @@ def enlarge_in_tiles(model: nn.Module, lr: Tensor, *, scale: int, tile: int = 12
         raise ValueError(
             f"tile must be at least 1 px, but {tile} came; 128 suits most machines."
         )
-    reach = int(getattr(model, "reach", 32))  # 32 suits most small networks
-    parameter = next(model.parameters(), lr)
     height, width = lr.shape[-2:]
+    reach = getattr(model, "reach", 32)  # 32 suits most small networks
+    if math.isinf(reach):
+        tile, reach = max(height, width), 0  # one tile, which needs no margin
+    reach = int(reach)
+    parameter = next(model.parameters(), lr)
     result = torch.empty((3, height * scale, width * scale), dtype=torch.uint8)
-    with _evaluating(model):
+    with evaluating(model):
         for top, bottom in _spans(height, tile):
             for left, right in _spans(width, tile):
                 upper, outer = max(top - reach, 0), max(left - reach, 0)
@@ -171,8 +178,11 @@ def _load_trained(path: Path, scale: int) -> nn.Module:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch to evaluation and back, whatever happens between."""
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Switch to evaluation and back, whatever happens between.
+
+    Source: built by srlab.
+    """
     was_training = model.training
     model.eval()
     try:

@@ -159,8 +159,13 @@ class SrResNet(nn.Module):
         return enlarge(lr, self.scale) + self.upsampler(features)
 
     @property
-    def reach(self) -> int:
-        """How many px of lr around a pixel its enlargement depends on, at most."""
+    def reach(self) -> float:
+        """How many px of lr around a pixel its enlargement depends on, at most.
+
+        Infinite if a layer pools the whole picture, as ``ChannelGates`` do.
+        """
+        if any(isinstance(layer, nn.AdaptiveAvgPool2d) for layer in self.modules()):
+            return math.inf
         kinds = nn.Conv2d | nn.ConvTranspose2d
         convs = [layer for layer in self.modules() if isinstance(layer, kinds)]
         return max(Bicubic.reach, sum(c.dilation[0] * (c.kernel_size[0] // 2) for c in convs))

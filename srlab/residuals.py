@@ -1,0 +1,125 @@
+"""Residual blocks whose correction is weighted: fixed, learned, or by a subnet."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class WeightedResidualBlock(nn.Module):
+    """Two convolutions that compute a correction, and a weight on it.
+
+    ``y = x + weight(conv2(relu(conv1(x))))``
+
+    Args:
+        num_features: channels in and out.
+        weight: correction -> weighted correction, both ``(N, F, h, w)``; each
+            block needs one of its own.
+
+    Example:
+        >>> block = WeightedResidualBlock(8, FixedWeight(0.1))
+        >>> block(torch.rand(1, 8, 5, 7)).shape
+        torch.Size([1, 8, 5, 7])
+
+    Source: lesson 03. Its parameters are called as those of
+    ``srlab.models.ResidualBlock``, so one's weights fit the other.
+    """
+
+    def __init__(self, num_features: int, weight: nn.Module):
+        super().__init__()
+        self.conv1 = nn.Conv2d(num_features, num_features, 3, padding=1)
+        self.conv2 = nn.Conv2d(num_features, num_features, 3, padding=1)
+        self.weight = weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.weight(self.conv2(F.relu(self.conv1(x))))
+
+
+class FixedWeight(nn.Module):
+    """One factor, chosen by a person; no training changes it.
+
+    Args:
+        value: 1 is the plain residual, 0.1 steadies deep and wide networks.
+            It may be changed at any time.
+
+    Example:
+        >>> FixedWeight(0.1)(torch.ones(1, 1, 1, 2))
+        tensor([[[[0.1000, 0.1000]]]])
+
+    Source: lesson 03; "residual scaling" in Szegedy et al. 2017 and EDSR (Lim
+    et al. 2017), also in fast.ai's ``enhance`` notebook.
+    """
+
+    def __init__(self, value: float = 1.0):
+        super().__init__()
+        self.value = value
+
+    def forward(self, correction: Tensor) -> Tensor:
+        return self.value * correction
+
+
+class LearnedWeight(nn.Module):
+    """One factor for the block, trained like any parameter, zero at first.
+
+    So a block starts as if it were not there.
+
+    Example:
+        >>> LearnedWeight()(torch.ones(1, 1, 1, 2))
+        tensor([[[[0., 0.]]]], grad_fn=<MulBackward0>)
+
+    Source: lesson 03; after Shen & Zeng 2016. Differences: theirs is kept
+    between -1 and 1, ours is free; their blocks are normalized by batch and
+    have a ReLU behind the second convolution.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.zeros(()))
+
+    def forward(self, correction: Tensor) -> Tensor:
+        return self.factor * correction
+
+    @property
+    def value(self) -> float:
+        """The factor as a number."""
+        return self.factor.item()
+
+
+class ChannelGates(nn.Module):
+    """A small network that gives each channel a factor between 0 and 1.
+
+    It looks at the mean of each channel over the whole picture, so the
+    factors differ from picture to picture.
+
+    Args:
+        num_features: channels.
+        reduction: how many times narrower the network's middle is.
+
+    Example:
+        >>> ChannelGates(8)(torch.ones(1, 8, 5, 7)).shape
+        torch.Size([1, 8, 5, 7])
+
+    Source: lesson 03; squeeze-and-excitation (Hu et al. 2018), placed on the
+    correction as in RCAN (Zhang et al. 2018).
+    """
+
+    def __init__(self, num_features: int, reduction: int = 4):
+        super().__init__()
+        middle = max(num_features // reduction, 1)
+        self.gates = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),  # (N, F, 1, 1)
+            nn.Conv2d(num_features, middle, 1),
+            nn.ReLU(),
+            nn.Conv2d(middle, num_features, 1),
+            nn.Sigmoid(),
+        )
+        self.last = torch.full((), torch.nan)  # nothing has been seen yet
+
+    def forward(self, correction: Tensor) -> Tensor:
+        gates = self.gates(correction)
+        self.last = gates.detach()
+        return gates * correction
+
+    @property
+    def value(self) -> float:
+        """The mean of the last gates, over pictures and channels."""
+        return self.last.float().mean().item()
