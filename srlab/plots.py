@@ -174,14 +174,14 @@ def show_map(runs: Sequence[Run], *, width: float = 7.0) -> None:
     names |= {f"{run.lesson} {run.name}": _place(run.figures) for run in latest.values()}
     for i, (name, (psnr, sharp)) in enumerate(names.items()):
         color, marker = COLORS[(i - 1) % len(COLORS)], MARKERS[i % len(MARKERS)]
-        axes.plot(psnr, sharp, marker, color=color if i else "#767676", markersize=8)
-        axes.annotate(
-            name, (psnr, sharp), xytext=(6, 5), textcoords="offset points", fontsize=9
+        axes.plot(
+            psnr, sharp, marker, color=color if i else "#767676", markersize=8, label=name
         )
     axes.axhline(1, color="#767676", linestyle="--", linewidth=1)
     axes.annotate("truth", (1, 1), xycoords=("axes fraction", "data"), ha="right", va="bottom")
-    axes.margins(x=0.2, y=0.1)
-    _finish(axes, "PSNR Y, dB: closer to the truth \u2192", "sharpness \u2191", legend=False)
+    axes.margins(0.1)
+    _finish(axes, "PSNR Y, dB: closer to the truth →", "sharpness →", legend=False)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     texts = [f"{name} {psnr:.2f} dB, sharpness {s:.2f}" for name, (psnr, s) in names.items()]
     _display(figure, "Perception-distortion map: " + "; ".join(texts))
 

@@ -204,7 +204,7 @@ def test_many_hands_at_once_leave_a_sound_training(lab: TrainingLab):
         generator = torch.Generator().manual_seed(seed)
         actions = [lab.start, lab.live.pause, lab.live.reset, lab.snapshot, one_step]
         for pick in torch.randint(5, (10,), generator=generator).tolist():
-            lab.mix.value = pick / 4
+            lab.dials["mix"].slider.value = pick / 4
             actions[pick]()
 
     threads = [threading.Thread(target=hurry, args=(seed,)) for seed in range(4)]
@@ -256,7 +256,7 @@ def test_a_slider_moved_during_run_steps_waits_its_turn(lab: TrainingLab):
     def move_once(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
         if not first:
             first.append(dict(lab.bench.loss.weights))
-            from_another_thread(lambda: setattr(lab.mix, "value", 0.5))
+            from_another_thread(lambda: setattr(lab.dials["mix"].slider, "value", 0.5))
             first.append(dict(lab.bench.loss.weights))
         return l1(sr, hr)
 
@@ -273,8 +273,8 @@ def test_a_slider_moved_during_run_steps_waits_its_turn(lab: TrainingLab):
 def test_sliders_arrive_while_it_trains(lab: TrainingLab):
     lab.start()
     wait_for(lambda: lab.live.state == "running", "it to run")
-    lab.mix.value = 0.25
-    lab.learning_rate.value = 1e-4
+    lab.dials["mix"].slider.value = 0.25
+    lab.dials["learning_rate"].slider.value = 1e-4
     wait_for(lambda: attributes(lab).get("w-l2") == "2.5", "the weight")
     wait_for(lambda: attributes(lab)["learning-rate"] == "0.0001", "the learning rate")
     assert lab.live.state == "running", "a slider stops nothing"
@@ -308,7 +308,7 @@ def test_a_slider_changes_nothing_in_the_middle_of_a_step(lab: TrainingLab):
     lab.bench.loss.terms["l1"] = slow_l1
     lab.start()
     assert inside.wait(10)
-    lab.mix.value = 0.5
+    lab.dials["mix"].slider.value = 0.5
     lab.pause()
     assert seen[0] == {"l1": 1.0, "l2": 0.0}
     assert lab.bench.loss.weights == {"l1": 0.5, "l2": 5.0}
@@ -460,7 +460,7 @@ def test_text_is_the_same_each_run(lab: TrainingLab):
 
 
 def test_every_control_has_a_name(lab: TrainingLab):
-    for control in (lab.mix, lab.learning_rate, lab.photo):
+    for control in (*(dial.slider for dial in lab.dials.values()), lab.photo):
         assert control.description
         assert control.tooltip
     for button in (lab._start, lab._pause, lab._reset, lab._snapshot):

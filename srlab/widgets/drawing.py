@@ -5,7 +5,8 @@ matplotlib would take twenty times as long, and the training would wait.
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 from torch import Tensor
@@ -14,7 +15,11 @@ from srlab.images import to_image
 from srlab.widgets.poster import INK, PAPER, Panel, filmstrip, text_font
 
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#767676"  # Okabe-Ito
+PINK = "#CC79A7"  # Okabe-Ito as well
 MARGIN = 58  # px left of a chart, for its numbers
+LABEL_HEIGHT = 17  # px between the names of two curves
+
+Point = tuple[float, float]
 
 
 def picture_strip(pictures: Mapping[str, Tensor], captions: Mapping[str, str]) -> Image.Image:
@@ -91,6 +96,61 @@ def line_chart(
     return image
 
 
+def map_chart(
+    title: str,
+    trail: Sequence[tuple[float, float]],
+    marks: Mapping[str, tuple[float, float]],
+    *,
+    color: str,
+    size: tuple[int, int] = (470, 170),
+) -> Image.Image:
+    """A path on the perception-distortion map, and places to compare it with.
+
+    Args:
+        title: what is drawn.
+        trail: (PSNR, sharpness), oldest first; the last is where it stands.
+        marks: name -> (PSNR, sharpness).
+        color: of the path.
+        size: px.
+
+    Source: built by srlab.
+    """
+    image = Image.new("RGB", size, PAPER)
+    draw, font = ImageDraw.Draw(image), text_font()
+    draw.text((MARGIN, 2), title, fill=INK, font=font)
+    kept = [point for point in trail if all(map(math.isfinite, point))]
+    everything = [*kept, *marks.values()]
+    across, up = (_limits([point[axis] for point in everything]) for axis in (0, 1))
+    box = (MARGIN, 28, size[0] - 24, size[1] - 24)
+
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        x, y = _share(point[0], *across, False), _share(point[1], *up, False)
+        return box[0] + 8 + x * (box[2] - box[0] - 8), box[3] - 8 - y * (box[3] - box[1] - 8)
+
+    draw.line([(box[0], box[1]), (box[0], box[3]), (box[2], box[3])], fill=GRAY)
+    for value in up:
+        draw.text((2, place((across[0], value))[1] - 8), f"{value:.3g}", fill=INK, font=font)
+    for value, anchor in zip(across, ("la", "ra"), strict=True):
+        at = place((value, up[0]))[0], box[3] + 4
+        draw.text(at, f"{value:.4g} dB", fill=INK, font=font, anchor=anchor)
+    if len(kept) > 1:
+        draw.line([place(point) for point in kept], fill=color, width=2)
+    for point in kept[-1:]:
+        draw.circle(place(point), 5, fill=color)
+    for name, point in marks.items():
+        x, y = place(point)
+        draw.regular_polygon((x, y, 6), 4, rotation=45, outline=GRAY, fill=PAPER)
+        inside = x < (box[0] + box[2]) / 2
+        draw.text(
+            (x + (9 if inside else -9), y),
+            name,
+            fill=GRAY,
+            font=font,
+            anchor="lm" if inside else "rm",
+        )
+    return image
+
+
 def _limits(values: Sequence[float]) -> tuple[float, float]:
     """Lowest and highest, never the same."""
     low, high = min(values), max(values)
@@ -109,3 +169,189 @@ def _dashed(draw: ImageDraw.ImageDraw, start: tuple[float, float], right: float)
     while x < right:
         draw.line([(x, y), (min(x + 6, right), y)], fill=GRAY, width=1)
         x += 11
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of a chart; its name stands at its end.
+
+    Args:
+        name: a word or two.
+        points: (step, value).
+        color: of the line.
+        dashes: px drawn, px left out, and so on; empty for a whole line.
+    """
+
+    name: str
+    points: Sequence[Point]
+    color: str
+    dashes: tuple[int, ...] = ()
+
+
+def curve_chart(
+    title: str, curves: Sequence[Curve], *, size: tuple[int, int] = (470, 240)
+) -> Image.Image:
+    """Several curves, told apart by color, by dashes and by name.
+
+    Args:
+        title: what is drawn, with its unit.
+        curves: values that are no numbers are left out.
+        size: px.
+
+    Source: built by srlab; used in lesson 03.
+    """
+    image = _titled(title, size)
+    finite = [[p for p in curve.points if math.isfinite(p[1])] for curve in curves]
+    kept = [(curve, points) for curve, points in zip(curves, finite, strict=True) if points]
+    if not kept:
+        return image
+    draw, font = ImageDraw.Draw(image), text_font()
+    room = max(font.getlength(curve.name) for curve, _ in kept) + 36
+    box = Box(MARGIN, 28, size[0] - room, size[1] - 24)
+    low, high = _limits([y for _, points in kept for _, y in points])
+    last = max(1, *(points[-1][0] for _, points in kept))
+    paths = [
+        [(box.left + x / last * box.width, box.level(y, low, high)) for x, y in points]
+        for _, points in kept
+    ]
+    _axes(draw, box, low, high, ("0", f"step {last:.0f}"))
+    labels = _apart([path[-1][1] for path in paths], box.top, box.bottom)
+    for (curve, _), path, y in zip(kept, paths, labels, strict=True):
+        _draw_path(draw, path, curve.color, curve.dashes)
+        _draw_path(draw, [(box.right + 6, y), (box.right + 28, y)], curve.color, curve.dashes)
+        draw.text((box.right + 32, y), curve.name, fill=INK, font=font, anchor="lm")
+    return image
+
+
+def bar_chart(
+    title: str,
+    values: Sequence[float],
+    *,
+    color: str,
+    size: tuple[int, int] = (470, 170),
+    line: Sequence[float] = (),
+) -> Image.Image:
+    """One bar for each block, from zero up, or down if negative.
+
+    Args:
+        title: what is drawn, with its unit.
+        values: from the first block to the last; what is no number has no
+            bar.
+        color: of the bars.
+        size: px.
+        line: dashed across the bars, to compare with: a value for each.
+
+    Source: built by srlab; used in lesson 03.
+    """
+    image = _titled(title, size)
+    numbers = [value for value in (*values, *line) if math.isfinite(value)]
+    if not numbers:
+        return image
+    draw = ImageDraw.Draw(image)
+    low, high = _limits([0.0, *numbers])
+    box = Box(MARGIN, 28, size[0] - 8, size[1] - 24)
+    width, zero = box.width / len(values), box.level(0, low, high)
+    for block, value in enumerate(values):
+        if math.isfinite(value):
+            top, bottom = sorted((box.level(value, low, high), zero))
+            left, gap = box.left + block * width, 1 if width > 3 else 0
+            draw.rectangle([left + gap, top, left + width - 1 - gap, bottom], fill=color)
+    ends = ("block 1", f"block {len(values)}" if len(values) > 1 else "")
+    _axes(draw, box, low, high, ends)
+    draw.line([(box.left, zero), (box.right, zero)], fill=GRAY)
+    middles = [box.left + (block + 0.5) * width for block in range(len(line))]
+    path = [(x, box.level(y, low, high)) for x, y in zip(middles, line, strict=True)]
+    _draw_path(draw, path, INK, (6, 4))
+    return image
+
+
+def beside(*images: Image.Image) -> Image.Image:
+    """Pictures in a row, their upper edges aligned."""
+    size = sum(image.width for image in images), max(image.height for image in images)
+    whole, left = Image.new("RGB", size, PAPER), 0
+    for image in images:
+        whole.paste(image, (left, 0))
+        left += image.width
+    return whole
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where in a chart the curves are, px."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    def level(self, value: float, low: float, high: float) -> float:
+        """The height of ``value``, between ``low`` (bottom) and ``high`` (top)."""
+        return self.bottom - _share(value, low, high, False) * (self.bottom - self.top)
+
+
+def _titled(title: str, size: tuple[int, int]) -> Image.Image:
+    """An empty chart."""
+    image = Image.new("RGB", size, PAPER)
+    ImageDraw.Draw(image).text((MARGIN, 2), title, fill=INK, font=text_font())
+    return image
+
+
+def _axes(
+    draw: ImageDraw.ImageDraw, box: Box, low: float, high: float, ends: tuple[str, str]
+) -> None:
+    """Two axes with the lowest and the highest value, and the ends of the steps."""
+    font = text_font()
+    corners = [(box.left, box.top), (box.left, box.bottom), (box.right, box.bottom)]
+    draw.line(corners, fill=GRAY)
+    for value in (low, high):
+        at = (MARGIN - 4, box.level(value, low, high))
+        draw.text(at, f"{value:.3g}", fill=INK, font=font, anchor="rm")
+    draw.text((box.left, box.bottom + 4), ends[0], fill=INK, font=font)
+    draw.text((box.right, box.bottom + 4), ends[1], fill=INK, font=font, anchor="ra")
+
+
+def _apart(heights: Sequence[float], top: float, bottom: float) -> list[float]:
+    """Where names stand so that none covers another: near ``heights``, in order."""
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    places = list(heights)
+    free = top
+    for i in order:
+        places[i] = free = max(places[i], free)
+        free += LABEL_HEIGHT
+    free = bottom
+    for i in reversed(order):
+        places[i] = free = min(places[i], free)
+        free -= LABEL_HEIGHT
+    return places
+
+
+def _draw_path(
+    draw: ImageDraw.ImageDraw, path: Sequence[Point], color: str, dashes: Sequence[int]
+) -> None:
+    """A line through the points of ``path``; a single point becomes a dot."""
+    if len(path) == 1:
+        x, y = path[0]
+        draw.ellipse([x - 2, y - 2, x + 2, y + 2], fill=color)
+    for piece in _pieces(path, dashes) if dashes else [path]:
+        draw.line(piece, fill=color, width=2)
+
+
+def _pieces(path: Sequence[Point], dashes: Sequence[int]) -> Iterator[list[Point]]:
+    """What a dashed line draws of ``path``; dashes run on around its corners."""
+    drawn, left = 0, float(dashes[0])  # number of the present dash, px left of it
+    for (x, y), end in zip(path, path[1:], strict=False):
+        length = math.dist((x, y), end)
+        direction = ((end[0] - x) / length, (end[1] - y) / length) if length else (0.0, 0.0)
+        while length > 0:
+            go = min(left, length)
+            next_point = x + go * direction[0], y + go * direction[1]
+            if drawn % 2 == 0:
+                yield [(x, y), next_point]
+            (x, y), length, left = next_point, length - go, left - go
+            if left <= 0:
+                drawn += 1
+                left = float(dashes[drawn % len(dashes)])

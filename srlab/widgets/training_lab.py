@@ -7,17 +7,25 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ipywidgets import HTML, Button, Dropdown, FloatLogSlider, FloatSlider, HBox, Layout, VBox
+from ipywidgets import HTML, Button, Dropdown, HBox, Layout, VBox
 from ipywidgets import Image as ImageWidget
 from PIL import Image
 from torch import Tensor, nn
 
 from srlab.data import Pairs, get_data
-from srlab.losses import mix_weights, pixel_loss
+from srlab.losses import ContentLoss, WeightedLoss, pixel_loss
 from srlab.machine import pick_device
 from srlab.models import SrResNet
 from srlab.training import Step
-from srlab.widgets.drawing import BLUE, ORANGE, line_chart, picture_strip, to_jpeg
+from srlab.widgets.dials import Dial, as_position, mix_dial, rate_dial, weight_dials
+from srlab.widgets.drawing import (
+    BLUE,
+    ORANGE,
+    line_chart,
+    map_chart,
+    picture_strip,
+    to_jpeg,
+)
 from srlab.widgets.live import LiveTraining, State
 from srlab.widgets.poster import PosterMixin, stack, text_lines
 from srlab.widgets.workbench import Snapshot, Workbench
@@ -30,10 +38,13 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
     """Start, pause and reset a training; its sliders act while it runs.
 
     Args:
-        make_model: makes an untrained model; without one it is lesson 01's
-            ``SrResNet``, 32 features wide and 6 blocks deep.
+        make_model: makes the model to start from and to reset to; without one
+            it is lesson 01's ``SrResNet``, untrained, 32 features wide and
+            6 blocks deep.
         data: endless pairs from ``get_data``; without them they are of
             24 -> 96 px, from the embedded photographs.
+        loss: each term gets a slider, and each layer of a ``ContentLoss``;
+            without one it is L1 and L2, mixed by one slider.
         learning_rate: at the start.
         seed: of the first weights.
 
@@ -43,7 +54,7 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         >>> lab.figures.step
         2
 
-    Source: built by srlab; lesson 01 uses it.
+    Source: built by srlab; used from lesson 01 on.
     """
 
     def __init__(
@@ -51,6 +62,7 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         make_model: Callable[[], nn.Module] | None = None,
         data: Pairs | None = None,
         *,
+        loss: WeightedLoss | None = None,
         learning_rate: float = 2e-3,
         seed: int = 0,
     ):
@@ -58,8 +70,10 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         data = data or get_data(8, (24, 96), device=pick_device())
         make_model = make_model or partial(SrResNet, data.scale, 32, 6)
         self.bench = Workbench(
-            make_model, data, pixel_loss(), learning_rate=learning_rate, seed=seed
+            make_model, data, loss or pixel_loss(), learning_rate=learning_rate, seed=seed
         )
+        self.dials = self._dials(mixed=loss is None)
+        self._has_map = loss is not None  # one mixed slider has no trade-off to draw
         self.live = LiveTraining(self)
         self._announced: tuple[str, float] = ("", 0.0)
         self._build()
@@ -77,7 +91,7 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         self.live.wait()
 
     def reset(self) -> None:
-        """Pause and go back to the untrained network; sliders and snapshots stay."""
+        """Pause and go back to the model at the start; sliders and snapshots stay."""
         self.live.reset()
         self.live.wait()
 
@@ -86,11 +100,15 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         self.live.run_steps(count)
 
     def set(self, name: str, value: float) -> None:
-        """Move a slider: ``"mix"`` or ``"learning_rate"``."""
-        sliders = {"mix": self.mix, "learning_rate": self.learning_rate}
-        if name not in sliders:
-            raise ValueError(f"There is no slider {name!r}; there are {', '.join(sliders)}.")
-        sliders[name].value = value
+        """Move a slider by its name in ``dials``; a weight of 0 is off.
+
+        Raises:
+            ValueError: if there is no such slider, or for a weight beyond it.
+        """
+        if name not in self.dials:
+            raise ValueError(f"There is no slider {name!r}; there are {', '.join(self.dials)}.")
+        is_weight = name not in ("mix", "learning_rate")
+        self.dials[name].slider.value = as_position(value) if is_weight else value
         self.live.settle()
 
     def snapshot(self) -> None:
@@ -112,15 +130,13 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
 
     def change(self, name: str, value: Any) -> None:
         """Take over a slider's value."""
-        if name == "mix":
-            self.bench.loss.weights.update(mix_weights(value))
-        elif name == "learning_rate":
-            self.bench.set_learning_rate(value)
+        if name in self.dials:
+            self.dials[name].apply(value)
         else:
             self.bench.show(value)
 
     def start_over(self) -> None:
-        """Go back to the untrained network."""
+        """Go back to the model at the start."""
         self.bench.reset()
 
     def draw(self, state: State, error: str = "") -> None:
@@ -130,7 +146,8 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
             self.bench.history.add(self.figures)
         self._numbers.value = self._numbers_html(state)
         self._preview.value = to_jpeg(self._strip())
-        self._loss_curve.value, self._psnr_curve.value = map(to_jpeg, self._charts())
+        for picture, chart in zip(self._curves, self._charts(), strict=True):
+            picture.value = to_jpeg(chart)
         self._announce(state, error)
         for button, enabled in (
             (self._start, state != "running"),
@@ -151,41 +168,40 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
 
     # Parts
 
+    def _dials(self, *, mixed: bool) -> dict[str, Dial]:
+        loss = self.bench.loss
+        dials = {"mix": mix_dial(loss)} if mixed else weight_dials(loss)
+        rate = rate_dial(self.bench.learning_rate, self.bench.set_learning_rate)
+        return dials | {"learning_rate": rate}
+
     def _build(self) -> None:
         self._start = _button("Start", "play", "Train in the background", self.live.start)
         self._pause = _button("Pause", "pause", "Stop after the present step", self.live.pause)
-        self._reset = _button("Reset", "undo", "Back to the untrained network", self.live.reset)
+        self._reset = _button(
+            "Reset", "undo", "Back to the model at the start", self.live.reset
+        )
         self._snapshot = _button(
             "Snapshot", "camera", "Keep the present network for comparison",
             lambda: self.live.do(self._keep),
-        )  # fmt: skip
-        self.mix = FloatSlider(
-            value=0.0, min=0.0, max=1.0, step=0.05, description="L1 to L2",
-            tooltip="Mix of the loss: 0 is L1 alone, 1 is L2 alone", readout_format=".2f",
-        )  # fmt: skip
-        self.learning_rate = FloatLogSlider(
-            value=self.bench.learning_rate, min=-5, max=-1, step=0.1,
-            description="learning rate", tooltip="Step size of the optimizer",
-            readout_format=".1e",
         )  # fmt: skip
         self.photo = Dropdown(
             options=list(self.bench.photos), description="photograph",
             tooltip="Which validation photograph is shown and measured",
         )  # fmt: skip
-        self._wire("mix", self.mix)
-        self._wire("learning_rate", self.learning_rate)
-        self._wire("photo", self.photo)
+        sliders = {name: dial.slider for name, dial in self.dials.items()}
+        for name, control in (*sliders.items(), ("photo", self.photo)):
+            self._wire(name, control)
         self._preview = _picture("preview")
-        self._loss_curve = _picture("loss-curve")
-        self._psnr_curve = _picture("psnr-curve")
+        names = ["loss-curve", "psnr-curve", *(["map"] if self._has_map else [])]
+        self._curves = [_picture(name) for name in names]
         self._numbers, self._status = HTML(), HTML()
         wrap = Layout(flex_flow="row wrap")
         self.children = [
             HBox([self._start, self._pause, self._reset, self._snapshot], layout=wrap),
-            HBox([self.mix, self.learning_rate, self.photo], layout=wrap),
+            HBox([*sliders.values(), self.photo], layout=wrap),
             self._numbers,
             self._preview,
-            HBox([self._loss_curve, self._psnr_curve], layout=wrap),
+            HBox(self._curves, layout=wrap),
             self._status,
         ]
         self.add_class("srlab-training-lab")
@@ -215,7 +231,7 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
             captions[kept.name] = f"{kept.figures.psnr:.2f} dB"
         return picture_strip({**pictures, "network": self.sr, "truth": bench.hr}, captions)
 
-    def _charts(self) -> tuple[Image.Image, Image.Image]:
+    def _charts(self) -> list[Image.Image]:
         points = self.bench.history.points
         loss = line_chart(
             "loss (weighted sum)", [(p.step, p.loss) for p in points],
@@ -225,7 +241,22 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
             "PSNR, dB", [(p.step, p.psnr) for p in points],
             color=BLUE, reference=("bicubic", self.bench.bicubic_psnr),
         )  # fmt: skip
-        return loss, psnr
+        return [loss, psnr, *([self._map()] if self._has_map else [])]
+
+    def _map(self) -> Image.Image:
+        """The path of this photograph's figures: sharpness over PSNR."""
+        bench = self.bench
+        points = [p for p in bench.history.points if p.photo_name == bench.photo_name]
+        kept = {s.name: s.figures for s in self._snapshots_of_this_photo()}
+        return map_chart(
+            "sharpness over PSNR, dB; truth: 1",
+            [(p.psnr, p.sharpness) for p in (*points, self.figures)],
+            {
+                "bicubic": (bench.bicubic_psnr, bench.bicubic_sharpness),
+                **{name: (f.psnr, f.sharpness) for name, f in kept.items()},
+            },
+            color=BLUE,
+        )
 
     def _sentence(self) -> str:
         figures, bicubic = self.figures, self.bench.bicubic_psnr
@@ -239,20 +270,38 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         data = {
             "step": figures.step,
             "state": state,
-            **{f"w-{name}": f"{weight:g}" for name, weight in bench.loss.weights.items()},
+            **{f"w-{name}": f"{weight:g}" for name, weight in self._weights().items()},
             "learning-rate": f"{bench.present_learning_rate:g}",
             "psnr": f"{figures.psnr:.4f}",
             "bicubic": f"{bench.bicubic_psnr:.4f}",
         }
         attributes = " ".join(f'data-{key}="{value}"' for key, value in data.items())
-        weights = " + ".join(f"{w:g} · {n.upper()}" for n, w in bench.loss.weights.items() if w)
         return (
             f'<div class="srlab-numbers" {attributes}>'
             f"<b>{html.escape(self._sentence())}</b><br>"
-            f"loss {figures.loss:.4f} = {weights} · {bench.steps_per_second:.0f} steps/s · "
+            f"loss {figures.loss:.4f} = {self._sum()} · {_rate(bench.steps_per_second)} · "
             f"{bench.precision} on {bench.device} · Y, border of {bench.data.scale} px left out"
             f"</div>"
         )
+
+    def _weights(self) -> dict[str, float]:
+        """Every weight in use: of the terms, and of their layers."""
+        weights = dict(self.bench.loss.weights)
+        for term in self.bench.loss.terms.values():
+            weights |= term.layer_weights if isinstance(term, ContentLoss) else {}
+        return weights
+
+    def _sum(self) -> str:
+        """The loss as the sum that it is, such as ``1 · pixel + 0.1 · content``."""
+        loss = self.bench.loss
+        parts = []
+        for name, weight in loss.weights.items():
+            term, shown = loss.terms[name], {"l1": "L1", "l2": "L2"}.get(name, name)
+            if isinstance(term, ContentLoss):
+                layers = [f"{w:.3g} {n}" for n, w in term.layer_weights.items() if w]
+                shown += f" ({' + '.join(layers) or 'no layer'})"
+            parts += [f"{weight:.3g} · {shown}"] if weight else []
+        return " + ".join(parts) or "nothing"
 
     def _announce(self, state: State, error: str) -> None:
         """Tell a screen reader, now and then and at each change of state."""
@@ -280,8 +329,13 @@ def _picture(name: str) -> ImageWidget:
     return ImageWidget(format="jpeg", layout=layout).add_class(f"srlab-{name}")
 
 
-def _beside(left: Image.Image, right: Image.Image) -> Image.Image:
-    whole = Image.new("RGB", (left.width + right.width, left.height), "white")
-    whole.paste(left, (0, 0))
-    whole.paste(right, (left.width, 0))
+def _rate(steps_per_second: float) -> str:
+    digits = 0 if steps_per_second >= 10 else 1
+    return f"{steps_per_second:.{digits}f} steps/s"
+
+
+def _beside(*images: Image.Image) -> Image.Image:
+    whole = Image.new("RGB", (sum(i.width for i in images), images[0].height), "white")
+    for number, image in enumerate(images):
+        whole.paste(image, (sum(i.width for i in images[:number]), 0))
     return whole

@@ -32,12 +32,14 @@ class Figures:
         loss: sum of the weighted terms at the last step; NaN before it.
         psnr: of the shown part, published protocol, dB.
         sharpness: share of the truth's fine detail.
+        photo_name: which photograph was shown.
     """
 
     step: int
     loss: float
     psnr: float
     sharpness: float
+    photo_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Workbench:
     """A model with its optimizer, loss, data and the picture it is judged by.
 
     Args:
-        make_model: makes the untrained model; called again by ``reset``.
+        make_model: makes the model to start from; called again by ``reset``.
         data: endless pairs.
         loss: weighted terms whose weights may change between steps.
         learning_rate: at the start.
@@ -99,7 +101,7 @@ class Workbench:
         self.reset()
 
     def reset(self) -> None:
-        """Go back to the untrained model; controls and snapshots stay."""
+        """Go back to the model at the start; controls and snapshots stay."""
         torch.manual_seed(self.seed)
         self.model = place(self.make_model(), self.device)
         self.optimizer = torch.optim.Adam(
@@ -116,6 +118,7 @@ class Workbench:
         self.lr = degrade(self.hr, self.data.scale)
         self.bicubic = enlarge(self.lr, self.data.scale)
         self.bicubic_psnr = self._psnr(self.bicubic)
+        self.bicubic_sharpness = sharpness(self.bicubic, self.hr, scale=self.data.scale).item()
 
     def set_learning_rate(self, value: float) -> None:
         """Change the learning rate from the next step on."""
@@ -155,6 +158,7 @@ class Workbench:
             self.step.loss if self.step else float("nan"),
             self._psnr(sr),
             sharpness(sr, self.hr, scale=self.data.scale).item(),
+            self.photo_name,
         )
         return sr, figures
 

@@ -1,0 +1,95 @@
+"""Sliders that set the weights of a loss: logarithmic, and off at the left end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ipywidgets import FloatLogSlider, FloatSlider
+
+from srlab.losses import ContentLoss, WeightedLoss, mix_weights
+
+OFF = 1e-5
+"""A logarithmic slider has no zero; its left end stands for it."""
+
+MOST = 100.0
+
+
+@dataclass(frozen=True)
+class Dial:
+    """A slider and what its value sets.
+
+    Args:
+        slider: what people move; a number can be typed into it too.
+        apply: takes the slider's value; called by the worker alone.
+
+    Source: built by srlab.
+    """
+
+    slider: FloatSlider | FloatLogSlider
+    apply: Callable[[float], None]
+
+
+def weight_dials(loss: WeightedLoss) -> dict[str, Dial]:
+    """A dial for each term, and for each layer of those that look at layers.
+
+    Source: built by srlab.
+    """
+    dials = {name: _weight_dial(loss.weights, name, "term") for name in loss.terms}
+    for term in loss.terms.values():
+        if isinstance(term, ContentLoss):
+            layers = term.layer_weights
+            dials |= {name: _weight_dial(layers, name, "layer") for name in layers}
+    return dials
+
+
+def mix_dial(loss: WeightedLoss) -> Dial:
+    """One dial that mixes L1 and L2.
+
+    Source: built by srlab.
+    """
+    slider = FloatSlider(
+        value=0.0, min=0.0, max=1.0, step=0.05, description="L1 to L2",
+        tooltip="Mix of the loss: 0 is L1 alone, 1 is L2 alone", readout_format=".2f",
+    )  # fmt: skip
+    return Dial(slider, lambda value: loss.weights.update(mix_weights(value)))
+
+
+def rate_dial(value: float, apply: Callable[[float], None]) -> Dial:
+    """A dial for the learning rate.
+
+    Source: built by srlab.
+    """
+    slider = FloatLogSlider(
+        value=value, min=-5, max=-1, step=0.1, description="learning rate",
+        tooltip="Step size of the optimizer", readout_format=".1e",
+    )  # fmt: skip
+    return Dial(slider, apply)
+
+
+def as_weight(position: float) -> float:
+    """The weight that a logarithmic slider's value stands for."""
+    return 0.0 if position <= OFF * 1.001 else position
+
+
+def as_position(weight: float) -> float:
+    """The value of a logarithmic slider that stands for a weight.
+
+    Raises:
+        ValueError: if the weight is beyond the slider's range.
+    """
+    if weight and not OFF < weight <= MOST:
+        raise ValueError(
+            f"A weight must be 0 (off) or between {OFF:g} and {MOST:g}, but {weight:g} came."
+        )
+    return weight or OFF
+
+
+def _weight_dial(weights: dict[str, float], name: str, kind: str) -> Dial:
+    slider = FloatLogSlider(
+        value=as_position(weights[name]), min=-5, max=2, step=0.05, description=name,
+        tooltip=f"Weight of the {kind} {name}; off at the left end", readout_format=".3g",
+    )  # fmt: skip
+
+    def apply(position: float) -> None:
+        weights[name] = as_weight(position)
+
+    return Dial(slider, apply)
