@@ -36,6 +36,7 @@ from srlab.training import Step, cosine_schedule, train
 LAST = "last.safetensors"
 FINISHED = "model.safetensors"
 CARD = "card.json"
+FIGURES = ("psnr_y", "ssim_y", "psnr_rgb", "sharpness", "checkerboard")
 SECONDS_BETWEEN_SAVES = 30.0
 
 
@@ -248,7 +249,7 @@ def _finish(out: Path, card: RunCard, model: nn.Module) -> RunCard:
     """Score on the validation photographs and write model and card."""
     photos = load_photos("embedded", "val")
     bicubic, own = score_models(photos, {card.name: model}, scale=card.scale)
-    scores = {key: round(own[key], 4) for key in ("psnr_y", "ssim_y", "psnr_rgb", "sharpness")}
+    scores = {key: round(own[key], 4) for key in FIGURES}
     scores["bicubic_psnr_y"] = round(bicubic["psnr_y"], 4)
     finished = card.model_copy(update={"scores": scores})
     save_checkpoint(out / FINISHED, model, card=finished.model_dump(), step=card.steps)

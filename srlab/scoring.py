@@ -29,8 +29,8 @@ def score_models(
 
     Returns:
         A row for each model: ``model``, ``scale``, ``protocol``, ``pictures``,
-        ``psnr_y``, ``ssim_y``, ``psnr_rgb``, ``sharpness`` (means over the
-        pictures) and ``seconds`` (spent enlarging).
+        ``psnr_y``, ``ssim_y``, ``psnr_rgb``, ``sharpness``, ``checkerboard``
+        (means over the pictures) and ``seconds`` (spent enlarging).
 
     Source: built by srlab; the protocol is lesson 00's.
     """
@@ -70,8 +70,8 @@ def as_batch(photo: Tensor) -> Tensor:
 def rows_to_json(rows: list[Row]) -> str:
     """Rows as strict JSON, in which a figure that is no number is null.
 
-    PSNR is infinite where a picture was restored exactly, and sharpness has no
-    value where the truth has no fine detail.
+    PSNR is infinite where a picture was restored exactly, and sharpness and
+    checkerboard have no value where the truth has no fine detail.
     """
     plain = [{key: _or_none(value) for key, value in row.items()} for row in rows]
     return json.dumps(plain, indent=2, allow_nan=False)
@@ -86,11 +86,13 @@ def format_rows(rows: list[Row]) -> str:
     first = rows[0]
     lines = [
         f"x{first['scale']}, {first['pictures']} pictures, Y: {first['protocol']}",
-        f"{'model':24} {'PSNR Y':>9} {'SSIM Y':>8} {'PSNR RGB':>9} {'sharpness':>9} {'s':>7}",
+        f"{'model':24} {'PSNR Y':>9} {'SSIM Y':>8} {'PSNR RGB':>9} {'sharpness':>9} "
+        f"{'checkerboard':>12} {'s':>7}",
     ]
     for row in rows:
         lines.append(
             f"{row['model']:24} {row['psnr_y']:6.2f} dB {row['ssim_y']:8.4f} "
-            f"{row['psnr_rgb']:6.2f} dB {row['sharpness']:9.3f} {row['seconds']:7.2f}"
+            f"{row['psnr_rgb']:6.2f} dB {row['sharpness']:9.3f} "
+            f"{row['checkerboard']:12.3f} {row['seconds']:7.2f}"
         )
     return "\n".join(lines)

@@ -120,7 +120,8 @@ def test_score(command: Command, photo_folder: Path, checkpoint: Path) -> None:
     for row in rows:
         assert row["scale"] == 4
         assert row["protocol"] == "Y of BT.601 (16-235), border of 4 px left out, 8 bits"
-        assert {"psnr_y", "ssim_y", "psnr_rgb", "sharpness", "pictures"} <= row.keys()
+        assert {"psnr_y", "ssim_y", "psnr_rgb", "pictures"} <= row.keys()
+        assert {"sharpness", "checkerboard"} <= row.keys()
     assert rows[0]["psnr_y"] == pytest.approx(expected["psnr_y"], abs=1e-3)
     assert rows[0]["ssim_y"] == pytest.approx(expected["ssim_y"], abs=1e-4)
     assert rows[1]["psnr_y"] != pytest.approx(rows[0]["psnr_y"], abs=0.01)

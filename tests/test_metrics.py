@@ -9,10 +9,13 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from srlab.data import degrade
+from srlab.data import crop_to_multiple, degrade
+from srlab.inference import load_model
 from srlab.metrics import (
     Protocol,
+    checkerboard,
     fine_energy,
+    grid_energy,
     luma,
     power_spectrum,
     psnr,
@@ -22,6 +25,7 @@ from srlab.metrics import (
     ssim,
 )
 from srlab.models import enlarge
+from srlab.sources import load_photos
 
 
 @pytest.fixture
@@ -182,6 +186,114 @@ def test_sharpness_refuses(photo: Tensor) -> None:
         sharpness(photo, photo, scale=3)
 
 
+# -- checkerboard ----------------------------------------------------------------
+
+
+def repeated(tile: Tensor, size: int = 128) -> Tensor:
+    """A pattern without a mean, repeated over a picture of 0.5."""
+    times = size // tile.shape[-1]
+    return (0.5 + (tile - tile.mean()).repeat(times, times)).expand(1, 3, -1, -1)
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_grid_energy_is_the_patterns_mean_square(scale: int) -> None:
+    tile = 0.1 * torch.rand(scale, scale, generator=torch.Generator().manual_seed(scale))
+    expected = tile.var(unbiased=False).item() * (219 / 255) ** 2  # in luma
+    assert grid_energy(repeated(tile), scale).item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_grid_energy_is_numpys_spectrum(photo: Tensor) -> None:
+    """One patch of 64 px, written out: the 15 multiples of 1/4 beside (0, 0)."""
+    y = luma(photo)[0, 0, :64, :64].double().numpy()
+    line = np.hanning(65)[:-1]
+    window = np.outer(line, line) / line.sum() ** 2
+    energy = np.abs(np.fft.fft2((y - y[0, 0]) * window)) ** 2
+    expected = sum(
+        energy[row, column] for row in (0, 16, 32, 48) for column in (0, 16, 32, 48)
+    ) - energy[0, 0]  # fmt: skip
+    assert grid_energy(photo[..., :64, :64], 4).item() == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+@pytest.mark.parametrize("value", [0.0, 0.3, 1 / 3, 1.0])
+def test_a_flat_picture_has_no_grid_at_all(scale: int, value: float) -> None:
+    assert grid_energy(torch.full((1, 3, 133, 97), value), scale).item() == 0
+
+
+def test_other_periods_are_no_grid() -> None:
+    for period in (3, 5, 7):
+        stripes = torch.zeros(period, period)
+        stripes[:, 0] = 0.2
+        assert grid_energy(repeated(stripes, 105), 4).item() < 1e-9 + 1e-4 * 0.2**2
+    ramp = torch.linspace(0.1, 0.9, 128).expand(1, 3, 128, 128)
+    assert grid_energy(ramp, 4).item() < 1e-8  # a slope is no grid either
+    assert grid_energy(ramp.mT, 4).item() < 1e-8
+
+
+@pytest.mark.parametrize("shift", [1, 2, 3])
+def test_where_the_grid_begins_does_not_matter(shift: int) -> None:
+    grid = repeated(torch.eye(4) * 0.1)
+    moved = grid.roll((shift, 2 * shift), dims=(-2, -1))
+    assert grid_energy(moved, 4).item() == pytest.approx(grid_energy(grid, 4).item(), rel=1e-4)
+
+
+def test_a_grid_that_turns_round_does_not_cancel() -> None:
+    grid = repeated(torch.eye(4) * 0.1, 512)
+    turned = grid.clone()
+    turned[..., 256:] = 1 - turned[..., 256:]
+    assert grid_energy(turned, 4).item() > 0.85 * grid_energy(grid, 4).item()
+
+
+@pytest.mark.parametrize("size", [(12, 12), (13, 40), (64, 64), (96, 70)])
+def test_small_pictures_have_smaller_patches(size: tuple[int, int]) -> None:
+    grid = repeated(torch.eye(4) * 0.1)[..., : size[0], : size[1]]
+    assert grid_energy(grid, 4).item() == pytest.approx(
+        grid_energy(repeated(torch.eye(4) * 0.1), 4).item(), rel=1e-3
+    )
+
+
+def test_grid_energy_of_each_picture(photo: Tensor) -> None:
+    both = grid_energy(torch.cat([photo, repeated(torch.eye(4), 128)[..., :96, :]]), 4)
+    assert both.shape == (2,)
+    assert both[0].item() == pytest.approx(grid_energy(photo, 4).item(), rel=1e-5)
+    hr = torch.cat([photo, photo])
+    sr = torch.cat([photo, 0.5 * photo])
+    assert checkerboard(sr, hr, scale=4).item() == pytest.approx((1 + 0.25) / 2, abs=1e-2)
+
+
+@pytest.mark.parametrize("name", list(load_photos(split="test")))
+def test_checkerboard_puts_real_pictures_in_order(name: str) -> None:
+    """Bicubic, a pixel-loss network, the truth, and a grid one can see."""
+    hr = crop_to_multiple(load_photos(split="test")[name][None] / 255, 4)[..., :256, :256]
+    lr = degrade(hr, 4)
+    model = load_model("pixel-x4", 4).cpu()
+    with torch.no_grad():
+        network = model(lr)
+    grid = repeated(0.06 * (torch.eye(4) > 0), 256) - 0.5
+    pictures = {"bicubic": enlarge(lr, 4), "network": network, "truth": hr}
+    values = {n: checkerboard(p, hr, scale=4).item() for n, p in pictures.items()}
+    assert 0 <= values["bicubic"] < 0.01 < values["network"] < 0.6
+    assert values["truth"] == 1
+    assert checkerboard(network + grid, hr, scale=4).item() > 4
+
+
+def test_checkerboard_of_a_flat_truth_is_no_number() -> None:
+    flat, grid = torch.full((1, 3, 32, 32), 0.5), repeated(torch.eye(4), 32)
+    assert math.isnan(checkerboard(flat, flat, scale=4).item())
+    assert checkerboard(grid, flat, scale=4).item() == math.inf
+
+
+def test_grid_energy_refuses(photo: Tensor) -> None:
+    with pytest.raises(ValueError, match="picture is 11 x 40 px, but a grid of 4 px shows fro"):
+        grid_energy(torch.zeros(1, 3, 11, 40), 4)
+    with pytest.raises(ValueError, match="scale must be 2, 4 or 8, but 3 came"):
+        grid_energy(photo, 3)
+    with pytest.raises(ValueError, match=r"add the missing axis with images\[None\]"):
+        grid_energy(photo[0], 4)
+    with pytest.raises(ValueError, match="must have one shape"):
+        checkerboard(photo, photo[..., :-4], scale=4)
+
+
 # -- protocols -------------------------------------------------------------------
 
 
@@ -239,3 +351,4 @@ def test_score_pair_is_the_published_protocol(pair: tuple[Tensor, Tensor]) -> No
     assert scores["psnr_rgb"] == pytest.approx(skimage_psnr(sr[inner], hr[inner]), abs=1e-3)
     assert scores["ssim_y"] == pytest.approx(ssim(y_sr[inner], y_hr[inner]).item(), abs=1e-4)
     assert scores["sharpness"] == pytest.approx(sharpness(*pair, scale=4).item())
+    assert scores["checkerboard"] == pytest.approx(checkerboard(*pair, scale=4).item())

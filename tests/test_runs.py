@@ -123,7 +123,7 @@ def test_a_run_leaves_network_training_and_card(finished: Path, photo_folder: Pa
     assert card.versions["torch"] == torch.__version__
     assert card.seconds > 0
     assert card.scores.keys() == {
-        "psnr_y", "ssim_y", "psnr_rgb", "sharpness", "bicubic_psnr_y",
+        "psnr_y", "ssim_y", "psnr_rgb", "sharpness", "checkerboard", "bicubic_psnr_y",
     }  # fmt: skip
     assert 20 < card.scores["bicubic_psnr_y"] < 40
     checkpoint = load_checkpoint(finished / "model.safetensors")

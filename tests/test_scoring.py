@@ -13,7 +13,7 @@ from srlab.metrics import score_pair
 from srlab.models import enlarge
 from srlab.scoring import as_batch, format_rows, rows_to_json, score_models
 
-FIGURES = ("psnr_y", "ssim_y", "psnr_rgb", "sharpness")
+FIGURES = ("psnr_y", "ssim_y", "psnr_rgb", "sharpness", "checkerboard")
 
 
 class Truth(nn.Module):
@@ -62,7 +62,7 @@ def test_the_truth_is_perfect_and_still_valid_json(photos: dict[str, Tensor]) ->
     _, row = score_models(photo, {"truth": Truth(as_batch(photos["even"]))}, scale=4)
     assert row["psnr_y"] == row["psnr_rgb"] == math.inf
     assert row["ssim_y"] == pytest.approx(1)
-    assert row["sharpness"] == 1
+    assert row["sharpness"] == row["checkerboard"] == 1
 
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is no JSON")
@@ -93,4 +93,6 @@ def test_the_table_names_its_protocol(photos: dict[str, Tensor]) -> None:
     assert table[0] == (
         "x4, 2 pictures, Y: Y of BT.601 (16-235), border of 4 px left out, 8 bits"
     )
+    assert table[1].split()[-3:] == ["sharpness", "checkerboard", "s"]
+    assert table[2].split()[-2] == f"{rows[0]['checkerboard']:.3f}"
     assert table[2].split()[:3] == ["bicubic", f"{rows[0]['psnr_y']:.2f}", "dB"]
