@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.require import require_divisible, require_photos, require_sizes
+from srlab.require import require_count, require_divisible, require_photos, require_sizes
 from srlab.sources import Split, load_photos
 
 Pair = tuple[Tensor, Tensor]
@@ -136,8 +136,9 @@ def get_data(
         hr ``(N, 3, hr_size, hr_size)``, in [0, 1].
 
     Raises:
-        ValueError: if the sizes have no scale of 2, 4 or 8, or no photograph
-            is large enough.
+        TypeError: if the batch size or a size is no integer.
+        ValueError: if the batch size is below 1, the sizes have no scale of
+            2, 4 or 8, or no photograph is large enough.
 
     Example:
         >>> lr, hr = get_data(8, (24, 96))[0]
@@ -147,6 +148,7 @@ def get_data(
     Source: lesson 00; the article this course grows from calls it again for
     each size.
     """
+    require_count(batch_size, "batch_size")
     require_sizes(sizes)
     photos = load_photos(source, split).values()
     copies = [reduced(photo, factor) for photo in photos for factor in (1, 0.8, 0.6, 0.4)]

@@ -4,7 +4,7 @@ Public functions begin with these. Each raises with one sentence: what was
 expected, what came, and the likely fix.
 """
 
-from collections.abc import Iterable, Sized
+from collections.abc import Collection, Iterable, Sized
 
 import torch
 from torch import Tensor, nn
@@ -102,6 +102,14 @@ def require_sizes(sizes: Sized) -> None:
         )
 
 
+def require_count(value: int, name: str) -> None:
+    """Raise unless ``value`` is an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, such as 8, but {value!r} came.")
+    if value < 1:
+        raise ValueError(f"{name} must be 1 or more, but {value} came.")
+
+
 def require_photos(photos: Sized, source: object, size: int) -> None:
     """Raise unless some photograph of the source was large enough."""
     if not photos:
@@ -118,6 +126,17 @@ def require_known(names: Iterable[str], known: Iterable[str], kind: str = "term"
         raise ValueError(
             f"There is no {kind} {', '.join(unknown)}; there are {', '.join(known)}."
         )
+
+
+def require_layers(layers: Collection[str]) -> None:
+    """Raise unless ``layers`` are the names of one layer or more, not one text."""
+    if isinstance(layers, str):
+        raise TypeError(
+            f"layers must be a list of names, but the text {layers!r} came; "
+            f"put it in brackets: [{layers!r}]."
+        )
+    if not layers:
+        raise ValueError('layers is empty; name at least one layer, such as ["relu2_2"].')
 
 
 def require_share(value: float, name: str) -> None:

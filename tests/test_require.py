@@ -8,6 +8,7 @@ import torch
 
 from srlab.require import (
     require_batch,
+    require_count,
     require_divisible,
     require_known,
     require_photos,
@@ -15,6 +16,7 @@ from srlab.require import (
     require_scale,
     require_share,
     require_sizes,
+    require_terms,
     require_unit_range,
 )
 
@@ -34,6 +36,8 @@ def test_what_is_right_passes() -> None:
     require_known(["l1"], ["l1", "l2"])
     require_share(0, "mix")
     require_share(1, "mix")
+    require_count(1, "batch_size")
+    require_terms([torch.zeros(1), torch.zeros(1, requires_grad=True)])
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,11 @@ def test_what_is_right_passes() -> None:
         (lambda: require_scale(0), ValueError, "scale must be 2, 4 or 8, but 0 came;"),
         (lambda: require_scale(True), TypeError, "scale must be the integer 2, 4 or 8, but a bool came: True."),
         (lambda: require_scale("4"), TypeError, "scale must be the integer 2, 4 or 8, but a str came: '4'."),
+        (lambda: require_count(0, "batch_size"), ValueError, "batch_size must be 1 or more, but 0 came."),
+        (lambda: require_count(2.0, "batch_size"), TypeError, "batch_size must be an integer, such as 8, but 2.0 came."),
+        (lambda: require_terms([]), ValueError, "No term of the loss depends on the network, so there is nothing to learn; is every weight 0,"),
+        (lambda: require_terms([torch.ones(1)]), ValueError, "No term of the loss depends on the network"),
+        (lambda: require_known(["conv9"], ["relu1_1"], "layer"), ValueError, "There is no layer conv9; there are relu1_1."),
         (lambda: require_batch([1], "lr"), TypeError, "lr must be a tensor (N, C, h, w), but a list came; srlab.images.read_image makes one."),
         (lambda: require_batch(np.zeros(3), "lr"), TypeError, "lr must be a tensor (N, C, h, w), but a ndarray came"),
         (lambda: require_batch(RGB[0], "lr"), ValueError, "lr has shape (3, 8, 12), but (N, C, h, w) was expected; add the missing axis with lr[None]."),

@@ -284,3 +284,17 @@ def test_it_trains_in_another_thread_too(model: SrResNet, batches: Recorded) -> 
     thread.start()
     thread.join(60)
     assert numbers == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda sr, hr: {},  # noqa: ARG005
+        lambda sr, hr: {"l1": (sr - hr).detach().abs().mean()},
+    ],
+)
+def test_a_loss_that_can_teach_nothing_says_so_and_changes_nothing(model, batches, loss):
+    before = copied(model)
+    with pytest.raises(ValueError, match="is every weight 0"):
+        training_step(model, batches[0], loss, adam(model))
+    assert all(before[name].equal(value) for name, value in model.state_dict().items())
