@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from PIL import Image, ImageDraw
 from torch import Tensor
@@ -343,7 +344,7 @@ def _draw_path(
 def _pieces(path: Sequence[Point], dashes: Sequence[int]) -> Iterator[list[Point]]:
     """What a dashed line draws of ``path``; dashes run on around its corners."""
     drawn, left = 0, float(dashes[0])  # number of the present dash, px left of it
-    for (x, y), end in zip(path, path[1:], strict=False):
+    for (x, y), end in pairwise(path):
         length = math.dist((x, y), end)
         direction = ((end[0] - x) / length, (end[1] - y) / length) if length else (0.0, 0.0)
         while length > 0:

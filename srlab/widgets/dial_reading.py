@@ -1,0 +1,132 @@
+"""What the dial reads of an untrained network: spread and gradient by block."""
+
+from dataclasses import dataclass
+from math import isfinite, nan
+
+import torch
+from torch import nn
+
+from srlab.data import Pairs
+from srlab.losses import pixel_loss
+from srlab.machine import place
+from srlab.models import SrResNet
+from srlab.probes import gradient_by_block, spread_by_block
+from srlab.widgets.race import make_network
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the dial shows of one untrained network.
+
+    Args:
+        kind: how its blocks are weighted.
+        weight: of each block; NaN if it is not a fixed number.
+        depth: blocks.
+        spread: standard deviation of the features after each block.
+        gradient: norm of the loss's gradient at each block.
+        theory: the spread that is expected; empty where there is no formula.
+    """
+
+    kind: str
+    weight: float
+    depth: int
+    spread: tuple[float, ...]
+    gradient: tuple[float, ...]
+    theory: tuple[float, ...]
+
+    @property
+    def growth(self) -> float:
+        """Spread after the last block as a multiple of that after the first."""
+        return _ratio(self.spread[-1], self.spread[0])
+
+    @property
+    def gradient_ratio(self) -> float:
+        """Gradient at the first block as a multiple of that at the last."""
+        return _ratio(self.gradient[0], self.gradient[-1])
+
+    def title(self) -> str:
+        """Kind, weight and depth in words."""
+        weight = f", weight {self.weight:.2f}" if isfinite(self.weight) else ""
+        return f"{self.kind}{weight}, {self.depth} block{'s' if self.depth > 1 else ''}"
+
+    def lines(self) -> list[str]:
+        """One line each for spread and gradient: first, last, ratio."""
+        expected = _ratio(self.theory[-1], self.theory[0]) if self.theory else nan
+        theory = f" (theory × {expected:.3g})" if self.theory else " (no formula)"
+        return [
+            f"spread {self.spread[0]:.3g} after the first block, {self.spread[-1]:.3g} after "
+            f"the last: × {self.growth:.3g}{theory}",
+            f"gradient {self.gradient[0]:.3g} at the first block, {self.gradient[-1]:.3g} at "
+            f"the last: first / last {self.gradient_ratio:.3g}",
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title()}: {'; '.join(self.lines())}"
+
+
+def read_dial(
+    kind: str, weight: float, depth: int, *, data: Pairs, num_features: int, seed: int
+) -> Reading:
+    """Measure an untrained network, as the dial shows it.
+
+    Args:
+        kind: one of ``KINDS``.
+        weight: of every block, if ``kind`` is ``"fixed"``.
+        depth: blocks.
+        data: its first batch is looked at.
+        num_features: width.
+        seed: of the weights.
+
+    Source: built by srlab; used in lesson 03.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = make_network(kind, data.scale, num_features, depth, value=weight)
+        _wake_last_convolution(network)
+    pair = data[0]
+    place(network, pair[0].device)
+    spread = tuple(spread_by_block(network, pair[0]))
+    gradient = tuple(gradient_by_block(network, pair, pixel_loss()))
+    value = {"plain": 1.0, "fixed": weight, "learned": 0.0}.get(kind, nan)
+    theory = expected_spread(spread[0], value, num_features, depth) if isfinite(value) else ()
+    return Reading(kind, value, depth, spread, gradient, theory)
+
+
+def expected_spread(
+    first: float, weight: float, num_features: int, depth: int
+) -> tuple[float, ...]:
+    """The spread that theory expects after each block, before any training.
+
+    A convolution as torch makes it draws weights and biases of variance
+    ``1 / (3 * inputs)``: it keeps a third of the mean square, and the ReLU
+    half of that. So, with ``b`` the variance of a bias and ``m`` the mean
+    square of the features, a block adds ``weight² * ((m / 3 + b) / 6 + b)``.
+
+    Args:
+        first: spread after the first block.
+        weight: of every block.
+        num_features: width.
+        depth: blocks.
+
+    Returns:
+        A spread for each block. It is the mean of many networks; a narrow one
+        may be off.
+
+    Source: built by srlab; used in lesson 03. The edges of the picture, where
+    a convolution sees zeros, are left out of account.
+    """
+    bias = 1 / (3 * 9 * num_features)
+    squares = [first**2]
+    for _ in range(depth - 1):
+        squares.append(squares[-1] + weight**2 * ((squares[-1] / 3 + bias) / 6 + bias))
+    return tuple(square**0.5 for square in squares)
+
+
+def _wake_last_convolution(network: SrResNet) -> None:
+    """Undo the zeros at the end, which would let no gradient through."""
+    convs = [m for m in network.upsampler.modules() if isinstance(m, nn.Conv2d)]
+    convs[-1].reset_parameters()
+
+
+def _ratio(one: float, other: float) -> float:
+    return one / other if other else nan
