@@ -9,12 +9,24 @@ from srlab.checks.lesson01 import (
     check_residual_block,
     check_upsampler_channels,
 )
+from srlab.checks.lesson02 import check_content_loss, check_features, check_normalize
+from srlab.checks.lesson03 import check_channel_gates, check_learned_block, check_variance
+from srlab.checks.lesson04 import check_distinct_kernels, check_icnr, check_shuffle
 
 __all__ = [
     "check_byte_psnr",
+    "check_channel_gates",
     "check_charbonnier",
+    "check_content_loss",
+    "check_distinct_kernels",
+    "check_features",
     "check_full_luma",
+    "check_icnr",
+    "check_learned_block",
+    "check_normalize",
     "check_published_psnr",
     "check_residual_block",
+    "check_shuffle",
     "check_upsampler_channels",
+    "check_variance",
 ]

@@ -1,0 +1,520 @@
+"""Checks of lesson 03: how variance grows, a learned weight, gates for channels."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srlab.checks.core import Answer, Mistake, Verdict, judge
+
+Layer = Callable[[Tensor], Tensor]
+
+
+def check_variance(answer: Answer | None) -> Verdict:
+    """Check ``answer(variance, weight, depth)``: variance behind so many blocks.
+
+    Args:
+        answer: variance of the first input, weight of each correction, number
+            of blocks -> variance. Each block's correction is as large as the
+            block's input, and independent of it.
+
+    Source: lesson 03, exercise 1.
+    """
+    return judge(
+        answer,
+        right=_variance,
+        cases={
+            f"variance {variance:g}, weight {weight:g}, {depth} blocks": (
+                variance,
+                weight,
+                depth,
+            )
+            for variance, weight, depth in (
+                (4.0, 0.5, 3),
+                (1.0, 0.1, 32),
+                (1.0, 1.0, 64),
+                (9.0, -0.5, 2),
+                (2.0, 0.3, 0),
+                (2.0, 0.0, 5),
+            )
+        },
+        mistakes=VARIANCE_MISTAKES,
+        hint="One block: the variance of x plus weight squared times the same. Then the next.",
+    )
+
+
+def check_learned_block(answer: Answer | None) -> Verdict:
+    """Check a class: a residual block with one learned weight.
+
+    Args:
+        answer: called with ``num_features``, gives an ``nn.Module`` with
+            ``conv1`` and ``conv2`` and a weight that starts at zero.
+
+    Source: lesson 03, exercise 2.
+    """
+    x = _signal(1, 2, 4, 7, 5)
+    return judge(
+        _asked(answer) if callable(answer) else None,
+        right=_asked(_LearnedBlock),
+        cases={
+            "learned numbers beside those of conv1 and conv2": (_sizes, x, None),
+            "what a new block gives": (_output, x, None),
+            "what it gives with the weight at 0.5": (_output, x, 0.5),
+            "what it gives with the weight at -2": (_output, x, -2.0),
+            "slopes with the weight at 0.5: of the weight, of conv1": (_slopes, x, 0.5),
+            "one picture, 9 x 2 px": (_output, _signal(2, 1, 4, 9, 2), 1.5),
+        },
+        mistakes=[Mistake(_asked(m.answer), m.hint) for m in BLOCK_MISTAKES],
+        hint="x plus the weight times conv2 of the ReLU of conv1 of x.",
+    )
+
+
+def check_channel_gates(answer: Answer | None) -> Verdict:
+    """Check ``answer(correction, squeeze, expand)``: what ``ChannelGates`` computes.
+
+    Args:
+        answer: the correction ``(N, F, h, w)`` and two 1 x 1 convolutions ->
+            the weighted correction of the same shape.
+
+    Source: lesson 03, exercise 3.
+    """
+    layers = _pointwise(6, 3), _pointwise(3, 6)
+    return judge(
+        answer,
+        right=_gated,
+        cases={
+            "2 pictures, 6 channels, 4 x 5 px": (_signal(3, 2, 6, 4, 5), *layers),
+            "1 picture, 3 x 3 px": (_signal(4, 1, 6, 3, 3), *layers),
+            "6 pictures, 1 x 8 px": (_signal(5, 6, 6, 1, 8), *layers),
+        },
+        mistakes=GATES_MISTAKES,
+        hint="Mean of each channel, squeeze, ReLU, expand, sigmoid; then multiply.",
+        tolerance=1e-5,
+    )
+
+
+# Exercise 1 ----------------------------------------------------------------------------
+
+
+def _variance(variance: float, weight: float, depth: int) -> float:
+    return variance * (1 + weight**2) ** depth
+
+
+VARIANCE_MISTAKES = [
+    Mistake(
+        lambda v, w, n: v * (1 + abs(w)) ** (2 * n),
+        "You added standard deviations. Of independent numbers the variances add up.",
+    ),
+    Mistake(
+        lambda v, w, n: v * (1 + w) ** (2 * n),
+        "You added standard deviations. Of independent numbers the variances add up.",
+    ),
+    Mistake(
+        lambda v, w, n: v * (1 + w) ** n,
+        "A factor w makes the variance w squared times as large: square the weight.",
+    ),
+    Mistake(
+        lambda v, w, n: v * (1 + n * w**2),
+        "Each block adds to what the last one gave, so the growth multiplies.",
+    ),
+    Mistake(
+        lambda v, w, n: v + n * w**2,
+        "A correction is as large as its block's input, not of variance 1.",
+    ),
+    Mistake(
+        lambda v, w, n: v * n * (1 + w**2),
+        "So many factors of (1 + weight squared): a power, not a product with depth.",
+    ),
+    Mistake(
+        lambda _, w, n: (1 + w**2) ** n,
+        "The growth is right; now multiply it with the variance at the start.",
+    ),
+    Mistake(
+        lambda v, w, n: (v * (1 + w**2) ** n) ** 0.5,
+        "That is the standard deviation; its square was asked for.",
+    ),
+    Mistake(
+        lambda v, w, n: v * w ** (2 * n),
+        "The skip is missing: each block gives its input and the correction.",
+    ),
+    Mistake(
+        lambda v, _, n: v * 2.0**n,
+        "That is weight 1; a smaller correction adds less.",
+    ),
+    Mistake(
+        lambda v, w, n: v * (1 + w**2) ** (n - 1),
+        "One block is missing.",
+    ),
+    Mistake(
+        lambda v, w, n: v * (1 + w**2) ** (n + 1),
+        "One block too many.",
+    ),
+]
+
+
+# Exercise 2 ----------------------------------------------------------------------------
+
+
+class NotAModule(Exception):  # noqa: N818 - it names what came
+    """An answer that makes something else than a module."""
+
+
+class NoConvolutions(Exception):  # noqa: N818
+    """A block without conv1 and conv2 of the shape asked for."""
+
+
+class NoSlope(Exception):  # noqa: N818
+    """A block through which no gradient comes back."""
+
+
+Question = Callable[[nn.Module, Tensor], Any]
+
+
+def _asked(make: Answer) -> Answer:
+    """Make of a class a function that answers one question about a new block."""
+
+    def ask(question: Question, x: Tensor, factor: float | None) -> Any:
+        block = make(x.shape[1])
+        if block is None:
+            return None
+        if not isinstance(block, nn.Module):
+            raise NotAModule(f"a {type(block).__name__}, not an nn.Module")
+        _set_convolutions(block)
+        if factor is not None:
+            for parameter in _others(block):
+                parameter.data.fill_(factor)
+        return question(block, x)
+
+    return ask
+
+
+def _set_convolutions(block: nn.Module) -> None:
+    """Give conv1 and conv2 the same weights in every answer."""
+    for seed, name in enumerate(("conv1", "conv2")):
+        conv = getattr(block, name, None)
+        if not (isinstance(conv, nn.Conv2d) and conv.bias is not None):
+            raise NoConvolutions(f"{name} is no nn.Conv2d with a bias")
+        for i, parameter in enumerate((conv.weight, conv.bias)):
+            parameter.data.copy_(_signal(10 + 2 * seed + i, *parameter.shape))
+
+
+def _others(block: nn.Module) -> list[nn.Parameter]:
+    """The parameters that are not the convolutions'."""
+    return [p for n, p in block.named_parameters() if not n.startswith(("conv1.", "conv2."))]
+
+
+def _sizes(block: nn.Module, _: Tensor) -> list[int]:
+    return [parameter.numel() for parameter in _others(block)]
+
+
+def _output(block: nn.Module, x: Tensor) -> Any:
+    got = block(x)
+    return got.detach() if isinstance(got, Tensor) else got
+
+
+def _slopes(block: nn.Module, x: Tensor) -> Tensor:
+    """Of the output's sum of squares, for one value."""
+    conv = block.conv1
+    wanted = [*_others(block), *([conv.weight] if isinstance(conv, nn.Conv2d) else [])]
+    score = block(x).square().mean()
+    slopes = torch.autograd.grad(score, wanted, allow_unused=True) if _learns(score) else ()
+    if not slopes or any(slope is None for slope in slopes):
+        raise NoSlope("something here has no slope")
+    return torch.stack([slope.sum() for slope in slopes])
+
+
+def _learns(score: Tensor) -> bool:
+    return score.requires_grad
+
+
+class _Block(nn.Module):
+    """What right and wrong blocks have in common."""
+
+    first = 0.0
+
+    def __init__(self, num_features: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(num_features, num_features, 3, padding=1)
+        self.conv2 = nn.Conv2d(num_features, num_features, 3, padding=1)
+        self.factor = nn.Parameter(torch.full((), self.first))
+
+    def correction(self, x: Tensor) -> Tensor:
+        result: Tensor = self.conv2(F.relu(self.conv1(x)))
+        return result
+
+
+class _LearnedBlock(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.factor * self.correction(x)
+
+
+class _StartsAtOne(_LearnedBlock):
+    first = 1.0
+
+
+class _NotLearned(_LearnedBlock):
+    def __init__(self, num_features: int):
+        super().__init__(num_features)
+        del self.factor
+        self.register_buffer("factor", torch.zeros(()))
+
+
+class _OneForEachChannel(_LearnedBlock):
+    def __init__(self, num_features: int):
+        super().__init__(num_features)
+        self.factor = nn.Parameter(torch.zeros(num_features, 1, 1))
+
+
+class _OnTheSkip(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * x + self.correction(x)
+
+
+class _OnTheSum(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * (x + self.correction(x))
+
+
+class _ReluAfterTheSum(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.factor * self.correction(x))
+
+
+class _ReluOnTheCorrection(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.factor * F.relu(self.correction(x))
+
+
+class _BeforeConv2(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = x + self.conv2(self.factor * F.relu(self.conv1(x)))
+        return result
+
+
+class _BeforeConv1(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.correction(self.factor * x)
+
+
+class _NoRelu(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = x + self.factor * self.conv2(self.conv1(x))
+        return result
+
+
+class _Mixes(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return (1 - self.factor) * x + self.factor * self.correction(x)
+
+
+class _AddsTheWeight(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.factor + self.correction(x)
+
+
+class _ForgetsTheWeight(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.correction(x)
+
+
+class _Squashes(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.tanh(self.factor) * self.correction(x)
+
+
+class _Gates(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.sigmoid(self.factor) * self.correction(x)
+
+
+class _TakesTheNumber(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.factor.item() * self.correction(x)
+
+
+class _DetachesTheCorrection(_Block):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.factor * self.correction(x).detach()
+
+
+def _makes_no_module(_: int) -> Any:
+    raise NotAModule
+
+
+def _has_no_convolutions(_: int) -> Any:
+    raise NoConvolutions
+
+
+BLOCK_MISTAKES = [
+    Mistake(_makes_no_module, "Give a class: class MyBlock(nn.Module), called with 4."),
+    Mistake(
+        _has_no_convolutions,
+        "self.conv1 and self.conv2: nn.Conv2d(num_features, num_features, 3, padding=1).",
+    ),
+    Mistake(
+        _NotLearned,
+        "No training changes a plain tensor or number: nn.Parameter(torch.zeros(())).",
+    ),
+    Mistake(
+        _TakesTheNumber,
+        "Nothing to learn from: .item(), float(), .data and .detach() cut the way back.",
+    ),
+    Mistake(
+        _DetachesTheCorrection,
+        "Nothing to learn from: .item(), float(), .data and .detach() cut the way back.",
+    ),
+    Mistake(_Mixes, "Do not take from x what the correction gets: the skip stays whole."),
+    Mistake(
+        _OneForEachChannel,
+        "One number for the whole block, not one for each channel.",
+    ),
+    Mistake(
+        _StartsAtOne,
+        "At first this is the plain block: weight 1, or none at work. Let it start at zero.",
+    ),
+    Mistake(_ForgetsTheWeight, "The weight is there, but nothing is multiplied with it."),
+    Mistake(
+        _OnTheSkip,
+        "The weight is on the skip: at zero, the picture is lost. Put it on the correction.",
+    ),
+    Mistake(
+        _OnTheSum,
+        "With weight 0 nothing comes out: the weight is on the sum, or the skip is missing.",
+    ),
+    Mistake(
+        _ReluAfterTheSum,
+        "No ReLU behind the sum: it cuts off what the skip should carry unchanged.",
+    ),
+    Mistake(
+        _ReluOnTheCorrection,
+        "No ReLU behind conv2: corrections of one sign would be cut off.",
+    ),
+    Mistake(
+        _BeforeConv2,
+        "The weight stands before conv2, whose bias it then misses. Weight what conv2 gives.",
+    ),
+    Mistake(
+        _BeforeConv1,
+        "The weight stands before conv1, whose bias it then misses. Weight what conv2 gives.",
+    ),
+    Mistake(_NoRelu, "Two convolutions in a row are one; a ReLU belongs between them."),
+    Mistake(_AddsTheWeight, "The weight multiplies the correction; here it is added."),
+    Mistake(_Gates, "A sigmoid of 0 is 0.5. This weight is the number itself."),
+    Mistake(_Squashes, "Use the number itself here, without tanh."),
+]
+
+
+# Exercise 3 ----------------------------------------------------------------------------
+
+
+def _gated(correction: Tensor, squeeze: Layer, expand: Layer) -> Tensor:
+    return correction * _gates(correction.mean((2, 3), keepdim=True), squeeze, expand)
+
+
+def _gates(pooled: Tensor, squeeze: Layer, expand: Layer) -> Tensor:
+    return torch.sigmoid(expand(F.relu(squeeze(pooled))))
+
+
+def _pooled(correction: Tensor) -> Tensor:
+    return correction.mean((2, 3), keepdim=True)
+
+
+def _pointwise(channels_in: int, channels_out: int) -> Layer:
+    """A 1 x 1 convolution, strong enough for gates to differ."""
+    weight = 6 * _signal(20 + channels_in, channels_out, channels_in, 1, 1)
+    bias = _signal(40 + channels_in, channels_out)
+    return partial(F.conv2d, weight=weight, bias=bias)
+
+
+def _signal(seed: int, *shape: int) -> Tensor:
+    """Values of both signs, with means that differ by channel and picture."""
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.rand(shape, generator=generator) - 0.5
+    if len(shape) < 4 or shape[-1] * shape[-2] == 1:
+        return values
+    return values + torch.rand((*shape[:2], 1, 1), generator=generator) - 0.5
+
+
+GATES_MISTAKES = [
+    Mistake(
+        lambda c, squeeze, expand: c * expand(F.relu(squeeze(_pooled(c)))),
+        "The sigmoid is missing: a gate lies between 0 and 1.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: _gates(_pooled(c), squeeze, expand),
+        "These are the gates; multiply the correction with them.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: _gates(_pooled(c), squeeze, expand).expand_as(c),
+        "These are the gates; multiply the correction with them.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: c * _gates(c.mean((0, 2, 3), keepdim=True), squeeze, expand),
+        "The mean went over the batch too: each picture has its own gates.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: c * _gates(c.mean((1, 2, 3), keepdim=True), squeeze, expand),
+        "The mean went over the channels too: dim=(2, 3) are height and width.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: (
+            c * _gates(c.mean((1, 2, 3), keepdim=True).expand(-1, 6, 1, 1), squeeze, expand)
+        ),
+        "The mean went over the channels too: dim=(2, 3) are height and width.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: c * _gates(c.mean(1, keepdim=True), squeeze, expand),
+        "The mean of the channels was taken at each pixel: dim=(2, 3) are height and width.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: c * _gates(c.mean((2, 3)), squeeze, expand),
+        "Keep the axes, (N, F, 1, 1): keepdim=True, or a 1 x 1 convolution misreads them.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: c * _gates(c, squeeze, expand),
+        "Nothing was averaged: each pixel got gates of its own.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: c * _gates(c.amax((2, 3), keepdim=True), squeeze, expand),
+        "The mean of each channel, not its maximum.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: c * _gates(c.sum((2, 3), keepdim=True), squeeze, expand),
+        "The mean, not the sum: a larger picture should not open the gates wider.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: c * torch.sigmoid(expand(squeeze(_pooled(c)))),
+        "The ReLU between squeeze and expand is missing; without it the two are one.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: c * F.relu(torch.sigmoid(expand(squeeze(_pooled(c))))),
+        "The ReLU stands between squeeze and expand.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: (
+            c * torch.sigmoid(expand(torch.sigmoid(squeeze(_pooled(c)))))
+        ),
+        "One sigmoid, at the end; between squeeze and expand stands a ReLU.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: (
+            c * torch.softmax(expand(F.relu(squeeze(_pooled(c)))), dim=1)
+        ),
+        "A softmax makes the channels share one whole; each gate is free: a sigmoid.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: c + _gates(_pooled(c), squeeze, expand),
+        "The gates multiply the correction; here they are added.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: c * (1 + _gates(_pooled(c), squeeze, expand)),
+        "The skip is the block's matter; this gives the weighted correction alone.",
+    ),
+    Mistake(
+        lambda c, squeeze, expand: c * _gates(_pooled(c), expand, squeeze),
+        "First squeeze to few channels, then expand to all of them.",
+    ),
+]

@@ -1,0 +1,500 @@
+"""Checks of lesson 03: right answers pass, and each misconception gets its hint."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from srlab.checks import check_channel_gates, check_learned_block, check_variance
+from srlab.residuals import ChannelGates, LearnedWeight, WeightedResidualBlock
+
+
+def refused(verdict, case, hint):
+    assert not verdict.done
+    assert case in verdict.case
+    assert hint in verdict.hint
+
+
+# Exercise 1 ----------------------------------------------------------------------------
+
+
+def multiplies_block_by_block(variance, weight, depth):
+    for _ in range(depth):
+        variance += weight**2 * variance
+    return variance
+
+
+def as_a_tensor(variance, weight, depth):
+    return torch.tensor(variance * (1 + weight**2) ** depth)
+
+
+def adds_standard_deviations(variance, weight, depth):
+    spread = math.sqrt(variance)
+    for _ in range(depth):
+        spread += weight * spread
+    return spread**2
+
+
+def adds_sizes_of_standard_deviations(variance, weight, depth):
+    return adds_standard_deviations(variance, abs(weight), depth)
+
+
+def forgets_the_square(variance, weight, depth):
+    return variance * (1 + weight) ** depth
+
+
+def adds_the_same_each_time(variance, weight, depth):
+    return variance + depth * weight**2 * variance
+
+
+def adds_variance_one(variance, weight, depth):
+    return variance + depth * weight**2
+
+
+def multiplies_with_depth(variance, weight, depth):
+    return variance * depth * (1 + weight**2)
+
+
+def forgets_the_start(variance, weight, depth):  # noqa: ARG001
+    return (1 + weight**2) ** depth
+
+
+def gives_the_spread(variance, weight, depth):
+    return math.sqrt(multiplies_block_by_block(variance, weight, depth))
+
+
+def forgets_the_skip_in_variance(variance, weight, depth):
+    return variance * weight ** (2 * depth)
+
+
+def forgets_the_weight_in_variance(variance, weight, depth):  # noqa: ARG001
+    return variance * 2**depth
+
+
+def counts_one_too_few(variance, weight, depth):
+    return multiplies_block_by_block(variance, weight, depth - 1)
+
+
+def counts_one_too_many(variance, weight, depth):
+    return multiplies_block_by_block(variance, weight, depth + 1)
+
+
+@pytest.mark.parametrize("answer", [multiplies_block_by_block, as_a_tensor])
+def test_variance_done(answer):
+    assert check_variance(answer).done
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (adds_standard_deviations, "the variances add up"),
+        (adds_sizes_of_standard_deviations, "the variances add up"),
+        (forgets_the_square, "square the weight"),
+        (adds_the_same_each_time, "the growth multiplies"),
+        (adds_variance_one, "not of variance 1"),
+        (multiplies_with_depth, "a power, not a product"),
+        (forgets_the_start, "the variance at the start"),
+        (gives_the_spread, "That is the standard deviation"),
+        (forgets_the_skip_in_variance, "The skip is missing"),
+        (forgets_the_weight_in_variance, "That is weight 1"),
+        (counts_one_too_few, "One block is missing"),
+        (counts_one_too_many, "One block too many"),
+    ],
+)
+def test_variance_mistakes(answer, hint):
+    refused(check_variance(answer), "variance 4, weight 0.5, 3 blocks", hint)
+
+
+def knows_only_positive_weights(variance, weight, depth):
+    return variance * (1 + weight * abs(weight)) ** depth
+
+
+def never_begins_with_none(variance, weight, depth):
+    return variance * (1 + weight**2) ** max(depth, 1)
+
+
+def stops_at_forty(variance, weight, depth):
+    return variance * (1 + weight**2) ** min(depth, 40)
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "hint"),
+    [
+        (knows_only_positive_weights, "weight -0.5", "weight squared"),
+        (never_begins_with_none, "0 blocks", "One block too many"),
+        (stops_at_forty, "64 blocks", "weight squared"),
+    ],
+)
+def test_variance_other_wrong_answers(answer, case, hint):
+    refused(check_variance(answer), case, hint)
+
+
+# Exercise 2 ----------------------------------------------------------------------------
+
+
+class Draft(nn.Module):
+    """What all answers have in common."""
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.conv1 = nn.Conv2d(num_features, num_features, 3, padding=1)
+        self.conv2 = nn.Conv2d(num_features, num_features, 3, padding=1)
+        self.strength = nn.Parameter(torch.zeros(1))
+
+    def correction(self, x):
+        return self.conv2(F.relu(self.conv1(x)))
+
+    def forward(self, x):
+        return x + self.strength * self.correction(x)
+
+
+def as_in_srlab(num_features):
+    return WeightedResidualBlock(num_features, LearnedWeight())
+
+
+class StartsAtOne(Draft):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.strength = nn.Parameter(torch.ones(1))
+
+
+class IsAPlainTensor(Draft):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        del self.strength
+        self.strength = torch.zeros(1)
+
+
+class IsAPlainNumber(Draft):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        del self.strength
+        self.strength = 0.0
+
+
+class IsABuffer(Draft):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        del self.strength
+        self.register_buffer("strength", torch.zeros(1))
+
+
+class HasOneForEachChannel(Draft):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.strength = nn.Parameter(torch.zeros(1, num_features, 1, 1))
+
+
+class WeighsTheSkip(Draft):
+    def forward(self, x):
+        return self.strength * x + self.correction(x)
+
+
+class WeighsTheSum(Draft):
+    def forward(self, x):
+        return self.strength * (x + self.correction(x))
+
+
+class PutsReluBehindTheSum(Draft):
+    def forward(self, x):
+        return F.relu(super().forward(x))
+
+
+class PutsReluBehindConv2(Draft):
+    def forward(self, x):
+        return x + self.strength * F.relu(self.correction(x))
+
+
+class WeighsBeforeConv2(Draft):
+    def forward(self, x):
+        return x + self.conv2(self.strength * F.relu(self.conv1(x)))
+
+
+class WeighsBeforeConv1(Draft):
+    def forward(self, x):
+        return x + self.correction(self.strength * x)
+
+
+class ForgetsTheSkip(Draft):
+    def forward(self, x):
+        return self.strength * self.correction(x)
+
+
+class ForgetsTheRelu(Draft):
+    def forward(self, x):
+        return x + self.strength * self.conv2(self.conv1(x))
+
+
+class ForgetsTheWeight(Draft):
+    def forward(self, x):
+        return x + self.correction(x)
+
+
+class MixesBoth(Draft):
+    def forward(self, x):
+        return torch.lerp(x, self.correction(x), self.strength)
+
+
+class AddsTheWeight(Draft):
+    def forward(self, x):
+        return x + self.strength + self.correction(x)
+
+
+class TakesASigmoid(Draft):
+    def forward(self, x):
+        return x + self.strength.sigmoid() * self.correction(x)
+
+
+class TakesATanh(Draft):
+    def forward(self, x):
+        return x + self.strength.tanh() * self.correction(x)
+
+
+class TakesTheItem(Draft):
+    def forward(self, x):
+        return x + self.strength.item() * self.correction(x)
+
+
+class TakesTheData(Draft):
+    def forward(self, x):
+        return x + self.strength.data * self.correction(x)
+
+
+class DetachesTheCorrection(Draft):
+    def forward(self, x):
+        return x + self.strength * self.correction(x).detach()
+
+
+class HasOneConvolution(nn.Module):
+    def __init__(self, num_features):
+        super().__init__()
+        self.conv1 = nn.Conv2d(num_features, num_features, 3, padding=1)
+        self.strength = nn.Parameter(torch.zeros(()))
+
+
+def gives_a_function(num_features):
+    return lambda x: x * num_features
+
+
+@pytest.mark.parametrize("answer", [Draft, as_in_srlab])
+def test_block_done(answer):
+    assert check_learned_block(answer).done
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "hint"),
+    [
+        (IsAPlainTensor, "learned numbers", "nn.Parameter(torch.zeros(()))"),
+        (IsAPlainNumber, "learned numbers", "nn.Parameter(torch.zeros(()))"),
+        (IsABuffer, "learned numbers", "nn.Parameter(torch.zeros(()))"),
+        (HasOneForEachChannel, "learned numbers", "One number for the whole block"),
+        (StartsAtOne, "a new block", "Let it start at zero"),
+        (ForgetsTheWeight, "a new block", "none at work"),
+        (WeighsTheSkip, "a new block", "The weight is on the skip"),
+        (WeighsTheSum, "a new block", "the weight is on the sum"),
+        (PutsReluBehindTheSum, "a new block", "No ReLU behind the sum"),
+        (PutsReluBehindConv2, "at 0.5", "No ReLU behind conv2"),
+        (WeighsBeforeConv2, "a new block", "before conv2"),
+        (WeighsBeforeConv1, "a new block", "before conv1"),
+        (ForgetsTheSkip, "a new block", "or the skip is missing"),
+        (ForgetsTheRelu, "at 0.5", "Two convolutions in a row"),
+        (MixesBoth, "at 0.5", "the skip stays whole"),
+        (AddsTheWeight, "a new block", "none at work"),
+        (TakesASigmoid, "a new block", "A sigmoid of 0 is 0.5"),
+        (TakesATanh, "at 0.5", "without tanh"),
+        (TakesTheItem, "slopes", "cut the way back"),
+        (TakesTheData, "slopes", "cut the way back"),
+        (DetachesTheCorrection, "slopes", "cut the way back"),
+        (HasOneConvolution, "learned numbers", "self.conv1 and self.conv2"),
+        (gives_a_function, "learned numbers", "class MyBlock(nn.Module)"),
+    ],
+)
+def test_block_mistakes(answer, case, hint):
+    refused(check_learned_block(answer), case, hint)
+
+
+class KnowsOnlyThatShape(Draft):
+    def forward(self, x):
+        return super().forward(x) if x.shape == (2, 4, 7, 5) else x
+
+
+class CutsNegativeWeights(Draft):
+    def forward(self, x):
+        return x + self.strength.clamp(min=0) * self.correction(x)
+
+
+class GivesItsInput(Draft):
+    def forward(self, x):
+        return x
+
+
+class AddsInPlace(Draft):
+    def forward(self, x):
+        correction = self.strength * self.correction(x.clone())
+        return x.add_(correction.detach())
+
+
+@pytest.mark.parametrize(
+    "answer", [KnowsOnlyThatShape, CutsNegativeWeights, GivesItsInput, AddsInPlace]
+)
+def test_block_other_wrong_answers(answer):
+    assert not check_learned_block(answer).done
+
+
+class ReturnsNothing(Draft):
+    def forward(self, x):
+        pass
+
+
+def test_a_block_not_yet_written():
+    verdict = check_learned_block(ReturnsNothing)
+    assert verdict.got == "nothing (None)"
+    assert verdict.case == "what a new block gives"
+
+
+# Exercise 3 ----------------------------------------------------------------------------
+
+
+def gates_by_mean(correction, squeeze, expand):
+    pooled = correction.mean((2, 3), keepdim=True)
+    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
+
+
+def gates_by_pooling(correction, squeeze, expand):
+    pooled = F.adaptive_avg_pool2d(correction, 1)
+    return torch.sigmoid(expand(F.relu(squeeze(pooled)))) * correction
+
+
+def test_gates_as_in_srlab():
+    gates = ChannelGates(6, reduction=2)
+    correction = torch.randn(2, 6, 4, 5)
+    expected = gates_by_mean(correction, gates.gates[1], gates.gates[3])
+    torch.testing.assert_close(gates(correction), expected)
+
+
+def forgets_the_sigmoid(correction, squeeze, expand):
+    return correction * expand(F.relu(squeeze(correction.mean((2, 3), keepdim=True))))
+
+
+def gives_the_gates(correction, squeeze, expand):
+    return torch.sigmoid(expand(F.relu(squeeze(correction.mean((2, 3), keepdim=True)))))
+
+
+def pools_over_the_batch(correction, squeeze, expand):
+    pooled = correction.mean((0, 2, 3), keepdim=True)
+    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
+
+
+def pools_over_the_channels(correction, squeeze, expand):
+    pooled = correction.mean((1, 2, 3), keepdim=True).expand(-1, correction.shape[1], -1, -1)
+    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
+
+
+def pools_over_everything_but_the_batch(correction, squeeze, expand):
+    pooled = correction.mean((1, 2, 3), keepdim=True)
+    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
+
+
+def drops_the_axes(correction, squeeze, expand):
+    return correction * torch.sigmoid(expand(F.relu(squeeze(correction.mean((2, 3))))))
+
+
+def pools_nothing(correction, squeeze, expand):
+    return correction * torch.sigmoid(expand(F.relu(squeeze(correction))))
+
+
+def pools_the_maximum(correction, squeeze, expand):
+    pooled = F.adaptive_max_pool2d(correction, 1)
+    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
+
+
+def pools_by_sum(correction, squeeze, expand):
+    pooled = correction.sum((2, 3), keepdim=True)
+    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
+
+
+def forgets_relu_between(correction, squeeze, expand):
+    return correction * torch.sigmoid(expand(squeeze(correction.mean((2, 3), keepdim=True))))
+
+
+def has_two_sigmoids(correction, squeeze, expand):
+    pooled = correction.mean((2, 3), keepdim=True)
+    return correction * torch.sigmoid(expand(torch.sigmoid(squeeze(pooled))))
+
+
+def takes_a_softmax(correction, squeeze, expand):
+    pooled = correction.mean((2, 3), keepdim=True)
+    return correction * expand(F.relu(squeeze(pooled))).softmax(1)
+
+
+def adds_the_gates(correction, squeeze, expand):
+    return correction + gives_the_gates(correction, squeeze, expand)
+
+
+def adds_the_skip(correction, squeeze, expand):
+    return correction + gates_by_mean(correction, squeeze, expand)
+
+
+def swaps_the_layers(correction, squeeze, expand):
+    return gates_by_mean(correction, expand, squeeze)
+
+
+@pytest.mark.parametrize("answer", [gates_by_mean, gates_by_pooling])
+def test_gates_done(answer):
+    assert check_channel_gates(answer).done
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (forgets_the_sigmoid, "The sigmoid is missing"),
+        (gives_the_gates, "These are the gates"),
+        (pools_over_the_batch, "went over the batch too"),
+        (pools_over_the_channels, "went over the channels too"),
+        (pools_over_everything_but_the_batch, ""),
+        (drops_the_axes, ""),
+        (pools_nothing, "Nothing was averaged"),
+        (pools_the_maximum, "not its maximum"),
+        (pools_by_sum, "The mean, not the sum"),
+        (forgets_relu_between, "without it the two are one"),
+        (has_two_sigmoids, "One sigmoid, at the end"),
+        (takes_a_softmax, "each gate is free"),
+        (adds_the_gates, "here they are added"),
+        (adds_the_skip, "the weighted correction alone"),
+        (swaps_the_layers, ""),
+    ],
+)
+def test_gates_mistakes(answer, hint):
+    refused(check_channel_gates(answer), "2 pictures, 6 channels", hint)
+
+
+def knows_only_one_shape(correction, squeeze, expand):
+    pooled = correction.sum((2, 3), keepdim=True) / 20
+    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
+
+
+def uses_the_first_pictures_gates(correction, squeeze, expand):
+    return correction * gives_the_gates(correction[:1], squeeze, expand)
+
+
+def gates_in_place(correction, squeeze, expand):
+    return correction.mul_(gives_the_gates(correction, squeeze, expand))
+
+
+def leaves_all_open(correction, squeeze, expand):  # noqa: ARG001
+    return correction
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        knows_only_one_shape,
+        uses_the_first_pictures_gates,
+        gates_in_place,
+        leaves_all_open,
+    ],
+)
+def test_gates_other_wrong_answers(answer):
+    assert not check_channel_gates(answer).done
