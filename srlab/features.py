@@ -1,7 +1,7 @@
 """Looking inside a frozen network: hooks, and VGG's features of a picture."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Literal, Self, get_args
 
@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from srlab.require import require_batch, require_known
+from srlab.require import require_batch, require_known, require_layers
 from srlab.sources import cache_folder
 
 Weights = Literal["embedded", "vgg16", "vgg16_bn"]
@@ -129,14 +129,18 @@ class FeatureExtractor(nn.Module):
     to the picture. Pictures are normalized inside, as the weights expect.
 
     Args:
-        layers: by the papers' names; the network ends after the deepest.
+        layers: one or more, by the papers' names; the network ends after the
+            deepest. Take relu or pool layers: the ReLU behind a convolution
+            writes into its output.
         weights: ``"embedded"``, a stand-in that is inside the package (VGG-16
             up to relu4_3, trained further to find edges), or ``"vgg16"`` or
             ``"vgg16_bn"``, torchvision's, which are downloaded once.
         pooling: ``"max"`` as VGG was trained, or ``"average"``.
 
     Raises:
-        ValueError: for an unknown layer, kind of weights or pooling.
+        TypeError: if ``layers`` is one text.
+        ValueError: for no layer, or an unknown layer, kind of weights or
+            pooling.
         ConnectionError: if the weights cannot be downloaded.
 
     Example:
@@ -152,11 +156,12 @@ class FeatureExtractor(nn.Module):
 
     def __init__(
         self,
-        layers: Iterable[str] = ("relu2_2",),
+        layers: Collection[str] = ("relu2_2",),
         weights: Weights = "embedded",
         pooling: Literal["max", "average"] = "max",
     ):
         super().__init__()
+        require_layers(layers)
         vgg = load_vgg(weights, pooling)
         places = {name: index for index, name in enumerate(layer_names(vgg))}
         require_known(layers, places, "layer")
@@ -171,8 +176,7 @@ class FeatureExtractor(nn.Module):
         require_batch(images, "images")
         places = {name: self.places[name] for name in names or self.places}
         used = self.vgg[: max(places.values()) + 1]
-        hooked = {name: used[place] for name, place in places.items()}
-        with ONE_AT_A_TIME, Hooks(hooked) as hooks:
+        with ONE_AT_A_TIME, Hooks({n: used[place] for n, place in places.items()}) as hooks:
             used((images - self.mean) / self.std)
         return {name: hook.output.float() for name, hook in hooks.items()}
 
@@ -231,8 +235,9 @@ def _downloaded(weights: Weights) -> Mapping[str, Tensor]:
         return get_model_weights(weights).DEFAULT.get_state_dict(
             model_dir=str(cache_folder() / "weights"), check_hash=True, weights_only=True
         )
-    except (OSError, RuntimeError) as error:  # no network, or a file that is not the one
+    except Exception as error:  # no network, another file than meant, a spoiled one
         raise ConnectionError(
-            f"The weights of {weights} could not be downloaded ({error}); "
+            f"The weights of {weights} could not be downloaded "
+            f"({type(error).__name__}: {error}); "
             f'without a network use weights="embedded".'
         ) from None

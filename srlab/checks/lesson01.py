@@ -131,7 +131,7 @@ def _value_and_slope(loss: Answer) -> Answer:
             return None
         if not given.equal(sr):
             raise ChangedInput("the function changed what it was given")
-        _require_learnable(value)
+        require_learnable(value)
         (slope,) = torch.autograd.grad(value, pixels)
         slope = slope * slope.numel()
         return torch.stack([value.detach().view(()), slope.mean(), slope.abs().mean()])
@@ -139,7 +139,7 @@ def _value_and_slope(loss: Answer) -> Answer:
     return value_and_slope
 
 
-def _require_learnable(value: Any) -> None:
+def require_learnable(value: Any) -> None:
     """Raise unless a training could go down this loss."""
     if not isinstance(value, Tensor):
         raise NotATensor(f"{value!r} is a {type(value).__name__}, not a tensor")

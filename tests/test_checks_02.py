@@ -1,0 +1,550 @@
+"""The checks of lesson 02 take the right answer, refuse wrong ones, and say why."""
+
+import contextlib
+
+import pytest
+import torch
+from torch import nn
+
+from srlab.checks import check_content_loss, check_features, check_normalize
+from srlab.features import FeatureExtractor, Hooks
+from srlab.losses import content_loss
+
+
+def refused(verdict, case, hint):
+    assert not verdict.done
+    assert case in verdict.case
+    assert verdict.expected
+    assert verdict.got
+    assert hint in verdict.hint
+
+
+# Exercise 1 ----------------------------------------------------------------------------
+
+
+def normalizes(images, mean, std):
+    return (images - mean[:, None, None]) / std[:, None, None]
+
+
+def normalizes_with_four_axes(images, mean, std):
+    return (images - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
+
+
+def normalizes_with_the_channels_last(images, mean, std):
+    return ((images.permute(0, 2, 3, 1) - mean) / std).permute(0, 3, 1, 2)
+
+
+def normalizes_channel_by_channel(images, mean, std):
+    return torch.stack([(images[:, c] - mean[c]) / std[c] for c in range(3)], dim=1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        normalizes,
+        normalizes_with_four_axes,
+        normalizes_with_the_channels_last,
+        normalizes_channel_by_channel,
+    ],
+)
+def test_normalize_done(answer):
+    assert check_normalize(answer).done
+
+
+def test_normalize_is_what_the_extractor_does():
+    extractor = FeatureExtractor(["relu1_1"])
+    images, given = torch.rand(1, 3, 6, 5), []
+    extractor.vgg[0].register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+    extractor(images)
+    expected = normalizes(images, extractor.mean.flatten(), extractor.std.flatten())
+    torch.testing.assert_close(given[0], expected)
+
+
+def gives_the_pictures_as_they_came(images, mean, std):  # noqa: ARG001
+    return images
+
+
+def divides_before_subtracting(images, mean, std):
+    return images / std.view(3, 1, 1) - mean.view(3, 1, 1)
+
+
+def forgets_to_divide(images, mean, std):  # noqa: ARG001
+    return images - mean.view(3, 1, 1)
+
+
+def forgets_to_subtract(images, mean, std):  # noqa: ARG001
+    return images / std.view(3, 1, 1)
+
+
+def multiplies_by_std(images, mean, std):
+    return (images - mean.view(3, 1, 1)) * std.view(3, 1, 1)
+
+
+def adds_the_mean(images, mean, std):
+    return (images + mean.view(3, 1, 1)) / std.view(3, 1, 1)
+
+
+def goes_to_255_first(images, mean, std):
+    return (images * 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+
+
+def turns_to_bgr(images, mean, std):
+    return normalizes(images[:, [2, 1, 0]], mean, std)
+
+
+def turns_the_statistics_round(images, mean, std):
+    return normalizes(images, mean.flip(0), std.flip(0))
+
+
+def takes_the_batchs_own_statistics(images, mean, std):  # noqa: ARG001
+    dims = (0, 2, 3)
+    return (images - images.mean(dims, keepdim=True)) / images.std(dims, keepdim=True)
+
+
+def clamps(images, mean, std):
+    return normalizes(images, mean, std).clamp(0, 1)
+
+
+def takes_one_mean_for_all(images, mean, std):
+    return (images - mean.mean()) / std.mean()
+
+
+def cuts_the_way_back(images, mean, std):
+    with torch.no_grad():
+        return normalizes(images, mean, std)
+
+
+def lays_the_mean_along_the_rows(images, mean, std):
+    return (images - mean) / std
+
+
+def changes_its_input(images, mean, std):
+    images -= mean.view(3, 1, 1)
+    images /= std.view(3, 1, 1)
+    return images
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (gives_the_pictures_as_they_came, "as they came"),
+        (divides_before_subtracting, "Subtract first, then divide"),
+        (forgets_to_divide, "now divide by std"),
+        (forgets_to_subtract, "the mean was not subtracted"),
+        (multiplies_by_std, "do not multiply"),
+        (adds_the_mean, "not added"),
+        (goes_to_255_first, "no 255"),
+        (turns_to_bgr, "The channels are turned round"),
+        (turns_the_statistics_round, "mean and std are turned round"),
+        (takes_the_batchs_own_statistics, "mean and std that are given"),
+        (clamps, "No clamping"),
+        (takes_one_mean_for_all, "Each channel has its own"),
+        (cuts_the_way_back, "cut the way back"),
+        (lays_the_mean_along_the_rows, "mean.view(3, 1, 1)"),
+        (changes_its_input, "Leave the arguments as they came"),
+    ],
+)
+def test_normalize_mistakes(answer, hint):
+    refused(check_normalize(answer), "2 pictures of 5 x 4 px", hint)
+
+
+def knows_only_one_picture(images, mean, std):
+    return normalizes(images[:1], mean, std)
+
+
+def lays_the_mean_along_the_pictures(images, mean, std):
+    return (images - mean.view(3, 1, 1, 1)) / std.view(3, 1, 1, 1)
+
+
+def gives_zeros(images, *_):
+    return torch.zeros_like(images) * images
+
+
+def knows_vgg16_by_heart(images, mean, std):
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    return normalizes(images, mean, std)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        knows_only_one_picture,
+        lays_the_mean_along_the_pictures,
+        gives_zeros,
+        knows_vgg16_by_heart,
+    ],
+)
+def test_normalize_other_wrong_answers(answer):
+    refused(check_normalize(answer), "px", "mean.view(3, 1, 1)")
+
+
+# Exercise 2 ----------------------------------------------------------------------------
+
+
+def watches(network, layers, images):
+    features, handles = {}, []
+
+    def hook_for(name):
+        def keep(_layer, _inputs, output):
+            features[name] = output.clone()
+
+        return keep
+
+    try:
+        for name, layer in layers.items():
+            handles.append(layer.register_forward_hook(hook_for(name)))
+        network(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return features
+
+
+class CopyingHooks(Hooks):
+    """The lesson's own, with a copy: another good way."""
+
+    def __enter__(self):
+        super().__enter__()
+        for hook, layer in zip(self.values(), self.layers.values(), strict=True):
+            hook.remove()
+            hook.handle = layer.register_forward_hook(
+                lambda *given, hook=hook: hook.keep(*given[:2], given[2].clone())
+            )
+        return self
+
+
+def watches_with_the_lessons_hooks(network, layers, images):
+    with CopyingHooks(layers) as hooks:
+        network(images)
+    return {name: hook.output for name, hook in hooks.items()}
+
+
+@pytest.mark.parametrize("answer", [watches, watches_with_the_lessons_hooks])
+def test_features_done(answer):
+    assert check_features(answer).done
+
+
+def forgets_to_remove(network, layers, images):
+    features = {}
+    for name, layer in layers.items():
+        layer.register_forward_hook(
+            lambda _l, _i, output, name=name: features.update({name: output.clone()})
+        )
+    network(images)
+    return features
+
+
+def removes_the_last_alone(network, layers, images):
+    features = {}
+    for name, layer in layers.items():
+        handle = layer.register_forward_hook(
+            lambda _l, _i, output, name=name: features.update({name: output.clone()})
+        )
+    network(images)
+    handle.remove()
+    return features
+
+
+def removes_only_on_success(network, layers, images):
+    features, handles = {}, []
+    for name, layer in layers.items():
+        handles.append(
+            layer.register_forward_hook(
+                lambda _l, _i, output, name=name: features.update({name: output.clone()})
+            )
+        )
+    network(images)
+    for handle in handles:
+        handle.remove()
+    return features
+
+
+def clears_everybodys_hooks(network, layers, images):
+    try:
+        features = removes_only_on_success(network, layers, images)
+    finally:
+        for part in network.modules():
+            part._forward_hooks.clear()
+    return features
+
+
+def swallows_the_error(network, layers, images):
+    features, handles = {}, []
+    for name, layer in layers.items():
+        handles.append(
+            layer.register_forward_hook(
+                lambda _l, _i, output, name=name: features.update({name: output.clone()})
+            )
+        )
+    with contextlib.suppress(RuntimeError):
+        network(images)
+    for handle in handles:
+        handle.remove()
+    return features
+
+
+def lets_the_loop_name_them(network, layers, images):
+    features, handles = {}, []
+    try:
+        for name, layer in layers.items():
+            handles.append(
+                layer.register_forward_hook(
+                    lambda _l, _i, output: features.update({name: output.clone()})  # noqa: B023
+                )
+            )
+        network(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return features
+
+
+def runs_once_for_each_layer(network, layers, images):
+    return {
+        name: watches(network, {name: layer}, images)[name] for name, layer in layers.items()
+    }
+
+
+def detaches(network, layers, images):
+    return {name: values.detach() for name, values in watches(network, layers, images).items()}
+
+
+def looks_under_no_grad(network, layers, images):
+    with torch.no_grad():
+        return watches(network, layers, images)
+
+
+def keeps_what_the_relu_changes(network, layers, images):
+    with Hooks(layers) as hooks:
+        network(images)
+    return {name: hook.output for name, hook in hooks.items()}
+
+
+def gives_a_list(network, layers, images):
+    return list(watches(network, layers, images).values())
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "hint"),
+    [
+        (forgets_to_remove, "one layer", "call its remove()"),
+        (removes_the_last_alone, "three layers", "call its remove()"),
+        (removes_only_on_success, "fails halfway", "put it into a finally"),
+        (clears_everybodys_hooks, "hook of its own", "Remove your own hooks alone"),
+        (swallows_the_error, "fails halfway", "not in an except"),
+        (lets_the_loop_name_them, "three layers", "all see the loop's last one"),
+        (runs_once_for_each_layer, "three layers", "Once is enough"),
+        (detaches, "one layer", "no .detach()"),
+        (looks_under_no_grad, "one layer", "Keep the way back"),
+        (keeps_what_the_relu_changes, "three layers", "output.clone()"),
+        (gives_a_list, "one layer", "Give a dict"),
+    ],
+)
+def test_features_mistakes(answer, case, hint):
+    refused(check_features(answer), case, hint)
+
+
+def test_features_tells_how_many_hooks_are_left():
+    assert check_features(forgets_to_remove).got == "LeakedHook: hooks left behind: 1"
+    got = check_features(removes_only_on_success).got
+    assert got == "LeakedAfterError: hooks left behind after the error: 1"
+
+
+def feeds_layer_by_layer(network, layers, images):
+    """Right for a plain row of layers; this network has a skip."""
+    features = {}
+    for layer in network.children():
+        images = layer(images)
+        features |= {name: images for name, wanted in layers.items() if wanted is layer}
+    return features
+
+
+def gives_the_networks_output(network, layers, images):
+    return dict.fromkeys(layers, network(images))
+
+
+def gives_zeros_by_name(network, layers, images):
+    return {name: 0 * values for name, values in watches(network, layers, images).items()}
+
+
+def knows_only_the_first_picture(network, layers, images):
+    return watches(network, layers, images[:1])
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (feeds_layer_by_layer, "Run the network itself"),
+        (gives_the_networks_output, "Register a hook for each layer"),
+        (gives_zeros_by_name, "Register a hook for each layer"),
+        (knows_only_the_first_picture, "Register a hook for each layer"),
+    ],
+)
+def test_features_other_wrong_answers(answer, hint):
+    refused(check_features(answer), "", hint)
+
+
+# Exercise 3 ----------------------------------------------------------------------------
+
+
+def compares_features(extractor, sr, hr, layer_weights):
+    with torch.no_grad():
+        wanted = extractor(hr)
+    seen = extractor(sr)
+    return sum(w * (seen[n] - wanted[n]).abs().mean() for n, w in layer_weights.items())
+
+
+def compares_with_the_lessons_function(extractor, sr, hr, layer_weights):
+    return content_loss(extractor(sr), extractor(hr), layer_weights)
+
+
+def compares_in_one_batch(extractor, sr, hr, layer_weights):
+    both = extractor(torch.cat([sr, hr]))
+    halves = {name: values.chunk(2) for name, values in both.items()}
+    terms = [
+        w * nn.functional.l1_loss(halves[n][0], halves[n][1].detach())
+        for n, w in layer_weights.items()
+    ]
+    return torch.stack(terms).sum()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [compares_features, compares_with_the_lessons_function, compares_in_one_batch],
+)
+def test_content_done(answer):
+    assert check_content_loss(answer).done
+
+
+def squares(extractor, sr, hr, layer_weights):
+    seen, wanted = extractor(sr), extractor(hr)
+    return sum(w * (seen[n] - wanted[n]).pow(2).mean() for n, w in layer_weights.items())
+
+
+def forgets_the_absolute_value(extractor, sr, hr, layer_weights):
+    seen, wanted = extractor(sr), extractor(hr)
+    return sum(w * (seen[n] - wanted[n]).mean() for n, w in layer_weights.items())
+
+
+def compares_the_means(extractor, sr, hr, layer_weights):
+    seen, wanted = extractor(sr), extractor(hr)
+    return sum(w * (seen[n].mean() - wanted[n].mean()).abs() for n, w in layer_weights.items())
+
+
+def sums_all_values(extractor, sr, hr, layer_weights):
+    seen, wanted = extractor(sr), extractor(hr)
+    return sum(w * (seen[n] - wanted[n]).abs().sum() for n, w in layer_weights.items())
+
+
+def forgets_the_weights(extractor, sr, hr, layer_weights):
+    seen, wanted = extractor(sr), extractor(hr)
+    return sum((seen[n] - wanted[n]).abs().mean() for n in layer_weights)
+
+
+def averages_the_layers(extractor, sr, hr, layer_weights):
+    return forgets_the_weights(extractor, sr, hr, layer_weights) / len(layer_weights)
+
+
+def averages_the_weighted_layers(extractor, sr, hr, layer_weights):
+    return compares_features(extractor, sr, hr, layer_weights) / len(layer_weights)
+
+
+def divides_by_the_weights_sum(extractor, sr, hr, layer_weights):
+    return compares_features(extractor, sr, hr, layer_weights) / sum(layer_weights.values())
+
+
+def counts_every_layer_there_is(extractor, sr, hr, layer_weights):
+    seen, wanted = extractor(sr), extractor(hr)
+    return sum(layer_weights.get(n, 1) * (seen[n] - wanted[n]).abs().mean() for n in seen)
+
+
+def compares_pixels(extractor, sr, hr, layer_weights):  # noqa: ARG001
+    return sum(w * (sr - hr).abs().mean() for w in layer_weights.values())
+
+
+def clamps_sr(extractor, sr, hr, layer_weights):
+    return compares_features(extractor, sr.clamp(0, 1), hr, layer_weights)
+
+
+def gives_a_number(extractor, sr, hr, layer_weights):
+    return compares_features(extractor, sr, hr, layer_weights).item()
+
+
+def computes_all_under_no_grad(extractor, sr, hr, layer_weights):
+    with torch.no_grad():
+        return compares_features(extractor, sr, hr, layer_weights)
+
+
+def detaches_srs_features(extractor, sr, hr, layer_weights):
+    seen, wanted = extractor(sr), extractor(hr)
+    return sum(
+        w * (seen[n].detach() - wanted[n]).abs().mean() for n, w in layer_weights.items()
+    )
+
+
+def makes_a_new_tensor(extractor, sr, hr, layer_weights):
+    value = compares_features(extractor, sr, hr, layer_weights)
+    return torch.tensor(value.item(), requires_grad=True)
+
+
+def gives_one_for_each_picture(extractor, sr, hr, layer_weights):
+    seen, wanted = extractor(sr), extractor(hr)
+    return sum(
+        w * (seen[n] - wanted[n]).abs().mean((1, 2, 3)) for n, w in layer_weights.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "hint"),
+    [
+        (squares, "2 of 3 layers", "These are squares"),
+        (forgets_the_absolute_value, "2 of 3 layers", "differences cancel"),
+        (compares_the_means, "2 of 3 layers", "First the difference at each place"),
+        (sums_all_values, "2 of 3 layers", "The mean, not the sum"),
+        (forgets_the_weights, "2 of 3 layers", "counts by its weight"),
+        (averages_the_layers, "2 of 3 layers", "weighted and added, not averaged"),
+        (averages_the_weighted_layers, "2 of 3 layers", "do not average them"),
+        (divides_by_the_weights_sum, "2 of 3 layers", "do not divide by their sum"),
+        (counts_every_layer_there_is, "2 of 3 layers", "Only the layers that have a weight"),
+        (compares_pixels, "2 of 3 layers", "This compares pixels"),
+        (clamps_sr, "2 of 3 layers", "No clamping"),
+        (gives_a_number, "2 of 3 layers", "Return the tensor itself"),
+        (computes_all_under_no_grad, "2 of 3 layers", "No slope comes back to sr"),
+        (detaches_srs_features, "2 of 3 layers", "No slope comes back to sr"),
+        (makes_a_new_tensor, "2 of 3 layers", "No slope comes back to sr"),
+        (gives_one_for_each_picture, "2 of 3 layers", "One number for the whole batch"),
+    ],
+)
+def test_content_mistakes(answer, case, hint):
+    refused(check_content_loss(answer), case, hint)
+
+
+def knows_only_the_first_layer(extractor, sr, hr, layer_weights):
+    name, weight = next(iter(layer_weights.items()))
+    return compares_features(extractor, sr, hr, {name: weight})
+
+
+def compares_the_first_picture_alone(extractor, sr, hr, layer_weights):
+    return compares_features(extractor, sr[:1], hr[:1], layer_weights)
+
+
+def gives_nothing_but_zero(extractor, sr, hr, layer_weights):
+    return 0 * compares_features(extractor, sr, hr, layer_weights)
+
+
+def halves_the_slope(extractor, sr, hr, layer_weights):
+    half = (sr + sr.detach()) / 2
+    return compares_features(extractor, half, hr, layer_weights)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        knows_only_the_first_layer,
+        compares_the_first_picture_alone,
+        gives_nothing_but_zero,
+        halves_the_slope,
+    ],
+)
+def test_content_other_wrong_answers(answer):
+    refused(check_content_loss(answer), "2 of 3 layers", "Sum over the layers")

@@ -1,0 +1,705 @@
+"""Hooks, and the features of a frozen VGG: checked against torchvision itself."""
+
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import skimage.data
+import torch
+import torchvision.models
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.models.vgg import VGG16_BN_Weights, VGG16_Weights
+
+from srlab.features import (
+    EMBEDDED,
+    STATISTICS,
+    FeatureExtractor,
+    Hook,
+    Hooks,
+    count_hooks,
+    layer_names,
+    load_vgg,
+)
+from srlab.images import read_image
+from srlab.losses import ContentLoss, WeightedLoss, content_loss, l1_loss
+from srlab.training import training_step
+
+CROSS_CHECK = {"relu1_2": 13.404, "relu2_2": 2.728, "relu3_3": 1.963, "relu4_3": 0.857}
+DEFAULTS = {"vgg16": VGG16_Weights.DEFAULT, "vgg16_bn": VGG16_BN_Weights.DEFAULT}
+
+
+@pytest.fixture(scope="module")
+def extractor() -> FeatureExtractor:
+    return FeatureExtractor(CROSS_CHECK)
+
+
+def torchvisions(name: str) -> nn.Sequential:
+    """The convolutions of torchvision's own network, without weights."""
+    with torch.device("meta"):  # the classifier behind them would take seconds and memory
+        return getattr(torchvision.models, name)(weights=None).features
+
+
+# Hooks ---------------------------------------------------------------------------------
+
+
+def small_network() -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3), nn.ReLU())
+
+
+def test_a_hook_keeps_what_a_layer_gave_last() -> None:
+    network = small_network()
+    hook = Hook(network[1])
+    for _ in range(2):
+        images = torch.rand(1, 3, 8, 7)
+        network(images)
+        torch.testing.assert_close(hook.output, network[:2](images), rtol=0, atol=0)
+
+
+def test_a_removed_hook_keeps_nothing_new() -> None:
+    network = small_network()
+    hook = Hook(network[1])
+    assert count_hooks(network) == 1
+    network(torch.rand(1, 3, 8, 8))
+    kept = hook.output
+    hook.remove()
+    network(torch.rand(1, 3, 8, 8))
+    assert hook.output is kept
+    assert count_hooks(network) == 0
+
+
+def test_hooks_leave_the_result_alone() -> None:
+    network, images = small_network(), torch.rand(2, 3, 8, 8)
+    alone = network(images)
+    with Hooks({"first": network[1], "last": network[3]}) as hooks:
+        watched = network(images)
+    assert watched.equal(alone)
+    assert hooks["last"].output.equal(alone)
+    assert list(hooks) == ["first", "last"]
+
+
+def test_hooks_are_counted_inside_and_gone_after_the_block() -> None:
+    network = small_network()
+    with Hooks({"first": network[1], "last": network[3]}):
+        assert count_hooks(network) == 2
+    assert count_hooks(network) == 0
+
+
+def test_hooks_are_gone_also_after_an_error() -> None:
+    network = small_network()
+    hooks = Hooks({"first": network[1]})
+    with pytest.raises(RuntimeError, match="channels"), hooks:
+        network(torch.rand(1, 5, 8, 8))
+    assert count_hooks(network) == 0
+
+
+def test_an_open_block_may_be_entered_again() -> None:
+    network = small_network()
+    hooks = Hooks({"first": network[1]})
+    for _ in range(3):
+        with hooks:
+            network(torch.rand(1, 3, 8, 8))
+    assert count_hooks(network) == 0
+
+
+def test_other_hooks_stay() -> None:
+    network = small_network()
+    Hook(network[0])
+    with Hooks({"first": network[0]}):
+        assert count_hooks(network) == 2
+    assert count_hooks(network) == 1
+
+
+def test_a_hook_on_a_convolution_sees_what_the_relu_made_of_it(photo: Tensor) -> None:
+    vgg = load_vgg()
+    names = layer_names(vgg)
+    places = {name: names.index(name) for name in ("conv1_2", "relu1_2")}
+    assert vgg[places["relu1_2"]].inplace
+    with torch.no_grad(), Hooks({n: vgg[i] for n, i in places.items()}) as hooks:
+        vgg(photo * 255 - 128)
+    assert hooks["conv1_2"].output.min() == 0
+    assert hooks["conv1_2"].output.equal(hooks["relu1_2"].output)
+    with torch.no_grad():
+        truly = vgg[: places["conv1_2"] + 1](photo * 255 - 128)
+    assert truly.min() < -1
+
+
+# Names ---------------------------------------------------------------------------------
+
+
+def named_layers(network: nn.Sequential) -> dict[str, nn.Module]:
+    return dict(zip(layer_names(network), network, strict=True))
+
+
+def test_names_of_vgg16() -> None:
+    names = layer_names(torchvisions("vgg16"))
+    assert " ".join(names) == (
+        "conv1_1 relu1_1 conv1_2 relu1_2 pool1 "
+        "conv2_1 relu2_1 conv2_2 relu2_2 pool2 "
+        "conv3_1 relu3_1 conv3_2 relu3_2 conv3_3 relu3_3 pool3 "
+        "conv4_1 relu4_1 conv4_2 relu4_2 conv4_3 relu4_3 pool4 "
+        "conv5_1 relu5_1 conv5_2 relu5_2 conv5_3 relu5_3 pool5"
+    )
+    # Johnson's code and piq's tables have these places.
+    places = {"relu1_2": 3, "relu2_2": 8, "relu3_3": 15, "relu4_3": 22, "relu5_3": 29}
+    assert {name: names.index(name) for name in places} == places
+
+
+def test_names_of_vgg16_bn() -> None:
+    features = torchvisions("vgg16_bn")
+    names = layer_names(features)
+    assert names[:8] == [
+        "conv1_1", "norm1_1", "relu1_1", "conv1_2", "norm1_2", "relu1_2", "pool1", "conv2_1",
+    ]  # fmt: skip
+    assert len(names) == len(set(names)) == 44
+    layers = named_layers(features)
+    assert layers["relu4_3"] is features[32]
+    assert isinstance(layers["norm5_3"], nn.BatchNorm2d)
+
+
+def test_names_with_average_pooling_are_the_same() -> None:
+    assert layer_names(load_vgg(pooling="average")) == layer_names(load_vgg())
+
+
+# The embedded weights ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chelsea() -> Tensor:
+    return read_image(Image.fromarray(skimage.data.chelsea()))
+
+
+@pytest.fixture(scope="module")
+def oracle() -> nn.Sequential:
+    """torchvision's own network, with the embedded weights."""
+    features = torchvisions("vgg16")[:23]
+    state = {n: v.float() for n, v in load_file(EMBEDDED).items()}
+    features.load_state_dict(state, assign=True)
+    return features.eval().requires_grad_(False)
+
+
+def test_features_are_those_of_torchvisions_network(
+    extractor: FeatureExtractor, oracle: nn.Sequential, photo: Tensor
+) -> None:
+    x = (photo - torch.tensor([0.48235, 0.45882, 0.40784]).view(3, 1, 1)) * 255
+    expected = {}
+    for name, layer in zip(layer_names(oracle), oracle, strict=True):
+        x = layer(x)
+        expected[name] = x.clone()
+    features = extractor(photo)
+    assert list(features) == list(CROSS_CHECK)
+    for name, values in features.items():
+        torch.testing.assert_close(values, expected[name], rtol=1e-5, atol=1e-3)
+
+
+def test_cross_check_of_the_assets_page(extractor: FeatureExtractor, chelsea: Tensor) -> None:
+    """The means that srlab/assets/README.md states for scikit-image's cat."""
+    means = {name: values.mean().item() for name, values in extractor(chelsea).items()}
+    assert means == pytest.approx(CROSS_CHECK, abs=6e-4)
+    page = (EMBEDDED.parent / "README.md").read_text(encoding="utf-8")
+    assert f"| {' | '.join(map(str, CROSS_CHECK.values()))} |" in page
+
+
+def test_shapes(extractor: FeatureExtractor) -> None:
+    features = extractor(torch.rand(2, 3, 48, 32))
+    assert {name: tuple(values.shape) for name, values in features.items()} == {
+        "relu1_2": (2, 64, 48, 32),
+        "relu2_2": (2, 128, 24, 16),
+        "relu3_3": (2, 256, 12, 8),
+        "relu4_3": (2, 512, 6, 4),
+    }
+
+
+def test_features_are_finite_and_not_dead(extractor: FeatureExtractor, photo: Tensor) -> None:
+    for values in extractor(photo).values():
+        assert values.isfinite().all()
+        assert values.min() == 0
+        assert 0.05 < (values > 0).float().mean() < 0.95
+
+
+# Normalization -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("weights", "mean", "std"),
+    [
+        ("embedded", [0.48235, 0.45882, 0.40784], [1 / 255] * 3),
+        ("vgg16", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ("vgg16_bn", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    ],
+)
+@pytest.mark.usefixtures("downloaded")
+def test_normalization_is_held_in_buffers(weights: str, mean: object, std: object) -> None:
+    extractor = FeatureExtractor(["relu1_1"], weights)
+    buffers = dict(extractor.named_buffers(recurse=False))
+    assert {name: tuple(b.shape) for name, b in buffers.items()} == {
+        "mean": (3, 1, 1), "std": (3, 1, 1),
+    }  # fmt: skip
+    assert buffers["mean"].flatten().tolist() == pytest.approx(mean)
+    assert buffers["std"].flatten().tolist() == pytest.approx(std)
+    moved = extractor.to(torch.float64)
+    assert moved.mean.dtype == moved.std.dtype == torch.float64
+
+
+def test_torchvisions_own_normalization_is_meant() -> None:
+    for name, choice in DEFAULTS.items():
+        preset = choice.transforms()
+        assert STATISTICS[name] == (tuple(preset.mean), tuple(preset.std))
+
+
+def test_what_the_first_layer_is_given_is_normalized(extractor: FeatureExtractor) -> None:
+    given: list[Tensor] = []
+    handle = extractor.vgg[0].register_forward_pre_hook(lambda _, x: given.append(x[0].clone()))
+    black_and_white = torch.stack([torch.zeros(3, 8, 8), torch.ones(3, 8, 8)])
+    extractor(black_and_white)
+    handle.remove()
+    black, white = given[0][:, :, 0, 0]
+    torch.testing.assert_close(black, torch.tensor([-123.0, -117.0, -104.0]), atol=5e-3, rtol=0)
+    torch.testing.assert_close(white, torch.tensor([132.0, 138.0, 151.0]), atol=5e-3, rtol=0)
+
+
+# Frozen --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A download folder with a file for each of torchvision's two networks.
+
+    The weights are random, under the names that the downloads would have.
+    """
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "weights").mkdir()
+    for name, choice in DEFAULTS.items():
+        features = torchvisions(name).to_empty(device="cpu")
+        for layer in features:
+            if hasattr(layer, "reset_parameters"):
+                layer.reset_parameters()
+        state = {f"features.{n}": v for n, v in features.state_dict().items()}
+        state["classifier.6.bias"] = torch.zeros(1000)
+        torch.save(state, folder / "weights" / choice.url.rpartition("/")[2])
+    return folder
+
+
+@pytest.fixture
+def downloaded(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SRLAB_CACHE", str(cache))
+    return cache
+
+
+class Parent(nn.Module):
+    def __init__(self, extractor: FeatureExtractor):
+        super().__init__()
+        self.extractor = extractor
+        self.own = nn.BatchNorm2d(3)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return self.extractor(self.own(images))
+
+
+@pytest.mark.usefixtures("downloaded")
+def test_statistics_do_not_drift_under_a_training_parent() -> None:
+    parent = Parent(FeatureExtractor(["relu2_2"], "vgg16_bn"))
+    parent.train()
+    assert parent.own.training
+    assert not any(part.training for part in parent.extractor.modules())
+    before = {n: v.clone() for n, v in parent.state_dict().items()}
+    for _ in range(3):
+        parent(torch.rand(2, 3, 16, 16))
+    after = parent.state_dict()
+    assert not after["own.running_mean"].equal(before["own.running_mean"])
+    theirs = [name for name in before if name.startswith("extractor.")]
+    assert any("running_mean" in name for name in theirs)
+    assert all(after[name].equal(before[name]) for name in theirs)
+
+
+def test_a_training_does_not_wake_it(photo: Tensor) -> None:
+    """Through the very step that trainings take."""
+    extractor = FeatureExtractor(["relu1_2"])
+    before = {name: p.clone() for name, p in extractor.named_parameters()}
+    model = nn.Conv2d(3, 3, 1)
+    loss = WeightedLoss({"content": ContentLoss(extractor, {"relu1_2": 1.0})}, {"content": 1})
+    loss.train()
+    optimizer = torch.optim.SGD([*model.parameters(), *loss.parameters()], lr=1e-3)
+    was = model.weight.detach().clone()
+    training_step(model, (photo, photo), loss, optimizer)
+    assert not model.weight.equal(was)
+    assert all(p.equal(before[name]) for name, p in extractor.named_parameters())
+    assert not extractor.training
+
+
+def test_the_gradient_reaches_the_picture_and_no_weight(photo: Tensor) -> None:
+    extractor = FeatureExtractor(["relu3_3"])
+    images = photo.clone().requires_grad_()
+    extractor(images)["relu3_3"].sum().backward()
+    assert images.grad is not None
+    assert (images.grad != 0).float().mean() > 0.9
+    assert all(p.grad is None and not p.requires_grad for p in extractor.parameters())
+
+
+def test_the_gradient_is_the_slope(photo: Tensor) -> None:
+    """Against a finite difference, in double precision."""
+    double = FeatureExtractor(["relu2_2"]).double()
+    used, statistics = double.vgg, (double.mean, double.std)
+
+    def total(images: Tensor) -> Tensor:
+        mean, std = statistics
+        return used((images - mean) / std).square().mean()
+
+    images = photo[..., :16, :16].double().requires_grad_()
+    (slope,) = torch.autograd.grad(total(images), images)
+    direction = torch.randn(images.shape, generator=torch.Generator().manual_seed(0)).double()
+    h = 1e-6
+    with torch.no_grad():
+        ahead, behind = total(images + h * direction), total(images - h * direction)
+    assert ((ahead - behind) / (2 * h)).item() == pytest.approx(
+        (slope * direction).sum().item(), rel=1e-4
+    )
+
+
+# Only what is needed -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layers", "length", "deepest"),
+    [
+        (["relu1_2"], 4, "relu1_2"),
+        (["relu2_2", "relu1_2"], 9, "relu2_2"),
+        (["pool3"], 17, "pool3"),
+        (["relu4_3"], 23, "relu4_3"),
+    ],
+)
+def test_the_network_ends_after_the_deepest_layer(
+    layers: list[str], length: int, deepest: str
+) -> None:
+    extractor = FeatureExtractor(layers)
+    assert len(extractor.vgg) == length
+    assert layer_names(extractor.vgg)[-1] == deepest
+
+
+def test_asked_for_less_it_computes_less(extractor: FeatureExtractor) -> None:
+    used: list[str] = []
+    handles = [
+        layer.register_forward_hook(lambda *_, name=name: used.append(name))
+        for name, layer in named_layers(extractor.vgg).items()
+    ]
+    features = extractor(torch.rand(1, 3, 16, 16), ["relu1_2"])
+    for handle in handles:
+        handle.remove()
+    assert list(features) == ["relu1_2"]
+    assert used == ["conv1_1", "relu1_1", "conv1_2", "relu1_2"]
+
+
+def test_no_hook_is_left_behind(extractor: FeatureExtractor, photo: Tensor) -> None:
+    extractor(photo)
+    assert count_hooks(extractor) == 0
+    with pytest.raises(RuntimeError, match="size of tensor"):
+        extractor(torch.rand(1, 5, 8, 8))
+    assert count_hooks(extractor) == 0
+    with pytest.raises(RuntimeError, match="Output size is too small"):
+        extractor(torch.rand(1, 3, 3, 3))  # some layers were done already
+    assert count_hooks(extractor) == 0
+    extractor(photo)  # and it still works
+
+
+def test_two_threads_do_not_see_each_others_pictures(extractor: FeatureExtractor) -> None:
+    images = {side: torch.rand(1, 3, side, side) for side in (24, 40)}
+    expected = {side: extractor(x)["relu2_2"] for side, x in images.items()}
+    wrong: list[int] = []
+
+    def look(side: int) -> None:
+        for _ in range(20):
+            got = extractor(images[side])["relu2_2"]
+            if got.shape != expected[side].shape or not got.equal(expected[side]):
+                wrong.append(side)
+
+    threads = [threading.Thread(target=look, args=(side,)) for side in images]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+# Where weights come from ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", ["embedded", "vgg16", "vgg16_bn"])
+@pytest.mark.usefixtures("downloaded")
+def test_random_numbers_are_not_spent(weights: str) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    FeatureExtractor(["relu1_1"], weights)
+    assert torch.rand(4).equal(expected)
+
+
+@pytest.mark.parametrize(("weights", "length"), [("vgg16", 31), ("vgg16_bn", 44)])
+def test_torchvisions_networks(
+    weights: str, length: int, downloaded: Path, photo: Tensor
+) -> None:
+    assert len(load_vgg(weights)) == length
+    file = downloaded / "weights" / DEFAULTS[weights].url.rpartition("/")[2]
+    features = torchvisions(weights)
+    stored = torch.load(file, weights_only=True)
+    state = {n.removeprefix("features."): v for n, v in stored.items() if "features" in n}
+    features.load_state_dict(state, assign=True)
+    x = DEFAULTS[weights].transforms()  # their normalization, without their resizing
+    given = (photo - torch.tensor(x.mean).view(3, 1, 1)) / torch.tensor(x.std).view(3, 1, 1)
+    layers = named_layers(features.eval())
+    with torch.no_grad(), Hooks({"relu3_3": layers["relu3_3"]}) as hooks:
+        features(given)
+    got = FeatureExtractor(["relu3_3"], weights)(photo)
+    torch.testing.assert_close(got["relu3_3"], hooks["relu3_3"].output)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """A real server on this machine that answers each request with ``body``."""
+
+    daemon_threads = True
+    requests: list[str]
+    body: bytes
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.requests.append(self.path)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.requests, server.body = [], b"These are no weights."
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def point_at(monkeypatch: pytest.MonkeyPatch, port: int, file: str) -> None:
+    """Let torchvision's vgg16 come from a port of this machine."""
+    monkeypatch.setattr(DEFAULTS["vgg16"].value, "url", f"http://127.0.0.1:{port}/{file}")
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SRLAB_CACHE", str(tmp_path))
+    return tmp_path / "weights"
+
+
+def test_a_download_is_checked_kept_and_not_repeated(
+    server: Server, cache: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.body = (cache / "weights" / "vgg16-397923af.pth").read_bytes()
+    file = f"vgg16-{hashlib.sha256(server.body).hexdigest()[:8]}.pth"
+    point_at(monkeypatch, server.server_port, file)
+    first, second = load_vgg("vgg16"), load_vgg("vgg16")
+    assert server.requests == [f"/{file}"]
+    assert (empty_cache / file).read_bytes() == server.body
+    assert first[0].weight.equal(second[0].weight)
+
+
+def test_wrong_bytes_are_refused(
+    server: Server, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_at(monkeypatch, server.server_port, "vgg16-397923af.pth")
+    with pytest.raises(ConnectionError) as refusal:
+        FeatureExtractor(["relu1_1"], "vgg16")
+    text = str(refusal.value)
+    assert text.startswith(
+        "The weights of vgg16 could not be downloaded (RuntimeError: invalid hash"
+    )
+    assert text.endswith('; without a network use weights="embedded".')
+    assert server.requests == ["/vgg16-397923af.pth"]
+    assert list(empty_cache.iterdir()) == []
+
+
+def test_without_a_network_the_offline_choice_is_named(
+    server: Server, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as closed:
+        port = closed.server_port
+    point_at(monkeypatch, port, "vgg16-397923af.pth")
+    with pytest.raises(ConnectionError, match="refused") as refusal:
+        load_vgg("vgg16")
+    assert str(refusal.value).endswith('without a network use weights="embedded".')
+    assert not server.requests
+    assert list(empty_cache.iterdir()) == []
+
+
+def test_a_spoiled_file_in_the_cache(empty_cache: Path) -> None:
+    empty_cache.mkdir()
+    (empty_cache / "vgg16-397923af.pth").write_bytes(b"half a download")
+    with pytest.raises(ConnectionError, match='use weights="embedded"'):
+        load_vgg("vgg16")
+
+
+# Pooling -------------------------------------------------------------------------------
+
+
+def test_average_pooling() -> None:
+    most, average = load_vgg(), load_vgg(pooling="average")
+    assert [type(layer) for layer in average if not isinstance(layer, nn.AvgPool2d)] == [
+        type(layer) for layer in most if not isinstance(layer, nn.MaxPool2d)
+    ]
+    images = torch.rand(1, 3, 16, 16)
+    extractor = FeatureExtractor(["relu1_2", "pool1", "relu2_1"], pooling="average")
+    features = extractor(images)
+    by_hand = features["relu1_2"].unfold(2, 2, 2).unfold(3, 2, 2).mean((-1, -2))
+    torch.testing.assert_close(features["pool1"], by_hand)
+    assert not features["relu2_1"].equal(FeatureExtractor(["relu2_1"])(images)["relu2_1"])
+
+
+# Errors --------------------------------------------------------------------------------
+
+
+def test_unknown_layer() -> None:
+    with pytest.raises(
+        ValueError, match=r"There is no layer relu5_1; there are conv1_1, relu1_1"
+    ):
+        FeatureExtractor(["relu1_2", "relu5_1"])
+
+
+def test_no_layer() -> None:
+    with pytest.raises(ValueError, match=r'layers is empty; name at least one .*"relu2_2"'):
+        FeatureExtractor([])
+
+
+def test_a_layer_without_brackets() -> None:
+    with pytest.raises(TypeError, match=r"the text 'relu2_2' came; .*: \['relu2_2'\]"):
+        FeatureExtractor("relu2_2")
+
+
+@pytest.mark.usefixtures("downloaded")
+def test_the_deeper_layers_are_in_torchvisions_weights() -> None:
+    assert list(FeatureExtractor(["relu5_1"], "vgg16").places) == ["relu5_1"]
+
+
+def test_unknown_weights() -> None:
+    expected = "There is no kind of weights vgg19; there are embedded, vgg16, vgg16_bn."
+    with pytest.raises(ValueError, match=expected):
+        FeatureExtractor(["relu1_2"], "vgg19")
+
+
+def test_unknown_pooling() -> None:
+    with pytest.raises(ValueError, match=r"There is no pooling min; there are max, average\."):
+        FeatureExtractor(["relu1_2"], pooling="min")
+
+
+def test_what_is_no_batch(extractor: FeatureExtractor) -> None:
+    with pytest.raises(ValueError, match=r"images has shape \(3, 8, 8\), but \(N, C, h, w\)"):
+        extractor(torch.rand(3, 8, 8))
+    with pytest.raises(TypeError, match=r"images is torch.uint8.*images.float\(\) / 255"):
+        extractor(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
+
+
+# Content loss --------------------------------------------------------------------------
+
+
+def test_content_loss_by_hand() -> None:
+    seen = {"a": torch.tensor([[[[0.0, 1.0]], [[2.0, 3.0]]]]), "b": torch.zeros(1, 1, 1, 1)}
+    wanted = {
+        "a": torch.tensor([[[[1.0, 1.0]], [[0.0, 3.5]]]]),
+        "b": torch.full((1, 1, 1, 1), 4.0),
+    }
+    # a: (1 + 0 + 2 + 0.5) / 4 = 0.875; b: 4
+    assert content_loss(seen, wanted, {"a": 1.0}).item() == pytest.approx(0.875)
+    both = content_loss(seen, wanted, {"a": 2.0, "b": 0.5})
+    assert both.item() == pytest.approx(2 * 0.875 + 0.5 * 4)
+    assert content_loss(wanted, seen, {"a": 2.0, "b": 0.5}).equal(both)
+
+
+def test_content_loss_of_two_pictures(extractor: FeatureExtractor, photo: Tensor) -> None:
+    sr, hr = photo, photo.flip(3)
+    weights = {"relu1_2": 0.1, "relu3_3": 2.0}
+    seen, wanted = extractor(sr), extractor(hr)
+    expected = sum(w * (seen[n] - wanted[n]).abs().mean() for n, w in weights.items())
+    torch.testing.assert_close(ContentLoss(extractor, weights)(sr, hr), expected)
+    assert ContentLoss(extractor, weights)(sr, sr) == 0
+
+
+def test_content_loss_does_not_compute_layers_of_weight_0(extractor: FeatureExtractor) -> None:
+    used: list[str] = []
+    handles = [
+        layer.register_forward_hook(lambda *_, name=name: used.append(name))
+        for name, layer in named_layers(extractor.vgg).items()
+    ]
+    loss = ContentLoss(extractor, {"relu1_2": 1.0, "relu2_2": 0.0})
+    assert loss.layer_weights == {
+        "relu1_2": 1.0,
+        "relu2_2": 0.0,
+        "relu3_3": 0.0,
+        "relu4_3": 0.0,
+    }
+    one, other = torch.rand(2, 1, 3, 16, 16)
+    loss(one, other)
+    assert used == 2 * ["conv1_1", "relu1_1", "conv1_2", "relu1_2"]
+    used.clear()
+    loss.layer_weights["relu1_2"] = 0.0
+    assert loss(one, other) == 0
+    assert used == []
+    loss.layer_weights["relu2_2"] = 1.0  # as a slider does while a training runs
+    loss(one, other)
+    assert used[-1] == "relu2_2"
+    for handle in handles:
+        handle.remove()
+
+
+def test_content_loss_slopes_to_sr_alone(extractor: FeatureExtractor, photo: Tensor) -> None:
+    sr = (photo * 0.9).requires_grad_()
+    hr = photo.clone().requires_grad_()
+    ContentLoss(extractor, {"relu2_2": 1.0})(sr, hr).backward()
+    assert sr.grad is not None
+    assert (sr.grad != 0).float().mean() > 0.9
+    assert hr.grad is None
+
+
+def test_following_the_slope_brings_the_pictures_together(
+    extractor: FeatureExtractor, photo: Tensor
+) -> None:
+    hr = photo[..., :32, :32]
+    loss = ContentLoss(extractor, {"relu1_2": 1.0})
+    sr = torch.full_like(hr, 0.5).requires_grad_()
+    adam = torch.optim.Adam([sr], lr=0.02)
+    values = []
+    for _ in range(40):
+        adam.zero_grad()
+        values.append(loss(sr, hr))
+        values[-1].backward()
+        adam.step()
+    assert values[-1] < 0.4 * values[0]
+    assert l1_loss(sr, hr) < 0.5 * l1_loss(torch.full_like(hr, 0.5), hr)
+
+
+def test_content_loss_under_no_grad_teaches_nothing(
+    extractor: FeatureExtractor, photo: Tensor
+) -> None:
+    content = ContentLoss(extractor, {"relu1_2": 1.0})
+
+    def careless(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            return {"content": content(sr, hr)}
+
+    model = nn.Conv2d(3, 3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(ValueError, match="was the loss computed under no_grad"):
+        training_step(model, (photo, photo), careless, optimizer)
+
+
+def test_content_loss_knows_its_layers(extractor: FeatureExtractor) -> None:
+    expected = "There is no layer relu9_9; there are relu1_2, relu2_2, relu3_3, relu4_3."
+    with pytest.raises(ValueError, match=expected):
+        ContentLoss(extractor, {"relu9_9": 1.0})
