@@ -1,6 +1,6 @@
 """Losses: what a training makes small. Scalars from sr and hr of one shape."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,7 @@ from srlab.features import FeatureExtractor
 from srlab.require import require_known, require_same_shape, require_share
 
 Term = Callable[[Tensor, Tensor], Tensor]
+EXPANDED_TERMS = ("pixel", "content", "style", "tv")
 
 
 def l1_loss(sr: Tensor, hr: Tensor) -> Tensor:
@@ -176,3 +177,135 @@ class ContentLoss(nn.Module):
         with torch.no_grad():  # the truth is a constant
             wanted = self.extractor(hr, active)
         return content_loss(self.extractor(sr, active), wanted, active)
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """Which channels are strong together, wherever in the picture.
+
+    ``G[i, j] = sum over pixels of features[i] * features[j] / (F * h * w)``
+
+    Args:
+        features: ``(N, F, h, w)``.
+
+    Returns:
+        ``(N, F, F)``, symmetric; moving pixels about leaves it as it is.
+
+    Example:
+        >>> import torch
+        >>> gram_matrix(torch.ones(1, 2, 3, 3))
+        tensor([[[0.5000, 0.5000],
+                 [0.5000, 0.5000]]])
+
+    Source: lesson 05; Gatys et al. 2016, divided by F * h * w as in Johnson
+    et al. 2016, so that neither size nor width of a layer counts.
+    """
+    flat = features.flatten(2)  # (N, F, h * w)
+    size = flat.shape[1] * flat.shape[2]
+    with torch.autocast(features.device.type, enabled=False):  # sums want all digits
+        return flat @ flat.mT / size
+
+
+def style_loss(
+    sr_features: Mapping[str, Tensor],
+    hr_features: Mapping[str, Tensor],
+    layer_weights: Mapping[str, float],
+) -> Tensor:
+    """How differently two pictures are textured, wherever the texture lies.
+
+    ``sum of layer_weights[l] * mean |G(sr_features[l]) - G(hr_features[l])|``
+
+    Args:
+        sr_features, hr_features: layer -> ``(N, F, h, w)``.
+        layer_weights: layer -> weight; each of the layers is in both.
+
+    Returns:
+        A scalar.
+
+    Source: lesson 05; Johnson et al. 2016 square the differences, the
+    absolute value is fast.ai's.
+    """
+    sr_grams = {name: gram_matrix(sr_features[name]) for name in layer_weights}
+    hr_grams = {name: gram_matrix(hr_features[name]) for name in layer_weights}
+    return content_loss(sr_grams, hr_grams, layer_weights)
+
+
+def tv_loss(sr: Tensor) -> Tensor:
+    """Total variation: the mean step from a pixel to the next.
+
+    ``mean |step to the right| + mean |step downwards|``
+
+    Args:
+        sr: ``(N, C, h, w)``, at least 2 px on each side.
+
+    Returns:
+        A scalar; 0 for a flat picture. It knows no truth.
+
+    Example:
+        >>> import torch
+        >>> tv_loss(torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]]))
+        tensor(1.)
+
+    Source: lesson 05; after Rudin, Osher & Fatemi 1992, along both axes apart.
+    """
+    right = sr[..., :, 1:] - sr[..., :, :-1]
+    down = sr[..., 1:, :] - sr[..., :-1, :]
+    return right.abs().mean() + down.abs().mean()
+
+
+class ExpandedLoss(nn.Module):
+    """Pixel + content + style + total variation: a sum with visible weights.
+
+    All weights may change between steps of a running training. A term of
+    weight 0 is not computed; neither are layers deeper than the last with a
+    weight, and without content and style the extractor rests.
+
+    Args:
+        extractor: a frozen network.
+        weights: of ``"pixel"``, ``"content"``, ``"style"`` and ``"tv"``; a
+            missing one is 0.
+        layer_weights: layer -> weight in content and style; a missing one
+            is 0.
+
+    Raises:
+        ValueError: for an unknown term or layer.
+
+    Source: lesson 05; the sum is that of fast.ai's lesson 7, with total
+    variation added.
+    """
+
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        weights: Mapping[str, float],
+        layer_weights: Mapping[str, float],
+    ):
+        require_known(weights, EXPANDED_TERMS)
+        require_known(layer_weights, extractor.places, "layer")
+        super().__init__()
+        self.extractor = extractor
+        self.weights = {name: weights.get(name, 0.0) for name in EXPANDED_TERMS}
+        self.layer_weights = {name: layer_weights.get(name, 0.0) for name in extractor.places}
+
+    def forward(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        """name -> weighted term; their sum is what the training minimizes."""
+        active = {name: weight for name, weight in self.weights.items() if weight}
+        raw = self.raw(sr, hr, active)
+        return {name: active[name] * term for name, term in raw.items()}
+
+    def raw(self, sr: Tensor, hr: Tensor, names: Collection[str]) -> dict[str, Tensor]:
+        """name -> term as it is, without its weight."""
+        terms = {}
+        layers = {name: weight for name, weight in self.layer_weights.items() if weight}
+        if "pixel" in names:
+            terms["pixel"] = l1_loss(sr, hr)
+        if layers and ("content" in names or "style" in names):
+            with torch.no_grad():  # the truth is a constant
+                wanted = self.extractor(hr, layers)
+            seen = self.extractor(sr, layers)
+            if "content" in names:
+                terms["content"] = content_loss(seen, wanted, layers)
+            if "style" in names:
+                terms["style"] = style_loss(seen, wanted, layers)
+        if "tv" in names:
+            terms["tv"] = tv_loss(sr)
+        return terms

@@ -1,0 +1,214 @@
+"""Gram, style, total variation, and the sum of all four; who pulls how hard."""
+
+import pytest
+import torch
+
+from srlab.features import FeatureExtractor, count_hooks
+from srlab.ledger import balanced_weights, make_ledger
+from srlab.losses import (
+    ContentLoss,
+    ExpandedLoss,
+    content_loss,
+    gram_matrix,
+    l1_loss,
+    style_loss,
+    tv_loss,
+)
+
+LAYERS = {"relu1_2": 1.0, "relu2_2": 0.5}
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return FeatureExtractor(["relu1_2", "relu2_2", "relu3_3"])
+
+
+@pytest.fixture
+def loss(extractor):
+    weights = {"pixel": 1.0, "content": 0.1, "style": 2.0, "tv": 0.01}
+    return ExpandedLoss(extractor, weights, LAYERS)
+
+
+@pytest.fixture
+def pair():
+    generator = torch.Generator().manual_seed(0)
+    hr = torch.rand(2, 3, 32, 32, generator=generator)
+    sr = (hr + 0.1 * torch.randn(hr.shape, generator=generator)).clamp(0, 1)
+    return sr.requires_grad_(), hr
+
+
+def test_gram_by_hand():
+    features = torch.tensor([[[[1.0, 2.0], [0.0, 1.0]], [[3.0, 0.0], [1.0, 1.0]]]])
+    wanted = torch.tensor([[[6.0, 4.0], [4.0, 11.0]]]) / 8  # F * h * w = 8
+    torch.testing.assert_close(gram_matrix(features), wanted)
+
+
+def test_gram_does_not_care_where_pixels_lie():
+    features = torch.rand(2, 5, 6, 7)
+    shuffled = features.flatten(2)[..., torch.randperm(42)].view(2, 5, 6, 7)
+    torch.testing.assert_close(gram_matrix(shuffled), gram_matrix(features))
+
+
+def test_gram_does_not_grow_with_the_picture():
+    features = torch.rand(1, 4, 6, 6)
+    torch.testing.assert_close(gram_matrix(features.repeat(1, 1, 3, 2)), gram_matrix(features))
+
+
+def test_gram_keeps_all_digits_under_autocast():
+    features = torch.rand(1, 4, 9, 9)
+    wanted = gram_matrix(features)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(gram_matrix(features), wanted)
+
+
+def test_style_is_l1_of_grams_by_layer():
+    seen, wanted = ({"a": torch.rand(1, 2, 3, 3), "b": torch.rand(1, 3, 2, 2)} for _ in "12")
+    expected = sum(
+        weight * (gram_matrix(seen[name]) - gram_matrix(wanted[name])).abs().mean()
+        for name, weight in {"a": 2.0, "b": 0.5}.items()
+    )
+    torch.testing.assert_close(style_loss(seen, wanted, {"a": 2.0, "b": 0.5}), expected)
+
+
+@pytest.mark.parametrize(
+    ("picture", "wanted"),
+    [
+        (torch.full((1, 3, 5, 4), 0.7), 0.0),
+        (torch.arange(4.0).expand(1, 3, 5, 4), 1.0),
+        (torch.arange(20.0).view(1, 1, 4, 5) % 2, 2.0),  # 5 columns: a checkerboard
+    ],
+    ids=["flat", "ramp", "checkerboard"],
+)
+def test_tv_by_hand(picture, wanted):
+    assert tv_loss(picture).item() == pytest.approx(wanted)
+
+
+def test_the_sum_is_of_its_terms_and_names_them(loss, extractor, pair):
+    sr, hr = pair
+    seen, wanted = extractor(sr, LAYERS), extractor(hr, LAYERS)
+    expected = {
+        "pixel": 1.0 * l1_loss(sr, hr),
+        "content": 0.1 * content_loss(seen, wanted, LAYERS),
+        "style": 2.0 * style_loss(seen, wanted, LAYERS),
+        "tv": 0.01 * tv_loss(sr),
+    }
+    terms = loss(sr, hr)
+    assert terms.keys() == expected.keys()
+    for name, term in expected.items():
+        torch.testing.assert_close(terms[name], term)
+    assert count_hooks(loss) == 0
+
+
+def test_content_agrees_with_lesson_02(loss, extractor, pair):
+    torch.testing.assert_close(
+        loss.raw(*pair, ["content"])["content"], ContentLoss(extractor, LAYERS)(*pair)
+    )
+
+
+@pytest.mark.parametrize("off", ["pixel", "content", "style", "tv"])
+def test_a_term_of_weight_0_is_not_there(loss, pair, off):
+    loss.weights[off] = 0.0
+    assert loss(*pair).keys() == {"pixel", "content", "style", "tv"} - {off}
+
+
+def test_without_content_and_style_the_extractor_rests(loss, pair):
+    loss.weights.update(content=0.0, style=0.0)
+    loss.extractor = None  # would fail if it were asked
+    assert loss(*pair).keys() == {"pixel", "tv"}
+
+
+def test_layers_deeper_than_the_last_with_a_weight_are_not_computed(loss, pair):
+    used = []
+    handles = [
+        layer.register_forward_hook(lambda *_, n=n: used.append(n))
+        for n, layer in enumerate(loss.extractor.vgg)
+    ]
+    loss(*pair)
+    for handle in handles:
+        handle.remove()
+    assert max(used) == loss.extractor.places["relu2_2"] < loss.extractor.places["relu3_3"]
+
+
+def test_no_layer_leaves_content_and_style_out(loss, pair):
+    loss.layer_weights.update(dict.fromkeys(loss.layer_weights, 0.0))
+    assert loss(*pair).keys() == {"pixel", "tv"}
+
+
+def test_unknown_names_are_refused(extractor):
+    with pytest.raises(ValueError, match="no term gram; there are pixel, content, style, tv"):
+        ExpandedLoss(extractor, {"gram": 1.0}, {})
+    with pytest.raises(ValueError, match="no layer relu5_3; there are relu1_2"):
+        ExpandedLoss(extractor, {}, {"relu5_3": 1.0})
+
+
+# The ledger -----------------------------------------------------------------------------
+
+
+def test_shares_are_those_of_autograd_term_by_term(loss, pair):
+    sr, hr = pair
+    norms = {}
+    for name in loss.weights:
+        alone = ExpandedLoss(loss.extractor, {name: loss.weights[name]}, LAYERS)
+        (gradient,) = torch.autograd.grad(alone(sr, hr)[name], sr)
+        norms[name] = gradient.norm().item()
+    ledger = make_ledger(loss, sr, hr)
+    for name, entry in ledger.items():
+        assert entry.share == pytest.approx(norms[name] / sum(norms.values()), rel=1e-4)
+        assert entry.weighted == pytest.approx(loss(sr, hr)[name].item(), rel=1e-4)
+    assert sum(entry.share for entry in ledger.values()) == pytest.approx(1)
+
+
+def test_a_term_that_is_off_is_listed_without_a_share(loss, pair):
+    loss.weights["style"] = 0.0
+    entry = make_ledger(loss, *pair)["style"]
+    assert entry.share == entry.weighted == 0
+    assert entry.raw > 0
+    assert entry.pull > 0
+
+
+def test_the_ledger_leaves_no_gradient_and_works_under_no_grad(loss, pair):
+    sr, hr = pair
+    with torch.no_grad():
+        make_ledger(loss, sr, hr)
+    assert sr.grad is None
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {"pixel": 50, "content": 40, "style": 5, "tv": 5},
+        {"content": 0.5, "tv": 0.5},
+        {"pixel": 1},
+    ],
+)
+def test_balance_gives_the_shares_asked_for(loss, pair, shares):
+    loss.weights.update(balanced_weights(make_ledger(loss, *pair), shares))
+    found = {name: entry.share for name, entry in make_ledger(loss, *pair).items()}
+    for name in loss.weights:
+        wanted = shares.get(name, 0) / sum(shares.values())
+        assert found.get(name, 0.0) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_balance_keeps_the_first_weight_or_gives_it_one(loss, pair):
+    ledger = make_ledger(loss, *pair)
+    assert balanced_weights(ledger, {"style": 1, "pixel": 1})["style"] == pytest.approx(2.0)
+    loss.weights["style"] = 0.0
+    ledger = make_ledger(loss, *pair)
+    assert balanced_weights(ledger, {"style": 1, "pixel": 1})["style"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("shares", [{}, {"pixel": 0}, {"pixel": -1, "tv": 2}])
+def test_impossible_shares_are_refused(loss, pair, shares):
+    with pytest.raises(ValueError, match="Shares must be 0 or more"):
+        balanced_weights(make_ledger(loss, *pair), shares)
+
+
+def test_a_term_without_gradient_cannot_be_given_a_share(loss, pair):
+    _, hr = pair
+    with pytest.raises(ValueError, match="pixel has no gradient here"):
+        balanced_weights(make_ledger(loss, hr, hr), {"pixel": 1, "tv": 1})
+
+
+def test_unknown_share(loss, pair):
+    with pytest.raises(ValueError, match="no term lpips"):
+        balanced_weights(make_ledger(loss, *pair), {"lpips": 1})
