@@ -1,0 +1,350 @@
+"""Checks of lesson 04: the shuffle, ICNR under weight norm, distinct kernels."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+
+from srlab.checks.core import Answer, Mistake, Verdict, judge
+from srlab.upsamplers import icnr_, set_weight
+
+Wrap = Callable[[nn.Conv2d], nn.Module]
+
+
+def check_shuffle(answer: Answer | None) -> Verdict:
+    """Check ``answer(x, factor)``: what ``PixelShuffle(factor)`` does.
+
+    Source: built by srlab; exercise 1 of lesson 04.
+    """
+    return judge(
+        answer,
+        right=F.pixel_shuffle,
+        cases={
+            "8 channels of 2 x 2 px, factor 2": (_numbered(1, 8, 2, 2), 2),
+            "2 pictures, 8 channels of 4 x 6 px, factor 2": (_numbered(2, 8, 4, 6), 2),
+            "18 channels of 3 x 6 px, factor 3": (_numbered(1, 18, 3, 6), 3),
+            "4 channels of 4 x 4 px, factor 1": (_numbered(1, 4, 4, 4), 1),
+        },
+        mistakes=SHUFFLE_MISTAKES,
+        hint="View as (n, c, f, f, h, w), put each f behind its h or w, view as (n, c, ...).",
+        tolerance=1e-6,
+    )
+
+
+def check_icnr(answer: Answer | None) -> Verdict:
+    """Check ``answer(conv, factor)``: ICNR, in place, judged by what is drawn.
+
+    Source: built by srlab; exercise 2 of lesson 04.
+    """
+    return judge(
+        _drawing(answer) if callable(answer) else None,
+        right=_drawing(icnr_),
+        cases={
+            # Each adds one trap, so that its mistake is the first thing that fails.
+            "a plain convolution without bias, factor 2": (_plain, False, 32, 2),
+            "with bias": (_plain, True, 32, 2),
+            "under weight norm": (parametrizations.weight_norm, True, 32, 2),
+            "factor 3": (_plain, True, 36, 3),
+            "factor 4, under weight norm": (parametrizations.weight_norm, True, 32, 4),
+            "under torch's older weight norm": (_old_weight_norm, True, 32, 2),
+        },
+        mistakes=[replace(m, answer=_drawing(m.answer)) for m in ICNR_MISTAKES],
+        hint="One kernel for each square, repeat_interleave(factor**2), set_weight; same bias.",
+    )
+
+
+def check_distinct_kernels(answer: Answer | None) -> Verdict:
+    """Check ``answer(conv)``: how many of its kernels differ from one another.
+
+    Source: built by srlab; exercise 3 of lesson 04.
+    """
+    return judge(
+        _counting(answer) if callable(answer) else None,
+        right=_counting(_distinct),
+        cases={
+            "48 -> 256 channels, ICNR by 2": (lambda: icnr_(_conv(48, 256), 2),),
+            "64 -> 256 channels, ICNR by 4": (lambda: icnr_(_conv(64, 256), 4),),
+            "8 -> 32 channels as torch starts them": (lambda: _conv(8, 32),),
+            "ICNR by 2, under weight norm": (
+                lambda: icnr_(parametrizations.weight_norm(_conv(8, 32)), 2),
+            ),
+            "kernels that differ in little": (_much_alike,),
+            "all zero": (lambda: _with_weight(torch.zeros(12, 3, 3, 3)),),
+        },
+        mistakes=[replace(m, answer=_counting(m.answer)) for m in DISTINCT_MISTAKES],
+        hint="One kernel a row: conv.weight.flatten(1).unique(dim=0); how many rows?",
+    )
+
+
+def _drawing(answer: Answer) -> Answer:
+    """Make of an initialization a function that says what it leads to."""
+
+    def drawing(wrap: Wrap, bias: bool, channels: int, factor: int) -> Any:
+        conv = wrap(_conv(6, channels, bias=bias))
+        names = set(conv.state_dict())
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            given = answer(conv, factor)
+        if given is None and _is_untouched(conv, wrap, bias, channels):
+            return None
+        return _described(conv, factor, names)
+
+    return drawing
+
+
+def _described(conv: nn.Module, factor: int, names: set[str]) -> dict[str, Any]:
+    """What convolution and shuffle draw from noise."""
+    kept = set(conv.state_dict()) == names
+    with torch.no_grad():
+        offset = conv(torch.zeros(1, 6, 1, 1))
+        signal = conv(_noise(1, 2, 6, 5, 7)) - offset
+    different = (signal.transpose(0, 1).flatten(1) * 1e3).round().unique(dim=0)
+    return {
+        "squares by the kernels": _flatness(signal, factor),
+        "by the bias": _flatness(offset, factor),
+        "different kernels": len(different),
+        "signal": "of the usual size" if 0.02 < signal.std() < 50 else "lost or huge",
+        "parameters": "kept" if kept else "replaced by others",
+    }
+
+
+def _flatness(channels: Tensor, factor: int) -> str:
+    """Whether the squares that a shuffle makes of ``(N, C, h, w)`` are flat."""
+    squares = channels.unflatten(1, (-1, factor**2))
+    flat = torch.allclose(squares, squares[:, :, :1].expand_as(squares), atol=1e-5)
+    return "flat" if flat else "not flat"
+
+
+def _is_untouched(conv: nn.Module, wrap: Wrap, bias: bool, channels: int) -> bool:
+    """Whether it is still as it was given."""
+    before = wrap(_conv(6, channels, bias=bias)).state_dict()
+    after = conv.state_dict()
+    return before.keys() == after.keys() and all(after[n].equal(v) for n, v in before.items())
+
+
+def _counting(answer: Answer) -> Answer:
+    """Call an answer with a convolution of its own, which it must leave as it is."""
+
+    def counting(make: Callable[[], nn.Module]) -> Any:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            conv = make()
+        count = answer(conv)
+        if isinstance(count, Tensor) and count.numel() == 1:
+            count = count.item()
+        return count
+
+    return counting
+
+
+def _distinct(conv: nn.Conv2d) -> int:
+    return len(conv.weight.flatten(1).unique(dim=0))
+
+
+def _conv(features: int, channels: int, *, bias: bool = True) -> nn.Conv2d:
+    """A convolution with weights of its own, whatever torch's seed is."""
+    conv = nn.Conv2d(features, channels, 3, padding=1, bias=bias)
+    with torch.no_grad():
+        for seed, parameter in enumerate(conv.parameters()):
+            parameter.copy_(_noise(seed + 2, *parameter.shape) * 0.2)
+    return conv
+
+
+def _with_weight(weight: Tensor) -> nn.Conv2d:
+    conv = _conv(weight.shape[1], weight.shape[0])
+    set_weight(conv, weight)
+    return conv
+
+
+def _much_alike() -> nn.Conv2d:
+    """Each kernel beside its mirror image, and beside two with another last number."""
+    kernels = torch.arange(8 * 9.0).view(8, 1, 3, 3)
+    last = F.one_hot(torch.tensor(8), 9).view(3, 3)
+    alike = [kernels, kernels.flip(-1), kernels + last / 2, kernels + last / 4]
+    return _with_weight(torch.cat(alike))
+
+
+def _plain(conv: nn.Conv2d) -> nn.Module:
+    return conv
+
+
+def _old_weight_norm(conv: nn.Conv2d) -> nn.Module:
+    with warnings.catch_warnings():  # torch would rather have us use the new one
+        warnings.simplefilter("ignore", FutureWarning)
+        return nn.utils.weight_norm(conv)
+
+
+def _numbered(*shape: int) -> Tensor:
+    return torch.arange(float(torch.Size(shape).numel())).view(shape)
+
+
+def _noise(seed: int, *shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _by_blocks(x: Tensor, f: int) -> Tensor:
+    """Channels c, c + C, c + 2C ... make a square."""
+    n, channels, h, w = x.shape
+    parts = x.view(n, f, f, channels // f**2, h, w)
+    return parts.permute(0, 3, 4, 1, 5, 2).reshape(n, -1, h * f, w * f)
+
+
+def _permuted(x: Tensor, f: int, *order: int) -> Tensor:
+    n, _, h, w = x.shape
+    parts = x.view(n, -1, f, f, h, w)  # picture, channel, row, column, h, w
+    return parts.permute(0, 1, *order).reshape(n, -1, h * f, w * f)
+
+
+def _kernels(conv: nn.Conv2d, factor: int) -> Tensor:
+    """One random kernel for each square."""
+    return nn.init.kaiming_normal_(conv.weight[:: factor**2].detach().clone())
+
+
+def _starting(
+    weight: Callable[[nn.Conv2d, int], Tensor],
+    bias: Callable[[Tensor, int], Tensor] | None = None,
+    write: Callable[[nn.Conv2d, Tensor], Any] = set_weight,
+) -> Answer:
+    """ICNR with one of its parts replaced."""
+
+    @torch.no_grad()
+    def start(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
+        write(conv, weight(conv, factor))
+        if conv.bias is not None and bias is not None:
+            conv.bias.copy_(bias(conv.bias, factor))
+        return conv
+
+    return start
+
+
+def _interleaved(conv: nn.Conv2d, factor: int) -> Tensor:
+    return _kernels(conv, factor).repeat_interleave(factor**2, dim=0)
+
+
+def _zero(bias: Tensor, _: int) -> Tensor:
+    return torch.zeros_like(bias)
+
+
+def _replace_parameter(conv: nn.Conv2d, weight: Tensor) -> None:
+    """What only a plain convolution survives."""
+    conv.weight.data = weight
+
+
+def _by_another_factor(change: Callable[[int], int]) -> Answer:
+    """ICNR with a factor made from the right one."""
+
+    def start(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
+        return icnr_(conv, change(factor))
+
+    return start
+
+
+def _return_a_new_one(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
+    fresh = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1)
+    return icnr_(fresh, factor)
+
+
+SHUFFLE_MISTAKES = [
+    Mistake(
+        _by_blocks,
+        "Channels 0, 1, 2, 3 make a square, not 0, C, 2C, 3C: view as (n, C, f, f, h, w).",
+    ),
+    Mistake(
+        lambda x, f: _permuted(x, f, 4, 3, 5, 2),
+        "Within a square the numbers run along the row first; yours run down the column.",
+    ),
+    Mistake(
+        lambda x, f: _permuted(x, f, 2, 4, 3, 5),
+        "These are whole pictures side by side; each f belongs behind its h or w: h, f, w, f.",
+    ),
+    Mistake(
+        lambda x, f: x.reshape(len(x), -1, x.shape[2] * f, x.shape[3] * f),
+        "A view alone keeps the order of the numbers; permute before the last view.",
+    ),
+    Mistake(
+        lambda x, f: _permuted(x, f, 5, 2, 4, 3).reshape(F.pixel_shuffle(x, f).shape),
+        "Rows and columns changed places; it is right only for square pictures, if at all.",
+    ),
+    Mistake(
+        F.pixel_unshuffle,
+        "That is the way back: large squares to channels.",
+    ),
+    Mistake(
+        lambda x, f: x[:, :: f**2].repeat_interleave(f, 2).repeat_interleave(f, 3),
+        "This repeats one channel; each of the f * f channels gives one pixel of the square.",
+    ),
+]
+
+LOST = "Under weight norm conv.weight is derived before each use; call set_weight(conv, ...)."
+
+ICNR_MISTAKES = [
+    Mistake(
+        lambda conv, _: conv,
+        "Nothing has changed; give the convolution its new weight, set_weight(conv, ...).",
+    ),
+    Mistake(
+        _starting(lambda c, f: _kernels(c, f).repeat(f**2, 1, 1, 1), _zero),
+        "repeat gives 0, 1, 2, 0, 1, 2; a square is made of neighbors: repeat_interleave.",
+    ),
+    Mistake(
+        _starting(lambda c, f: _kernels(c, f)[:1].expand_as(c.weight), _zero),
+        "Flat, but every channel has the same kernel: one kernel for each square, not for all.",
+    ),
+    Mistake(
+        _starting(lambda c, _: torch.zeros_like(c.weight), _zero),
+        "All zero is flat, and says nothing: take random kernels, one for each square.",
+    ),
+    Mistake(
+        _by_another_factor(lambda f: f**2),
+        "Flat, but too few kernels: factor is the shuffle's own, and copied factor**2 times.",
+    ),
+    Mistake(
+        _starting(lambda c, f: c.weight[::f].repeat_interleave(f, dim=0), _zero),
+        "A square has factor * factor pixels, not factor: copy each kernel factor**2 times.",
+    ),
+    Mistake(
+        _starting(_interleaved),
+        "The kernels are right, but each pixel of a square has a bias of its own: copy it too.",
+    ),
+    Mistake(_starting(_interleaved, _zero, _replace_parameter), LOST),
+    Mistake(
+        _return_a_new_one,
+        "conv itself is as it was: change it in place, since the network holds it already.",
+    ),
+]
+
+DISTINCT_MISTAKES = [
+    Mistake(
+        lambda conv: conv.out_channels,
+        "This counts kernels, also equal ones; look at the numbers in conv.weight.",
+    ),
+    Mistake(
+        lambda conv: conv.out_channels // 4,
+        "This is what a right ICNR by 2 would give; count what is really there.",
+    ),
+    Mistake(
+        lambda conv: conv.weight.unique().numel(),
+        "These are the different numbers; compare whole kernels: unique(dim=0).",
+    ),
+    Mistake(
+        lambda conv: conv.weight.unique(dim=1).shape[1],
+        "dim=1 are the channels that come in; kernels stand along dim=0.",
+    ),
+    Mistake(
+        lambda conv: conv.weight.sum((1, 2, 3)).unique().numel(),
+        "Two kernels may have one sum and differ; compare them number by number.",
+    ),
+    Mistake(
+        lambda conv: conv.weight.flatten(1).unique(dim=0),
+        "These are the kernels themselves; how many are they?",
+    ),
+    Mistake(
+        lambda conv: tuple(conv.weight.unique(dim=0).shape),
+        "The count is the first number of this shape.",
+    ),
+]
