@@ -53,6 +53,23 @@ def test_every_term_and_every_layer_has_a_dial(loss):
     assert dials["relu1_1"].slider.tooltip == "Weight of the layer relu1_1; off at the left end"
 
 
+def test_a_lessons_own_content_loss_has_dials_too():
+    class Retyped(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer_weights = {"relu3_3": 0.25}
+
+        def forward(self, sr, hr):
+            return self.layer_weights["relu3_3"] * l1_loss(sr, hr)
+
+    loss = WeightedLoss({"pixel": l1_loss, "content": Retyped()}, {"content": 1.0})
+    assert list(weight_dials(loss)) == ["pixel", "content", "relu3_3"]
+    lab = TrainingLab(lambda: SrResNet(4, 8, 1), DATA, loss=loss)
+    assert "1 · content (0.25 relu3_3)" in lab._numbers.value
+    lab.set("relu3_3", 2.0)
+    assert loss.terms["content"].layer_weights == {"relu3_3": 2.0}
+
+
 def test_a_dial_sets_its_own_weight_and_no_other(loss):
     content = loss.terms["content"]
     dials = weight_dials(loss)

@@ -13,11 +13,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from srlab.data import Pairs, get_data
-from srlab.losses import ContentLoss, WeightedLoss, pixel_loss
+from srlab.losses import WeightedLoss, pixel_loss
 from srlab.machine import pick_device
 from srlab.models import SrResNet
 from srlab.training import Step
-from srlab.widgets.dials import Dial, as_position, mix_dial, rate_dial, weight_dials
+from srlab.widgets.dials import Dial, as_position, layers_of, mix_dial, rate_dial, weight_dials
 from srlab.widgets.drawing import (
     BLUE,
     ORANGE,
@@ -288,7 +288,7 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         """Every weight in use: of the terms, and of their layers."""
         weights = dict(self.bench.loss.weights)
         for term in self.bench.loss.terms.values():
-            weights |= term.layer_weights if isinstance(term, ContentLoss) else {}
+            weights |= layers_of(term)
         return weights
 
     def _sum(self) -> str:
@@ -297,8 +297,8 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         parts = []
         for name, weight in loss.weights.items():
             term, shown = loss.terms[name], {"l1": "L1", "l2": "L2"}.get(name, name)
-            if isinstance(term, ContentLoss):
-                layers = [f"{w:.3g} {n}" for n, w in term.layer_weights.items() if w]
+            if of_layers := layers_of(term):
+                layers = [f"{w:.3g} {n}" for n, w in of_layers.items() if w]
                 shown += f" ({' + '.join(layers) or 'no layer'})"
             parts += [f"{weight:.3g} · {shown}"] if weight else []
         return " + ".join(parts) or "nothing"
