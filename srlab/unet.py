@@ -1,0 +1,199 @@
+"""A UNet that enlarges: down to the whole scene, up again with skips, then larger."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srlab.features import STATISTICS, Weights, layer_names, load_vgg
+from srlab.models import Upsampler, enlarge, start_at_zero
+from srlab.require import require_batch, require_count, require_scale
+from srlab.upsamplers import IcnrStage
+
+
+class TwoConvs(nn.Sequential):
+    """What a UNet does at each size: two convolutions, each with a ReLU.
+
+    Args:
+        in_channels, out_channels: channels before and after.
+
+    Source: lesson 06; Ronneberger et al. 2015, padded so that the size stays.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int):
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1),
+            nn.ReLU(),
+        )
+
+
+class PlainEncoder(nn.Module):
+    """The contracting path: half the size and twice the channels, each time.
+
+    Args:
+        num_features: channels at full size.
+        depth: halvings.
+
+    Source: lesson 06.
+    """
+
+    def __init__(self, num_features: int = 32, depth: int = 2):
+        require_count(depth, "depth")
+        super().__init__()
+        self.widths = [num_features * 2**level for level in range(depth + 1)]
+        self.blocks = nn.ModuleList(TwoConvs(*pair) for pair in pairwise([3, *self.widths]))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """``(N, 3, h, w)`` -> a map for each size, the finest first."""
+        maps = [self.blocks[0](images)]
+        for block in self.blocks[1:]:
+            maps.append(block(F.max_pool2d(maps[-1], 2)))
+        return maps
+
+
+class VggEncoder(nn.Module):
+    """The contracting path of a VGG that has seen many pictures before.
+
+    Its maps are those before each pooling: relu1_2, relu2_2, relu3_3, ...
+    It is trained along with the rest; ``requires_grad_(False)`` freezes it.
+
+    Args:
+        depth: halvings, 1 to 3, or to 4 with torchvision's weights.
+        weights: as for ``FeatureExtractor``.
+
+    Raises:
+        ValueError: if VGG does not halve that often.
+
+    Source: lesson 06; fast.ai's lesson 7 takes a ResNet-34 in its place.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, depth: int = 2, weights: Weights = "embedded"):
+        super().__init__()
+        vgg = load_vgg(weights)
+        blocks = split_at_pools(vgg)
+        require_depth(depth, len(blocks) - 1)
+        self.blocks = nn.ModuleList(blocks[: depth + 1])
+        self.widths = [last_width(block) for block in self.blocks]
+        for name, values in zip(("mean", "std"), STATISTICS[weights], strict=True):
+            self.register_buffer(name, torch.tensor(values).view(3, 1, 1))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """``(N, 3, h, w)`` -> a map for each size, the finest first."""
+        x, maps = (images - self.mean) / self.std, []
+        for block in self.blocks:
+            x = block(x)
+            maps.append(x / 10)  # VGG's values are about 10, those of what follows about 1
+        return maps
+
+
+def split_at_pools(vgg: nn.Sequential) -> list[nn.Sequential]:
+    """VGG's blocks; each but the first begins with its pooling."""
+    pools = [i for i, name in enumerate(layer_names(vgg)) if name.startswith("pool")]
+    cuts = [0, *pools, len(vgg)]
+    return [vgg[start:end] for start, end in pairwise(cuts) if end - start > 1]
+
+
+def last_width(block: nn.Module) -> int:
+    """Channels that the last convolution of a block gives."""
+    return [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)][-1].out_channels
+
+
+class UNet(nn.Module):
+    """A network that looks at the scene in several sizes.
+
+    An encoder halves the small picture ``depth`` times. On the way up each
+    size gets back, through a skip, what the encoder knew there. At the small
+    picture's own size the upsampler takes over. It starts exactly as bicubic.
+
+    Args:
+        scale: 2, 4 or 8.
+        num_features: channels at the finest size; unused with an encoder.
+        depth: halvings; unused with an encoder.
+        encoder: gives a map for each size, finest first, and their
+            ``widths``; a ``PlainEncoder`` without one.
+        upsampler: called with channels and scale; turns ``(N, F, h, w)`` into
+            ``(N, 3, s*h, s*w)``; PixelShuffle with ICNR without one.
+
+    Attributes:
+        gains: of each skip, finest first; 1 as trained, 0 mutes it.
+
+    Example:
+        >>> UNet(4)(torch.rand(1, 3, 7, 5)).shape
+        torch.Size([1, 3, 28, 20])
+
+    Source: lesson 06; Ronneberger et al. 2015, on the small picture instead
+    of an enlarged one, with PixelShuffle and ICNR upwards.
+    """
+
+    def __init__(
+        self,
+        scale: int = 4,
+        num_features: int = 32,
+        depth: int = 2,
+        *,
+        encoder: PlainEncoder | VggEncoder | None = None,
+        upsampler: Callable[[int, int], nn.Module] | None = None,
+    ):
+        require_scale(scale)
+        super().__init__()
+        self.scale = scale
+        self.encoder = encoder or PlainEncoder(num_features, depth)
+        widths = self.encoder.widths
+        self.ups = nn.ModuleList(IcnrStage(coarse, fine) for fine, coarse in pairwise(widths))
+        self.merges = nn.ModuleList(TwoConvs(2 * width, width) for width in widths[:-1])
+        upsampler = upsampler or partial(Upsampler, stage=IcnrStage)
+        self.upsampler = upsampler(widths[0], scale)
+        start_at_zero(self.upsampler)
+        self.gains = [1.0] * len(self.ups)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        require_batch(lr, "lr")
+        *skips, features = self.encoder(pad_to_multiple(lr, 2 ** len(self.ups)))
+        for level in reversed(range(len(self.ups))):
+            skip = self.gains[level] * skips[level]
+            features = torch.cat([self.ups[level](features), skip], dim=1)  # (N, 2 F_l, ...)
+            features = self.merges[level](features)
+        sr = enlarge(lr, self.scale)
+        return sr + self.upsampler(features)[..., : sr.shape[-2], : sr.shape[-1]]
+
+    @property
+    def reach(self) -> int:
+        """How many px of lr around a pixel its enlargement depends on, at most.
+
+        A multiple of the coarsest pixel, so that tiles halve as the whole does.
+        """
+        step = 2 ** len(self.ups)
+        convs = sum(
+            step * (layer.kernel_size[0] // 2)
+            for layer in self.modules()
+            if isinstance(layer, nn.Conv2d)
+        )
+        return -(-(convs + step) // step) * step
+
+
+def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
+    """Repeat the last row and column until both sides are multiples.
+
+    Example:
+        >>> pad_to_multiple(torch.zeros(1, 3, 7, 8), 4).shape
+        torch.Size([1, 3, 8, 8])
+
+    Source: lesson 06.
+    """
+    height, width = images.shape[-2:]
+    return F.pad(images, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+
+
+def require_depth(depth: int, most: int) -> None:
+    """Raise unless the encoder halves ``depth`` times."""
+    require_count(depth, "depth")
+    if depth > most:
+        raise ValueError(f"depth must be 1 to {most} with these weights, but {depth} came.")
