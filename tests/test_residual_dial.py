@@ -27,11 +27,12 @@ from srlab.widgets.drawing import (
     Curve,
     _apart,
     _pieces,
+    _short,
     bar_chart,
     beside,
     curve_chart,
 )
-from srlab.widgets.poster import BYTES_LIMIT
+from srlab.widgets.poster import BYTES_LIMIT, text_font
 from srlab.widgets.race import KINDS, Race, Standing, make_network, make_weight
 from srlab.widgets.residual_dial import ResidualDial
 
@@ -484,8 +485,8 @@ def test_ctrl_c_in_the_middle_of_a_round_leaves_a_sound_race():
     with pytest.raises(KeyboardInterrupt):
         rounds(racing, 5)
     assert pressed
-    assert {racer.step for racer in racing.racers.values()} == {2, 3}, "in a round"
-    rounds(racing, 3)  # the first of them for those that are behind
+    assert {racer.step for racer in racing.racers.values()} == {1, 2}, "in the second round"
+    rounds(racing, 4)  # the first of them for those that are behind
     assert {racer.step for racer in racing.racers.values()} == {5}
     for kind in KINDS:
         assert racing.racers[kind].losses == rounds(race(), 5).racers[kind].losses
@@ -528,6 +529,22 @@ def test_status_is_for_screen_readers_too(dial: ResidualDial):
     dial.run_steps(1)
     assert 'role="status"' in dial._race_status.value
     assert "paused: 3 blocks, step 1" in dial._race_status.value
+
+
+def test_setting_up_is_said_before_it_takes_its_time(
+    dial: ResidualDial, monkeypatch: pytest.MonkeyPatch
+):
+    said = []
+
+    def watched(*args: object, **settings: object) -> Race:
+        said.append((dial._race_status.value, dial._start.disabled))
+        return Race(*args, **settings)
+
+    monkeypatch.setattr("srlab.widgets.residual_dial.Race", watched)
+    dial.run_steps(1)
+    assert "setting up four networks" in said[0][0]
+    assert said[0][1]
+    assert not dial._start.disabled
 
 
 def test_every_control_has_a_name(dial: ResidualDial):
@@ -607,6 +624,13 @@ def test_names_stand_apart_and_in_the_order_of_their_curves():
     assert 28 <= min(places)
     assert max(places) <= 240
     assert max(_apart([240] * 4, 28, 240)) <= 240
+
+
+def test_numbers_at_an_axis_fit_their_room():
+    assert _short(-0.00507, 100) == "-0.00507"
+    assert _short(-0.00507, 54) == "-0.005"
+    assert text_font().getlength("-0.005") <= 54 < text_font().getlength("-0.00507")
+    assert _short(0.123456, 54) == "0.123"
 
 
 def test_dashes_run_on_around_corners():

@@ -310,9 +310,15 @@ def _axes(
     draw.line(corners, fill=GRAY)
     for value in (low, high):
         at = (MARGIN - 4, box.level(value, low, high))
-        draw.text(at, f"{value:.3g}", fill=INK, font=font, anchor="rm")
+        draw.text(at, _short(value, MARGIN - 4), fill=INK, font=font, anchor="rm")
     draw.text((box.left, box.bottom + 4), ends[0], fill=INK, font=font)
     draw.text((box.right, box.bottom + 4), ends[1], fill=INK, font=font, anchor="ra")
+
+
+def _short(value: float, room: float) -> str:
+    """A number with as many digits, of three, as have room."""
+    texts = [f"{value:.{digits}g}" for digits in (3, 2, 1)]
+    return next((text for text in texts if text_font().getlength(text) <= room), texts[-1])
 
 
 def _apart(heights: Sequence[float], top: float, bottom: float) -> list[float]:

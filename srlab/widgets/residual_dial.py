@@ -139,6 +139,8 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
     def steps(self) -> Iterator[int]:
         """Rounds of the race, one for each item asked for."""
         if self.race is None:
+            self._start.disabled = True
+            self._race_status.value = _status_html("setting up four networks")
             self.race = Race(
                 self.data, self.num_features, self._values["depth"],
                 value=self._values["weight"], learning_rate=self.learning_rate, seed=self.seed,
@@ -226,6 +228,9 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
 
     def _wire(self, name: str, control: Any) -> None:
         """Let a control leave a note for the worker; it does nothing itself."""
+        control.style.description_width = "50px"
+        # All three in one row, with JupyterLab's file browser beside it.
+        control.layout.width = "170px" if name == "kind" else "235px"
         control.add_class(f"srlab-{name}")
         control.observe(lambda event: self.live.change(name, event["new"]), names="value")
 
@@ -329,10 +334,7 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
         due = time.monotonic() - self._announced[1] > SECONDS_BETWEEN_ANNOUNCEMENTS
         if due or self._announced[0] != state:
             self._announced = (state, time.monotonic())
-            text = html.escape(f"{state}: {self._race_sentence()}")
-            self._race_status.value = (
-                f'<div role="status" class="srlab-race-status" style="{TEXT}">{text}</div>'
-            )
+            self._race_status.value = _status_html(f"{state}: {self._race_sentence()}")
 
 
 def _require_choice(weight: float | None, depth: int | None, kind: str | None) -> None:
@@ -362,6 +364,11 @@ def _dial_html(reading: Reading) -> str:
         f'<div class="srlab-dial-status" role="status" style="{TEXT}" {_attributes(data)}>'
         f"<b>Before training: {html.escape(reading.title())}</b><br>{lines}</div>"
     )
+
+
+def _status_html(text: str) -> str:
+    text = html.escape(text)
+    return f'<div role="status" class="srlab-race-status" style="{TEXT}">{text}</div>'
 
 
 def _attributes(data: dict[str, Any]) -> str:
