@@ -4,7 +4,7 @@ Every figure carries an alternative text that says what its numbers say.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import torch
@@ -49,12 +49,9 @@ def show_images(
 
     Source: built by srlab; used from lesson 00 on.
     """
-    captions = captions or {}
     across = min(columns, len(images))
     down = -(-len(images) // across)
-    titles = {
-        name: f"{name}\n{captions[name]}" if name in captions else name for name in images
-    }
+    titles = _titles(images, captions)
     tallest = max(image.shape[-2] / image.shape[-1] for image in images.values())
     size = (width, down * (width / across * tallest + 0.55))
     figure, grid = plt.subplots(down, across, figsize=size, squeeze=False, layout="constrained")
@@ -122,13 +119,21 @@ def show_bars(values: Mapping[str, float], *, y: str, width: float = 7.0) -> Non
     _display(figure, f"{y}: " + "; ".join(f"{name} {v:.3g}" for name, v in values.items()))
 
 
-def show_spectra(images: Mapping[str, Tensor], *, width: float = 9.0) -> None:
+def show_spectra(
+    images: Mapping[str, Tensor],
+    captions: Mapping[str, str] | None = None,
+    *,
+    period: int | None = None,
+    width: float = 9.0,
+) -> None:
     """Show the power spectra of pictures: coarse in the middle, fine outside.
 
     One brightness scale for all, logarithmic, over six powers of ten.
 
     Args:
         images: name -> ``(1, 3, h, w)``, in [0, 1].
+        captions: name -> the number that belongs to the picture.
+        period: of a grid, px; where it would show is marked by circles.
         width: of the figure, inches.
 
     Source: built by srlab; used from lesson 01 on.
@@ -137,14 +142,17 @@ def show_spectra(images: Mapping[str, Tensor], *, width: float = 9.0) -> None:
         1, len(images), figsize=(width, width / len(images) + 0.5), squeeze=False,
         layout="constrained",
     )  # fmt: skip
+    titles = _titles(images, captions)
     spectra = {name: _whole_spectrum(image).log10() for name, image in images.items()}
     top = max(spectrum.max().item() for spectrum in spectra.values())
     for axes, (name, spectrum) in zip(grid.flat, spectra.items(), strict=True):
         extent = (-0.5, 0.5, 0.5, -0.5)  # cycles per px
         axes.imshow(spectrum.numpy(), cmap="cividis", vmin=top - 6, vmax=top, extent=extent)
-        axes.set_title(name, fontsize=10)
+        _mark_peaks(axes, period)
+        axes.set_title(titles[name], fontsize=10)
         axes.set_xlabel("cycles per px")
-    _display(figure, "Power spectra, logarithmic: " + ", ".join(images))
+    texts = ", ".join(title.replace("\n", " ") for title in titles.values())
+    _display(figure, f"Power spectra, logarithmic: {texts}")
 
 
 def show_map(runs: Sequence[Run], *, width: float = 7.0) -> None:
@@ -199,6 +207,28 @@ def require_runs(runs: Sequence[Run]) -> None:
 
 def _place(figures: Mapping[str, float]) -> tuple[float, float]:
     return figures["psnr_y"], figures["sharpness"]
+
+
+def _titles(names: Iterable[str], captions: Mapping[str, str] | None) -> dict[str, str]:
+    """Each name, with its number below."""
+    captions = captions or {}
+    return {name: f"{name}\n{captions[name]}" if name in captions else name for name in names}
+
+
+def _mark_peaks(axes: Axes, period: int | None) -> None:
+    """Circle the frequencies of what repeats every ``period`` px."""
+    if period is None:
+        return
+    lines = [k / period for k in range(-(period // 2), period // 2 + 1)]
+    peaks = [(x, y) for x in lines for y in lines if (x, y) != (0, 0)]
+    axes.plot(
+        *zip(*peaks, strict=True), "o", fillstyle="none", color="white", markersize=9,
+        clip_on=False,
+    )  # fmt: skip
+    axes.plot(
+        *zip(*peaks, strict=True), "o", fillstyle="none", color=COLORS[1], markersize=11,
+        clip_on=False,
+    )  # fmt: skip
 
 
 def _whole_spectrum(image: Tensor) -> Tensor:

@@ -97,6 +97,20 @@ def test_spectra(photo: Tensor) -> None:
     assert len(colors_of(picture)) > 100
 
 
+def test_spectra_mark_where_a_grid_would_show(photo):
+    images = {"cat": photo}
+    plain, _ = displayed(show_spectra, images)
+    marked, alt = displayed(show_spectra, images, {"cat": "grid 1.00"}, period=4)
+    assert alt.endswith("cat grid 1.00")
+
+    def orange(picture):
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+        return (abs(pixels - [213, 94, 0]).sum(axis=-1) < 30).sum()
+
+    assert orange(plain) == 0
+    assert orange(marked) > 100
+
+
 @pytest.mark.parametrize("size", [(96, 128), (95, 127), (64, 63)])
 def test_the_whole_spectrum_is_numpys(photo: Tensor, size: tuple[int, int]) -> None:
     height, width = size
