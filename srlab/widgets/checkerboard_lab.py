@@ -1,0 +1,338 @@
+"""CheckerboardLab: who draws the grid, the upsampler or the loss?"""
+
+import html
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ipywidgets import HTML, Button, Dropdown, HBox, Layout, VBox
+from ipywidgets import Image as ImageWidget
+from PIL import Image
+from torch import Tensor
+
+from srlab.require import require_known, require_scale
+from srlab.training import Step
+from srlab.widgets.checkerboard_bench import (
+    ADDED,
+    BORDER,
+    INITS,
+    LOSSES,
+    STARTS_OVER,
+    UPSAMPLERS,
+    CheckerboardBench,
+    Reading,
+    Setting,
+)
+from srlab.widgets.checkerboard_pictures import PANEL, PANELS, STILL, panels
+from srlab.widgets.drawing import ORANGE, line_chart
+from srlab.widgets.live import LiveTraining, State
+from srlab.widgets.poster import GAP, PosterMixin, encode_png, filmstrip, stack, text_lines
+from srlab.widgets.workbench import VIEWS
+
+ROW = 3 * PANEL + 2 * GAP
+SECONDS_BETWEEN_ANNOUNCEMENTS = 10.0
+TEXT = "line-height: 1.5;"  # or the notebook gives each line the height of a slider
+
+
+class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
+    """An upsampler before and in training, and the grid that it draws.
+
+    At step 0 it shows the upsampler as it is initialized, and from then on a
+    training of a small ``SrResNet``. Another upsampler, initialization or
+    scale starts over; another loss or photograph acts on the training as it
+    is. Pictures are PNG, since JPEG draws a grid of its own.
+
+    Example:
+        >>> lab = CheckerboardLab()
+        >>> lab.choose(init="random").energy > 1e-6
+        True
+        >>> lab.choose(init="icnr").energy
+        0.0
+
+    Source: built by srlab; used in lesson 04.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bench = CheckerboardBench(Setting())
+        self.live = LiveTraining(self)
+        self._announced: tuple[str, float] = ("", 0.0)
+        self._drawn_hr: Tensor | None = None
+        self._build()
+        self.draw("ready")
+
+    # What notebooks and tests call
+
+    def choose(
+        self,
+        upsampler: str | None = None,
+        init: str | None = None,
+        scale: int | None = None,
+        loss: str | None = None,
+        photograph: str | None = None,
+    ) -> Reading:
+        """Set any of the controls.
+
+        Args:
+            upsampler: ``"pixelshuffle"``, ``"resize"`` or ``"transposed"``.
+            init: of PixelShuffle's convolutions, ``"random"`` or ``"icnr"``.
+            scale: 2, 4 or 8.
+            loss: ``"pixel"`` (L1), ``"content"`` (L1 and relu2_2 of VGG) or
+                ``"content, average pooling"`` (the same VGG with its
+                max-pooling replaced).
+            photograph: name of an embedded validation photograph.
+
+        Returns:
+            The numbers that are shown. After another upsampler, init or scale
+            they are of step 0, and the training is paused.
+
+        Raises:
+            ValueError: for an unknown choice, or an init where there is no
+                shuffle.
+        """
+        given = {
+            "upsampler": upsampler, "init": init, "scale": scale,
+            "loss": loss, "photograph": photograph,
+        }  # fmt: skip
+        wanted = {name: value for name, value in given.items() if value is not None}
+        self._require_choices(wanted)
+        for name, value in wanted.items():
+            self.controls[name].value = value
+        self.live.do(self._look)
+        self.live.settle()
+        return self.reading
+
+    def start(self) -> None:
+        """Begin or go on in the background."""
+        self.live.start()
+
+    def pause(self) -> None:
+        """Stop after the present step, and wait for that."""
+        self.live.pause()
+        self.live.wait()
+
+    def reset(self) -> None:
+        """Pause and go back to the untrained network; the controls stay."""
+        self.live.reset()
+        self.live.wait()
+
+    def run_steps(self, count: int) -> Reading:
+        """Train ``count`` steps here and now, and give the numbers after them."""
+        self.live.run_steps(count)
+        return self.reading
+
+    def pictures(self) -> dict[str, Tensor]:
+        """What is shown, by name: made for ``Compare``."""
+        view = self.view
+        return {"bicubic": view.bicubic, "network": view.sr, "truth": view.hr}
+
+    # What the live training calls, from one thread at a time
+
+    def steps(self) -> Iterator[Step]:
+        """Training steps, one for each item asked for."""
+        return self.bench.steps()
+
+    def change(self, name: str, value: Any) -> None:
+        """Take over a control's value."""
+        if name == "loss" and not self.bench.knows(value):
+            self._status.value = (
+                '<div role="status" class="srlab-status">loading the feature extractor …</div>'
+            )
+        self.bench.set(name, value)
+
+    def start_over(self) -> None:
+        """Go back to the untrained network."""
+        self.bench.start_over()
+
+    def draw(self, state: State, error: str = "") -> None:
+        """Show pictures, spectra, curve and numbers of this moment."""
+        self._look()
+        if state == "paused" and self.reading.step == 0:
+            state = "ready"  # it started over
+        for name, panel in self._panels(self._stale()).items():
+            self._images[name].value = encode_png(panel, quick=True)
+        self._curve.value = encode_png(self._chart(), quick=True)
+        self._numbers.value = self._numbers_html(state)
+        self._note.value = _paragraph(*self._notes())
+        self._announce(state, error)
+        self._start.disabled, self._pause.disabled = state == "running", state != "running"
+        self.controls["init"].disabled = self.bench.setting.upsampler != "pixelshuffle"
+
+    # Poster
+
+    def summary(self) -> str:
+        """One sentence for readers without a kernel."""
+        return f"CheckerboardLab: {self._sentence()}"
+
+    def poster(self) -> Image.Image:
+        """Pictures, spectra and numbers as they stand."""
+        named = [(picture, "") for picture in self._panels().values()]
+        charts = [self._chart()] if len(self.bench.history.points) > 1 else []
+        lines = [str(self.bench.setting), *str(self.reading).split("; ")]
+        rows = [filmstrip(row, width=ROW) for row in (named[:3], named[3:])]
+        return stack(text_lines(lines, width=ROW), *rows, *charts)
+
+    # Parts
+
+    def _build(self) -> None:
+        self._start = _button("Start", "play", "Train in the background", self.live.start)
+        self._pause = _button("Pause", "pause", "Stop after the present step", self.live.pause)
+        self._reset = _button("Reset", "undo", "Back to the untrained network", self.live.reset)
+        self.controls = {
+            "upsampler": _menu("upsampler", "What draws the new pixels", _swapped(UPSAMPLERS)),
+            "init": _menu("init", "How PixelShuffle's channels begin", _swapped(INITS)),
+            "scale": _menu("scale", "Enlargement", [(f"x{s}", s) for s in (2, 4, 8)]),
+            "loss": _menu("loss", "What the training makes small", list(LOSSES)),
+            "photograph": _menu("photograph", "Which one is shown and measured", list(VIEWS)),
+        }
+        for name, control in self.controls.items():
+            control.value = getattr(self.bench.setting, name)
+            control.observe(self._noter(name), names="value")
+        self._numbers, self._note, self._status = HTML(), HTML(), HTML()
+        self._images = {name: _picture(name) for name in PANELS}
+        self._curve = _picture("curve")
+        wrap = Layout(flex_flow="row wrap")
+        rows = [
+            HBox([self._images[name] for name in names], layout=Layout(grid_gap="4px"))
+            for names in (PANELS[:3], PANELS[3:])
+        ]
+        self.children = [
+            HBox([self._start, self._pause, self._reset], layout=wrap),
+            HBox(list(self.controls.values()), layout=wrap),
+            self._numbers,
+            HBox([VBox(rows), self._curve], layout=wrap),
+            self._note,  # below the pictures, which would jump when it goes
+            self._status,
+        ]
+        self.add_class("srlab-checkerboard-lab")
+
+    def _noter(self, name: str) -> Callable[[Any], None]:
+        """Lets a control leave a note for the worker; it does nothing itself."""
+
+        def leave_note(event: Any) -> None:
+            if name in STARTS_OVER:
+                self.live.pause()  # so that step 0 can be seen
+            self.live.change(name, event["new"])
+
+        return leave_note
+
+    def _require_choices(self, wanted: dict[str, Any]) -> None:
+        known = {"upsampler": UPSAMPLERS, "init": INITS, "loss": LOSSES, "photograph": VIEWS}
+        for name, value in wanted.items():
+            if name == "scale":
+                require_scale(value)
+            else:
+                require_known([str(value)], known[name], name)
+        upsampler = wanted.get("upsampler", self.controls["upsampler"].value)
+        if "init" in wanted and upsampler != "pixelshuffle":
+            raise ValueError(
+                f"init is PixelShuffle's alone, but upsampler is {upsampler!r}; "
+                f'choose upsampler="pixelshuffle" with it.'
+            )
+
+    def _look(self) -> None:
+        self.view, self.reading = self.bench.look()
+
+    def _panels(self, names: Sequence[str] = PANELS) -> dict[str, Image.Image]:
+        return panels(self.view, self.bench.setting.scale, self.reading.step, names)
+
+    def _stale(self) -> list[str]:
+        """The panels to draw again; the truth's only if it is another one."""
+        before, self._drawn_hr = self._drawn_hr, self.view.hr
+        return [name for name in PANELS if name not in STILL or before is not self.view.hr]
+
+    def _chart(self) -> Image.Image:
+        return line_chart(
+            "checkerboard, logarithmic", self.bench.history.points, color=ORANGE,
+            size=(ROW, 150), reference=("truth", 1.0), logarithmic=True,
+        )  # fmt: skip
+
+    def _sentence(self) -> str:
+        return f"{self.bench.setting}, {self.reading}"
+
+    def _numbers_html(self, state: State) -> str:
+        reading, setting = self.reading, self.bench.setting
+        data = {
+            "step": reading.step, "state": state,
+            "measure": f"{reading.measure:.6g}", "energy": f"{reading.energy:.6g}",
+            "psnr": f"{reading.psnr:.4f}", "upsampler": setting.upsampler,
+            "init": setting.init, "scale": setting.scale, "loss": setting.loss,
+        }  # fmt: skip
+        attributes = " ".join(f'data-{key}="{value}"' for key, value in data.items())
+        return (
+            f'<div class="srlab-numbers" style="{TEXT}" {attributes}>'
+            f"<b>Steps so far: {reading.step}</b><br>"
+            f"<b>Checkerboard {_short(reading.measure)}</b> (truth 1, "
+            f"bicubic {_short(reading.bicubic_measure)}) · "
+            f"<b>grid energy {_power(reading.energy)}</b> on a gray card<br>"
+            f"PSNR {reading.psnr:.2f} dB (bicubic {reading.bicubic_psnr:.2f} dB, Y, border of "
+            f"{BORDER} px left out) · sharpness {reading.sharpness:.2f}</div>"
+        )
+
+    def _notes(self) -> list[str]:
+        """What a person should know of the present state."""
+        setting = self.bench.setting
+        notes = []
+        if setting.upsampler != "pixelshuffle":
+            notes.append(
+                f"init is disabled: there is no shuffle to initialize in a "
+                f"{UPSAMPLERS[setting.upsampler]}."
+            )
+        if self.reading.step == 0:
+            notes.append(
+                "Step 0: bicubic plus what the untrained upsampler adds. Lesson 01's network "
+                "starts its last stage at zero, which would hide it; here that stage keeps "
+                f"its own initialization, times a factor that makes it add {ADDED:g} (RMS) to "
+                "a gray card."
+            )
+        return notes
+
+    def _announce(self, state: State, error: str) -> None:
+        """Tell a screen reader, now and then and at each change of state."""
+        if error:
+            self._status.value = f'<div role="alert"><b>Stopped.</b> {html.escape(error)}</div>'
+            self._announced = ("", 0.0)
+            return
+        due = time.monotonic() - self._announced[1] > SECONDS_BETWEEN_ANNOUNCEMENTS
+        now = f"{state} {self.bench.setting} {self.bench.setting.loss}"
+        if due or self._announced[0] != now:
+            self._announced = (now, time.monotonic())
+            text = html.escape(f"{state}: {self._sentence()}")
+            self._status.value = f'<div role="status" class="srlab-status">{text}</div>'
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) and abs(value) >= 0.001 else _power(value)
+
+
+def _power(value: float) -> str:
+    return "0" if value == 0 else f"{value:.1e}"
+
+
+def _paragraph(*lines: str) -> str:
+    text = "<br>".join(html.escape(line) for line in lines)
+    return f'<div class="srlab-note" style="{TEXT} max-width: {ROW}px">{text}</div>'
+
+
+def _swapped(names: dict[str, str]) -> list[tuple[str, str]]:
+    return [(text, name) for name, text in names.items()]
+
+
+def _menu(name: str, tooltip: str, options: list[Any]) -> Dropdown:
+    menu = Dropdown(options=options, description=name, tooltip=tooltip)
+    menu.style.description_width = "80px"
+    return menu.add_class(f"srlab-{name}")
+
+
+def _button(label: str, icon: str, tooltip: str, action: Callable[[], None]) -> Button:
+    button = Button(description=label, icon=icon, tooltip=tooltip)
+    button.on_click(lambda _: action())
+    return button.add_class(f"srlab-{label.lower()}")
+
+
+def _picture(name: str) -> ImageWidget:
+    # Without a tooltip: ipywidgets shows an Image that has one as a JavaScript error.
+    # No maximal width: a browser that shrinks a grid draws another one.
+    layout = Layout(flex="0 0 auto", align_self="flex-start")
+    return ImageWidget(format="png", layout=layout).add_class(f"srlab-{name}")
