@@ -2,8 +2,9 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,13 +14,23 @@ from torch import Tensor, nn
 from srlab.checkpoints import load_checkpoint, load_weights
 from srlab.images import read_image, to_bytes
 from srlab.machine import pick_device, place
-from srlab.models import Bicubic, SrResNet
+from srlab.models import Bicubic, SrResNet, Upsampler, UpsampleStage
 from srlab.require import require_batch, require_scale, require_unit_range
-from srlab.runcard import ModelSpec, parse_card
+from srlab.runcard import ModelSpec, UNetSpec, parse_card
+from srlab.unet import UNet, VggEncoder
+from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
 
 SHIPPED = Path(__file__).parent / "assets" / "models"
 MAX_OUTPUT_PIXELS = 400_000_000
 """Of the enlarged picture: 1.2 GB as bytes."""
+
+STAGES: dict[str, Callable[[int, int], nn.Module]] = {
+    "shuffle": UpsampleStage,
+    "icnr": IcnrStage,
+    "resize": ResizeStage,
+    "transposed": TransposedStage,
+}
+"""A run card's word for how a network doubles -> the doubling stage."""
 
 ModelName = str | os.PathLike[str] | nn.Module
 
@@ -159,9 +170,16 @@ def model_names() -> list[str]:
     return ["bicubic", *sorted(path.stem for path in SHIPPED.glob("*.safetensors"))]
 
 
-def build_model(spec: ModelSpec, scale: int) -> nn.Module:
-    """The untrained network that a run card names."""
-    return SrResNet(scale, spec.num_features, spec.num_blocks)
+def build_model(spec: ModelSpec | UNetSpec, scale: int) -> nn.Module:
+    """The untrained network that a run card names.
+
+    Source: built by srlab.
+    """
+    if isinstance(spec, UNetSpec):
+        encoder = VggEncoder(spec.depth) if spec.encoder == "vgg" else None
+        return UNet(scale, spec.num_features, spec.depth, encoder=encoder)
+    upsampler = partial(Upsampler, stage=STAGES[spec.doubling])
+    return SrResNet(scale, spec.num_features, spec.num_blocks, upsampler=upsampler)
 
 
 def _load_trained(path: Path, scale: int) -> nn.Module:

@@ -8,13 +8,22 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from srlab.files import replacing
 
 Scale = Literal[2, 4, 8]
 Positive = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Layer = Annotated[str, Field(pattern=r"^relu([12]_[12]|[345]_[123])$")]
 Figure = Annotated[float, Field(allow_inf_nan=False)]  # JSON has neither NaN nor infinity
 
 
@@ -25,11 +34,77 @@ class Part(BaseModel):
 
 
 class ModelSpec(Part):
-    """Which network, and its size."""
+    """An ``SrResNet``: its size, and how it doubles.
+
+    Args:
+        num_features: width.
+        num_blocks: depth.
+        doubling: the upsampler's stages, as in lesson 04.
+    """
 
     kind: Literal["srresnet"] = "srresnet"
     num_features: Annotated[int, Field(ge=1, le=512)] = 32
     num_blocks: Annotated[int, Field(ge=1, le=256)] = 8
+    doubling: Literal["shuffle", "icnr", "resize", "transposed"] = "shuffle"
+
+
+class UNetSpec(Part):
+    """A ``UNet``: its size and its encoder.
+
+    Args:
+        num_features: width at the finest size; the VGG has its own.
+        depth: halvings.
+        encoder: ``"plain"``, or ``"vgg"`` for the pretrained stand-in.
+    """
+
+    kind: Literal["unet"] = "unet"
+    num_features: Annotated[int, Field(ge=1, le=512)] = 32
+    depth: Annotated[int, Field(ge=1, le=3)] = 2
+    encoder: Literal["plain", "vgg"] = "plain"
+
+
+def _kind(model: object) -> object:
+    """Which of the networks; a card that names none means an SrResNet."""
+    if isinstance(model, dict):
+        return model.get("kind", "srresnet")
+    return getattr(model, "kind", None)
+
+
+KINDS = ("srresnet", "unet")
+Model = Annotated[
+    Annotated[ModelSpec, Tag(KINDS[0])] | Annotated[UNetSpec, Tag(KINDS[1])],
+    Discriminator(
+        _kind,
+        custom_error_type="kind",
+        custom_error_message="kind must be srresnet or unet",
+    ),
+]
+
+
+class FeatureSpec(Part):
+    """How content and style look at pictures.
+
+    Args:
+        layers: VGG's layer -> weight.
+        weights: of VGG, as for ``FeatureExtractor``.
+        pooling: ``"max"`` or ``"average"``.
+    """
+
+    layers: Annotated[dict[Layer, Weight], Field(min_length=1)]
+    weights: Literal["embedded", "vgg16", "vgg16_bn"] = "embedded"
+    pooling: Literal["max", "average"] = "max"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not any(self.layers.values()):
+            raise ValueError("all layers weigh 0, but at least one must be above it")
+        missing = [name for name in self.layers if name > "relu4_3"]
+        if self.weights == "embedded" and missing:
+            raise ValueError(
+                f"the embedded weights end at relu4_3, but {', '.join(missing)} came; "
+                f'take weights "vgg16"'
+            )
+        return self
 
 
 class Stage(Part):
@@ -41,7 +116,10 @@ class Stage(Part):
         batch_size: crops in a step.
         steps: optimizer steps.
         learning_rate: the peak of a cosine schedule.
-        weights: term of the loss -> weight.
+        weights: term of the loss -> weight; ``"l1"`` and ``"l2"``, or those
+            of the expanded loss: ``"pixel"``, ``"content"``, ``"style"``,
+            ``"tv"``.
+        features: for content and style.
     """
 
     scale: Scale = 4
@@ -49,7 +127,8 @@ class Stage(Part):
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
     steps: Positive = 2400
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
-    weights: dict[Literal["l1", "l2"], Weight] = {"l1": 1.0}
+    weights: dict[Literal["l1", "l2", "pixel", "content", "style", "tv"], Weight] = {"l1": 1.0}
+    features: FeatureSpec | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -59,7 +138,21 @@ class Stage(Part):
             )
         if not any(self.weights.values()):
             raise ValueError("all weights are 0, but at least one must be above it")
+        plain = self.weights.keys() & {"l1", "l2"}
+        if plain and plain != self.weights.keys():
+            raise ValueError(
+                "l1 and l2 came together with terms of the expanded loss; there L1 is pixel"
+            )
+        looking = [name for name in ("content", "style") if self.weights.get(name)]
+        if looking and self.features is None:
+            terms = " and ".join(looking)
+            raise ValueError(f"{terms} came without features; name the layers to look at")
         return self
+
+    @property
+    def is_expanded(self) -> bool:
+        """Whether the weights are those of the expanded loss."""
+        return not self.weights.keys() & {"l1", "l2"}
 
 
 class RunCard(Part):
@@ -88,7 +181,7 @@ class RunCard(Part):
 
     format: Literal[1] = 1
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-    model: ModelSpec = ModelSpec()
+    model: Model = ModelSpec()
     data: str = "embedded"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -162,7 +255,8 @@ def save_card(card: RunCard, path: str | os.PathLike[str]) -> None:
 
 def _sentence(error: Any) -> str:
     """One sentence for one of pydantic's findings."""
-    place = ".".join(str(key) for key in error["loc"]) or "the card"
+    keys = [str(key) for key in error["loc"] if key not in KINDS]
+    place = ".".join(keys) or "the card"
     if error["type"] == "extra_forbidden":
         return f"{place} is an unknown key; remove it or correct its spelling."
     if error["type"] == "missing":

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,9 @@ from srlab.checkpoints import (
     save_checkpoint,
 )
 from srlab.data import get_data
+from srlab.features import FeatureExtractor
 from srlab.inference import build_model
-from srlab.losses import WeightedLoss, l1_loss, l2_loss
+from srlab.losses import ExpandedLoss, WeightedLoss, l1_loss, l2_loss, tv_loss
 from srlab.machine import (
     PRECISIONS,
     pick_device,
@@ -145,12 +146,19 @@ def run_card(
     return _finish(out, stamped(), model)
 
 
-def make_loss(weights: Mapping[str, float]) -> WeightedLoss:
-    """The loss that a stage's weights name.
+def make_loss(stage: Stage, device: torch.device | str = "cpu") -> WeightedLoss | ExpandedLoss:
+    """The loss that a stage's weights name, on the device where it is needed.
 
     Source: built by srlab.
     """
-    return WeightedLoss({"l1": l1_loss, "l2": l2_loss}, weights)
+    weights = {str(name): weight for name, weight in stage.weights.items()}
+    if not stage.is_expanded:
+        return WeightedLoss({"l1": l1_loss, "l2": l2_loss}, weights)
+    if stage.features is None:
+        return WeightedLoss({"pixel": l1_loss, "tv": lambda sr, _: tv_loss(sr)}, weights)
+    spec = stage.features
+    extractor = FeatureExtractor(list(spec.layers), spec.weights, spec.pooling)
+    return place(ExpandedLoss(extractor, weights, spec.layers), device)
 
 
 def _begin(card: RunCard, out: Path) -> _State:
@@ -215,7 +223,7 @@ def _stage_steps(
     return train(
         model,
         data,
-        make_loss({str(name): weight for name, weight in stage.weights.items()}),
+        make_loss(stage, card.device),
         optimizer,
         steps=stage.steps,
         start=start,

@@ -1,5 +1,7 @@
 """Run cards: any valid one survives a round trip, every other is refused by name."""
 
+# ruff: noqa: E501 -- a sentence under test stays on one line
+
 import json
 import math
 from pathlib import Path
@@ -100,7 +102,18 @@ def stage_with(**changes: Any) -> dict[str, Any]:
         (card_with(seed=True), "seed: Input should be a valid integer, but True came."),
         (card_with(seed=None), "seed: Input should be a valid integer, but None came."),
         (card_with(precision="fp16"), "precision: Input should be 'auto', 'fp32' or 'bf16'"),
-        (card_with(model={"kind": "unet"}), "model.kind: Input should be 'srresnet'"),
+        (card_with(model={"kind": "vgg"}), "model: kind must be srresnet or unet, but {'kind': 'vgg'} came."),
+        (card_with(model=7), "model: kind must be srresnet or unet, but 7 came."),
+        (card_with(model={"kind": "unet", "num_blocks": 1}), "model.num_blocks is an unknown key"),
+        (card_with(model={"kind": "unet", "depth": 4}), "model.depth: Input should be less than"),
+        (card_with(model={"doubling": "nearest"}), "model.doubling: Input should be 'shuffle', 'icnr'"),
+        (stage_with(weights={"l1": 1, "tv": 1}), "stages.1: l1 and l2 came together with terms"),
+        (stage_with(weights={"content": 1}), "stages.1: content came without features; name the"),
+        (stage_with(weights={"style": 1, "content": 1}), "stages.1: content and style came without"),
+        (stage_with(features={"layers": {}}), "stages.1.features.layers: Dictionary should have"),
+        (stage_with(features={"layers": {"relu2_2": 0}}), "stages.1.features: all layers weigh 0"),
+        (stage_with(features={"layers": {"conv1_1": 1}}), "stages.1.features.layers.conv1_1"),
+        (stage_with(features={"layers": {"relu5_1": 1}}), "stages.1.features: the embedded weights end at relu4_3, but relu5_1 came"),
         (card_with(model={"num_blocks": 0}), "model.num_blocks: Input should be greater"),
         (card_with(seconds=math.nan), "seconds: Input should be"),
         (card_with(scores={"psnr_y": math.inf}), "scores.psnr_y: Input should be a finite"),

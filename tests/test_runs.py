@@ -17,10 +17,14 @@ from torch import Tensor
 import srlab.runs
 import srlab.training
 from srlab.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from srlab.inference import load_model
-from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
+from srlab.inference import build_model, load_model
+from srlab.losses import ExpandedLoss, tv_loss
+from srlab.models import SrResNet, UpsampleStage
+from srlab.runcard import FeatureSpec, ModelSpec, RunCard, Stage, UNetSpec, load_card, save_card
 from srlab.runs import Progress, make_loss, run_card
 from srlab.training import DivergedError
+from srlab.unet import UNet
+from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
 from tests.conftest import ONE_THREAD
 
 TINY = ModelSpec(num_features=8, num_blocks=1)
@@ -178,7 +182,7 @@ def test_bfloat16(photo_folder: Path, tmp_path: Path) -> None:
 
 
 def test_make_loss_takes_a_stages_weights() -> None:
-    assert make_loss({"l2": 10}).weights == {"l1": 0, "l2": 10}
+    assert make_loss(Stage(weights={"l2": 10.0})).weights == {"l1": 0, "l2": 10}
 
 
 # -- stopping and going on -------------------------------------------------------
@@ -353,14 +357,14 @@ def test_a_damaged_training_is_not_resumed(photo_folder: Path, tmp_path: Path) -
 def test_a_diverged_run_keeps_its_last_whole_step(
     photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = iter([make_loss({"l1": 1.0})] * 4)
+    losses = iter([make_loss(Stage())] * 4)
 
     def loss(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         return (
-            next(losses)(sr, hr) if losses.__length_hint__() else {"l1": hr.sum() * torch.nan}
+            next(losses)(sr, hr) if losses.__length_hint__() else {"l1": sr.sum() * torch.nan}
         )
 
-    monkeypatch.setattr("srlab.runs.make_loss", lambda _: loss)
+    monkeypatch.setattr("srlab.runs.make_loss", lambda *_: loss)
     with pytest.raises(DivergedError, match="start again with a smaller one"):
         run_card(tiny_card(photo_folder, stage(30)), tmp_path)
     checkpoint = last(tmp_path)
@@ -375,3 +379,55 @@ def test_a_device_that_is_gone(photo_folder: Path, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "last.safetensors", torch.nn.Linear(1, 1), card=gone, step=1)
     with pytest.raises(ValueError, match="There is no device 'cuda:77' here"):
         run_card(card, tmp_path, resume=True)
+
+
+def test_a_stage_may_train_with_the_expanded_loss(photo_folder: Path, tmp_path: Path) -> None:
+    features = FeatureSpec(layers={"relu1_2": 1.0, "relu2_2": 0.0}, pooling="average")
+    weights = {"pixel": 1.0, "content": 0.1, "style": 1.0, "tv": 0.01}
+    expanded = stage(2).model_copy(update={"weights": weights, "features": features})
+    seen: list[set[str]] = []
+    run_card(
+        tiny_card(photo_folder, stage(1), expanded),
+        tmp_path,
+        report=lambda progress: seen.append(set(progress.step.terms)),
+    )
+    assert seen == [{"l1"}, set(weights), set(weights)]
+    assert load_card(tmp_path / "card.json").stages[1].features == features
+
+
+def test_make_loss_of_the_expanded_terms() -> None:
+    plain = make_loss(Stage(weights={"pixel": 1.0, "tv": 0.5}))
+    sr, hr = torch.rand(2, 1, 3, 8, 8)
+    assert plain(sr, hr)["tv"].item() == pytest.approx(0.5 * tv_loss(sr).item())
+    features = FeatureSpec(layers={"relu2_1": 2.0})
+    loss = make_loss(Stage(weights={"content": 3.0}, features=features))
+    assert isinstance(loss, ExpandedLoss)
+    assert loss.weights == {"pixel": 0, "content": 3.0, "style": 0, "tv": 0}
+    assert loss.layer_weights == {"relu2_1": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind"),
+    [
+        (ModelSpec(num_features=8, num_blocks=1, doubling="icnr"), SrResNet),
+        (UNetSpec(num_features=4, depth=1), UNet),
+        (UNetSpec(depth=1, encoder="vgg"), UNet),
+    ],
+)
+def test_a_card_may_name_any_of_the_networks(spec: ModelSpec | UNetSpec, kind: type) -> None:
+    model = build_model(spec, 2)
+    assert isinstance(model, kind)
+    assert model(torch.rand(1, 3, 6, 5)).shape == (1, 3, 12, 10)
+
+
+def test_doubling_is_what_the_card_says() -> None:
+    stages = {
+        name: type(build_model(ModelSpec(num_features=4, doubling=name), 4).upsampler.to_rgb)
+        for name in ("shuffle", "icnr", "resize", "transposed")
+    }
+    assert stages == {
+        "shuffle": UpsampleStage,
+        "icnr": IcnrStage,
+        "resize": ResizeStage,
+        "transposed": TransposedStage,
+    }

@@ -1,12 +1,10 @@
 """The models in the package: intact, of the scale their name says, better than bicubic."""
 
-import json
-
 import pytest
 
 from srlab.checkpoints import load_checkpoint
 from srlab.inference import SHIPPED, load_model
-from srlab.runcard import parse_card
+from srlab.runcard import load_card, parse_card
 from srlab.scoring import score_models
 from srlab.sources import ASSETS, load_photos
 
@@ -25,9 +23,9 @@ def test_a_shipped_model_beats_bicubic_on_photographs_it_never_saw(scale):
 def test_a_shipped_model_was_trained_from_the_card_beside_it(scale):
     checkpoint = load_checkpoint(SHIPPED / f"pixel-x{scale}.safetensors")
     finished = parse_card(checkpoint.card)
-    wanted = json.loads((ASSETS / "cards" / f"pixel-x{scale}.json").read_text())
+    wanted = load_card(ASSETS / "cards" / f"pixel-x{scale}.json")
     for key in ("name", "model", "data", "seed", "stages"):
-        assert finished.model_dump()[key] == wanted[key]
+        assert getattr(finished, key) == getattr(wanted, key)
     assert checkpoint.step == finished.steps
     assert finished.scores["psnr_y"] > finished.scores["bicubic_psnr_y"]
     assert checkpoint.optimizer is None  # for use, not to go on from
