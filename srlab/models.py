@@ -164,10 +164,9 @@ class SrResNet(nn.Module):
 
         Infinite if a layer pools the whole picture, as ``ChannelGates`` do.
         """
-        if any(isinstance(layer, nn.AdaptiveAvgPool2d) for layer in self.modules()):
+        if any(isinstance(m, nn.AdaptiveAvgPool2d) for m in self.modules()):
             return math.inf
-        kinds = nn.Conv2d | nn.ConvTranspose2d
-        convs = [layer for layer in self.modules() if isinstance(layer, kinds)]
+        convs = [m for m in self.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
         return max(Bicubic.reach, sum(c.dilation[0] * (c.kernel_size[0] // 2) for c in convs))
 
 

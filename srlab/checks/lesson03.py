@@ -21,7 +21,7 @@ def check_variance(answer: Answer | None) -> Verdict:
             of blocks -> variance. Each block's correction is as large as the
             block's input, and independent of it.
 
-    Source: lesson 03, exercise 1.
+    Source: built by srlab; exercise 1 of lesson 03.
     """
     return judge(
         answer,
@@ -53,7 +53,7 @@ def check_learned_block(answer: Answer | None) -> Verdict:
         answer: called with ``num_features``, gives an ``nn.Module`` with
             ``conv1`` and ``conv2`` and a weight that starts at zero.
 
-    Source: lesson 03, exercise 2.
+    Source: built by srlab; exercise 2 of lesson 03.
     """
     x = _signal(1, 2, 4, 7, 5)
     return judge(
@@ -79,7 +79,7 @@ def check_channel_gates(answer: Answer | None) -> Verdict:
         answer: the correction ``(N, F, h, w)`` and two 1 x 1 convolutions ->
             the weighted correction of the same shape.
 
-    Source: lesson 03, exercise 3.
+    Source: built by srlab; exercise 3 of lesson 03.
     """
     layers = _pointwise(6, 3), _pointwise(3, 6)
     return judge(
