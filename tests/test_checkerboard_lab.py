@@ -184,9 +184,11 @@ def test_it_starts_over_in_the_middle_of_a_training(lab: CheckerboardLab):
     reading = lab.choose(init="icnr")
     assert (reading.step, lab.live.state, attributes(lab)["state"]) == (0, "paused", "ready")
     assert reading.energy < 1e-12
+    untrained_weights = weights_of(lab)
     lab.start()
     wait_for(lambda: lab.reading.step > 0, "a step of the new network")
     lab.pause()
+    assert not equal(untrained_weights, weights_of(lab)), "it is the new one that learns"
     assert isinstance(lab.bench.model.upsampler.to_rgb, IcnrStage)
 
 
