@@ -1,0 +1,410 @@
+"""The explorer's figures against the network asked directly, and against hand-made maps."""
+
+import io
+import re
+import time
+
+import pytest
+import torch
+from PIL import Image
+
+from srlab.data import degrade
+from srlab.features import FeatureExtractor, count_hooks
+from srlab.losses import content_loss
+from srlab.models import enlarge
+from srlab.sources import embedded_photo
+from srlab.widgets import feature_explorer
+from srlab.widgets.feature_explorer import (
+    CHANGES,
+    FeatureExplorer,
+    add_noise,
+    blur,
+    color_map,
+    difference_map,
+    patience,
+    reduce_and_enlarge,
+    relative_difference,
+    shift,
+)
+
+LAYERS = ["relu1_2", "relu2_2", "relu3_3"]
+
+
+@pytest.fixture(scope="module")
+def extractor() -> FeatureExtractor:
+    return FeatureExtractor(LAYERS)
+
+
+@pytest.fixture
+def explorer(extractor: FeatureExtractor, photo: torch.Tensor) -> FeatureExplorer:
+    pictures = {"cat": photo, "copy": photo.clone(), "corner": photo[..., :40, :42]}
+    return FeatureExplorer(extractor, pictures)
+
+
+def data(explorer: FeatureExplorer) -> dict[str, str]:
+    return dict(re.findall(r'data-([\w-]+)="([^"]*)"', explorer._status.value))
+
+
+# One picture
+
+
+@pytest.mark.parametrize(("layer", "channel"), [("relu1_2", 63), ("relu3_3", 200)])
+def test_figures_are_those_of_the_network(explorer, extractor, photo, layer, channel):
+    reading = explorer.choose(photograph="cat", layer=layer, channel=channel)
+    values = extractor(photo)[layer][0, channel]
+    assert reading is explorer.reading
+    assert reading.shape == tuple(values.shape)
+    assert reading.mean == pytest.approx(values.mean().item(), rel=1e-5)
+    assert reading.max == pytest.approx(values.max().item(), rel=1e-5)
+    assert reading.zeros == pytest.approx((values == 0).sum().item() / values.numel())
+    assert 0 < reading.zeros < 1
+    assert reading.differences == {}
+    assert count_hooks(extractor) == 0
+
+
+def test_the_sentence_and_the_status_say_the_reading(explorer):
+    reading = explorer.choose(layer="relu2_2", channel=5)
+    assert str(reading) == (
+        f"cat in relu2_2, channel 5: 64 × 48, mean {reading.mean:.3g}, "
+        f"largest {reading.max:.3g}, {100 * reading.zeros:.0f} % zeros"
+    )
+    assert 'role="status"' in explorer._status.value
+    assert str(reading) in explorer._status.value
+    shown = data(explorer)
+    assert (shown["layer"], shown["channel"], shown["mode"]) == ("relu2_2", "5", "one")
+    assert float(shown["mean"]) == pytest.approx(reading.mean, rel=1e-5)
+
+
+def test_embedded_photographs_are_cut_to_192_px(extractor):
+    explorer = FeatureExplorer(extractor)
+    assert explorer.reading.photograph == "raccoon-face"
+    for name in explorer.photograph.options:
+        picture = explorer._picture((name, ""))
+        assert picture.shape == (1, 3, 192, 192)
+    middle = embedded_photo("coffee-cup")[..., 104:296, 204:396]
+    assert torch.equal(explorer._picture(("coffee-cup", "")), middle)
+    trained_on = {"chelsea-cat", "bridge-stays"}
+    assert not trained_on & set(explorer.photograph.options)
+
+
+def test_without_an_extractor_four_layers_of_the_embedded_network():
+    explorer = FeatureExplorer(pictures={"gray": torch.full((1, 3, 16, 16), 0.5)})
+    assert explorer.layer.options == ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+    assert explorer.choose(layer="relu4_3", channel=511).shape == (2, 2)
+
+
+def test_layers_are_listed_by_depth(photo):
+    explorer = FeatureExplorer(FeatureExtractor(["relu2_2", "relu1_1"]), {"cat": photo})
+    assert explorer.layer.options == ("relu1_1", "relu2_2")
+
+
+def test_controls_act_like_the_call(explorer):
+    explorer.photograph.value = "corner"
+    explorer.layer.value = "relu3_3"
+    explorer.channel.value = 17
+    acted = explorer.reading
+    assert (acted.photograph, acted.layer, acted.channel) == ("corner", "relu3_3", 17)
+    assert acted == explorer.choose("corner", "one", None, "relu3_3", 17)
+    explorer.mode.value = "pair"
+    explorer.other.value = "noisy"
+    assert explorer.reading == explorer.choose(mode="pair", other="noisy")
+    assert explorer.reading.differences
+
+
+def test_the_place_in_each_layer_is_kept(explorer):
+    explorer.choose(layer="relu3_3", channel=200)
+    assert explorer.channel.max == 255
+    assert explorer.choose(layer="relu2_2").channel == 127  # it has no 200
+    assert explorer.channel.max == 127
+    explorer.channel.value = 9
+    assert explorer.choose(layer="relu3_3").channel == 200
+    explorer.layer.value = "relu2_2"
+    assert explorer.reading.channel == 9
+
+
+def test_the_atlas_shows_the_strongest_channels(explorer, extractor, photo):
+    explorer.choose(photograph="cat", layer="relu2_2", channel=3)
+    means = extractor(photo)["relu2_2"][0].mean(dim=(1, 2))
+    shown = [int(button.description) for button in explorer._buttons]
+    assert shown == means.argsort(descending=True)[:12].tolist()
+    explorer._buttons[4].click()
+    assert explorer.reading.channel == explorer.channel.value == shown[4]
+    marked = [button.description for button in explorer._buttons if button.button_style]
+    assert marked == [str(shown[4])]
+    assert f"channel {shown[4]}, mean {means[shown[4]]:.3g}" in explorer._buttons[4].tooltip
+
+
+def test_a_moved_slider_asks_the_network_nothing(explorer, monkeypatch):
+    explorer.choose(layer="relu1_2", channel=0)
+    explorer.choose(mode="pair", other="blurred")
+    monkeypatch.setattr(explorer, "extractor", None)
+    before = explorer._activation.value
+    explorer.choose(mode="one", channel=1)
+    assert explorer._activation.value != before
+    assert explorer.choose(mode="pair").differences
+
+
+def test_a_large_collection_does_not_fill_the_memory(explorer, monkeypatch):
+    monkeypatch.setattr(feature_explorer, "CACHE_BYTES", 1)
+    for other in CHANGES:
+        assert explorer.choose("cat", "pair", other).other == other
+        assert list(explorer._cache) == [("cat", ""), ("cat", other)]
+
+
+# A pair
+
+
+@pytest.mark.parametrize("other", CHANGES)
+def test_differences_are_those_of_the_network(explorer, extractor, photo, other):
+    differences = explorer.choose("cat", "pair", other).differences
+    changed = CHANGES[other][0](photo)
+    seen, wanted = extractor(changed), extractor(photo)
+    assert list(differences) == ["pixels", *LAYERS]
+    pixels = (changed - photo).abs().mean() / photo.mean()
+    assert differences["pixels"] == pytest.approx(pixels.item(), rel=1e-4)
+    for layer in LAYERS:
+        content = content_loss(seen, wanted, {layer: 1.0}) / wanted[layer].mean()
+        assert differences[layer] == pytest.approx(content.item(), rel=1e-4)
+        assert f'data-{layer}="{differences[layer]:.4f}"' in explorer._status.value
+
+
+def test_a_picture_does_not_differ_from_itself(explorer):
+    for other in ("cat", "copy"):
+        reading = explorer.choose("cat", "pair", other)
+        assert reading.differences == dict.fromkeys(["pixels", *LAYERS], 0.0)
+        assert str(reading).startswith(
+            f"cat against {other}, relative difference: pixels 0.000"
+        )
+    assert "0 everywhere" in explorer._pair_layers.value
+
+
+def test_pixels_prefer_the_blur_and_deep_layers_the_shift(extractor):
+    explorer = FeatureExplorer(extractor)
+    for name in explorer.photograph.options:
+        shifted = explorer.choose(name, "pair", "shifted by 1 px").differences
+        blurred = explorer.choose(other="blurred").differences
+        assert shifted["pixels"] > blurred["pixels"]
+        assert shifted["relu3_3"] < blurred["relu3_3"] / 2
+
+
+def test_the_table_has_a_row_for_each_pair_seen(explorer):
+    explorer.choose("cat", "pair", "blurred")
+    assert explorer._table.value.count('scope="row"') == 1
+    assert "▲" not in explorer._table.value
+    blurred = explorer.reading.differences["pixels"]
+    noisy = explorer.choose(other="noisy").differences["pixels"]
+    table = explorer._table.value
+    assert table.count('scope="row"') == 2
+    assert table.count("▲ ") == len(explorer.reading.differences) + 1  # and what it means
+    assert f"▲ {max(blurred, noisy):.3f}" in table
+    assert f"▲ {min(blurred, noisy):.3f}" not in table
+    explorer.choose("corner")
+    assert explorer._table.value.count('scope="row"') == 1
+
+
+def test_only_pictures_of_one_size_are_compared(explorer):
+    assert list(explorer.other.options) == [*CHANGES, "cat", "copy"]
+    explorer.choose("cat", "pair", "copy")
+    assert explorer.choose("corner").other == "shifted by 1 px"
+    assert list(explorer.other.options) == [*CHANGES, "corner"]
+    with pytest.raises(ValueError, match=r"other must be one of .*corner, but 'cat' came\."):
+        explorer.choose(other="cat")
+
+
+def test_each_mode_shows_its_own_controls(explorer):
+    def hidden() -> list[bool]:
+        views = [explorer.layer, explorer.channel, explorer._one_view]
+        views += [explorer.other, explorer._pair_view]
+        return [view.layout.display == "none" for view in views]
+
+    assert hidden() == [False, False, False, True, True]
+    explorer.choose(mode="pair")
+    assert hidden() == [True, True, True, False, False]
+
+
+def test_by_hand():
+    photo = torch.tensor([[[[1.0, 3.0]], [[0.0, 0.0]]]])  # (1, 2, 1, 2)
+    other = torch.tensor([[[[2.0, 3.0]], [[0.0, 4.0]]]])
+    assert relative_difference(other, photo) == pytest.approx((1 + 4) / 4)
+    assert difference_map(other, photo).tolist() == [[0.5, 2.0]]
+    black = torch.zeros_like(photo)
+    assert relative_difference(black, black) == 0
+    assert relative_difference(photo, black) == float("inf")
+
+
+def test_changes(photo):
+    assert torch.equal(shift(photo)[..., 1:], photo[..., :-1])
+    assert torch.equal(shift(photo)[..., 0], photo[..., 0])
+    assert torch.equal(reduce_and_enlarge(photo), enlarge(degrade(photo, 4), 4).clamp(0, 1))
+    assert reduce_and_enlarge(photo[..., :33, :50]).shape == (1, 3, 33, 50)
+    assert torch.equal(add_noise(photo), add_noise(photo))
+    gray = torch.full((1, 3, 40, 40), 0.5)
+    assert (add_noise(gray) - gray).std().item() == pytest.approx(0.05, rel=0.05)
+
+
+def test_blur_is_a_gaussian_of_one_and_a_half_px():
+    point = torch.zeros(1, 3, 31, 31)
+    point[..., 15, 15] = 1
+    spread = blur(point)[0, 0]
+    across = torch.arange(31) - 15
+    assert spread.sum().item() == pytest.approx(1)
+    assert (spread.sum(0) * across**2).sum().item() == pytest.approx(1.5**2, rel=0.01)
+    assert torch.allclose(spread, spread.T)
+    assert torch.allclose(blur(torch.ones(1, 3, 20, 20)), torch.ones(()))
+
+
+# Colors
+
+
+def test_colors_run_from_zero_to_the_largest_value():
+    scale = color_map(torch.arange(256).view(1, 256).float())
+    assert [scale.getpixel((x, 0)) for x in (0, 255)] == [(0, 34, 78), (254, 232, 56)]
+    brightness = [sum(scale.getpixel((x, 0))) for x in range(0, 256, 51)]
+    assert brightness == sorted(brightness)
+    shown = color_map(torch.tensor([[0.0, 51.0], [102.0, 255.0]]) / 1000)
+    colors = [shown.getpixel(at) for at in ((0, 0), (1, 0), (0, 1), (1, 1))]
+    assert colors == [scale.getpixel((x, 0)) for x in (0, 51, 102, 255)]
+    # values above 0 alone are not stretched; below 0 the lowest is dark
+    high = color_map(torch.tensor([[100.0, 200.0]]))
+    assert high.getpixel((0, 0)) == scale.getpixel((128, 0))
+    low = color_map(torch.tensor([[-1.0, 1.0, 0.0]]))
+    assert [low.getpixel((x, 0)) for x in range(3)] == [
+        scale.getpixel((x, 0)) for x in (0, 255, 128)
+    ]
+
+
+def test_a_silent_channel_is_dark_and_says_so(extractor):
+    explorer = FeatureExplorer(extractor, {"flat": torch.full((1, 3, 32, 32), 0.5)})
+    values = extractor(torch.full((1, 3, 32, 32), 0.5))["relu3_3"][0]
+    silent = values.amax(dim=(1, 2)).argmin().item()
+    assert values[silent].max() == 0
+    reading = explorer.choose(layer="relu3_3", channel=silent)
+    assert reading.zeros == 1
+    assert "0 everywhere" in explorer._activation.value
+    assert color_map(values[silent]).getcolors() == [(64, (0, 34, 78))]
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"photograph": "dog"}, r"photograph must be one of cat, copy, .*, but 'dog' came\."),
+        ({"mode": "three"}, r"mode must be one of one, pair, but 'three' came\."),
+        ({"other": "sharp"}, r"other must be one of shifted by 1 px, .*, but 'sharp' came\."),
+        ({"layer": "conv9"}, r"layer must be one of relu1_2, .*, but 'conv9' came\."),
+        (
+            {"channel": 64},
+            r"channel must be 0 to 63, since relu1_2 has 64 channels, but 64 came\.",
+        ),
+        ({"layer": "relu2_2", "channel": -1}, r"channel must be 0 to 127, .*, but -1 came\."),
+    ],
+)
+def test_wrong_choice_changes_nothing(explorer, choice, message):
+    before = explorer.choose("cat", "one", layer="relu1_2", channel=3)
+    with pytest.raises(ValueError, match=message):
+        explorer.choose(**{"photograph": "corner", "mode": "pair", **choice})
+    assert explorer.choose() == before
+
+
+def test_channel_is_an_integer(explorer):
+    with pytest.raises(TypeError, match=r"channel must be an integer, but 1\.5 came\."):
+        explorer.choose(channel=1.5)
+
+
+@pytest.mark.parametrize(
+    ("picture", "kind", "message"),
+    [
+        ("cat.png", TypeError, r"pictures\['mine'\] must be a tensor \(N, C, h, w\)"),
+        (torch.zeros(2, 3, 32, 32), ValueError, r"\(1, 3, h, w\) was expected; pick one"),
+        (torch.full((1, 3, 32, 32), 255.0), ValueError, "divide 8-bit values by 255"),
+        (torch.zeros(1, 3, 15, 32), ValueError, r"15 x 32 px, but at least 16 px a side"),
+        (torch.zeros(1, 3, 512, 513), ValueError, r"at most 512 x 512 px .*; crop it with"),
+    ],
+)
+def test_wrong_pictures(extractor, picture, kind, message):
+    with pytest.raises(kind, match=message):
+        FeatureExplorer(extractor, {"mine": picture})
+
+
+def test_wrong_names_and_extractor(photo):
+    with pytest.raises(ValueError, match="'blurred', which is a way to change a picture"):
+        FeatureExplorer(pictures={"blurred": photo})
+    with pytest.raises(TypeError, match="must be name -> picture, but the name 1 came"):
+        FeatureExplorer(pictures={1: photo})
+    with pytest.raises(TypeError, match="must be a FeatureExtractor, but a list came; make"):
+        FeatureExplorer(["relu2_2"])
+
+
+def test_names_are_text_and_no_markup(extractor, photo):
+    nasty = '<img src=x onerror="alert(1)">'
+    explorer = FeatureExplorer(extractor, {nasty: photo})
+    explorer.choose(mode="pair", other=nasty)
+    explorer.choose(mode="one")
+    parts = [explorer._status, explorer._photo, explorer._activation]
+    parts += [explorer._pair_pictures, explorer._table]
+    for part in parts:
+        assert "&lt;img src=x" in part.value
+        assert "<img src=x" not in part.value
+
+
+# Readers without a kernel, and those who wait
+
+
+@pytest.mark.parametrize("mode", ["one", "pair"])
+def test_readers_without_kernel_get_a_picture_and_a_sentence(explorer, mode):
+    reading = explorer.choose(mode=mode)
+    bundle, _ = explorer._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert bundle["text/plain"] == repr(explorer) == f"FeatureExplorer: {reading}"
+    assert len(bundle["image/png"]) <= 150_000
+    with Image.open(io.BytesIO(bundle["image/png"])) as poster:
+        assert poster.format == "PNG"
+        poster.verify()
+
+
+def test_each_control_has_a_label_and_each_picture_a_text(explorer):
+    controls = (explorer.photograph, explorer.other, explorer.layer, explorer.channel)
+    for control in (*controls, explorer.mode):
+        assert control.description
+    for control in controls:
+        assert control.tooltip
+    explorer.choose(mode="pair")
+    explorer.choose(mode="one")
+    for part in (explorer._activation, explorer._tiles[0], explorer._pair_layers):
+        alts = re.findall(r'<img [^>]*alt="([^"]*)"', part.value)
+        assert alts
+        assert all(re.search(r"\d", alt) for alt in alts)
+    assert f"Activation map: {explorer.reading}" in explorer._activation.value
+
+
+def test_patience():
+    said: list[str] = []
+    with patience(said.append, seconds=0.02):
+        end = time.monotonic() + 10
+        while not said and time.monotonic() < end:
+            time.sleep(0.01)
+    assert said == ["The network looks at the picture; the first time takes some seconds …", ""]
+    with patience(said.append, seconds=60):
+        pass
+    assert len(said) == 2
+
+
+def test_patience_is_shown_in_the_widget(explorer, monkeypatch):
+    notes: list[str] = []
+    explorer._note.observe(lambda event: notes.append(event["new"]), "value")
+    monkeypatch.setattr(feature_explorer, "patience", lambda say: patience(say, seconds=0))
+    slow = explorer.extractor
+
+    def dawdle(picture: torch.Tensor) -> dict[str, torch.Tensor]:
+        end = time.monotonic() + 10
+        while not notes and time.monotonic() < end:
+            time.sleep(0.01)
+        return slow(picture)
+
+    monkeypatch.setattr(explorer, "_features", lambda p: {"pixels": p, **dawdle(p)})
+    explorer.choose(mode="pair", other="noisy")
+    assert 'role="status"' in notes[0]
+    assert "takes some seconds" in notes[0]
+    assert explorer._note.value == ""
