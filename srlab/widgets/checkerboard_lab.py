@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ipywidgets import HTML, Button, Dropdown, HBox, Layout, VBox
-from ipywidgets import Image as ImageWidget
+from ipywidgets import HTML, Dropdown, HBox, Layout, VBox
 from PIL import Image
 from torch import Tensor
 
@@ -27,6 +26,7 @@ from srlab.widgets.checkerboard_bench import (
 from srlab.widgets.checkerboard_pictures import PANEL, PANELS, STILL, panels
 from srlab.widgets.drawing import ORANGE, line_chart
 from srlab.widgets.live import LiveTraining, State
+from srlab.widgets.parts import action_button, picture
 from srlab.widgets.poster import GAP, PosterMixin, encode_png, filmstrip, stack, text_lines
 from srlab.widgets.workbench import VIEWS
 
@@ -176,9 +176,13 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
     # Parts
 
     def _build(self) -> None:
-        self._start = _button("Start", "play", "Train in the background", self.live.start)
-        self._pause = _button("Pause", "pause", "Stop after the present step", self.live.pause)
-        self._reset = _button("Reset", "undo", "Back to the untrained network", self.live.reset)
+        self._start = action_button("Start", "play", "Train in the background", self.live.start)
+        self._pause = action_button(
+            "Pause", "pause", "Stop after the present step", self.live.pause
+        )
+        self._reset = action_button(
+            "Reset", "undo", "Back to the untrained network", self.live.reset
+        )
         self.controls = {
             "upsampler": _menu("upsampler", "What draws the new pixels", _swapped(UPSAMPLERS)),
             "init": _menu("init", "How PixelShuffle's channels begin", _swapped(INITS)),
@@ -190,8 +194,8 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
             control.value = getattr(self.bench.setting, name)
             control.observe(self._noter(name), names="value")
         self._numbers, self._note, self._status = HTML(), HTML(), HTML()
-        self._images = {name: _picture(name) for name in PANELS}
-        self._curve = _picture("curve")
+        self._images = {name: picture(name, "png") for name in PANELS}
+        self._curve = picture("curve", "png")
         wrap = Layout(flex_flow="row wrap")
         rows = [
             HBox([self._images[name] for name in names], layout=Layout(grid_gap="4px"))
@@ -323,16 +327,3 @@ def _menu(name: str, tooltip: str, options: list[Any]) -> Dropdown:
     menu = Dropdown(options=options, description=name, tooltip=tooltip)
     menu.style.description_width = "80px"
     return menu.add_class(f"srlab-{name}")
-
-
-def _button(label: str, icon: str, tooltip: str, action: Callable[[], None]) -> Button:
-    button = Button(description=label, icon=icon, tooltip=tooltip)
-    button.on_click(lambda _: action())
-    return button.add_class(f"srlab-{label.lower()}")
-
-
-def _picture(name: str) -> ImageWidget:
-    # Without a tooltip: ipywidgets shows an Image that has one as a JavaScript error.
-    # No maximal width: a browser that shrinks a grid draws another one.
-    layout = Layout(flex="0 0 auto", align_self="flex-start")
-    return ImageWidget(format="png", layout=layout).add_class(f"srlab-{name}")

@@ -2,12 +2,11 @@
 
 import html
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import nan
 from typing import Any
 
-from ipywidgets import HTML, Button, Dropdown, FloatSlider, HBox, IntSlider, Layout, VBox
-from ipywidgets import Image as ImageWidget
+from ipywidgets import HTML, Dropdown, FloatSlider, HBox, IntSlider, Layout, VBox
 from PIL import Image
 
 from srlab.data import Pairs, get_data
@@ -27,6 +26,7 @@ from srlab.widgets.drawing import (
     to_jpeg,
 )
 from srlab.widgets.live import LiveTraining, State
+from srlab.widgets.parts import action_button, picture
 from srlab.widgets.poster import PosterMixin, stack, text_lines
 from srlab.widgets.race import KINDS, NOT_STARTED, WINDOW, Race, Standing
 
@@ -204,13 +204,18 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
         for name in ("weight", "depth", "kind"):
             self._wire(name, getattr(self, name))
         live = self.live
-        self._start = _button("Start", "play", "Train all four in the background", live.start)
-        self._pause = _button("Pause", "pause", "Stop after the present round", live.pause)
-        self._reset = _button("Reset", "undo", "Forget the race; the next has the dial's depth",
-                              live.reset)  # fmt: skip
+        self._start = action_button(
+            "Start", "play", "Train all four in the background", live.start
+        )
+        self._pause = action_button(
+            "Pause", "pause", "Stop after the present round", live.pause
+        )
+        self._reset = action_button(
+            "Reset", "undo", "Forget the race; the next has the dial's depth", live.reset
+        )
         self._dial_picture, self._race_picture = (
-            _picture("dial-charts"),
-            _picture("race-charts"),
+            picture("dial-charts"),
+            picture("race-charts"),
         )
         self._dial_status, self._table, self._race_status = HTML(), HTML(), HTML()
         wrap = Layout(flex_flow="row wrap")
@@ -373,16 +378,3 @@ def _status_html(text: str) -> str:
 
 def _attributes(data: dict[str, Any]) -> str:
     return " ".join(f'data-{name}="{html.escape(str(value))}"' for name, value in data.items())
-
-
-def _button(label: str, icon: str, tooltip: str, action: Callable[[], None]) -> Button:
-    button = Button(description=label, icon=icon, tooltip=tooltip)
-    button.add_class(f"srlab-{label.lower()}")
-    button.on_click(lambda _: action())
-    return button
-
-
-def _picture(name: str) -> ImageWidget:
-    # Without a tooltip: ipywidgets shows an Image that has one as a JavaScript error.
-    layout = Layout(max_width="100%", align_self="flex-start")
-    return ImageWidget(format="jpeg", layout=layout).add_class(f"srlab-{name}")

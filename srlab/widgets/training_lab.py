@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ipywidgets import HTML, Button, Dropdown, HBox, Layout, VBox
-from ipywidgets import Image as ImageWidget
+from ipywidgets import HTML, Dropdown, HBox, Layout, VBox
 from PIL import Image
 from torch import Tensor, nn
 
@@ -21,12 +20,14 @@ from srlab.widgets.dials import Dial, as_position, layers_of, mix_dial, rate_dia
 from srlab.widgets.drawing import (
     BLUE,
     ORANGE,
+    beside,
     line_chart,
     map_chart,
     picture_strip,
     to_jpeg,
 )
 from srlab.widgets.live import LiveTraining, State
+from srlab.widgets.parts import action_button, picture
 from srlab.widgets.poster import PosterMixin, stack, text_lines
 from srlab.widgets.workbench import Snapshot, Workbench
 
@@ -146,8 +147,8 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
             self.bench.history.add(self.figures)
         self._numbers.value = self._numbers_html(state)
         self._preview.value = to_jpeg(self._strip())
-        for picture, chart in zip(self._curves, self._charts(), strict=True):
-            picture.value = to_jpeg(chart)
+        for curve, chart in zip(self._curves, self._charts(), strict=True):
+            curve.value = to_jpeg(chart)
         self._announce(state, error)
         for button, enabled in (
             (self._start, state != "running"),
@@ -163,7 +164,7 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
 
     def poster(self) -> Image.Image:
         """Pictures, curves and numbers as they stand."""
-        charts = [_beside(*self._charts())] if self.bench.history.points else []
+        charts = [beside(*self._charts())] if self.bench.history.points else []
         return stack(text_lines([self._sentence()]), self._strip(), *charts)
 
     # Parts
@@ -175,12 +176,14 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         return dials | {"learning_rate": rate}
 
     def _build(self) -> None:
-        self._start = _button("Start", "play", "Train in the background", self.live.start)
-        self._pause = _button("Pause", "pause", "Stop after the present step", self.live.pause)
-        self._reset = _button(
+        self._start = action_button("Start", "play", "Train in the background", self.live.start)
+        self._pause = action_button(
+            "Pause", "pause", "Stop after the present step", self.live.pause
+        )
+        self._reset = action_button(
             "Reset", "undo", "Back to the model at the start", self.live.reset
         )
-        self._snapshot = _button(
+        self._snapshot = action_button(
             "Snapshot", "camera", "Keep the present network for comparison",
             lambda: self.live.do(self._keep),
         )  # fmt: skip
@@ -191,9 +194,9 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         sliders = {name: dial.slider for name, dial in self.dials.items()}
         for name, control in (*sliders.items(), ("photo", self.photo)):
             self._wire(name, control)
-        self._preview = _picture("preview")
+        self._preview = picture("preview")
         names = ["loss-curve", "psnr-curve", *(["map"] if self._has_map else [])]
-        self._curves = [_picture(name) for name in names]
+        self._curves = [picture(name) for name in names]
         self._numbers, self._status = HTML(), HTML()
         wrap = Layout(flex_flow="row wrap")
         self.children = [
@@ -316,26 +319,6 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
             self._status.value = f'<div role="status" class="srlab-status">{text}</div>'
 
 
-def _button(label: str, icon: str, tooltip: str, action: Callable[[], None]) -> Button:
-    button = Button(description=label, icon=icon, tooltip=tooltip)
-    button.add_class(f"srlab-{label.lower()}")
-    button.on_click(lambda _: action())
-    return button
-
-
-def _picture(name: str) -> ImageWidget:
-    # Without a tooltip: ipywidgets shows an Image that has one as a JavaScript error.
-    layout = Layout(max_width="100%", align_self="flex-start")
-    return ImageWidget(format="jpeg", layout=layout).add_class(f"srlab-{name}")
-
-
 def _rate(steps_per_second: float) -> str:
     digits = 0 if steps_per_second >= 10 else 1
     return f"{steps_per_second:.{digits}f} steps/s"
-
-
-def _beside(*images: Image.Image) -> Image.Image:
-    whole = Image.new("RGB", (sum(i.width for i in images), images[0].height), "white")
-    for number, image in enumerate(images):
-        whole.paste(image, (sum(i.width for i in images[:number]), 0))
-    return whole
