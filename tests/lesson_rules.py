@@ -83,7 +83,7 @@ class Package:
             source = path.read_text(encoding="utf-8")
             texts = docstrings(source)
             for name in definitions(source):
-                if not name.startswith("_"):
+                if not name.startswith("_") and not is_part_of_a_widget(module, name):
                     match = SOURCE_LESSON.search(texts.get(name, ""))
                     found[module, name] = int(match[1]) if match else None
         return found
@@ -95,6 +95,11 @@ class Package:
         for module, name in self.lesson_of:
             found.setdefault(name, []).append(module)
         return found
+
+
+def is_part_of_a_widget(module: str, name: str) -> bool:
+    """What a widget is made of; lessons use widgets whole, so its name is free."""
+    return module.startswith("srlab/widgets/") and name.islower() and name != "compare"
 
 
 def docstrings(source: str) -> dict[str, str]:
