@@ -154,15 +154,27 @@ def load_model(name: str | os.PathLike[str] | None, scale: int) -> nn.Module:
         name = f"pixel-x{scale}"
     if name == "bicubic":
         return Bicubic(scale)
-    path = SHIPPED / f"{name}.safetensors"
-    if not path.exists():
-        path = Path(name)
-        if path.suffix != ".safetensors":
-            raise ValueError(
-                f"There is no model {os.fspath(name)!r}; there are "
-                f"{', '.join(model_names())}, and any checkpoint file (.safetensors)."
-            )
-    return _load_trained(path, scale)
+    return _load_trained(find_checkpoint(name), scale)
+
+
+def find_checkpoint(name: str | os.PathLike[str]) -> Path:
+    """The file of a shipped model, or the checkpoint file itself.
+
+    Raises:
+        ValueError: if the name is neither; the message lists what there is.
+
+    Source: built by srlab.
+    """
+    shipped = SHIPPED / f"{name}.safetensors"
+    if shipped.exists():
+        return shipped
+    path = Path(name)
+    if path.suffix != ".safetensors":
+        raise ValueError(
+            f"There is no model {os.fspath(name)!r}; there are "
+            f"{', '.join(model_names())}, and any checkpoint file (.safetensors)."
+        )
+    return path
 
 
 def model_names() -> list[str]:

@@ -22,6 +22,7 @@ from srlab.files import replacing
 
 Scale = Literal[2, 4, 8]
 Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Layer = Annotated[str, Field(pattern=r"^relu([12]_[12]|[345]_[123])$")]
 Figure = Annotated[float, Field(allow_inf_nan=False)]  # JSON has neither NaN nor infinity
@@ -107,6 +108,25 @@ class FeatureSpec(Part):
         return self
 
 
+Term = Literal["l1", "l2", "pixel", "content", "style", "tv"]
+
+
+class Change(Part):
+    """What somebody changed while a stage was running, as with a slider.
+
+    Args:
+        after: steps of the stage that were done by then.
+        weights: term -> new weight; the others stay.
+        layers: VGG's layer -> new weight; the others stay.
+        learning_rate: the new one, or None if it stayed.
+    """
+
+    after: Annotated[int, Field(ge=0)]
+    weights: dict[Term, Weight] = {}
+    layers: dict[Layer, Weight] = {}
+    learning_rate: Rate | None = None
+
+
 class Stage(Part):
     """A stretch of training with one scale, one crop size and one loss.
 
@@ -115,20 +135,25 @@ class Stage(Part):
         hr_size: side of the sharp crop in px, divisible by the scale.
         batch_size: crops in a step.
         steps: optimizer steps.
-        learning_rate: the peak of a cosine schedule.
+        learning_rate: the peak of a cosine schedule, or the constant one.
+        schedule: ``"cosine"`` or ``"constant"``.
         weights: term of the loss -> weight; ``"l1"`` and ``"l2"``, or those
             of the expanded loss: ``"pixel"``, ``"content"``, ``"style"``,
             ``"tv"``.
         features: for content and style.
+        changes: made while it ran, in their order; a learning rate can change
+            only where it is constant.
     """
 
     scale: Scale = 4
     hr_size: Annotated[int, Field(ge=8, le=1024)] = 96
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
     steps: Positive = 2400
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
-    weights: dict[Literal["l1", "l2", "pixel", "content", "style", "tv"], Weight] = {"l1": 1.0}
+    learning_rate: Rate = 2e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    weights: dict[Term, Weight] = {"l1": 1.0}
     features: FeatureSpec | None = None
+    changes: list[Change] = []
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -138,6 +163,11 @@ class Stage(Part):
             )
         if not any(self.weights.values()):
             raise ValueError("all weights are 0, but at least one must be above it")
+        self._require_one_loss()
+        self._require_possible_changes()
+        return self
+
+    def _require_one_loss(self) -> None:
         plain = self.weights.keys() & {"l1", "l2"}
         if plain and plain != self.weights.keys():
             raise ValueError(
@@ -147,7 +177,26 @@ class Stage(Part):
         if looking and self.features is None:
             terms = " and ".join(looking)
             raise ValueError(f"{terms} came without features; name the layers to look at")
-        return self
+
+    def _require_possible_changes(self) -> None:
+        known = ("l1", "l2") if not self.is_expanded else ("pixel", "tv")
+        known += ("content", "style") if self.features else ()
+        layers = self.features.layers if self.features else {}
+        for change in self.changes:
+            strange = [str(n) for n in change.weights if n not in known]
+            strange += [n for n in change.layers if n not in layers]
+            if strange:
+                raise ValueError(f"a change sets {', '.join(strange)}, which the stage has not")
+            if change.learning_rate and self.schedule == "cosine":
+                raise ValueError(
+                    'a change sets the learning rate, but the schedule does; take "constant"'
+                )
+        places = [change.after for change in self.changes]
+        if places != sorted(places) or any(after >= self.steps for after in places):
+            raise ValueError(
+                f"changes come after {places} steps, but in their order and before "
+                f"step {self.steps} was expected"
+            )
 
     @property
     def is_expanded(self) -> bool:
@@ -162,6 +211,8 @@ class RunCard(Part):
         name: what to call it; letters, digits, ``-`` and ``_``.
         model: the network.
         data: ``"embedded"``, a data set's name, or a folder.
+        start: ``"untrained"``, or the model to begin with: a shipped one's name
+            or a checkpoint file. Weights are carried where name and shape fit.
         seed: of the first weights and of the crops.
         precision: ``"fp32"``, ``"bf16"``, or ``"auto"`` for what the machine
             does faster; a finished card says which it was.
@@ -183,6 +234,7 @@ class RunCard(Part):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     model: Model = ModelSpec()
     data: str = "embedded"
+    start: str = "untrained"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     stages: Annotated[list[Stage], Field(min_length=1, max_length=32)]

@@ -20,7 +20,7 @@ from srlab.checkpoints import (
 )
 from srlab.data import get_data
 from srlab.features import FeatureExtractor
-from srlab.inference import build_model
+from srlab.inference import build_model, find_checkpoint
 from srlab.losses import ExpandedLoss, WeightedLoss, l1_loss, l2_loss, tv_loss
 from srlab.machine import (
     PRECISIONS,
@@ -29,10 +29,10 @@ from srlab.machine import (
     place,
     require_device,
 )
-from srlab.runcard import RunCard, Stage, parse_card, save_card
+from srlab.runcard import Change, RunCard, Stage, parse_card, save_card
 from srlab.scoring import score_models
 from srlab.sources import load_photos
-from srlab.training import Step, cosine_schedule, train
+from srlab.training import Step, cosine_schedule, set_learning_rate, train
 
 LAST = "last.safetensors"
 FINISHED = "model.safetensors"
@@ -185,7 +185,7 @@ def _resume(card: RunCard, out: Path) -> _State:
     """What ``last.safetensors`` holds, if it belongs to this card."""
     checkpoint: Checkpoint = load_checkpoint(out / LAST)
     saved = parse_card(checkpoint.card, LAST)
-    for name in ("name", "model", "data", "seed", "stages"):
+    for name in ("name", "model", "data", "start", "seed", "stages"):
         if getattr(saved, name) != getattr(card, name):
             raise ValueError(
                 f"{out / LAST} belongs to another card: its {name} differs; "
@@ -215,27 +215,47 @@ def _steps(state: _State) -> Iterator[_Point]:
 def _stage_steps(
     card: RunCard, stage: Stage, model: nn.Module, optimizer: Optimizer, start: int
 ) -> Iterator[Step]:
-    """One stage's part of the one training loop."""
+    """One stage's part of the one training loop, with the changes made on the way."""
     sizes = stage.hr_size // stage.scale, stage.hr_size
     data = get_data(
         stage.batch_size, sizes, source=card.data, seed=card.seed, device=card.device
     )
-    return train(
+    loss = make_loss(stage, card.device)
+    falling = stage.schedule == "cosine"
+    for change in stage.changes:
+        if change.after <= start:
+            _apply(change, loss, optimizer)
+    for step in train(
         model,
         data,
-        make_loss(stage, card.device),
+        loss,
         optimizer,
         steps=stage.steps,
         start=start,
-        schedule=cosine_schedule(stage.learning_rate),
+        schedule=cosine_schedule(stage.learning_rate) if falling else None,
         precision=PRECISIONS[card.precision],
-    )
+    ):
+        yield step
+        for change in stage.changes:
+            if change.after == step.number:
+                _apply(change, loss, optimizer)
+
+
+def _apply(change: Change, loss: WeightedLoss | ExpandedLoss, optimizer: Optimizer) -> None:
+    """Set what was changed; the next step counts with it."""
+    loss.weights.update({str(name): weight for name, weight in change.weights.items()})
+    if isinstance(loss, ExpandedLoss):
+        loss.layer_weights.update(change.layers)
+    if change.learning_rate:
+        set_learning_rate(optimizer, change.learning_rate)
 
 
 def _network(card: RunCard, stage: Stage, weights: dict[str, Tensor] | None) -> nn.Module:
-    """The stage's network, with all weights of the stage before that fit."""
+    """The stage's network, with all weights that fit of what came before."""
     torch.manual_seed(card.seed)
     model = build_model(card.model, stage.scale)
+    if weights is None and card.start != "untrained":
+        weights = load_checkpoint(find_checkpoint(card.start)).model
     if weights is not None:
         own = model.state_dict()
         fitting = {n: w for n, w in weights.items() if n in own and own[n].shape == w.shape}

@@ -17,12 +17,23 @@ from torch import Tensor
 import srlab.runs
 import srlab.training
 from srlab.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from srlab.data import get_data
 from srlab.inference import build_model, load_model
 from srlab.losses import ExpandedLoss, tv_loss
+from srlab.machine import place
 from srlab.models import SrResNet, UpsampleStage
-from srlab.runcard import FeatureSpec, ModelSpec, RunCard, Stage, UNetSpec, load_card, save_card
+from srlab.runcard import (
+    Change,
+    FeatureSpec,
+    ModelSpec,
+    RunCard,
+    Stage,
+    UNetSpec,
+    load_card,
+    save_card,
+)
 from srlab.runs import Progress, make_loss, run_card
-from srlab.training import DivergedError
+from srlab.training import DivergedError, set_learning_rate, train
 from srlab.unet import UNet
 from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
 from tests.conftest import ONE_THREAD
@@ -431,3 +442,70 @@ def test_doubling_is_what_the_card_says() -> None:
         "resize": ResizeStage,
         "transposed": TransposedStage,
     }
+
+
+# -- what was changed on the way ---------------------------------------------------
+
+
+def steered(folder: Path) -> RunCard:
+    changes = [
+        Change(after=3, weights={"l1": 0.0, "l2": 10.0}),
+        Change(after=5, learning_rate=1e-3),
+    ]
+    steered = stage(8).model_copy(update={"schedule": "constant", "changes": changes})
+    return tiny_card(folder, steered)
+
+
+def test_changes_are_those_of_a_training_that_somebody_steered(
+    photo_folder: Path, tmp_path: Path
+) -> None:
+    card = steered(photo_folder)
+    train_only(card, tmp_path)
+    torch.manual_seed(card.seed)
+    model = place(build_model(card.model, 4), "cpu")
+    only = card.stages[0]
+    optimizer = torch.optim.Adam(model.parameters(), only.learning_rate, fused=True)
+    loss = make_loss(only)
+    sizes = only.hr_size // 4, only.hr_size
+    data = get_data(only.batch_size, sizes, source=photo_folder, seed=card.seed)
+    for step in train(model, data, loss, optimizer, steps=8):
+        if step.number == 3:
+            loss.weights.update(l1=0.0, l2=10.0)
+        if step.number == 5:
+            set_learning_rate(optimizer, 1e-3)
+    assert same(last(tmp_path).model, dict(model.state_dict()))
+
+
+@pytest.mark.parametrize("step", [2, 3, 4, 5, 6])
+def test_a_steered_run_goes_on_exactly(photo_folder: Path, tmp_path: Path, step: int) -> None:
+    train_only(steered(photo_folder), tmp_path / "whole")
+    train_only(steered(photo_folder), tmp_path / "parts", steps=step)
+    train_only(steered(photo_folder), tmp_path / "parts", resume=True)
+    assert same_training(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_layers_change_too(photo_folder: Path, tmp_path: Path) -> None:
+    features = FeatureSpec(layers={"relu1_1": 1.0, "relu1_2": 0.0})
+    expanded = stage(2).model_copy(
+        update={
+            "weights": {"content": 1.0},
+            "features": features,
+            "schedule": "constant",
+            "changes": [Change(after=1, layers={"relu1_1": 0.0})],
+        }
+    )
+    with pytest.raises(ValueError, match="No term of the loss depends on the network"):
+        run_card(tiny_card(photo_folder, expanded), tmp_path)
+    assert last(tmp_path).step == 1
+
+
+def test_a_run_may_begin_with_a_trained_network(photo_folder: Path, tmp_path: Path) -> None:
+    barely = stage(1, 4, learning_rate=1e-12)
+    card = tiny_card(photo_folder, barely).model_copy(
+        update={"start": "pixel-x4", "model": ModelSpec()}
+    )
+    train_only(card, tmp_path)
+    shipped = dict(load_model("pixel-x4", 4).state_dict())
+    torch.testing.assert_close(last(tmp_path).model, shipped, atol=1e-6, rtol=1e-4)
+    with pytest.raises(ValueError, match="no model 'pixel-x5'; there are bicubic"):
+        train_only(card.model_copy(update={"start": "pixel-x5"}), tmp_path / "other")
