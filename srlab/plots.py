@@ -221,14 +221,9 @@ def _mark_peaks(axes: Axes, period: int | None) -> None:
         return
     lines = [k / period for k in range(-(period // 2), period // 2 + 1)]
     peaks = [(x, y) for x in lines for y in lines if (x, y) != (0, 0)]
-    axes.plot(
-        *zip(*peaks, strict=True), "o", fillstyle="none", color="white", markersize=9,
-        clip_on=False,
-    )  # fmt: skip
-    axes.plot(
-        *zip(*peaks, strict=True), "o", fillstyle="none", color=COLORS[1], markersize=11,
-        clip_on=False,
-    )  # fmt: skip
+    xs, ys = zip(*peaks, strict=True)
+    axes.plot(xs, ys, "o", fillstyle="none", color=COLORS[1], markersize=9, markeredgewidth=1)
+    axes.set(xlim=(-0.5, 0.5), ylim=(0.5, -0.5))
 
 
 def _whole_spectrum(image: Tensor) -> Tensor:
