@@ -315,9 +315,17 @@ class LabPage:
         self.page.keyboard.insert_text(str(value))
         self.page.keyboard.press("Enter")
 
+    def choose(self, css: str, *keys: str) -> None:
+        """Open a menu, press ``keys`` (``ArrowDown``), take what they came to."""
+        self.find(f"{css} select").focus()
+        for key in ("Enter", *keys, "Enter"):  # closed, JupyterLab takes the arrows itself
+            self.page.keyboard.press(key)
+
     def readout(self, css: str) -> float:
         """The number that a slider shows."""
-        return float(self.find(f"{css} .widget-readout").inner_text())
+        number = self.find(f"{css} .widget-readout")
+        # Of a cell that was out of sight JupyterLab draws nothing, for a moment.
+        return float(wait_until(number.inner_text, what=f"the number of {css}"))
 
     def picture(self, css: str) -> bytes:
         """The file behind a picture; ``css`` names the picture or what holds it."""
