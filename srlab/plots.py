@@ -188,6 +188,7 @@ def show_map(runs: Sequence[Run], *, width: float = 7.0) -> None:
     axes.axhline(1, color="#767676", linestyle="--", linewidth=1)
     axes.annotate("truth", (1, 1), xycoords=("axes fraction", "data"), ha="right", va="bottom")
     axes.margins(0.1)
+    axes.ticklabel_format(useOffset=False)
     _finish(axes, "PSNR Y, dB: closer to the truth →", "sharpness →", legend=False)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     texts = [f"{name} {psnr:.2f} dB, sharpness {s:.2f}" for name, (psnr, s) in names.items()]

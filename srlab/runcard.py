@@ -179,8 +179,8 @@ class Stage(Part):
             raise ValueError(f"{terms} came without features; name the layers to look at")
 
     def _require_possible_changes(self) -> None:
-        known = ("l1", "l2") if not self.is_expanded else ("pixel", "tv")
-        known += ("content", "style") if self.features else ()
+        known = ["pixel", "tv"] if self.is_expanded else ["l1", "l2"]
+        known += ["content", "style"] if self.features else []
         layers = self.features.layers if self.features else {}
         for change in self.changes:
             strange = [str(n) for n in change.weights if n not in known]
