@@ -14,18 +14,10 @@ from srlab.losses import content_loss
 from srlab.models import enlarge
 from srlab.sources import embedded_photo
 from srlab.widgets import feature_explorer
-from srlab.widgets.feature_explorer import (
-    CHANGES,
-    FeatureExplorer,
-    add_noise,
-    blur,
-    color_map,
-    difference_map,
-    patience,
-    reduce_and_enlarge,
-    relative_difference,
-    shift,
-)
+from srlab.widgets.feature_changes import CHANGES, add_noise, blur, reduce_and_enlarge, shift
+from srlab.widgets.feature_explorer import FeatureExplorer, patience
+from srlab.widgets.feature_pictures import color_map
+from srlab.widgets.feature_reading import difference_map, relative_difference
 
 LAYERS = ["relu1_2", "relu2_2", "relu3_3"]
 
@@ -123,24 +115,25 @@ def test_the_place_in_each_layer_is_kept(explorer):
 
 
 def test_the_atlas_shows_the_strongest_channels(explorer, extractor, photo):
+    buttons = explorer._one_view.buttons
     explorer.choose(photograph="cat", layer="relu2_2", channel=3)
     means = extractor(photo)["relu2_2"][0].mean(dim=(1, 2))
-    shown = [int(button.description) for button in explorer._buttons]
+    shown = [int(button.description) for button in buttons]
     assert shown == means.argsort(descending=True)[:12].tolist()
-    explorer._buttons[4].click()
+    buttons[4].click()
     assert explorer.reading.channel == explorer.channel.value == shown[4]
-    marked = [button.description for button in explorer._buttons if button.button_style]
+    marked = [button.description for button in buttons if button.button_style]
     assert marked == [str(shown[4])]
-    assert f"channel {shown[4]}, mean {means[shown[4]]:.3g}" in explorer._buttons[4].tooltip
+    assert f"channel {shown[4]}, mean {means[shown[4]]:.3g}" in buttons[4].tooltip
 
 
 def test_a_moved_slider_asks_the_network_nothing(explorer, monkeypatch):
     explorer.choose(layer="relu1_2", channel=0)
     explorer.choose(mode="pair", other="blurred")
     monkeypatch.setattr(explorer, "extractor", None)
-    before = explorer._activation.value
+    before = explorer._one_view.activation.value
     explorer.choose(mode="one", channel=1)
-    assert explorer._activation.value != before
+    assert explorer._one_view.activation.value != before
     assert explorer.choose(mode="pair").differences
 
 
@@ -175,7 +168,7 @@ def test_a_picture_does_not_differ_from_itself(explorer):
         assert str(reading).startswith(
             f"cat against {other}, relative difference: pixels 0.000"
         )
-    assert "0 everywhere" in explorer._pair_layers.value
+    assert "0 everywhere" in explorer._pair_view.layers.value
 
 
 def test_pixels_prefer_the_blur_and_deep_layers_the_shift(extractor):
@@ -189,17 +182,17 @@ def test_pixels_prefer_the_blur_and_deep_layers_the_shift(extractor):
 
 def test_the_table_has_a_row_for_each_pair_seen(explorer):
     explorer.choose("cat", "pair", "blurred")
-    assert explorer._table.value.count('scope="row"') == 1
-    assert "▲" not in explorer._table.value
+    assert explorer._pair_view.table.value.count('scope="row"') == 1
+    assert "▲" not in explorer._pair_view.table.value
     blurred = explorer.reading.differences["pixels"]
     noisy = explorer.choose(other="noisy").differences["pixels"]
-    table = explorer._table.value
+    table = explorer._pair_view.table.value
     assert table.count('scope="row"') == 2
     assert table.count("▲ ") == len(explorer.reading.differences) + 1  # and what it means
     assert f"▲ {max(blurred, noisy):.3f}" in table
     assert f"▲ {min(blurred, noisy):.3f}" not in table
     explorer.choose("corner")
-    assert explorer._table.value.count('scope="row"') == 1
+    assert explorer._pair_view.table.value.count('scope="row"') == 1
 
 
 def test_only_pictures_of_one_size_are_compared(explorer):
@@ -280,7 +273,7 @@ def test_a_silent_channel_is_dark_and_says_so(extractor):
     assert values[silent].max() == 0
     reading = explorer.choose(layer="relu3_3", channel=silent)
     assert reading.zeros == 1
-    assert "0 everywhere" in explorer._activation.value
+    assert "0 everywhere" in explorer._one_view.activation.value
     assert color_map(values[silent]).getcolors() == [(64, (0, 34, 78))]
 
 
@@ -342,8 +335,8 @@ def test_names_are_text_and_no_markup(extractor, photo):
     explorer = FeatureExplorer(extractor, {nasty: photo})
     explorer.choose(mode="pair", other=nasty)
     explorer.choose(mode="one")
-    parts = [explorer._status, explorer._photo, explorer._activation]
-    parts += [explorer._pair_pictures, explorer._table]
+    parts = [explorer._status, explorer._one_view.photo, explorer._one_view.activation]
+    parts += [explorer._pair_view.pictures, explorer._pair_view.table]
     for part in parts:
         assert "&lt;img src=x" in part.value
         assert "<img src=x" not in part.value
@@ -372,11 +365,15 @@ def test_each_control_has_a_label_and_each_picture_a_text(explorer):
         assert control.tooltip
     explorer.choose(mode="pair")
     explorer.choose(mode="one")
-    for part in (explorer._activation, explorer._tiles[0], explorer._pair_layers):
+    for part in (
+        explorer._one_view.activation,
+        explorer._one_view.tiles[0],
+        explorer._pair_view.layers,
+    ):
         alts = re.findall(r'<img [^>]*alt="([^"]*)"', part.value)
         assert alts
         assert all(re.search(r"\d", alt) for alt in alts)
-    assert f"Activation map: {explorer.reading}" in explorer._activation.value
+    assert f"Activation map: {explorer.reading}" in explorer._one_view.activation.value
 
 
 def test_patience():
