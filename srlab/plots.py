@@ -189,6 +189,8 @@ def show_map(runs: Sequence[Run], *, width: float = 7.0) -> None:
     axes.annotate("truth", (1, 1), xycoords=("axes fraction", "data"), ha="right", va="bottom")
     axes.margins(0.1)
     axes.ticklabel_format(useOffset=False)
+    axes.ticklabel_format(axis="x", useOffset=False)  # 27.70, not 0.0025 and "+2.77e1"
+    axes.locator_params(axis="x", nbins=5)
     _finish(axes, "PSNR Y, dB: closer to the truth →", "sharpness →", legend=False)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     texts = [f"{name} {psnr:.2f} dB, sharpness {s:.2f}" for name, (psnr, s) in names.items()]
@@ -249,7 +251,7 @@ def _finish(axes: Axes, x: str, y: str, *, legend: bool = True) -> None:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if legend and len(axes.get_lines()) > 1:
-        axes.legend(frameon=False)
+        axes.legend(framealpha=0.8, edgecolor="none")  # readable in front of a curve
 
 
 def _display(figure: Figure, alt: str) -> None:

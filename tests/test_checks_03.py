@@ -45,6 +45,10 @@ def forgets_the_square(variance, weight, depth):
     return variance * (1 + weight) ** depth
 
 
+def takes_the_growth_of_hes_start(variance, weight, depth):
+    return variance * (1 + 2 * weight**2) ** depth
+
+
 def adds_the_same_each_time(variance, weight, depth):
     return variance + depth * weight**2 * variance
 
@@ -92,6 +96,7 @@ def test_variance_done(answer):
         (adds_standard_deviations, "the variances add up"),
         (adds_sizes_of_standard_deviations, "the variances add up"),
         (forgets_the_square, "square the weight"),
+        (takes_the_growth_of_hes_start, "The 2 belongs to He's start"),
         (adds_the_same_each_time, "the growth multiplies"),
         (adds_variance_one, "not of variance 1"),
         (multiplies_with_depth, "a power, not a product"),
@@ -104,7 +109,7 @@ def test_variance_done(answer):
     ],
 )
 def test_variance_mistakes(answer, hint):
-    refused(check_variance(answer), "variance 4, weight 0.5, 3 blocks", hint)
+    refused(check_variance(answer), "variance 4, weight 0.6, 3 blocks", hint)
 
 
 def knows_only_positive_weights(variance, weight, depth):
@@ -286,9 +291,9 @@ def test_block_done(answer):
 @pytest.mark.parametrize(
     ("answer", "case", "hint"),
     [
-        (IsAPlainTensor, "learned numbers", "nn.Parameter(torch.zeros(()))"),
-        (IsAPlainNumber, "learned numbers", "nn.Parameter(torch.zeros(()))"),
-        (IsABuffer, "learned numbers", "nn.Parameter(torch.zeros(()))"),
+        (IsAPlainTensor, "learned numbers", "How does LearnedWeight do it?"),
+        (IsAPlainNumber, "learned numbers", "How does LearnedWeight do it?"),
+        (IsABuffer, "learned numbers", "How does LearnedWeight do it?"),
         (HasOneForEachChannel, "learned numbers", "One number for the whole block"),
         (StartsAtOne, "a new block", "Let it start at zero"),
         (ForgetsTheWeight, "a new block", "none at work"),
@@ -453,8 +458,8 @@ def test_gates_done(answer):
         (gives_the_gates, "These are the gates"),
         (pools_over_the_batch, "went over the batch too"),
         (pools_over_the_channels, "went over the channels too"),
-        (pools_over_everything_but_the_batch, ""),
-        (drops_the_axes, ""),
+        (pools_over_everything_but_the_batch, "wants (N, F, 1, 1)"),
+        (drops_the_axes, "average two axes, and keep them"),
         (pools_nothing, "Nothing was averaged"),
         (pools_the_maximum, "not its maximum"),
         (pools_by_sum, "The mean, not the sum"),
@@ -463,7 +468,7 @@ def test_gates_done(answer):
         (takes_a_softmax, "each gate is free"),
         (adds_the_gates, "here they are added"),
         (adds_the_skip, "the weighted correction alone"),
-        (swaps_the_layers, ""),
+        (swaps_the_layers, "squeeze comes first"),
     ],
 )
 def test_gates_mistakes(answer, hint):

@@ -33,7 +33,7 @@ def check_variance(answer: Answer | None) -> Verdict:
                 depth,
             )
             for variance, weight, depth in (
-                (4.0, 0.5, 3),
+                (4.0, 0.6, 3),
                 (1.0, 0.1, 32),
                 (1.0, 1.0, 64),
                 (9.0, -0.5, 2),
@@ -68,7 +68,7 @@ def check_learned_block(answer: Answer | None) -> Verdict:
             "one picture, 9 x 2 px": (_output, _signal(2, 1, 4, 9, 2), 1.5),
         },
         mistakes=[Mistake(_asked(m.answer), m.hint) for m in BLOCK_MISTAKES],
-        hint="x plus the weight times conv2 of the ReLU of conv1 of x.",
+        hint="First x itself, as the weight is 0. Then x plus the weight times the correction.",
     )
 
 
@@ -91,7 +91,7 @@ def check_channel_gates(answer: Answer | None) -> Verdict:
             "6 pictures, 1 x 8 px": (_signal(5, 6, 6, 1, 8), *layers),
         },
         mistakes=GATES_MISTAKES,
-        hint="Mean of each channel, squeeze, ReLU, expand, sigmoid; then multiply.",
+        hint="Follow the equation of section 3 from the inside out. Mean over which axes?",
         tolerance=1e-5,
     )
 
@@ -115,6 +115,10 @@ VARIANCE_MISTAKES = [
     Mistake(
         lambda v, w, n: v * (1 + w) ** n,
         "A factor w makes the variance w squared times as large: square the weight.",
+    ),
+    Mistake(
+        lambda v, w, n: v * (1 + 2 * w**2) ** n,
+        "The 2 belongs to He's start; here a correction is as large as its input.",
     ),
     Mistake(
         lambda v, w, n: v * (1 + n * w**2),
@@ -356,7 +360,7 @@ BLOCK_MISTAKES = [
     ),
     Mistake(
         _NotLearned,
-        "No training changes a plain tensor or number: nn.Parameter(torch.zeros(())).",
+        "No training changes a plain tensor or number. How does LearnedWeight do it?",
     ),
     Mistake(
         _TakesTheNumber,
@@ -456,22 +460,14 @@ GATES_MISTAKES = [
         "The mean went over the batch too: each picture has its own gates.",
     ),
     Mistake(
-        lambda c, squeeze, expand: c * _gates(c.mean((1, 2, 3), keepdim=True), squeeze, expand),
-        "The mean went over the channels too: dim=(2, 3) are height and width.",
-    ),
-    Mistake(
         lambda c, squeeze, expand: (
             c * _gates(c.mean((1, 2, 3), keepdim=True).expand(-1, 6, 1, 1), squeeze, expand)
         ),
         "The mean went over the channels too: dim=(2, 3) are height and width.",
     ),
-    Mistake(
-        lambda c, squeeze, expand: c * _gates(c.mean(1, keepdim=True), squeeze, expand),
-        "The mean of the channels was taken at each pixel: dim=(2, 3) are height and width.",
-    ),
-    Mistake(
+    Mistake(  # a mean over other axes and swapped layers raise the same error
         lambda c, squeeze, expand: c * _gates(c.mean((2, 3)), squeeze, expand),
-        "Keep the axes, (N, F, 1, 1): keepdim=True, or a 1 x 1 convolution misreads them.",
+        "squeeze comes first and wants (N, F, 1, 1): average two axes, and keep them.",
     ),
     Mistake(
         lambda c, squeeze, expand: c * _gates(c, squeeze, expand),
@@ -512,9 +508,5 @@ GATES_MISTAKES = [
     Mistake(
         lambda c, squeeze, expand: c * (1 + _gates(_pooled(c), squeeze, expand)),
         "The skip is the block's matter; this gives the weighted correction alone.",
-    ),
-    Mistake(
-        lambda c, squeeze, expand: c * _gates(_pooled(c), expand, squeeze),
-        "First squeeze to few channels, then expand to all of them.",
     ),
 ]
