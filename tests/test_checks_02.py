@@ -166,16 +166,16 @@ def knows_vgg16_by_heart(images, mean, std):
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "hint"),
     [
-        knows_only_one_picture,
-        lays_the_mean_along_the_pictures,
-        gives_zeros,
-        knows_vgg16_by_heart,
+        (knows_only_one_picture, "then divide by its std."),
+        (lays_the_mean_along_the_pictures, "mean.view(3, 1, 1)"),
+        (gives_zeros, "then divide by its std."),
+        (knows_vgg16_by_heart, "then divide by its std."),
     ],
 )
-def test_normalize_other_wrong_answers(answer):
-    refused(check_normalize(answer), "px", "mean.view(3, 1, 1)")
+def test_normalize_other_wrong_answers(answer, hint):
+    refused(check_normalize(answer), "px", hint)
 
 
 # Exercise 2 ----------------------------------------------------------------------------
@@ -324,6 +324,20 @@ def gives_a_list(network, layers, images):
     return list(watches(network, layers, images).values())
 
 
+def clones_too_late(network, layers, images):
+    with Hooks(layers) as hooks:
+        network(images)
+    return {name: hook.output.clone() for name, hook in hooks.items()}
+
+
+def goes_from_layer_to_layer(network, layers, images):  # noqa: ARG001
+    features = {}
+    for name, layer in layers.items():
+        images = layer(images)
+        features[name] = images
+    return features
+
+
 @pytest.mark.parametrize(
     ("answer", "case", "hint"),
     [
@@ -337,6 +351,8 @@ def gives_a_list(network, layers, images):
         (detaches, "one layer", "no .detach()"),
         (looks_under_no_grad, "one layer", "Keep the way back"),
         (keeps_what_the_relu_changes, "three layers", "output.clone()"),
+        (clones_too_late, "three layers", "make it inside the hook"),
+        (goes_from_layer_to_layer, "one layer", "Run the network itself"),
         (gives_a_list, "one layer", "Give a dict"),
     ],
 )
@@ -494,6 +510,16 @@ def gives_one_for_each_picture(extractor, sr, hr, layer_weights):
     )
 
 
+def asks_each_layer_for_its_weight(extractor, sr, hr, layer_weights):
+    seen, wanted = extractor(sr), extractor(hr)
+    return sum(layer_weights[n] * (seen[n] - wanted[n]).abs().mean() for n in seen)
+
+
+def looks_at_the_difference(extractor, sr, hr, layer_weights):
+    seen = extractor(sr - hr)
+    return sum(w * seen[n].abs().mean() for n, w in layer_weights.items())
+
+
 @pytest.mark.parametrize(
     ("answer", "case", "hint"),
     [
@@ -506,6 +532,8 @@ def gives_one_for_each_picture(extractor, sr, hr, layer_weights):
         (averages_the_weighted_layers, "2 of 3 layers", "do not average them"),
         (divides_by_the_weights_sum, "2 of 3 layers", "do not divide by their sum"),
         (counts_every_layer_there_is, "2 of 3 layers", "Only the layers that have a weight"),
+        (asks_each_layer_for_its_weight, "2 of 3 layers", "Go over layer_weights alone"),
+        (looks_at_the_difference, "2 of 3 layers", "Look at each picture alone"),
         (compares_pixels, "2 of 3 layers", "This compares pixels"),
         (clamps_sr, "2 of 3 layers", "No clamping"),
         (gives_a_number, "2 of 3 layers", "Return the tensor itself"),

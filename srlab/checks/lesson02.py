@@ -34,7 +34,7 @@ def check_normalize(answer: Answer | None) -> Verdict:
             "3 pictures of 6 x 3 px": (_values(3, 3, 3, 6, 3), *vgg16),
         },
         mistakes=[replace(m, answer=_with_way_back(m.answer)) for m in NORMALIZE_MISTAKES],
-        hint="Subtract each channel's mean, then divide by its std: mean.view(3, 1, 1).",
+        hint="Subtract each channel's mean, then divide by its std.",
     )
 
 
@@ -49,8 +49,16 @@ def check_features(answer: Answer | None) -> Verdict:
         _watched(answer) if callable(answer) else None,
         right=_watched(_features),
         cases={
-            "one layer, a ReLU": (["relu2"], _values(4, 2, 3, 7, 5), "sound"),
-            "three layers": (["relu1", "conv2", "relu2"], _values(5, 1, 3, 6, 6), "sound"),
+            "one layer, a ReLU: all values in a row": (
+                ["relu2"],
+                _values(4, 2, 3, 7, 5),
+                "sound",
+            ),
+            "three layers: all values in a row": (
+                ["relu1", "conv2", "relu2"],
+                _values(5, 1, 3, 6, 6),
+                "sound",
+            ),
             "a network with a hook of its own": (["relu1"], _values(6, 1, 3, 4, 4), "watched"),
             "a network that fails halfway": (["relu1"], _values(7, 1, 3, 4, 4), "failing"),
         },
@@ -193,7 +201,7 @@ def _watched(look: Answer) -> Answer:
         before = network.hooks
         layers = {name: network.get_submodule(name) for name in names}
         try:
-            got = look(network, layers, images.requires_grad_())
+            got = look(network, layers, images.requires_grad_() * 1)
         except Fails:
             got = FAILED
         _require_as_before(network, before)
@@ -484,7 +492,7 @@ FEATURES_MISTAKES = [
     Mistake(
         _with_keep(lambda output: output),
         "The ReLU behind a convolution works in place and changes what you kept: "
-        "keep output.clone().",
+        "keep output.clone(), and make it inside the hook.",
     ),
     Mistake(
         lambda *args: list(_features(*args).values()),
@@ -538,6 +546,19 @@ CONTENT_MISTAKES = [
             extractor, sr, hr, {**dict.fromkeys(extractor(sr), 1.0), **weights}
         ),
         "Only the layers that have a weight count; the extractor may give more.",
+    ),
+    Mistake(
+        # An error: one of the extractor's layers has no weight.
+        lambda extractor, sr, hr, weights: _content_loss(
+            extractor, sr, hr, {name: weights[name] for name in extractor(sr)}
+        ),
+        "Go over layer_weights alone; the extractor may give layers that have no weight.",
+    ),
+    Mistake(
+        lambda extractor, sr, hr, weights: sum(
+            w * extractor(sr - hr)[name].abs().mean() for name, w in weights.items()
+        ),
+        "Look at each picture alone: features of a difference are no difference of features.",
     ),
     Mistake(
         lambda _, sr, hr, weights: sum(weights.values()) * (sr - hr).abs().mean(),
