@@ -251,7 +251,7 @@ def _finish(axes: Axes, x: str, y: str, *, legend: bool = True) -> None:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if legend and len(axes.get_lines()) > 1:
-        axes.legend(framealpha=0.8, edgecolor="none")  # readable in front of a curve
+        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def _display(figure: Figure, alt: str) -> None:
