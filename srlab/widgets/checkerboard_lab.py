@@ -26,13 +26,12 @@ from srlab.widgets.checkerboard_bench import (
 from srlab.widgets.checkerboard_pictures import PANEL, PANELS, STILL, panels
 from srlab.widgets.drawing import ORANGE, line_chart
 from srlab.widgets.live import LiveTraining, State
-from srlab.widgets.parts import action_button, picture
+from srlab.widgets.parts import TEXT, action_button, picture
 from srlab.widgets.poster import GAP, PosterMixin, encode_png, filmstrip, stack, text_lines
 from srlab.widgets.workbench import VIEWS
 
 ROW = 3 * PANEL + 2 * GAP
 SECONDS_BETWEEN_ANNOUNCEMENTS = 10.0
-TEXT = "line-height: 1.5;"  # or the notebook gives each line the height of a slider
 
 
 class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
@@ -136,9 +135,7 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
     def change(self, name: str, value: Any) -> None:
         """Take over a control's value."""
         if name == "loss" and not self.bench.knows(value):
-            self._status.value = (
-                '<div role="status" class="srlab-status">loading the feature extractor …</div>'
-            )
+            self._status.value = _status_html("loading the feature extractor …")
         self.bench.set(name, value)
 
     def start_over(self) -> None:
@@ -302,8 +299,12 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
         now = f"{state} {self.bench.setting} {self.bench.setting.loss}"
         if due or self._announced[0] != now:
             self._announced = (now, time.monotonic())
-            text = html.escape(f"{state}: {self._sentence()}")
-            self._status.value = f'<div role="status" class="srlab-status">{text}</div>'
+            self._status.value = _status_html(f"{state}: {self._sentence()}")
+
+
+def _status_html(text: str) -> str:
+    text = html.escape(text)
+    return f'<div role="status" class="srlab-status" style="{TEXT}">{text}</div>'
 
 
 def _short(value: float) -> str:

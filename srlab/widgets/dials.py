@@ -12,6 +12,11 @@ OFF = 1e-5
 
 MOST = 100.0
 
+# A logarithmic slider's page moves it to the nearest step and, if it updates
+# continuously, sends that back: 0.05 would become 0.0501, shown or typed. So a drag
+# counts when the mouse lets go; a key and a typed number count at once.
+EXACT = {"continuous_update": False}
+
 
 @dataclass(frozen=True)
 class Dial:
@@ -71,7 +76,7 @@ def rate_dial(value: float, apply: Callable[[float], None]) -> Dial:
     """
     slider = FloatLogSlider(
         value=value, min=-5, max=-1, step=0.1, description="learning rate",
-        tooltip="Step size of the optimizer", readout_format=".1e",
+        tooltip="Step size of the optimizer", readout_format=".1e", **EXACT,
     )  # fmt: skip
     return Dial(slider, apply)
 
@@ -97,7 +102,8 @@ def as_position(weight: float) -> float:
 def _weight_dial(weights: dict[str, float], name: str, kind: str) -> Dial:
     slider = FloatLogSlider(
         value=as_position(weights[name]), min=-5, max=2, step=0.05, description=name,
-        tooltip=f"Weight of the {kind} {name}; off at the left end", readout_format=".3g",
+        tooltip=f"Weight of the {kind} {name}; off at the left end", readout_format=".3",
+        **EXACT,
     )  # fmt: skip
 
     def apply(position: float) -> None:

@@ -19,6 +19,7 @@ from srlab.metrics import Channels, Protocol, psnr, shave, ssim
 from srlab.models import enlarge
 from srlab.require import require_batch, require_same_shape, require_scale
 from srlab.sources import embedded_photo, embedded_table
+from srlab.widgets.parts import TEXT
 from srlab.widgets.poster import PosterMixin, encode_png, filmstrip, stack, text_lines
 
 CHANNEL_NAMES: dict[Channels, str] = {"rgb": "RGB", "y": "Y 16–235", "y-full": "Y 0–255"}
@@ -29,7 +30,6 @@ OWN = "your pictures"
 # say the same without color.
 BLUE, VERMILION = "rgb(0 114 178 / 25%)", "rgb(213 94 0 / 25%)"
 
-TEXT = "line-height: 1.5;"  # or the notebook gives each line the height of a slider
 
 Table = dict[Channels, dict[int, float]]
 """PSNR in dB by channels and by shave."""
@@ -312,7 +312,8 @@ def _db(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−").replace("inf", "∞")
+    text = f"{value:+z.2f}"  # z: never -0.00
+    return text.replace("-", "−").replace("inf", "∞")
 
 
 def _sentences(lab: MetricLab) -> list[str]:

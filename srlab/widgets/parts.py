@@ -6,6 +6,8 @@ from typing import Literal
 from ipywidgets import Button, Layout
 from ipywidgets import Image as ImageWidget
 
+TEXT = "line-height: 1.5;"  # or the notebook gives each line the height of a slider
+
 
 def action_button(label: str, icon: str, tooltip: str, action: Callable[[], None]) -> Button:
     """A button that calls ``action``; its class is ``srlab-`` and the label.

@@ -26,7 +26,7 @@ from srlab.widgets.drawing import (
     to_jpeg,
 )
 from srlab.widgets.live import LiveTraining, State
-from srlab.widgets.parts import action_button, picture
+from srlab.widgets.parts import TEXT, action_button, picture
 from srlab.widgets.poster import PosterMixin, stack, text_lines
 from srlab.widgets.race import KINDS, NOT_STARTED, WINDOW, Race, Standing
 
@@ -34,7 +34,6 @@ MOST_WEIGHT, MOST_DEPTH = 2.0, 64
 COLORS = {"plain": BLUE, "fixed": ORANGE, "learned": GREEN, "gates": PINK}
 DASHES = {"plain": (), "fixed": (9, 4), "learned": (3, 3), "gates": (9, 3, 3, 3)}
 SECONDS_BETWEEN_ANNOUNCEMENTS = 10.0
-TEXT = "line-height: 1.5;"  # or the notebook gives each line the height of a slider
 HOW = (
     "A freshly made network, one batch of photographs, no training. Its last convolution "
     "starts at zero and would let no gradient through; for this measurement alone it has "
@@ -319,7 +318,7 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
         gain = standing.psnr - race.bicubic_psnr if race else nan
         cells = (
             weight, standing.step, f"{standing.loss:.4f}", f"{standing.psnr:.2f}",
-            f"{gain:+.2f}".replace("-", "−"), standing.note,
+            f"{gain:+z.2f}".replace("-", "−"), standing.note,  # z: never -0.00
         )  # fmt: skip
         body = "".join(f'<td style="padding: 0 12px 0 0">{cell}</td>' for cell in cells)
         mark = f'<span aria-hidden="true" style="color: {COLORS[kind]}">■</span>'

@@ -27,7 +27,7 @@ from srlab.widgets.drawing import (
     to_jpeg,
 )
 from srlab.widgets.live import LiveTraining, State
-from srlab.widgets.parts import action_button, picture
+from srlab.widgets.parts import TEXT, action_button, picture
 from srlab.widgets.poster import PosterMixin, stack, text_lines
 from srlab.widgets.workbench import Snapshot, Workbench
 
@@ -263,9 +263,10 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
 
     def _sentence(self) -> str:
         figures, bicubic = self.figures, self.bench.bicubic_psnr
+        gain = f"{figures.psnr - bicubic:+z.2f} dB"  # z: never -0.00
         return (
             f"step {figures.step}, PSNR {figures.psnr:.2f} dB, bicubic {bicubic:.2f} dB "
-            f"({figures.psnr - bicubic:+.2f} dB), sharpness {figures.sharpness:.2f}"
+            f"({gain}), sharpness {figures.sharpness:.2f}"
         )
 
     def _numbers_html(self, state: State) -> str:
@@ -280,7 +281,7 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         }
         attributes = " ".join(f'data-{key}="{value}"' for key, value in data.items())
         return (
-            f'<div class="srlab-numbers" {attributes}>'
+            f'<div class="srlab-numbers" style="{TEXT}" {attributes}>'
             f"<b>{html.escape(self._sentence())}</b><br>"
             f"loss {figures.loss:.4f} = {self._sum()} · {_rate(bench.steps_per_second)} · "
             f"{bench.precision} on {bench.device} · Y, border of {bench.data.scale} px left out"
@@ -315,8 +316,12 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         due = time.monotonic() - self._announced[1] > SECONDS_BETWEEN_ANNOUNCEMENTS
         if due or self._announced[0] != state:
             self._announced = (state, time.monotonic())
-            text = html.escape(f"{state}: {self._sentence()}")
-            self._status.value = f'<div role="status" class="srlab-status">{text}</div>'
+            self._status.value = _status_html(f"{state}: {self._sentence()}")
+
+
+def _status_html(text: str) -> str:
+    text = html.escape(text)
+    return f'<div role="status" class="srlab-status" style="{TEXT}">{text}</div>'
 
 
 def _rate(steps_per_second: float) -> str:
