@@ -96,9 +96,9 @@ def test_shuffle_done(answer):
         (only_views, "permute before the last view"),
         (goes_back, "That is the way back"),
         (repeats_one_channel, "This repeats one channel"),
-        (knows_only_factor_2, "View as (n, c, f, f, h, w)"),
-        (knows_only_one_picture, "View as (n, c, f, f, h, w)"),
-        (knows_only_square_pictures, "View as (n, c, f, f, h, w)"),
+        (knows_only_factor_2, "Row i, column j of a square"),
+        (knows_only_one_picture, "Row i, column j of a square"),
+        (knows_only_square_pictures, "Row i, column j of a square"),
         (transposes, ""),
     ],
 )
@@ -285,6 +285,11 @@ def believes_in_icnr(conv):
     return conv.out_channels // 4
 
 
+def counts_changes(conv):
+    changes = (conv.weight[1:] != conv.weight[:-1]).flatten(1).any(dim=1)
+    return changes.sum().item() + 1
+
+
 def counts_numbers(conv):
     return len(conv.weight.unique())
 
@@ -323,13 +328,14 @@ def test_distinct_done(answer):
     [
         (counts_all_kernels, "This counts kernels, also equal ones"),
         (believes_in_icnr, "what a right ICNR by 2 would give"),
+        (counts_changes, "Right while copies are neighbors"),
         (counts_numbers, "These are the different numbers"),
         (counts_incoming_channels, "dim=1 are the channels that come in"),
         (compares_sums, "Two kernels may have one sum"),
-        (compares_one_number, "One kernel a row"),
+        (compares_one_number, "Make each kernel one row"),
         (gives_the_shape, "The count is the first number"),
         (gives_the_kernels, "how many are they"),
-        (always_16, "One kernel a row"),
+        (always_16, "Make each kernel one row"),
     ],
 )
 def test_distinct_mistakes(answer, hint):

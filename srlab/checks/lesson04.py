@@ -31,7 +31,7 @@ def check_shuffle(answer: Answer | None) -> Verdict:
             "4 channels of 4 x 4 px, factor 1": (_numbered(1, 4, 4, 4), 1),
         },
         mistakes=SHUFFLE_MISTAKES,
-        hint="View as (n, c, f, f, h, w), put each f behind its h or w, view as (n, c, ...).",
+        hint="Row i, column j of a square is channel f * f * c + f * i + j of x: split that.",
         tolerance=1e-6,
     )
 
@@ -73,11 +73,12 @@ def check_distinct_kernels(answer: Answer | None) -> Verdict:
             "ICNR by 2, under weight norm": (
                 lambda: icnr_(parametrizations.weight_norm(_conv(8, 32)), 2),
             ),
+            "copies that are no neighbors": (_scattered_copies,),
             "kernels that differ in little": (_much_alike,),
             "all zero": (lambda: _with_weight(torch.zeros(12, 3, 3, 3)),),
         },
         mistakes=[replace(m, answer=_counting(m.answer)) for m in DISTINCT_MISTAKES],
-        hint="One kernel a row: conv.weight.flatten(1).unique(dim=0); how many rows?",
+        hint="Make each kernel one row of numbers (flatten); equal rows count once (unique).",
     )
 
 
@@ -167,6 +168,18 @@ def _much_alike() -> nn.Conv2d:
     last = F.one_hot(torch.tensor(8), 9).view(3, 3)
     alike = [kernels, kernels.flip(-1), kernels + last / 2, kernels + last / 4]
     return _with_weight(torch.cat(alike))
+
+
+def _scattered_copies() -> nn.Conv2d:
+    """Two neighbors alike, and once more farther on."""
+    twice = _noise(9, 5, 3, 3, 3).repeat_interleave(2, dim=0)
+    return _with_weight(twice.repeat(2, 1, 1, 1))
+
+
+def _count_changes(conv: nn.Conv2d) -> int:
+    """Compare each kernel with the one before it, and with no other."""
+    changes = (conv.weight[1:] != conv.weight[:-1]).flatten(1).any(dim=1)
+    return int(changes.sum()) + 1
 
 
 def _plain(conv: nn.Conv2d) -> nn.Module:
@@ -322,6 +335,10 @@ DISTINCT_MISTAKES = [
     Mistake(
         lambda conv: conv.out_channels,
         "This counts kernels, also equal ones; look at the numbers in conv.weight.",
+    ),
+    Mistake(
+        _count_changes,
+        "Right while copies are neighbors; compare each kernel with all others.",
     ),
     Mistake(
         lambda conv: conv.out_channels // 4,
