@@ -45,6 +45,7 @@ from srlab.widgets.checkerboard_pictures import (
 from srlab.widgets.drawing import ORANGE
 from srlab.widgets.live import LiveTraining
 from srlab.widgets.poster import BYTES_LIMIT
+from tests.test_parts import alt_of
 
 PNG = b"\x89PNG"
 SCALES = (2, 4, 8)
@@ -412,14 +413,15 @@ def test_the_grid_of_a_trained_network_is_measured():
 
 def test_every_picture_is_a_png(lab: CheckerboardLab):
     for picture in [*(lab._images[name] for name in PANELS), lab._curve]:
-        assert bytes(picture.value).startswith(PNG)
-        assert picture.format == "png"
-        assert not getattr(picture, "tooltip", None), "the page would show an error instead"
-    assert {Image.open(io.BytesIO(p.value)).width for p in lab._images.values()} == {PANEL}
+        assert picture.data.startswith(PNG)
+        assert "data:image/png;base64," in picture.value
+        assert "checkerboard" in alt_of(picture)
+        assert "max-width: none" in picture.value, "a shrunk grid is another grid"
+    assert {Image.open(io.BytesIO(p.data)).width for p in lab._images.values()} == {PANEL}
 
 
 def test_pixels_are_squares_of_the_picture(lab: CheckerboardLab):
-    shown = Image.open(io.BytesIO(lab._images["network"].value)).convert("RGB")
+    shown = Image.open(io.BytesIO(lab._images["network"].data)).convert("RGB")
     sr = lab.pictures()["network"][0]
     at = (96 - 52) // 2 // 8 * 8  # where the shown part begins
     for row, column in ((0, 0), (7, 3), (51, 51)):

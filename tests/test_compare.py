@@ -190,7 +190,7 @@ def same(first: Image.Image, second: Image.Image) -> bool:
 
 def test_fallback_shows_the_picture_itself(core, pictures):
     core.show("single", "bicubic")
-    shown = Image.open(io.BytesIO(core._picture.value))
+    shown = Image.open(io.BytesIO(core._picture.data))
     assert same(shown, to_image(pictures["bicubic"]))
 
 
@@ -199,7 +199,7 @@ def test_fallback_blinks(core, pictures):
     assert core._play.interval == 1500
     for value, name in [(1, "truth"), (0, "bicubic"), (1, "truth")]:
         core._play.value = value
-        assert same(Image.open(io.BytesIO(core._picture.value)), to_image(pictures[name]))
+        assert same(Image.open(io.BytesIO(core._picture.data)), to_image(pictures[name]))
     core.playing = False
     assert "stopped" in core._status.value
 

@@ -42,7 +42,7 @@ def attributes(lab):
 
 
 def picture(widget):
-    return Image.open(io.BytesIO(widget.value))
+    return Image.open(io.BytesIO(widget.data))
 
 
 def test_every_term_and_every_layer_has_a_dial(loss):

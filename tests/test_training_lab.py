@@ -17,6 +17,7 @@ from srlab.widgets.live import LiveTraining
 from srlab.widgets.poster import BYTES_LIMIT
 from srlab.widgets.training_lab import TrainingLab
 from srlab.widgets.workbench import Figures, History, Workbench
+from tests.test_parts import alt_of
 
 DATA = get_data(2, (12, 48))
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG"
@@ -136,7 +137,7 @@ def test_run_steps_trains_here_and_draws(lab: TrainingLab):
     assert attributes(lab)["state"] == "paused"
     assert not equal(before, weights_of(lab))
     assert lab._preview.value != picture
-    assert bytes(lab._preview.value).startswith(JPEG)
+    assert lab._preview.data.startswith(JPEG)
 
 
 def test_steps_in_the_background_are_the_same_steps(lab: TrainingLab):
@@ -466,6 +467,13 @@ def test_every_control_has_a_name(lab: TrainingLab):
     for button in (lab._start, lab._pause, lab._reset, lab._snapshot):
         assert button.description
         assert button.tooltip
+
+
+def test_every_picture_says_its_numbers(lab: TrainingLab):
+    lab.run_steps(1)
+    assert alt_of(lab._preview) == f"Input, bicubic, network, truth. {lab._sentence()}"
+    titles = [alt_of(curve).split(".")[0] for curve in lab._curves]
+    assert titles == ["Loss over the steps", "PSNR over the steps"]
 
 
 def test_without_arguments_it_is_the_network_of_lesson_01():

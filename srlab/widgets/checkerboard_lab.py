@@ -26,8 +26,8 @@ from srlab.widgets.checkerboard_bench import (
 from srlab.widgets.checkerboard_pictures import PANEL, PANELS, STILL, panels
 from srlab.widgets.drawing import ORANGE, line_chart
 from srlab.widgets.live import LiveTraining, State
-from srlab.widgets.parts import TEXT, action_button, picture
-from srlab.widgets.poster import GAP, PosterMixin, encode_png, filmstrip, stack, text_lines
+from srlab.widgets.parts import TEXT, LivePicture, action_button
+from srlab.widgets.poster import GAP, PosterMixin, filmstrip, stack, text_lines
 from srlab.widgets.workbench import VIEWS
 
 ROW = 3 * PANEL + 2 * GAP
@@ -148,8 +148,8 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
         if state == "paused" and self.reading.step == 0:
             state = "ready"  # it started over
         for name, panel in self._panels(self._stale()).items():
-            self._images[name].value = encode_png(panel, quick=True)
-        self._curve.value = encode_png(self._chart(), quick=True)
+            self._images[name].show(panel, f"{name}. {self.reading}")
+        self._curve.show(self._chart(), f"Checkerboard over the steps. {self.reading}")
         self._numbers.value = self._numbers_html(state)
         self._note.value = _paragraph(*self._notes())
         self._announce(state, error)
@@ -191,8 +191,8 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
             control.value = getattr(self.bench.setting, name)
             control.observe(self._noter(name), names="value")
         self._numbers, self._note, self._status = HTML(), HTML(), HTML()
-        self._images = {name: picture(name, "png") for name in PANELS}
-        self._curve = picture("curve", "png")
+        self._images = {name: LivePicture(name, "png", shrinks=False) for name in PANELS}
+        self._curve = LivePicture("curve", "png", shrinks=False)
         wrap = Layout(flex_flow="row wrap")
         rows = [
             HBox([self._images[name] for name in names], layout=Layout(grid_gap="4px"))

@@ -22,12 +22,12 @@ from ipywidgets import (
     VBox,
     Widget,
 )
-from ipywidgets import Image as ImageWidget
 from PIL import Image
 from traitlets import dlink, link
 
 from srlab.widgets.compare_scene import MOST_ZOOM, SETTINGS, Comparison, Scene
-from srlab.widgets.poster import GAP, PAPER, encode_png, filmstrip
+from srlab.widgets.parts import LivePicture
+from srlab.widgets.poster import GAP, PAPER, filmstrip
 
 MODE_NAMES = [
     ("One", "single"),
@@ -55,8 +55,8 @@ class CoreCompare(Comparison, VBox):  # type: ignore[misc]
         super().__init__(scene, **kwargs)
         self._controls = self._make_controls()
         self._play = self._controls["playing"]
-        self._picture = _image("srlab-picture")
-        self._lens_row = _image("srlab-lens")
+        self._picture = LivePicture("picture", "png")
+        self._lens_row = LivePicture("lens-row", "png")
         self._status = HTML()
         self._link()
         self.children = self._rows()
@@ -109,9 +109,9 @@ class CoreCompare(Comparison, VBox):  # type: ignore[misc]
     def _redraw(self, _: Any = None) -> None:
         with self._lock:
             self._hide_unused()
-            self._picture.value = encode_png(self.drawn(), quick=True)
+            self._picture.show(self.drawn(), self.status())
             if self.lens:
-                self._lens_row.value = encode_png(self._lens_strip(), quick=True)
+                self._lens_row.show(self._lens_strip(), f"Lens. {self.status()}")
             self._status.value = self._status_html()
 
     def _hide_unused(self) -> None:
@@ -216,11 +216,6 @@ def _tips() -> list[str]:
 
 def _narrow() -> dict[str, str]:
     return {"button_width": "7em"}
-
-
-def _image(name: str) -> ImageWidget:
-    image = ImageWidget(format="png", layout=Layout(max_width="100%", align_self="flex-start"))
-    return image.add_class(name)
 
 
 def _show(widget: Any, visible: bool) -> None:

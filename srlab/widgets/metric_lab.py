@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 import torch.nn.functional as F
 from ipywidgets import HTML, Dropdown, HBox, IntSlider, Layout, VBox
-from ipywidgets import Image as ImageWidget
 from PIL import Image
 from torch import Tensor
 
@@ -19,8 +18,8 @@ from srlab.metrics import Channels, Protocol, psnr, shave, ssim
 from srlab.models import enlarge
 from srlab.require import require_batch, require_same_shape, require_scale
 from srlab.sources import embedded_photo, embedded_table
-from srlab.widgets.parts import TEXT
-from srlab.widgets.poster import PosterMixin, encode_png, filmstrip, stack, text_lines
+from srlab.widgets.parts import TEXT, LivePicture
+from srlab.widgets.poster import PosterMixin, filmstrip, stack, text_lines
 
 CHANNEL_NAMES: dict[Channels, str] = {"rgb": "RGB", "y": "Y 16–235", "y-full": "Y 0–255"}
 RESAMPLERS = ("nearest", "bilinear", "bicubic")
@@ -167,9 +166,7 @@ class MetricLab(PosterMixin, VBox):  # type: ignore[misc]
         self.photograph.options = self._photographs()
         self.photograph.value = OWN if self._own else "coffee-cup"
         self._status, self._alert, self._table, self._caption = HTML(), HTML(), HTML(), HTML()
-        self._picture = ImageWidget(
-            format="png", layout=Layout(max_width="100%", align_self="flex-start")
-        )
+        self._picture = LivePicture("metric-picture", "png")
         controls = [self.channels, self.shave, self.photograph, self.resampler]
         for control in controls:
             control.observe(self._on_change, "value")
@@ -200,7 +197,7 @@ class MetricLab(PosterMixin, VBox):  # type: ignore[misc]
         self._alert.value = ""
         self._status.value = _status_html(self)
         self._table.value = _table_html(self.reading, self.scale)
-        self._picture.value = encode_png(self._strip(640, named=False), quick=True)
+        self._picture.show(self._strip(640, named=False), f"Two pictures. {self.reading}")
         self._caption.value = (
             f'<div style="{TEXT}">What is compared: left {html.escape(self._what())}, '
             f"{_db(self.reading.psnr)} dB; right the truth</div>"

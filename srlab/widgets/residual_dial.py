@@ -23,10 +23,9 @@ from srlab.widgets.drawing import (
     bar_chart,
     beside,
     curve_chart,
-    to_jpeg,
 )
 from srlab.widgets.live import LiveTraining, State
-from srlab.widgets.parts import TEXT, action_button, picture
+from srlab.widgets.parts import TEXT, LivePicture, action_button
 from srlab.widgets.poster import PosterMixin, stack, text_lines
 from srlab.widgets.race import KINDS, NOT_STARTED, WINDOW, Race, Standing
 
@@ -164,7 +163,7 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
         self._table.value = self._table_html(state)
         self._race_picture.layout.display = "" if race else "none"
         if race:
-            self._race_picture.value = to_jpeg(self._race_charts(race))
+            self._race_picture.show(self._race_charts(race), f"Race. {self._race_sentence()}")
         self._announce(state, error)
         self._start.disabled, self._pause.disabled = state == "running", state != "running"
 
@@ -213,8 +212,8 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
             "Reset", "undo", "Forget the race; the next has the dial's depth", live.reset
         )
         self._dial_picture, self._race_picture = (
-            picture("dial-charts"),
-            picture("race-charts"),
+            LivePicture("dial-charts"),
+            LivePicture("race-charts"),
         )
         self._dial_status, self._table, self._race_status = HTML(), HTML(), HTML()
         wrap = Layout(flex_flow="row wrap")
@@ -247,7 +246,7 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
         )
         self._stale = False
         self._dial_status.value = _dial_html(self.reading)
-        self._dial_picture.value = to_jpeg(self._dial_charts())
+        self._dial_picture.show(self._dial_charts(), f"Spread and gradient. {self.reading}")
 
     def _dial_charts(self) -> Image.Image:
         reading = self.reading

@@ -24,15 +24,20 @@ from srlab.widgets.drawing import (
     line_chart,
     map_chart,
     picture_strip,
-    to_jpeg,
 )
 from srlab.widgets.live import LiveTraining, State
-from srlab.widgets.parts import TEXT, action_button, picture
+from srlab.widgets.parts import TEXT, LivePicture, action_button
 from srlab.widgets.poster import PosterMixin, stack, text_lines
 from srlab.widgets.workbench import Snapshot, Workbench
 
 SECONDS_BETWEEN_ANNOUNCEMENTS = 10.0
 """A screen reader reads each; more often would be a babble."""
+
+CHARTS = {
+    "loss-curve": "Loss over the steps",
+    "psnr-curve": "PSNR over the steps",
+    "map": "Sharpness over PSNR",
+}
 
 
 class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
@@ -146,9 +151,10 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         if math.isfinite(self.figures.loss):
             self.bench.history.add(self.figures)
         self._numbers.value = self._numbers_html(state)
-        self._preview.value = to_jpeg(self._strip())
-        for curve, chart in zip(self._curves, self._charts(), strict=True):
-            curve.value = to_jpeg(chart)
+        self._preview.show(self._strip(), f"Input, bicubic, network, truth. {self._sentence()}")
+        charts = zip(self._curves, self._charts(), CHARTS.values(), strict=False)
+        for curve, chart, title in charts:
+            curve.show(chart, f"{title}. {self._sentence()}")
         self._announce(state, error)
         for button, enabled in (
             (self._start, state != "running"),
@@ -194,9 +200,9 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         sliders = {name: dial.slider for name, dial in self.dials.items()}
         for name, control in (*sliders.items(), ("photo", self.photo)):
             self._wire(name, control)
-        self._preview = picture("preview")
-        names = ["loss-curve", "psnr-curve", *(["map"] if self._has_map else [])]
-        self._curves = [picture(name) for name in names]
+        self._preview = LivePicture("preview")
+        names = [name for name in CHARTS if name != "map" or self._has_map]
+        self._curves = [LivePicture(name) for name in names]
         self._numbers, self._status = HTML(), HTML()
         wrap = Layout(flex_flow="row wrap")
         self.children = [
