@@ -38,13 +38,6 @@ def number(lab: LabPage, name: str) -> float:
     return float(lab.status(NUMBERS)[f"data-{name}"])
 
 
-def choose(lab: LabPage, control: str, *keys: str) -> None:
-    """By keyboard alone; while a menu is closed, JupyterLab takes the arrows itself."""
-    lab.page.locator(f".srlab-{control} select").focus()
-    for key in ("Enter", *keys, "Enter"):
-        lab.page.keyboard.press(key)
-
-
 def picture(lab: LabPage, name: str) -> str:
     return lab.picture_hash(f".srlab-checkerboard-lab .srlab-{name}")
 
@@ -54,7 +47,9 @@ def every_picture_is_a_whole_png(lab: LabPage):
     for name in PICTURES:
         css = f".srlab-checkerboard-lab .srlab-{name}"
         assert lab.picture(css).startswith(b"\x89PNG"), "a JPEG draws a grid of its own"
-        widths = lab.find(css).evaluate("image => [image.clientWidth, image.naturalWidth]")
+        widths = lab.find(f"{css} img").evaluate(
+            "image => [image.clientWidth, image.naturalWidth]"
+        )
         assert widths[0] == widths[1], "a shrunk grid is another grid"
 
 
@@ -62,11 +57,11 @@ def icnr_by_keyboard_takes_the_grid_away(lab: LabPage):
     assert lab.status(NUMBERS)["data-init"] == "random"
     assert number(lab, "energy") > 1e-5
     random = number(lab, "measure")
-    choose(lab, "init", "ArrowDown")
+    lab.choose(".srlab-init", "ArrowDown")
     lab.wait_for_status(NUMBERS, "data-init", "icnr")
     assert number(lab, "energy") < 1e-12
     assert number(lab, "measure") < 0.1 < 10 < random
-    choose(lab, "init", "ArrowUp")
+    lab.choose(".srlab-init", "ArrowUp")
     lab.wait_for_status(NUMBERS, "data-init", "random")
     assert number(lab, "measure") == random
 
@@ -79,7 +74,7 @@ def start_trains_and_the_loss_can_change(lab: LabPage):
     for name in ("network", "network-spectrum"):
         assert picture(lab, name) != before[name]
     assert picture(lab, "truth") == before["truth"]
-    choose(lab, "loss", "ArrowDown")
+    lab.choose(".srlab-loss", "ArrowDown")
     lab.wait_for_status(NUMBERS, "data-loss", "content", timeout=60)
     steps = number(lab, "step")
     wait_until(lambda: number(lab, "step") > steps > 3, what="it to go on", timeout=60)
@@ -98,7 +93,7 @@ def pause_freezes_it(lab: LabPage):
 def another_init_starts_over(lab: LabPage):
     lab.click(".srlab-checkerboard-lab .srlab-start")
     lab.wait_for_status(NUMBERS, "data-state", "running")
-    choose(lab, "init", "ArrowDown")
+    lab.choose(".srlab-init", "ArrowDown")
     lab.wait_for_status(NUMBERS, "data-init", "icnr")
     lab.wait_for_status(NUMBERS, "data-state", "ready")
     assert number(lab, "step") == 0
@@ -107,12 +102,12 @@ def another_init_starts_over(lab: LabPage):
 
 
 def an_upsampler_without_shuffle_disables_init(lab: LabPage):
-    choose(lab, "upsampler", "ArrowDown")
+    lab.choose(".srlab-upsampler", "ArrowDown")
     lab.wait_for_status(NUMBERS, "data-upsampler", "resize")
     select = lab.page.locator(".srlab-init select")
     wait_until(select.is_disabled, what="the menu of init to be disabled")
     assert "init is disabled" in lab.page.locator(".srlab-note").inner_text()
-    choose(lab, "upsampler", "ArrowUp")
+    lab.choose(".srlab-upsampler", "ArrowUp")
     wait_until(select.is_enabled, what="the menu of init to be enabled")
 
 

@@ -46,6 +46,7 @@ def wait_for_mix(lab: LabPage, mix: float) -> None:
 
 def every_widget_is_shown(lab: LabPage):
     assert lab.page.locator(".jupyter-widgets-error-widget").count() == 0
+    assert lab.page.locator(".jupyter-widgets img:not([alt])").count() == 0
     assert lab.page.locator(".srlab-training-lab").count() == 2
     assert lab.page.locator(".srlab-compare").count() == 1
 

@@ -42,6 +42,7 @@ def content_weight(lab: LabPage) -> str:
 
 def every_widget_is_shown(lab: LabPage):
     assert lab.page.locator(".jupyter-widgets-error-widget").count() == 0
+    assert lab.page.locator(".jupyter-widgets img:not([alt])").count() == 0
     for css in (EXPLORER, ".srlab-compare", TRAINING):
         assert lab.page.locator(css).count() == 1, css
 

@@ -39,6 +39,7 @@ def psnrs(lab: LabPage) -> dict[str, str]:
 
 def the_widget_is_shown_as_the_lesson_left_it(lab: LabPage):
     assert lab.page.locator(".jupyter-widgets-error-widget").count() == 0
+    assert lab.page.locator(".jupyter-widgets img:not([alt])").count() == 0
     assert lab.page.locator(".srlab-residual-dial").count() == 1
     status = lab.status(STATUS)
     assert (status["data-weight"], status["data-depth"]) == ("0.1", "8")

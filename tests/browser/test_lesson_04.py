@@ -34,6 +34,7 @@ def terms(lab: LabPage) -> str:
 
 def the_widget_is_shown_as_the_lesson_left_it(lab: LabPage):
     assert lab.page.locator(".jupyter-widgets-error-widget").count() == 0
+    assert lab.page.locator(".jupyter-widgets img:not([alt])").count() == 0
     assert lab.page.locator(LAB).count() == 1
     assert lab.status(NUMBERS)["data-upsampler"] == "resize"
     assert lab.page.locator(f"{LAB} .srlab-init select").is_disabled()
