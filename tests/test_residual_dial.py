@@ -335,7 +335,7 @@ def test_standing_is_measured_by_the_published_protocol(dial: ResidualDial):
 
 
 def test_the_slider_acts_on_the_running_fixed_network(dial: ResidualDial):
-    dial.start_race()
+    dial.start()
     wait_for(lambda: dial.live.state == "running", "the race to run")
     dial.weight.value = 0.75
     wait_for(lambda: fixed_values(model(dial.race, "fixed")) == {0.75}, "the weight")
@@ -393,7 +393,7 @@ def test_learned_weights_move_and_are_drawn(dial: ResidualDial):
 
 
 def test_pause_freezes_and_start_goes_on(dial: ResidualDial):
-    dial.start_race()
+    dial.start()
     wait_for(lambda: dial.race is not None and dial.race.step > 1, "two rounds")
     dial.pause()
     step, picture = dial.race.step, dial._race_picture.value
@@ -455,11 +455,11 @@ def test_when_none_is_left_it_says_so(dial: ResidualDial):
     )
     with pytest.raises(DivergedError, match=message):
         dial.run_steps(2)
-    dial.start_race()
-    wait_for(lambda: 'role="alert"' in dial._race_status.value, "an alert")
-    assert "Every network has dropped out" in dial._race_status.value
+    dial.start()
+    wait_for(lambda: 'role="alert"' in dial._status.value, "an alert")
+    assert "Every network has dropped out" in dial._status.value
     dial.reset()
-    assert 'role="alert"' not in dial._race_status.value
+    assert 'role="alert"' not in dial._status.value
     dial.run_steps(1)
     assert dial.race.step == 1
 
@@ -495,7 +495,7 @@ def test_ctrl_c_in_the_middle_of_a_round_leaves_a_sound_race():
 
 
 def test_choose_waits_for_its_reading_while_the_race_runs(dial: ResidualDial):
-    dial.start_race()
+    dial.start()
     wait_for(lambda: dial.live.state == "running", "it to run")
     reading = dial.choose(weight=1.5, depth=4)
     assert (reading.weight, reading.depth, len(reading.spread)) == (1.5, 4, 4)
@@ -526,10 +526,10 @@ def test_poster_and_summary(dial: ResidualDial):
 
 def test_status_is_for_screen_readers_too(dial: ResidualDial):
     assert 'role="status"' in dial._dial_status.value
-    assert "ready: not started" in dial._race_status.value
+    assert "ready: not started" in dial._status.value
     dial.run_steps(1)
-    assert 'role="status"' in dial._race_status.value
-    assert "paused: 3 blocks, step 1" in dial._race_status.value
+    assert 'role="status"' in dial._status.value
+    assert "paused: 3 blocks, step 1" in dial._status.value
 
 
 def test_setting_up_is_said_before_it_takes_its_time(
@@ -538,7 +538,7 @@ def test_setting_up_is_said_before_it_takes_its_time(
     said = []
 
     def watched(*args: object, **settings: object) -> Race:
-        said.append((dial._race_status.value, dial._start.disabled))
+        said.append((dial._status.value, dial._start.disabled))
         return Race(*args, **settings)
 
     monkeypatch.setattr("srlab.widgets.residual_dial.Race", watched)

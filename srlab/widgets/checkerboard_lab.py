@@ -2,7 +2,6 @@
 
 import html
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -25,16 +24,16 @@ from srlab.widgets.checkerboard_bench import (
 )
 from srlab.widgets.checkerboard_pictures import PANEL, PANELS, STILL, panels
 from srlab.widgets.drawing import ORANGE, line_chart
-from srlab.widgets.live import LiveTraining, State
-from srlab.widgets.parts import TEXT, LivePicture, action_button
-from srlab.widgets.poster import GAP, PosterMixin, filmstrip, stack, text_lines
+from srlab.widgets.live import State
+from srlab.widgets.live_lab import LiveLab
+from srlab.widgets.parts import TEXT, LivePicture
+from srlab.widgets.poster import GAP, filmstrip, stack, text_lines
 from srlab.widgets.workbench import VIEWS
 
 ROW = 3 * PANEL + 2 * GAP
-SECONDS_BETWEEN_ANNOUNCEMENTS = 10.0
 
 
-class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
+class CheckerboardLab(LiveLab):
     """An upsampler before and in training, and the grid that it draws.
 
     At step 0 it shows the upsampler as it is initialized, and from then on a
@@ -52,11 +51,11 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
     Source: built by srlab; used in lesson 04.
     """
 
+    reset_tip = "Back to the untrained network"
+
     def __init__(self) -> None:
         super().__init__()
         self.bench = CheckerboardBench(Setting())
-        self.live = LiveTraining(self)
-        self._announced: tuple[str, float] = ("", 0.0)
         self._drawn_hr: Tensor | None = None
         self._build()
         self.draw("ready")
@@ -102,20 +101,6 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
         self.live.settle()
         return self.reading
 
-    def start(self) -> None:
-        """Begin or go on in the background."""
-        self.live.start()
-
-    def pause(self) -> None:
-        """Stop after the present step, and wait for that."""
-        self.live.pause()
-        self.live.wait()
-
-    def reset(self) -> None:
-        """Pause and go back to the untrained network; the controls stay."""
-        self.live.reset()
-        self.live.wait()
-
     def run_steps(self, count: int) -> Reading:
         """Train ``count`` steps here and now, and give the numbers after them."""
         self.live.run_steps(count)
@@ -135,7 +120,7 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
     def change(self, name: str, value: Any) -> None:
         """Take over a control's value."""
         if name == "loss" and not self.bench.knows(value):
-            self._status.value = _status_html("loading the feature extractor …")
+            self.say("loading the feature extractor …")
         self.bench.set(name, value)
 
     def start_over(self) -> None:
@@ -152,11 +137,13 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
         self._curve.show(self._chart(), f"Checkerboard over the steps. {self.reading}")
         self._numbers.value = self._numbers_html(state)
         self._note.value = _paragraph(*self._notes())
-        self._announce(state, error)
-        self._start.disabled, self._pause.disabled = state == "running", state != "running"
+        self.tell(state, error, topic=f"{self.bench.setting} {self.bench.setting.loss}")
         self.controls["init"].disabled = self.bench.setting.upsampler != "pixelshuffle"
 
     # Poster
+
+    def spoken(self) -> str:
+        return self._sentence()
 
     def summary(self) -> str:
         """One sentence for readers without a kernel."""
@@ -173,13 +160,6 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
     # Parts
 
     def _build(self) -> None:
-        self._start = action_button("Start", "play", "Train in the background", self.live.start)
-        self._pause = action_button(
-            "Pause", "pause", "Stop after the present step", self.live.pause
-        )
-        self._reset = action_button(
-            "Reset", "undo", "Back to the untrained network", self.live.reset
-        )
         self.controls = {
             "upsampler": _menu("upsampler", "What draws the new pixels", _swapped(UPSAMPLERS)),
             "init": _menu("init", "How PixelShuffle's channels begin", _swapped(INITS)),
@@ -190,7 +170,7 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
         for name, control in self.controls.items():
             control.value = getattr(self.bench.setting, name)
             control.observe(self._noter(name), names="value")
-        self._numbers, self._note, self._status = HTML(), HTML(), HTML()
+        self._numbers, self._note = HTML(), HTML()
         self._images = {name: LivePicture(name, "png", shrinks=False) for name in PANELS}
         self._curve = LivePicture("curve", "png", shrinks=False)
         wrap = Layout(flex_flow="row wrap")
@@ -288,23 +268,6 @@ class CheckerboardLab(PosterMixin, VBox):  # type: ignore[misc]
                 "a gray card."
             )
         return notes
-
-    def _announce(self, state: State, error: str) -> None:
-        """Tell a screen reader, now and then and at each change of state."""
-        if error:
-            self._status.value = f'<div role="alert"><b>Stopped.</b> {html.escape(error)}</div>'
-            self._announced = ("", 0.0)
-            return
-        due = time.monotonic() - self._announced[1] > SECONDS_BETWEEN_ANNOUNCEMENTS
-        now = f"{state} {self.bench.setting} {self.bench.setting.loss}"
-        if due or self._announced[0] != now:
-            self._announced = (now, time.monotonic())
-            self._status.value = _status_html(f"{state}: {self._sentence()}")
-
-
-def _status_html(text: str) -> str:
-    text = html.escape(text)
-    return f'<div role="status" class="srlab-status" style="{TEXT}">{text}</div>'
 
 
 def _short(value: float) -> str:

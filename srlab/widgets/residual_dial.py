@@ -1,12 +1,11 @@
 """ResidualDial: what a weight on the residual does to a deep network."""
 
 import html
-import time
 from collections.abc import Iterator
 from math import nan
 from typing import Any
 
-from ipywidgets import HTML, Dropdown, FloatSlider, HBox, IntSlider, Layout, VBox
+from ipywidgets import HTML, Dropdown, FloatSlider, HBox, IntSlider, Layout
 from PIL import Image
 
 from srlab.data import Pairs, get_data
@@ -24,15 +23,15 @@ from srlab.widgets.drawing import (
     beside,
     curve_chart,
 )
-from srlab.widgets.live import LiveTraining, State
-from srlab.widgets.parts import TEXT, LivePicture, action_button
-from srlab.widgets.poster import PosterMixin, stack, text_lines
+from srlab.widgets.live import State
+from srlab.widgets.live_lab import LiveLab
+from srlab.widgets.parts import TEXT, LivePicture
+from srlab.widgets.poster import stack, text_lines
 from srlab.widgets.race import KINDS, NOT_STARTED, WINDOW, Race, Standing
 
 MOST_WEIGHT, MOST_DEPTH = 2.0, 64
 COLORS = {"plain": BLUE, "fixed": ORANGE, "learned": GREEN, "gates": PINK}
 DASHES = {"plain": (), "fixed": (9, 4), "learned": (3, 3), "gates": (9, 3, 3, 3)}
-SECONDS_BETWEEN_ANNOUNCEMENTS = 10.0
 HOW = (
     "A freshly made network, one batch of photographs, no training. Its last convolution "
     "starts at zero and would let no gradient through; for this measurement alone it has "
@@ -40,7 +39,7 @@ HOW = (
 )
 
 
-class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
+class ResidualDial(LiveLab):
     """A weight to turn, a depth to choose, and a race of four networks.
 
     The dial measures an untrained network at once. The race trains four that
@@ -64,6 +63,9 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
     Source: built by srlab; used in lesson 03.
     """
 
+    start_tip = "Train all four in the background"
+    reset_tip = "Forget the race; the next has the dial's depth"
+
     def __init__(
         self,
         data: Pairs | None = None,
@@ -76,10 +78,8 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
         self.data = data or get_data(4, (16, 64), device=pick_device())
         self.num_features, self.seed, self.learning_rate = num_features, seed, learning_rate
         self.race: Race | None = None
-        self.live = LiveTraining(self)
         self._values: dict[str, Any] = {"kind": "fixed", "weight": 0.1, "depth": 8}
         self._stale = True  # the values were changed since the reading
-        self._announced: tuple[str, float] = ("", 0.0)
         self._build()
         self.draw("ready")
 
@@ -110,20 +110,6 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
         self.live.settle()
         return self.reading
 
-    def start_race(self) -> None:
-        """Begin the race in the background, or go on."""
-        self.live.start()
-
-    def pause(self) -> None:
-        """Stop after the present round, and wait for that."""
-        self.live.pause()
-        self.live.wait()
-
-    def reset(self) -> None:
-        """Pause and forget the race; the next has the dial's depth."""
-        self.live.reset()
-        self.live.wait()
-
     def run_steps(self, count: int) -> None:
         """Let each network make ``count`` steps here and now."""
         self.live.run_steps(count)
@@ -138,7 +124,7 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
         """Rounds of the race, one for each item asked for."""
         if self.race is None:
             self._start.disabled = True
-            self._race_status.value = _status_html("setting up four networks")
+            self.say("setting up four networks")
             self.race = Race(
                 self.data, self.num_features, self._values["depth"],
                 value=self._values["weight"], learning_rate=self.learning_rate, seed=self.seed,
@@ -164,10 +150,12 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
         self._race_picture.layout.display = "" if race else "none"
         if race:
             self._race_picture.show(self._race_charts(race), f"Race. {self._race_sentence()}")
-        self._announce(state, error)
-        self._start.disabled, self._pause.disabled = state == "running", state != "running"
+        self.tell(state, error)
 
     # Poster
+
+    def spoken(self) -> str:
+        return self._race_sentence()
 
     def summary(self) -> str:
         """One sentence for readers without a kernel."""
@@ -201,21 +189,11 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
         )  # fmt: skip
         for name in ("weight", "depth", "kind"):
             self._wire(name, getattr(self, name))
-        live = self.live
-        self._start = action_button(
-            "Start", "play", "Train all four in the background", live.start
-        )
-        self._pause = action_button(
-            "Pause", "pause", "Stop after the present round", live.pause
-        )
-        self._reset = action_button(
-            "Reset", "undo", "Forget the race; the next has the dial's depth", live.reset
-        )
         self._dial_picture, self._race_picture = (
             LivePicture("dial-charts"),
             LivePicture("race-charts"),
         )
-        self._dial_status, self._table, self._race_status = HTML(), HTML(), HTML()
+        self._dial_status, self._table = HTML(), HTML()
         wrap = Layout(flex_flow="row wrap")
         self.children = [
             HBox([self.weight, self.depth, self.kind], layout=wrap),
@@ -225,7 +203,7 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
             HBox([self._start, self._pause, self._reset], layout=wrap),
             self._table,
             self._race_picture,
-            self._race_status,
+            self._status,
         ]
         self.add_class("srlab-residual-dial")
 
@@ -326,19 +304,6 @@ class ResidualDial(PosterMixin, VBox):  # type: ignore[misc]
         )
         return f"<tr>{head}{body}</tr>"
 
-    def _announce(self, state: State, error: str) -> None:
-        """Tell a screen reader, now and then and at each change of state."""
-        if error:
-            self._race_status.value = (
-                f'<div role="alert"><b>Stopped.</b> {html.escape(error)}</div>'
-            )
-            self._announced = (state, 0.0)
-            return
-        due = time.monotonic() - self._announced[1] > SECONDS_BETWEEN_ANNOUNCEMENTS
-        if due or self._announced[0] != state:
-            self._announced = (state, time.monotonic())
-            self._race_status.value = _status_html(f"{state}: {self._race_sentence()}")
-
 
 def _require_choice(weight: float | None, depth: int | None, kind: str | None) -> None:
     """Raise unless each value is None or one that its control has."""
@@ -367,11 +332,6 @@ def _dial_html(reading: Reading) -> str:
         f'<div class="srlab-dial-status" role="status" style="{TEXT}" {_attributes(data)}>'
         f"<b>Before training: {html.escape(reading.title())}</b><br>{lines}</div>"
     )
-
-
-def _status_html(text: str) -> str:
-    text = html.escape(text)
-    return f'<div role="status" class="srlab-race-status" style="{TEXT}">{text}</div>'
 
 
 def _attributes(data: dict[str, Any]) -> str:

@@ -2,12 +2,11 @@
 
 import html
 import math
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ipywidgets import HTML, Dropdown, HBox, Layout, VBox
+from ipywidgets import HTML, Dropdown, HBox, Layout
 from PIL import Image
 from torch import Tensor, nn
 
@@ -25,13 +24,11 @@ from srlab.widgets.drawing import (
     map_chart,
     picture_strip,
 )
-from srlab.widgets.live import LiveTraining, State
+from srlab.widgets.live import State
+from srlab.widgets.live_lab import LiveLab
 from srlab.widgets.parts import TEXT, LivePicture, action_button
-from srlab.widgets.poster import PosterMixin, stack, text_lines
+from srlab.widgets.poster import stack, text_lines
 from srlab.widgets.workbench import Snapshot, Workbench
-
-SECONDS_BETWEEN_ANNOUNCEMENTS = 10.0
-"""A screen reader reads each; more often would be a babble."""
 
 CHARTS = {
     "loss-curve": "Loss over the steps",
@@ -40,7 +37,7 @@ CHARTS = {
 }
 
 
-class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
+class TrainingLab(LiveLab):
     """Start, pause and reset a training; its sliders act while it runs.
 
     Args:
@@ -63,6 +60,8 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
     Source: built by srlab; used from lesson 01 on.
     """
 
+    reset_tip = "Back to the model at the start"
+
     def __init__(
         self,
         make_model: Callable[[], nn.Module] | None = None,
@@ -80,26 +79,10 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         )
         self.dials = self._dials(mixed=loss is None)
         self._has_map = loss is not None  # one mixed slider has no trade-off to draw
-        self.live = LiveTraining(self)
-        self._announced: tuple[str, float] = ("", 0.0)
         self._build()
         self.draw("ready")
 
     # What notebooks and tests call
-
-    def start(self) -> None:
-        """Begin or go on in the background."""
-        self.live.start()
-
-    def pause(self) -> None:
-        """Stop after the present step, and wait for that."""
-        self.live.pause()
-        self.live.wait()
-
-    def reset(self) -> None:
-        """Pause and go back to the model at the start; sliders and snapshots stay."""
-        self.live.reset()
-        self.live.wait()
 
     def run_steps(self, count: int) -> None:
         """Train ``count`` steps here and now; the sliders' values count."""
@@ -155,14 +138,12 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         charts = zip(self._curves, self._charts(), CHARTS.values(), strict=False)
         for curve, chart, title in charts:
             curve.show(chart, f"{title}. {self._sentence()}")
-        self._announce(state, error)
-        for button, enabled in (
-            (self._start, state != "running"),
-            (self._pause, state == "running"),
-        ):
-            button.disabled = not enabled
+        self.tell(state, error)
 
     # Poster
+
+    def spoken(self) -> str:
+        return self._sentence()
 
     def summary(self) -> str:
         """One sentence for readers without a kernel."""
@@ -182,13 +163,6 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         return dials | {"learning_rate": rate}
 
     def _build(self) -> None:
-        self._start = action_button("Start", "play", "Train in the background", self.live.start)
-        self._pause = action_button(
-            "Pause", "pause", "Stop after the present step", self.live.pause
-        )
-        self._reset = action_button(
-            "Reset", "undo", "Back to the model at the start", self.live.reset
-        )
         self._snapshot = action_button(
             "Snapshot", "camera", "Keep the present network for comparison",
             lambda: self.live.do(self._keep),
@@ -203,7 +177,7 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
         self._preview = LivePicture("preview")
         names = [name for name in CHARTS if name != "map" or self._has_map]
         self._curves = [LivePicture(name) for name in names]
-        self._numbers, self._status = HTML(), HTML()
+        self._numbers = HTML()
         wrap = Layout(flex_flow="row wrap")
         self.children = [
             HBox([self._start, self._pause, self._reset, self._snapshot], layout=wrap),
@@ -312,22 +286,6 @@ class TrainingLab(PosterMixin, VBox):  # type: ignore[misc]
                 shown += f" ({' + '.join(layers) or 'no layer'})"
             parts += [f"{weight:.3g} · {shown}"] if weight else []
         return " + ".join(parts) or "nothing"
-
-    def _announce(self, state: State, error: str) -> None:
-        """Tell a screen reader, now and then and at each change of state."""
-        if error:
-            self._status.value = f'<div role="alert"><b>Stopped.</b> {html.escape(error)}</div>'
-            self._announced = (state, 0.0)
-            return
-        due = time.monotonic() - self._announced[1] > SECONDS_BETWEEN_ANNOUNCEMENTS
-        if due or self._announced[0] != state:
-            self._announced = (state, time.monotonic())
-            self._status.value = _status_html(f"{state}: {self._sentence()}")
-
-
-def _status_html(text: str) -> str:
-    text = html.escape(text)
-    return f'<div role="status" class="srlab-status" style="{TEXT}">{text}</div>'
 
 
 def _rate(steps_per_second: float) -> str:
