@@ -4,7 +4,7 @@ import io
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -46,6 +46,7 @@ from srlab.widgets.drawing import ORANGE
 from srlab.widgets.live import LiveTraining
 from srlab.widgets.poster import BYTES_LIMIT
 from tests.test_parts import alt_of
+from tests.watching import equal, numbers_of, wait_for, weights_of
 
 PNG = b"\x89PNG"
 SCALES = (2, 4, 8)
@@ -62,25 +63,6 @@ def lab() -> Iterator[CheckerboardLab]:
     lab = CheckerboardLab()
     yield lab
     lab.pause()
-
-
-def wait_for(happened: Callable[[], bool], what: str, timeout: float = 30) -> None:
-    end = time.monotonic() + timeout
-    while not happened():
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.005)
-
-
-def attributes(lab: CheckerboardLab) -> dict[str, str]:
-    return dict(re.findall(r'data-([\w-]+)="([^"]*)"', lab._numbers.value))
-
-
-def weights_of(lab: CheckerboardLab) -> list[torch.Tensor]:
-    return [parameter.detach().clone() for parameter in lab.bench.model.parameters()]
-
-
-def equal(one: list[torch.Tensor], two: list[torch.Tensor]) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
 
 
 # What an untrained upsampler draws -----------------------------------------------------------
@@ -172,9 +154,9 @@ def test_what_changes_the_network_starts_over(lab: CheckerboardLab, name: str, v
     lab.run_steps(2)
     reading = lab.choose(**{name: value})
     assert reading.step == 0
-    assert attributes(lab)["step"] == "0"
-    assert attributes(lab)["state"] == "ready"
-    assert attributes(lab)[name] == str(value)
+    assert numbers_of(lab)["step"] == "0"
+    assert numbers_of(lab)["state"] == "ready"
+    assert numbers_of(lab)[name] == str(value)
     assert [step for step, _ in lab.bench.history.points] == [0]
     assert lab.run_steps(1).step == 1, "and it trains from there"
 
@@ -183,21 +165,27 @@ def test_it_starts_over_in_the_middle_of_a_training(lab: CheckerboardLab):
     lab.start()
     wait_for(lambda: lab.reading.step > 1, "two steps")
     reading = lab.choose(init="icnr")
-    assert (reading.step, lab.live.state, attributes(lab)["state"]) == (0, "paused", "ready")
+    assert (reading.step, lab.live.state, numbers_of(lab)["state"]) == (
+        0,
+        "paused",
+        "ready",
+    )
     assert reading.energy < 1e-12
-    untrained_weights = weights_of(lab)
+    untrained_weights = weights_of(lab.bench.model)
     lab.start()
     wait_for(lambda: lab.reading.step > 0, "a step of the new network")
     lab.pause()
-    assert not equal(untrained_weights, weights_of(lab)), "it is the new one that learns"
+    assert not equal(untrained_weights, weights_of(lab.bench.model)), (
+        "it is the new one that learns"
+    )
     assert isinstance(lab.bench.model.upsampler.to_rgb, IcnrStage)
 
 
 def test_another_loss_keeps_the_steps(lab: CheckerboardLab):
     lab.run_steps(2)
-    before = weights_of(lab)
+    before = weights_of(lab.bench.model)
     assert lab.choose(loss="content").step == 2
-    assert equal(before, weights_of(lab))
+    assert equal(before, weights_of(lab.bench.model))
     assert lab.run_steps(1).step == 3
     assert set(lab.bench.step.terms) == {"pixel", "content"}
     lab.choose(loss="pixel")
@@ -240,10 +228,14 @@ def test_the_extractor_is_loaded_when_it_is_first_chosen(lab: CheckerboardLab):
 
 def test_another_photograph_keeps_the_training(lab: CheckerboardLab):
     lab.run_steps(2)
-    before, weights, truth = lab.reading, weights_of(lab), lab._images["truth"].value
+    before, weights, truth = (
+        lab.reading,
+        weights_of(lab.bench.model),
+        lab._images["truth"].value,
+    )
     reading = lab.choose(photograph="aizkorri-autumn")
     assert reading.step == 2
-    assert equal(weights, weights_of(lab))
+    assert equal(weights, weights_of(lab.bench.model))
     assert reading.measure != before.measure
     assert reading.energy == before.energy, "the gray card is the same"
     assert lab._images["truth"].value != truth
@@ -255,7 +247,7 @@ def test_controls_act_like_choose(lab: CheckerboardLab):
     thread.start()
     thread.join(20)
     lab.live.wait(20)
-    assert lab.bench.setting.init == attributes(lab)["init"] == "icnr"
+    assert lab.bench.setting.init == numbers_of(lab)["init"] == "icnr"
     assert lab.reading.energy < 1e-12
 
 
@@ -275,15 +267,15 @@ def test_step_0_is_explained_and_later_not(lab: CheckerboardLab):
 
 
 def test_reset_gives_the_same_beginning(lab: CheckerboardLab):
-    first, weights = lab.reading, weights_of(lab)
+    first, weights = lab.reading, weights_of(lab.bench.model)
     lab.choose(loss="content")
     lab.run_steps(2)
     assert lab.reading != first
     lab.reset()
     assert lab.reading == first
-    assert equal(weights, weights_of(lab))
+    assert equal(weights, weights_of(lab.bench.model))
     assert lab.controls["loss"].value == "content", "the controls stay"
-    assert attributes(lab)["state"] == "ready"
+    assert numbers_of(lab)["state"] == "ready"
 
 
 def test_the_same_steps_give_the_same_numbers(lab: CheckerboardLab):
@@ -299,7 +291,7 @@ def test_pause_freezes_it(lab: CheckerboardLab):
     step = lab.bench.step
     time.sleep(0.1)
     assert lab.bench.step is step
-    assert attributes(lab)["state"] == "paused"
+    assert numbers_of(lab)["state"] == "paused"
     assert lab._pause.disabled
 
 
@@ -528,7 +520,7 @@ def test_state_and_numbers_are_told(lab: CheckerboardLab):
     assert "ready: PixelShuffle, ICNR init, x4, step 0" in lab._status.value
     lab.run_steps(1)
     assert "paused: PixelShuffle, ICNR init, x4, step 1" in lab._status.value
-    told = attributes(lab)
+    told = numbers_of(lab)
     assert float(told["measure"]) == pytest.approx(lab.reading.measure, rel=1e-4)
     assert float(told["energy"]) == pytest.approx(lab.reading.energy, rel=1e-4)
     assert float(told["psnr"]) == pytest.approx(lab.reading.psnr, abs=1e-3)

@@ -1,7 +1,6 @@
 """The sliders of a loss with several terms and layers, in the training lab."""
 
 import io
-import re
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from srlab.models import SrResNet
 from srlab.widgets.dials import MOST, OFF, as_position, as_weight, mix_dial, weight_dials
 from srlab.widgets.drawing import map_chart
 from srlab.widgets.training_lab import TrainingLab
+from tests.watching import numbers_of
 
 DATA = get_data(2, (6, 24))
 
@@ -35,10 +35,6 @@ def lab(loss):
     lab = TrainingLab(lambda: SrResNet(4, 8, 1), DATA, loss=loss)
     yield lab
     lab.pause()
-
-
-def attributes(lab):
-    return dict(re.findall(r'data-([\w-]+)="([^"]*)"', lab._numbers.value))
 
 
 def picture(widget):
@@ -103,7 +99,7 @@ def test_the_next_step_counts_what_the_sliders_say(lab, loss):
     lab.set("relu1_2", 0)
     lab.run_steps(1)
     assert set(lab.bench.step.terms) == {"pixel", "content"}
-    shown = attributes(lab)
+    shown = numbers_of(lab)
     assert (shown["w-content"], shown["w-relu1_1"], shown["w-relu1_2"]) == ("0.25", "2", "0")
     assert "1 · pixel + 0.25 · content (2 relu1_1)" in lab._numbers.value
     lr, hr = DATA[0]

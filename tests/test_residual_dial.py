@@ -2,9 +2,8 @@
 
 import re
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import isnan, nan
 
 import numpy as np
@@ -36,6 +35,7 @@ from srlab.widgets.poster import BYTES_LIMIT, text_font
 from srlab.widgets.race import KINDS, Race, Standing, make_network, make_weight
 from srlab.widgets.residual_dial import ResidualDial
 from tests.test_parts import alt_of
+from tests.watching import attributes_in, equal, from_another_thread, wait_for, weights_of
 
 DATA = get_data(2, (12, 48))
 FEATURES = 8
@@ -65,32 +65,6 @@ def rounds(race: Race, count: int) -> Race:
     for _ in range(count):
         next(steps)
     return race
-
-
-def wait_for(happened: Callable[[], bool], what: str, timeout: float = 30) -> None:
-    end = time.monotonic() + timeout
-    while not happened():
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.005)
-
-
-def from_another_thread(action: Callable[[], object]) -> None:
-    thread = threading.Thread(target=action)
-    thread.start()
-    thread.join(30)
-    assert not thread.is_alive()
-
-
-def attributes(html: str) -> dict[str, str]:
-    return dict(re.findall(r'data-([\w-]+)="([^"]*)"', html))
-
-
-def weights_of(network: torch.nn.Module) -> list[torch.Tensor]:
-    return [parameter.detach().clone() for parameter in network.parameters()]
-
-
-def equal(one: list[torch.Tensor], two: list[torch.Tensor]) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
 
 
 def model(race: Race, kind: str) -> SrResNet:
@@ -252,10 +226,10 @@ def test_wrong_choices_are_told(dial: ResidualDial, choice: dict, message: str):
 
 
 def test_a_moved_control_changes_picture_and_numbers(dial: ResidualDial):
-    picture, before = dial._dial_picture.value, attributes(dial._dial_status.value)
+    picture, before = dial._dial_picture.value, attributes_in(dial._dial_status.value)
     from_another_thread(lambda: setattr(dial.weight, "value", 1.0))
     dial.live.wait(10)
-    after = attributes(dial._dial_status.value)
+    after = attributes_in(dial._dial_status.value)
     assert dial._dial_picture.value != picture
     assert float(after["spread-last"]) > float(before["spread-last"])
     assert float(after["gradient-first"]) > float(before["gradient-first"])
@@ -263,7 +237,7 @@ def test_a_moved_control_changes_picture_and_numbers(dial: ResidualDial):
     dial.kind.value = "gates"
     dial.live.wait(10)
     assert (dial.reading.kind, dial.reading.depth) == ("gates", 7)
-    assert attributes(dial._dial_status.value)["depth"] == "7"
+    assert attributes_in(dial._dial_status.value)["depth"] == "7"
     assert dial.live.state == "ready", "nothing was trained"
 
 
@@ -341,11 +315,11 @@ def test_the_slider_acts_on_the_running_fixed_network(dial: ResidualDial):
     wait_for(lambda: fixed_values(model(dial.race, "fixed")) == {0.75}, "the weight")
     step = dial.race.step
     wait_for(lambda: dial.race.step > step + 1, "rounds with it")
-    wait_for(lambda: attributes(dial._table.value)["weight"] == "0.75", "the number")
+    wait_for(lambda: attributes_in(dial._table.value)["weight"] == "0.75", "the number")
     assert dial.live.state == "running", "a slider stops nothing"
     assert fixed_values(model(dial.race, "plain")) == {1.0}
     dial.pause()
-    assert attributes(dial._dial_status.value)["weight"] == "0.75"
+    assert attributes_in(dial._dial_status.value)["weight"] == "0.75"
 
 
 def test_the_slider_changes_the_training_not_only_a_number(dial: ResidualDial):
@@ -414,8 +388,8 @@ def test_reset_forgets_the_race(dial: ResidualDial):
     dial.reset()
     assert dial.standings() == dial.standings()
     assert {str(s) for s in dial.standings().values()} == {"not started"}
-    assert attributes(dial._table.value)["step"] == "0"
-    assert attributes(dial._table.value)["state"] == "ready"
+    assert attributes_in(dial._table.value)["step"] == "0"
+    assert attributes_in(dial._table.value)["state"] == "ready"
     dial.run_steps(2)
     assert dial.race.racers["fixed"].losses == losses
 

@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -18,6 +18,7 @@ from srlab.widgets.poster import BYTES_LIMIT
 from srlab.widgets.training_lab import TrainingLab
 from srlab.widgets.workbench import Figures, History, Workbench
 from tests.test_parts import alt_of
+from tests.watching import equal, from_another_thread, numbers_of, wait_for, weights_of
 
 DATA = get_data(2, (12, 48))
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG"
@@ -42,33 +43,6 @@ def lab() -> Iterator[TrainingLab]:
 @pytest.fixture
 def bench() -> Workbench:
     return Workbench(small, DATA, pixel_loss())
-
-
-def wait_for(happened: Callable[[], bool], what: str, timeout: float = 20) -> None:
-    end = time.monotonic() + timeout
-    while not happened():
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.005)
-
-
-def attributes(lab: TrainingLab) -> dict[str, str]:
-    """What the numbers under the buttons say to a test or a style sheet."""
-    return dict(re.findall(r'data-([\w-]+)="([^"]*)"', lab._numbers.value))
-
-
-def weights_of(lab: TrainingLab) -> list[torch.Tensor]:
-    return [parameter.detach().clone() for parameter in lab.bench.model.parameters()]
-
-
-def equal(one: list[torch.Tensor], two: list[torch.Tensor]) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
-
-
-def from_another_thread(action: Callable[[], None]) -> None:
-    thread = threading.Thread(target=action)
-    thread.start()
-    thread.join(20)
-    assert not thread.is_alive()
 
 
 # The workbench -------------------------------------------------------------------------------
@@ -129,13 +103,13 @@ def test_history_stays_short_and_keeps_its_ends():
 
 
 def test_run_steps_trains_here_and_draws(lab: TrainingLab):
-    before, picture = weights_of(lab), lab._preview.value
+    before, picture = weights_of(lab.bench.model), lab._preview.value
     lab.run_steps(3)
     assert lab.figures.step == 3
     assert lab.live.state == "paused"
-    assert attributes(lab)["step"] == "3"
-    assert attributes(lab)["state"] == "paused"
-    assert not equal(before, weights_of(lab))
+    assert numbers_of(lab)["step"] == "3"
+    assert numbers_of(lab)["state"] == "paused"
+    assert not equal(before, weights_of(lab.bench.model))
     assert lab._preview.value != picture
     assert lab._preview.data.startswith(JPEG)
 
@@ -146,20 +120,20 @@ def test_steps_in_the_background_are_the_same_steps(lab: TrainingLab):
     lab.pause()
     other = TrainingLab(small, DATA)
     other.run_steps(lab.figures.step)
-    assert equal(weights_of(lab), weights_of(other))
+    assert equal(weights_of(lab.bench.model), weights_of(other.bench.model))
 
 
 def test_pause_freezes_the_count(lab: TrainingLab):
     lab.start()
     wait_for(lambda: lab.bench.step is not None, "a step")
     lab.pause()
-    step, weights, picture = lab.bench.step, weights_of(lab), lab._preview.value
+    step, weights, picture = lab.bench.step, weights_of(lab.bench.model), lab._preview.value
     assert lab.figures.step == step.number, "what is shown is the last step"
     time.sleep(0.3)
     assert lab.bench.step is step
-    assert equal(weights, weights_of(lab))
+    assert equal(weights, weights_of(lab.bench.model))
     assert lab._preview.value == picture
-    assert attributes(lab)["state"] == "paused"
+    assert numbers_of(lab)["state"] == "paused"
 
 
 def test_start_goes_on_where_pause_stopped(lab: TrainingLab):
@@ -194,7 +168,7 @@ def test_buttons_do_what_they_say(lab: TrainingLab):
     assert len(lab.bench.snapshots) == 1
     lab._reset.click()
     lab.live.wait()
-    assert attributes(lab)["step"] == "0"
+    assert numbers_of(lab)["step"] == "0"
 
 
 def test_many_hands_at_once_leave_a_sound_training(lab: TrainingLab):
@@ -276,11 +250,14 @@ def test_sliders_arrive_while_it_trains(lab: TrainingLab):
     wait_for(lambda: lab.live.state == "running", "it to run")
     lab.dials["mix"].slider.value = 0.25
     lab.dials["learning_rate"].slider.value = 1e-4
-    wait_for(lambda: attributes(lab).get("w-l2") == "2.5", "the weight")
-    wait_for(lambda: attributes(lab)["learning-rate"] == "0.0001", "the learning rate")
+    wait_for(lambda: numbers_of(lab).get("w-l2") == "2.5", "the weight")
+    wait_for(
+        lambda: numbers_of(lab)["learning-rate"] == "0.0001",
+        "the learning rate",
+    )
     assert lab.live.state == "running", "a slider stops nothing"
     assert lab.bench.loss.weights == {"l1": 0.75, "l2": 2.5}
-    assert attributes(lab)["w-l1"] == "0.75"
+    assert numbers_of(lab)["w-l1"] == "0.75"
     count = lab.bench.step.number
     wait_for(lambda: lab.bench.step.number > count + 1, "a step with the new values")
     assert lab.bench.optimizer.param_groups[0]["lr"] == 1e-4
@@ -291,7 +268,7 @@ def test_sliders_arrive_while_it_trains(lab: TrainingLab):
 def test_sliders_arrive_at_rest(lab: TrainingLab):
     lab.set("mix", 1.0)
     assert lab.bench.loss.weights == {"l1": 0.0, "l2": 10.0}
-    assert attributes(lab)["w-l2"] == "10"
+    assert numbers_of(lab)["w-l2"] == "10"
     lab.run_steps(1)
     assert set(lab.bench.step.terms) == {"l2"}
 
@@ -320,15 +297,15 @@ def test_learning_rate_survives_a_reset(lab: TrainingLab):
     lab.reset()
     lab.run_steps(1)
     assert lab.bench.step.learning_rate == pytest.approx(1e-4)
-    assert attributes(lab)["learning-rate"] == "0.0001"
+    assert numbers_of(lab)["learning-rate"] == "0.0001"
 
 
 def test_another_photograph_is_shown_and_measured(lab: TrainingLab):
-    before = attributes(lab)["bicubic"], lab._preview.value
+    before = numbers_of(lab)["bicubic"], lab._preview.value
     lab.photo.value = lab.photo.options[1]
     lab.live.wait()
     assert lab.bench.photo_name == lab.photo.options[1]
-    assert attributes(lab)["bicubic"] != before[0]
+    assert numbers_of(lab)["bicubic"] != before[0]
     assert lab._preview.value != before[1]
 
 
@@ -342,14 +319,14 @@ def test_unknown_slider_is_named(lab: TrainingLab):
 
 
 def test_reset_gives_step_0_and_bicubic(lab: TrainingLab):
-    first = weights_of(lab)
+    first = weights_of(lab.bench.model)
     lab.run_steps(3)
     lab.snapshot()
     lab.reset()
     assert lab.figures.step == 0
     assert lab.figures.psnr == pytest.approx(lab.bench.bicubic_psnr, abs=1e-4)
-    assert attributes(lab)["state"] == "ready"
-    assert equal(first, weights_of(lab)), "the same first weights again"
+    assert numbers_of(lab)["state"] == "ready"
+    assert equal(first, weights_of(lab.bench.model)), "the same first weights again"
     assert len(lab.bench.snapshots) == 1, "snapshots stay"
     assert len(lab.bench.history.points) <= 1, "the curves begin anew"
     lab.run_steps(1)
@@ -361,17 +338,17 @@ def test_reset_while_it_trains(lab: TrainingLab):
     wait_for(lambda: lab.bench.step is not None, "a step")
     lab.reset()
     assert (lab.live.state, lab.figures.step) == ("ready", 0)
-    before = weights_of(lab)
+    before = weights_of(lab.bench.model)
     time.sleep(0.1)
-    assert equal(before, weights_of(lab))
+    assert equal(before, weights_of(lab.bench.model))
 
 
 def test_trained_again_it_goes_the_same_way(lab: TrainingLab):
     lab.run_steps(3)
-    once = weights_of(lab)
+    once = weights_of(lab.bench.model)
     lab.reset()
     lab.run_steps(3)
-    assert equal(once, weights_of(lab))
+    assert equal(once, weights_of(lab.bench.model))
 
 
 def test_snapshot_stands_beside_the_network(lab: TrainingLab):
@@ -405,7 +382,7 @@ def test_error_in_the_worker_is_an_alert(lab: TrainingLab):
     lab.start()
     wait_for(lambda: 'role="alert"' in lab._status.value, "an alert")
     assert "no &lt;memory&gt; left" in lab._status.value
-    assert lab.live.state == attributes(lab)["state"] == "failed"
+    assert lab.live.state == numbers_of(lab)["state"] == "failed"
     assert (lab._start.disabled, lab._pause.disabled) == (False, True)
 
 
