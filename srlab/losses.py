@@ -10,6 +10,10 @@ from srlab.require import require_known, require_same_shape, require_share
 
 Term = Callable[[Tensor, Tensor], Tensor]
 EXPANDED_TERMS = ("pixel", "content", "style", "tv")
+"""Of the expanded loss, in the order in which they are shown.
+
+Source: lesson 05.
+"""
 
 
 def l1_loss(sr: Tensor, hr: Tensor) -> Tensor:
@@ -197,7 +201,8 @@ def gram_matrix(features: Tensor) -> Tensor:
                  [0.5000, 0.5000]]])
 
     Source: lesson 05; Gatys et al. 2016, divided by F * h * w as in Johnson
-    et al. 2016, so that neither size nor width of a layer counts.
+    et al. 2016. Its trace is the mean square of the features, and its norm
+    depends neither on the size of the map nor on the number of channels.
     """
     flat = features.flatten(2)  # (N, F, h * w)
     size = flat.shape[1] * flat.shape[2]
@@ -221,8 +226,9 @@ def style_loss(
     Returns:
         A scalar.
 
-    Source: lesson 05; Johnson et al. 2016 square the differences, the
-    absolute value is fast.ai's.
+    Source: lesson 05; Johnson et al. 2016 sum the squared differences, the
+    mean of absolute values is fast.ai's. Over F * F entries it lets a wide
+    layer count less; the layer weights can make up for that.
     """
     sr_grams = {name: gram_matrix(sr_features[name]) for name in layer_weights}
     hr_grams = {name: gram_matrix(hr_features[name]) for name in layer_weights}
@@ -250,6 +256,40 @@ def tv_loss(sr: Tensor) -> Tensor:
     right = sr[..., :, 1:] - sr[..., :, :-1]
     down = sr[..., 1:, :] - sr[..., :-1, :]
     return right.abs().mean() + down.abs().mean()
+
+
+def feature_losses(
+    extractor: FeatureExtractor,
+    sr: Tensor,
+    hr: Tensor,
+    layer_weights: Mapping[str, float],
+    names: Collection[str],
+) -> dict[str, Tensor]:
+    """Content and style of two pictures, from one look at each.
+
+    Args:
+        extractor: a frozen network.
+        sr, hr: ``(N, 3, h, w)``.
+        layer_weights: layer -> weight; layers deeper than the last with a
+            weight are not computed.
+        names: ``"content"``, ``"style"``, both or neither; others are left
+            to whoever knows them.
+
+    Returns:
+        name -> scalar; nothing if all layers weigh 0. Without a name the
+        extractor rests.
+
+    Source: lesson 05.
+    """
+    losses = {"content": content_loss, "style": style_loss}
+    asked = [name for name in losses if name in names]
+    layers = {name: weight for name, weight in layer_weights.items() if weight}
+    if not asked or not layers:
+        return {}
+    with torch.no_grad():  # the truth is a constant
+        wanted = extractor(hr, layers)
+    seen = extractor(sr, layers)
+    return {name: losses[name](seen, wanted, layers) for name in asked}
 
 
 class ExpandedLoss(nn.Module):
@@ -295,17 +335,9 @@ class ExpandedLoss(nn.Module):
     def raw(self, sr: Tensor, hr: Tensor, names: Collection[str]) -> dict[str, Tensor]:
         """name -> term as it is, without its weight."""
         terms = {}
-        layers = {name: weight for name, weight in self.layer_weights.items() if weight}
         if "pixel" in names:
             terms["pixel"] = l1_loss(sr, hr)
-        if layers and ("content" in names or "style" in names):
-            with torch.no_grad():  # the truth is a constant
-                wanted = self.extractor(hr, layers)
-            seen = self.extractor(sr, layers)
-            if "content" in names:
-                terms["content"] = content_loss(seen, wanted, layers)
-            if "style" in names:
-                terms["style"] = style_loss(seen, wanted, layers)
+        terms |= feature_losses(self.extractor, sr, hr, self.layer_weights, names)
         if "tv" in names:
             terms["tv"] = tv_loss(sr)
         return terms
