@@ -104,6 +104,7 @@ def map_chart(
     *,
     color: str,
     size: tuple[int, int] = (470, 170),
+    others: Mapping[str, Sequence[Point]] | None = None,
 ) -> Image.Image:
     """A path on the perception-distortion map, and places to compare it with.
 
@@ -113,14 +114,16 @@ def map_chart(
         marks: name -> (PSNR, sharpness).
         color: of the path.
         size: px.
+        others: name -> another path, drawn in gray; its name stands at its end.
 
     Source: built by srlab.
     """
     image = Image.new("RGB", size, PAPER)
     draw, font = ImageDraw.Draw(image), text_font()
     draw.text((MARGIN, 2), title, fill=INK, font=font)
-    kept = [point for point in trail if all(map(math.isfinite, point))]
-    everything = [*kept, *marks.values()]
+    kept = _finite(trail)
+    paths = {name: path for name, points in (others or {}).items() if (path := _finite(points))}
+    everything = [*kept, *marks.values(), *(point for path in paths.values() for point in path)]
     across, up = (_limits([point[axis] for point in everything]) for axis in (0, 1))
     box = (MARGIN, 28, size[0] - 24, size[1] - 24)
 
@@ -134,13 +137,19 @@ def map_chart(
     for value, anchor in zip(across, ("la", "ra"), strict=True):
         at = place((value, up[0]))[0], box[3] + 4
         draw.text(at, f"{value:.4g} dB", fill=INK, font=font, anchor=anchor)
+    for path in paths.values():
+        draw.line([place(point) for point in path], fill=GRAY, width=1)
     if len(kept) > 1:
         draw.line([place(point) for point in kept], fill=color, width=2)
     for point in kept[-1:]:
         draw.circle(place(point), 5, fill=color)
-    for name, point in marks.items():
+    ends = {name: path[-1] for name, path in paths.items()}
+    for name, point in (*marks.items(), *ends.items()):
         x, y = place(point)
-        draw.regular_polygon((x, y, 6), 4, rotation=45, outline=GRAY, fill=PAPER)
+        if name in ends:
+            draw.circle((x, y), 4, fill=GRAY)
+        else:
+            draw.regular_polygon((x, y, 6), 4, rotation=45, outline=GRAY, fill=PAPER)
         inside = x < (box[0] + box[2]) / 2
         draw.text(
             (x + (9 if inside else -9), y),
@@ -150,6 +159,11 @@ def map_chart(
             anchor="lm" if inside else "rm",
         )
     return image
+
+
+def _finite(points: Sequence[Point]) -> list[Point]:
+    """Points whose two numbers are numbers."""
+    return [point for point in points if all(map(math.isfinite, point))]
 
 
 def _limits(values: Sequence[float]) -> tuple[float, float]:
@@ -190,7 +204,11 @@ class Curve:
 
 
 def curve_chart(
-    title: str, curves: Sequence[Curve], *, size: tuple[int, int] = (470, 240)
+    title: str,
+    curves: Sequence[Curve],
+    *,
+    size: tuple[int, int] = (470, 240),
+    logarithmic: bool = False,
 ) -> Image.Image:
     """Several curves, told apart by color, by dashes and by name.
 
@@ -198,11 +216,15 @@ def curve_chart(
         title: what is drawn, with its unit.
         curves: values that are no numbers are left out.
         size: px.
+        logarithmic: for terms of a loss, of which one may be far below another.
 
     Source: built by srlab; used in lesson 03.
     """
     image = _titled(title, size)
-    finite = [[p for p in curve.points if math.isfinite(p[1])] for curve in curves]
+    finite = [
+        [p for p in curve.points if math.isfinite(p[1]) and (p[1] > 0 or not logarithmic)]
+        for curve in curves
+    ]
     kept = [(curve, points) for curve, points in zip(curves, finite, strict=True) if points]
     if not kept:
         return image
@@ -212,14 +234,17 @@ def curve_chart(
     low, high = _limits([y for _, points in kept for _, y in points])
     last = max(1, *(points[-1][0] for _, points in kept))
     paths = [
-        [(box.left + x / last * box.width, box.level(y, low, high)) for x, y in points]
+        [
+            (box.left + x / last * box.width, box.level(y, low, high, logarithmic))
+            for x, y in points
+        ]
         for _, points in kept
     ]
     _axes(draw, box, low, high, ("0", f"step {last:.0f}"))
     labels = _apart([path[-1][1] for path in paths], box.top, box.bottom)
     for (curve, _), path, y in zip(kept, paths, labels, strict=True):
-        _draw_path(draw, path, curve.color, curve.dashes)
-        _draw_path(draw, [(box.right + 6, y), (box.right + 28, y)], curve.color, curve.dashes)
+        draw_path(draw, path, curve.color, curve.dashes)
+        draw_path(draw, [(box.right + 6, y), (box.right + 28, y)], curve.color, curve.dashes)
         draw.text((box.right + 32, y), curve.name, fill=INK, font=font, anchor="lm")
     return image
 
@@ -262,7 +287,7 @@ def bar_chart(
     draw.line([(box.left, zero), (box.right, zero)], fill=GRAY)
     middles = [box.left + (block + 0.5) * width for block in range(len(line))]
     path = [(x, box.level(y, low, high)) for x, y in zip(middles, line, strict=True)]
-    _draw_path(draw, path, INK, (6, 4))
+    draw_path(draw, path, INK, (6, 4))
     return image
 
 
@@ -289,9 +314,9 @@ class Box:
     def width(self) -> float:
         return self.right - self.left
 
-    def level(self, value: float, low: float, high: float) -> float:
+    def level(self, value: float, low: float, high: float, logarithmic: bool = False) -> float:
         """The height of ``value``, between ``low`` (bottom) and ``high`` (top)."""
-        return self.bottom - _share(value, low, high, False) * (self.bottom - self.top)
+        return self.bottom - _share(value, low, high, logarithmic) * (self.bottom - self.top)
 
 
 def _titled(title: str, size: tuple[int, int]) -> Image.Image:
@@ -336,7 +361,7 @@ def _apart(heights: Sequence[float], top: float, bottom: float) -> list[float]:
     return places
 
 
-def _draw_path(
+def draw_path(
     draw: ImageDraw.ImageDraw, path: Sequence[Point], color: str, dashes: Sequence[int]
 ) -> None:
     """A line through the points of ``path``; a single point becomes a dot."""
