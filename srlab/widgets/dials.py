@@ -86,15 +86,15 @@ def as_weight(position: float) -> float:
     return 0.0 if position <= OFF * 1.001 else position
 
 
-def as_position(weight: float) -> float:
+def as_position(weight: float, most: float = MOST) -> float:
     """The value of a logarithmic slider that stands for a weight.
 
     Raises:
         ValueError: if the weight is beyond the slider's range.
     """
-    if weight and not OFF < weight <= MOST:
+    if weight and not OFF < weight <= most:
         raise ValueError(
-            f"A weight must be 0 (off) or between {OFF:g} and {MOST:g}, but {weight:g} came."
+            f"A weight must be 0 (off) or between {OFF:g} and {most:g}, but {weight:g} came."
         )
     return weight or OFF
 

@@ -1,0 +1,118 @@
+"""What the Loss Lab reads from people and writes for them: cards, programs, shares."""
+
+import json
+import math
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from srlab.files import replacing
+from srlab.losses import EXPANDED_TERMS
+from srlab.runcard import RunCard, load_card, parse_card, save_card
+
+FOLDER = "my-runs"
+"""Beside the notebook."""
+MOST_BYTES = 2_000_000
+"""A card with a change after each of ten thousand steps is smaller."""
+
+
+def read_shares(text: str, terms: Sequence[str] = EXPANDED_TERMS) -> dict[str, float]:
+    """Shares that somebody typed, one for each term, in any unit.
+
+    Raises:
+        ValueError: if they are not as many numbers as terms, each at least 0
+            and one above it.
+
+    Example:
+        >>> read_shares("50/40/5/5")
+        {'pixel': 50.0, 'content': 40.0, 'style': 5.0, 'tv': 5.0}
+
+    Source: built by srlab.
+    """
+    wanted = (
+        f"{len(terms)} numbers for {', '.join(terms)} with a slash between them, "
+        f"such as 50/40/5/5"
+    )
+    try:
+        shares = [float(part.strip().removesuffix("%")) for part in text.split("/")]
+    except ValueError:
+        raise ValueError(f"The shares must be {wanted}, but {_quoted(text)} came.") from None
+    if len(shares) != len(terms) or not all(math.isfinite(s) and s >= 0 for s in shares):
+        raise ValueError(f"The shares must be {wanted}, but {_quoted(text)} came.")
+    if not any(shares):
+        raise ValueError("All shares are 0, but one at least must be above it.")
+    return dict(zip(terms, shares, strict=True))
+
+
+def read_card(source: str | os.PathLike[str] | bytes, name: str = "the file") -> RunCard:
+    """A run card from a file, or from the bytes that somebody uploaded.
+
+    Raises:
+        OSError: if there is no such file.
+        ValueError: if it is no run card, or far too large for one.
+    """
+    if not isinstance(source, bytes):
+        return load_card(source)
+    if len(source) > MOST_BYTES:
+        raise ValueError(
+            f"{name} has {len(source) / 1e6:.1f} MB, but a run card has less than "
+            f"{MOST_BYTES / 1e6:.0f} MB; choose the JSON file of a card."
+        )
+    try:
+        values = json.loads(source.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is not JSON ({error}).") from None
+    return parse_card(values, name)
+
+
+def require_name(name: str) -> str:
+    """A name that a card and a file can have.
+
+    Raises:
+        ValueError: for any other.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise ValueError(
+            f"A run is named with letters, digits, - and _, at most 64 and a letter or digit "
+            f"first, but {_quoted(name)} came."
+        )
+    return name
+
+
+def write_card(card: RunCard) -> Path:
+    """Write a card to ``my-runs/<its name>.json``; the full path.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path = _path(f"{card.name}.json")
+    save_card(card, path)
+    return path
+
+
+def write_program(text: str, name: str) -> Path:
+    """Write a program to ``my-runs/<name>.py``; the full path.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path = _path(f"{name}.py")
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return path
+
+
+def _path(name: str) -> Path:
+    """A file in the folder for runs, which is made if it is missing."""
+    folder = Path.cwd() / FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise type(error)(f"{folder} could not be made: {error.strerror}.") from None
+    return folder / name
+
+
+def _quoted(text: str) -> str:
+    shown = text if len(text) <= 40 else text[:37] + "..."
+    return repr(shown)
