@@ -69,13 +69,7 @@ def upscale(
     Source: built by srlab; used from lesson 01 on.
     """
     require_scale(scale)
-    pixels = image.width * image.height * scale**2
-    if pixels > MAX_OUTPUT_PIXELS:
-        raise ValueError(
-            f"{image.width} x {image.height} px enlarged {scale} times are "
-            f"{pixels / 1e6:,.0f} million pixels, but at most "
-            f"{MAX_OUTPUT_PIXELS / 1e6:,.0f} million fit; crop it or choose a smaller scale."
-        )
+    require_room(image.size, scale)
     network = model if isinstance(model, nn.Module) else load_model(model, scale)
     own_scale = getattr(network, "scale", scale)
     if own_scale != scale:
@@ -87,7 +81,6 @@ def upscale(
     return Image.fromarray(result.permute(1, 2, 0).numpy())
 
 
-@torch.inference_mode()
 def enlarge_in_tiles(model: nn.Module, lr: Tensor, *, scale: int, tile: int = 128) -> Tensor:
     """Enlarge tile by tile; the result is that of the whole within rounding.
 
@@ -108,6 +101,36 @@ def enlarge_in_tiles(model: nn.Module, lr: Tensor, *, scale: int, tile: int = 12
 
     Source: built by srlab.
     """
+    height, width = lr.shape[-2:]
+    result = torch.empty((3, height * scale, width * scale), dtype=torch.uint8)
+    for left, top, sr in enlarged_tiles(model, lr, scale=scale, tile=tile):
+        result[:, top : top + sr.shape[-2], left : left + sr.shape[-1]] = sr
+    return result
+
+
+@torch.inference_mode()
+def enlarged_tiles(
+    model: nn.Module,
+    lr: Tensor,
+    *,
+    scale: int,
+    tile: int = 128,
+    box: tuple[int, int, int, int] | None = None,
+) -> Iterator[tuple[int, int, Tensor]]:
+    """Enlarge one tile for each item asked for; stopping is not asking.
+
+    Args:
+        model, lr, scale, tile: as for ``enlarge_in_tiles``.
+        box: left, top, right and bottom of what is wanted of ``lr``, px;
+            all of it if None. Left and top should be multiples of 8, so
+            that a model which halves its picture halves it as in the whole.
+
+    Yields:
+        Left and top of the tile in the enlarged picture, px, and its uint8
+        ``(3, h, w)``, on the CPU.
+
+    Source: built by srlab.
+    """
     require_batch(lr, "lr")
     require_unit_range(lr, "lr")
     if tile < 1:
@@ -116,23 +139,38 @@ def enlarge_in_tiles(model: nn.Module, lr: Tensor, *, scale: int, tile: int = 12
         )
     height, width = lr.shape[-2:]
     reach = getattr(model, "reach", 32)  # 32 suits most small networks
-    if math.isinf(reach):
-        tile, reach = max(height, width), 0  # one tile, which needs no margin
+    if math.isinf(reach):  # one tile, which needs no margin
+        tile, reach, box = max(height, width), 0, None
     reach = int(reach)
+    first, start, last, end = box or (0, 0, width, height)
     parameter = next(model.parameters(), lr)
-    result = torch.empty((3, height * scale, width * scale), dtype=torch.uint8)
-    with evaluating(model):
-        for top, bottom in _spans(height, tile):
-            for left, right in _spans(width, tile):
-                upper, outer = max(top - reach, 0), max(left - reach, 0)
-                piece = lr[..., upper : bottom + reach, outer : right + reach]
+    for top, bottom in _spans(start, end, tile):
+        for left, right in _spans(first, last, tile):
+            upper, outer = max(top - reach, 0), max(left - reach, 0)
+            piece = lr[..., upper : bottom + reach, outer : right + reach]
+            with evaluating(model):
                 sr = to_bytes(model(piece.to(parameter.device, parameter.dtype)))[0].cpu()
-                result[:, top * scale : bottom * scale, left * scale : right * scale] = sr[
+            yield (
+                left * scale,
+                top * scale,
+                sr[
                     :,
                     (top - upper) * scale : (bottom - upper) * scale,
                     (left - outer) * scale : (right - outer) * scale,
-                ]
-    return result
+                ],
+            )
+
+
+def require_room(size: tuple[int, int], scale: int) -> None:
+    """Raise unless a picture of ``size`` (width, height) may be enlarged so much."""
+    width, height = size
+    pixels = width * height * scale**2
+    if pixels > MAX_OUTPUT_PIXELS:
+        raise ValueError(
+            f"{width} x {height} px enlarged {scale} times are "
+            f"{pixels / 1e6:,.0f} million pixels, but at most "
+            f"{MAX_OUTPUT_PIXELS / 1e6:,.0f} million fit; crop it or choose a smaller scale."
+        )
 
 
 def load_model(name: str | os.PathLike[str] | None, scale: int) -> nn.Module:
@@ -221,6 +259,6 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
-def _spans(length: int, step: int) -> list[tuple[int, int]]:
-    """Cut ``0 ... length`` into pieces of at most ``step``."""
-    return [(start, min(start + step, length)) for start in range(0, length, step)]
+def _spans(start: int, end: int, step: int) -> list[tuple[int, int]]:
+    """Cut ``start ... end`` into pieces of at most ``step``."""
+    return [(at, min(at + step, end)) for at in range(start, end, step)]

@@ -12,8 +12,15 @@ from torch import Tensor, nn
 
 from srlab.checkpoints import save_checkpoint
 from srlab.images import read_image, to_bytes
-from srlab.inference import enlarge_in_tiles, load_model, model_names, upscale
+from srlab.inference import (
+    enlarge_in_tiles,
+    enlarged_tiles,
+    load_model,
+    model_names,
+    upscale,
+)
 from srlab.models import Bicubic, SrResNet
+from srlab.unet import UNet
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +36,15 @@ class TwoTimes(SrResNet):
         super().__init__(2, 4, 3)
         for parameter in self.upsampler.parameters():
             nn.init.normal_(parameter, std=0.1)
+
+
+def random_unet() -> UNet:
+    """A UNet that is not bicubic any more."""
+    torch.manual_seed(4)
+    network = UNet(2, 4)
+    for parameter in network.upsampler.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    return network
 
 
 def difference(one: Tensor, other: Tensor) -> int:
@@ -78,6 +94,31 @@ def test_no_tile_is_larger_than_asked(photo: Tensor) -> None:
     enlarge_in_tiles(model, photo, scale=2, tile=32)
     assert max(max(shape[-2:]) for shape in seen) == 32 + 2 * model.reach
     assert len(seen) == 3 * 4  # 96 x 128 px
+
+
+def test_a_tile_is_computed_when_it_is_asked_for(photo: Tensor) -> None:
+    calls: list[int] = []
+    model = TwoTimes()
+    model.register_forward_pre_hook(lambda *_: calls.append(1))
+    tiles = enlarged_tiles(model, photo, scale=2, tile=32)
+    assert calls == []
+    assert next(tiles)[:2] == (0, 0)
+    assert next(tiles)[:2] == (64, 0), "a row from left to right"
+    assert len(calls) == 2
+    assert model.training, "as it was, also between two tiles"
+
+
+@pytest.mark.parametrize("network", [TwoTimes(), random_unet()], ids=["plain", "unet"])
+def test_a_part_is_that_part_of_the_whole(photo: Tensor, network: nn.Module) -> None:
+    whole = enlarge_in_tiles(network, photo, scale=2)
+    left, top, right, bottom = box = (16, 40, 55, 96)
+    part = torch.zeros_like(whole)
+    for x, y, sr in enlarged_tiles(network, photo, scale=2, tile=24, box=box):
+        part[:, y : y + sr.shape[-2], x : x + sr.shape[-1]] = sr
+    inside = slice(None), slice(2 * top, 2 * bottom), slice(2 * left, 2 * right)
+    assert difference(part[inside], whole[inside]) <= 1
+    part[inside] = 0
+    assert not part.any(), "nothing beside it was computed"
 
 
 def test_the_model_comes_back_as_it_was(photo: Tensor) -> None:
