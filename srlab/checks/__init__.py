@@ -12,8 +12,10 @@ from srlab.checks.lesson01 import (
 from srlab.checks.lesson02 import check_content_loss, check_features, check_normalize
 from srlab.checks.lesson03 import check_channel_gates, check_learned_block, check_variance
 from srlab.checks.lesson04 import check_distinct_kernels, check_icnr, check_shuffle
+from srlab.checks.lesson05 import check_balance, check_gram_of_part, check_isotropic_tv
 
 __all__ = [
+    "check_balance",
     "check_byte_psnr",
     "check_channel_gates",
     "check_charbonnier",
@@ -21,7 +23,9 @@ __all__ = [
     "check_distinct_kernels",
     "check_features",
     "check_full_luma",
+    "check_gram_of_part",
     "check_icnr",
+    "check_isotropic_tv",
     "check_learned_block",
     "check_normalize",
     "check_published_psnr",

@@ -1,0 +1,493 @@
+"""Checks of lesson 05: isotropic TV, the Gram matrix of a part, balanced weights."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from srlab.checks.core import Answer, ChangedInput, Mistake, Verdict, judge
+from srlab.checks.lesson01 import require_learnable
+from srlab.losses import gram_matrix, l1_loss, tv_loss
+
+Terms = Mapping[str, Callable[[Tensor], Tensor]]
+
+
+def check_isotropic_tv(answer: Answer | None) -> Verdict:
+    """Check ``answer(images, eps)``: TV by the length of each step, and its slope.
+
+    Source: built by srlab; exercise 1 of lesson 05.
+    """
+    slanted = torch.arange(5.0)[:, None] + 2 * torch.arange(6.0)
+    return judge(
+        _value_and_slope(answer) if callable(answer) else None,
+        right=_value_and_slope(_isotropic_tv),
+        cases={
+            f"{name}: loss, mean |slope|": arguments
+            for name, arguments in {
+                "2 pictures of 5 x 7 px, eps 0.1": (_values(0, 2, 3, 5, 7), 0.1),
+                "1 picture of 6 x 6 px, eps 0.01": (_values(1, 1, 3, 6, 6), 0.01),
+                "a slanted ramp, one channel, eps 0.5": (slanted.view(1, 1, 5, 6), 0.5),
+                "a flat picture, eps 0.001": (torch.full((1, 3, 4, 5), 0.7), 0.001),
+            }.items()
+        },
+        mistakes=[replace(m, answer=_value_and_slope(m.answer)) for m in TV_MISTAKES],
+        hint="right and down from pixels that have both; root of right², down², eps²; mean.",
+        tolerance=1e-5,
+    )
+
+
+def check_gram_of_part(answer: Answer | None) -> Verdict:
+    """Check ``answer(features, mask)``: the Gram matrix of the pixels in the mask.
+
+    Source: built by srlab; exercise 2 of lesson 05.
+    """
+    everywhere = torch.ones(2, 1, 4, 3)
+    return judge(
+        answer,
+        right=_gram_of_part,
+        cases={
+            # Two pictures first: there a forgotten batch shows, and each has its own count.
+            "2 pictures, 3 channels of 4 x 5 px, masks of 5 and 12 px": (
+                _signal(2, 2, 3, 4, 5),
+                torch.stack([_mask(5, 4, 5), _mask(12, 4, 5)]),
+            ),
+            "1 picture, 4 channels of 6 x 3 px, a mask of 7 px": (
+                _signal(3, 1, 4, 6, 3),
+                _mask(7, 6, 3)[None],
+            ),
+            "1 picture, 9 channels of 3 x 3 px, a mask of 1 px": (
+                _signal(4, 1, 9, 3, 3),
+                _mask(1, 3, 3)[None],
+            ),
+            "a mask of all pixels": (_signal(5, 2, 5, 4, 3), everywhere),
+        },
+        mistakes=GRAM_MISTAKES,
+        hint="features * mask, then as gram_matrix, but h * w becomes each mask's pixels.",
+        tolerance=1e-5,
+    )
+
+
+def check_balance(answer: Answer | None) -> Verdict:
+    """Check ``answer(terms, sr, shares)``: weights that give the shares asked for.
+
+    Source: built by srlab; exercise 3 of lesson 05.
+    """
+    terms = _terms(_values(6, 2, 3, 6, 5))
+    sr, other = _values(7, 2, 3, 6, 5), _values(8, 2, 3, 6, 5)
+    return judge(
+        _by_name(answer) if callable(answer) else None,
+        right=_by_name(_balance),
+        cases={
+            f"shares {shares}": ({name: terms[name] for name in shares}, picture, shares)
+            for picture, shares in (
+                (sr, {"pixel": 30, "bright": 70}),
+                (other, {"pixel": 50, "bright": 45, "tv": 5}),
+                (sr, {"bright": 0, "tv": 1, "pixel": 3}),
+            )
+        },
+        mistakes=[replace(m, answer=_by_name(m.answer)) for m in BALANCE_MISTAKES],
+        hint="Norm of each gradient at sr; share / norm; then divide so that the first is 1.",
+        tolerance=1e-5,
+    )
+
+
+# Exercise 1: the length of a step
+
+
+def _steps(images: Tensor) -> tuple[Tensor, Tensor]:
+    """To the right and downwards, from each pixel that has both neighbors."""
+    here = images[..., :-1, :-1]
+    return images[..., :-1, 1:] - here, images[..., 1:, :-1] - here
+
+
+def _isotropic_tv(images: Tensor, eps: float) -> Tensor:
+    right, down = _steps(images)
+    return (right.square() + down.square() + eps**2).sqrt().mean()
+
+
+def _wrapping_tv(images: Tensor, eps: float) -> Tensor:
+    right, down = (images.roll(-1, axis) - images for axis in (-1, -2))
+    return (right.square() + down.square() + eps**2).sqrt().mean()
+
+
+def _padded_tv(images: Tensor, eps: float) -> Tensor:
+    right = F.pad(images[..., :, 1:] - images[..., :, :-1], (0, 1))
+    down = F.pad(images[..., 1:, :] - images[..., :-1, :], (0, 0, 0, 1))
+    return (right.square() + down.square() + eps**2).sqrt().mean()
+
+
+def _unpaired_tv(images: Tensor, eps: float) -> Tensor:
+    """Each step to the right beside the step down from its end."""
+    right = (images[..., :, 1:] - images[..., :, :-1])[..., :-1, :]
+    down = (images[..., 1:, :] - images[..., :-1, :])[..., :, 1:]
+    return (right.square() + down.square() + eps**2).sqrt().mean()
+
+
+def _from_steps(combine: Callable[[Tensor, Tensor, float], Any]) -> Answer:
+    return lambda images, eps: combine(*_steps(images), eps)
+
+
+def _value_and_slope(loss: Answer) -> Answer:
+    """Make of a loss a function that gives its value and how steep it is.
+
+    The slope is counted for one pixel, as if the loss were not yet averaged.
+    """
+
+    def value_and_slope(images: Tensor, eps: float) -> Any:
+        pixels = images.clone().requires_grad_()
+        given = pixels * 1  # so that a change in place is seen, not refused by torch
+        value = loss(given, eps)
+        if value is None:
+            return None
+        if not given.equal(images):
+            raise ChangedInput("the function changed what it was given")
+        require_learnable(value)
+        (slope,) = torch.autograd.grad(value, pixels)
+        return torch.stack([value.detach().view(()), slope.abs().mean() * slope.numel()])
+
+    return value_and_slope
+
+
+# Exercise 2: a Gram matrix of some pixels
+
+
+def _gram_of_part(features: Tensor, mask: Tensor) -> Tensor:
+    flat = (features * mask).flatten(2)
+    return flat @ flat.mT / (features.shape[1] * _pixels(mask))
+
+
+def _pixels(mask: Tensor) -> Tensor:
+    """How many each mask holds, as ``(N, 1, 1)``."""
+    return mask.flatten(1).sum(dim=1).view(-1, 1, 1)
+
+
+def _products(features: Tensor, mask: Tensor) -> Tensor:
+    """Summed over the mask, not divided yet."""
+    flat = (features * mask).flatten(2)
+    return flat @ flat.mT
+
+
+def _centered_gram(features: Tensor, mask: Tensor) -> Tensor:
+    mean = (features * mask).flatten(2).sum(2) / _pixels(mask)[:, 0]
+    return _gram_of_part(features - mean[..., None, None], mask)
+
+
+def _gram_of_means(features: Tensor, mask: Tensor) -> Tensor:
+    mean = (features * mask).flatten(2).sum(2) / _pixels(mask)[:, 0]
+    return mean[:, :, None] * mean[:, None] / features.shape[1]
+
+
+def _gram_of_the_batch(features: Tensor, mask: Tensor) -> Tensor:
+    flat = (features * mask).transpose(0, 1).flatten(1)
+    return flat @ flat.mT / (features.shape[1] * mask.sum())
+
+
+def _gram_of_the_first(features: Tensor, mask: Tensor) -> Tensor:
+    return _gram_of_part(features[:1], mask[:1])[0]
+
+
+def _gram_of_pixels(features: Tensor, mask: Tensor) -> Tensor:
+    flat = (features * mask).flatten(2)
+    return flat.mT @ flat / (features.shape[1] * _pixels(mask))
+
+
+# Exercise 3: weights for shares
+
+
+def _terms(hr: Tensor) -> Terms:
+    """Terms whose gradients are of very different sizes, and not like their values."""
+    return {
+        "pixel": lambda sr: l1_loss(sr, hr),
+        "bright": lambda sr: 20 * (sr.square().mean() - 0.2).square() + 3,
+        "tv": tv_loss,
+    }
+
+
+def _gradients(terms: Terms, sr: Tensor) -> dict[str, Tensor]:
+    sr = sr.detach().requires_grad_()
+    return {name: torch.autograd.grad(term(sr), sr)[0] for name, term in terms.items()}
+
+
+def _norms(terms: Terms, sr: Tensor) -> dict[str, Any]:
+    return {name: slope.norm() for name, slope in _gradients(terms, sr).items()}
+
+
+def _anchored(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Multiplied so that the first weight above 0 is 1."""
+    first = next(weight for weight in weights.values() if weight)
+    return {name: weight / first for name, weight in weights.items()}
+
+
+def _balance(terms: Terms, sr: Tensor, shares: Mapping[str, float]) -> dict[str, Any]:
+    return _anchored({name: shares[name] / norm for name, norm in _norms(terms, sr).items()})
+
+
+def _by(size: Callable[[Tensor], Tensor]) -> Answer:
+    """Balance by another size of the gradient than its norm."""
+
+    def balance(terms: Terms, sr: Tensor, shares: Mapping[str, float]) -> dict[str, Any]:
+        slopes = _gradients(terms, sr)
+        return _anchored({name: shares[name] / size(slope) for name, slope in slopes.items()})
+
+    return balance
+
+
+def _accumulating(terms: Terms, sr: Tensor, shares: Mapping[str, float]) -> dict[str, Any]:
+    """By ``backward()``, which adds each gradient to the ones before."""
+    slopes, total = _gradients(terms, sr), torch.zeros_like(sr)
+    norms = {}
+    for name, slope in slopes.items():
+        total = total + slope
+        norms[name] = total.norm()
+    return _anchored({name: shares[name] / norm for name, norm in norms.items()})
+
+
+def _summing_to_one(terms: Terms, sr: Tensor, shares: Mapping[str, float]) -> dict[str, Any]:
+    weights = _balance(terms, sr, shares)
+    return {name: weight / sum(weights.values()) for name, weight in weights.items()}
+
+
+class NotByName(Exception):  # noqa: N818 - it names what came
+    """Something else than name -> number."""
+
+
+class OtherNames(Exception):  # noqa: N818
+    """Terms are missing, or there are some that nobody asked for."""
+
+
+def _by_name(balance: Answer) -> Answer:
+    """Make of an answer one that gives its weights in the order of the terms."""
+
+    def in_order(terms: Terms, sr: Tensor, shares: Mapping[str, float]) -> Any:
+        got = balance(dict(terms), sr, dict(shares))
+        if got is None:
+            return None
+        if not isinstance(got, Mapping):
+            raise NotByName(f"a {type(got).__name__}, not a dict name -> weight")
+        if set(got) != set(terms):
+            raise OtherNames(f"weights of {', '.join(map(str, got)) or 'no term'}")
+        return torch.tensor([float(got[name]) for name in terms])
+
+    return in_order
+
+
+def _values(seed: int, *shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _signal(seed: int, *shape: int) -> Tensor:
+    """Values of both signs."""
+    return _values(seed, *shape) - 0.3
+
+
+def _mask(pixels: int, height: int, width: int) -> Tensor:
+    """``(1, h, w)`` with so many ones, scattered."""
+    order = torch.randperm(height * width, generator=torch.Generator().manual_seed(pixels))
+    return (order < pixels).float().view(1, height, width)
+
+
+TV_MISTAKES = [
+    Mistake(
+        lambda images, _: tv_loss(images),
+        "This is tv_loss, both axes apart; here both steps go under one root.",
+    ),
+    Mistake(
+        _from_steps(lambda right, down, _: right.abs().mean() + down.abs().mean()),
+        "The axes are still apart; square both steps of a pixel and add them under one root.",
+    ),
+    Mistake(
+        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).sqrt().sum()),
+        "The mean, not the sum: a larger picture should not count as a rougher one.",
+    ),
+    Mistake(
+        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).mean()),
+        "The root is missing: squared steps punish one edge more than a hundred small ones.",
+    ),
+    Mistake(
+        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).mean().sqrt()),
+        "First the root at each pixel, then the mean.",
+    ),
+    Mistake(
+        _wrapping_tv,
+        "roll goes round: the last column steps to the first. Slice instead.",
+    ),
+    Mistake(
+        _padded_tv,
+        "Leave out the last row and column: their pixels have only one neighbor.",
+    ),
+    Mistake(
+        _unpaired_tv,
+        "Both steps must start at the same pixel: images[..., :-1, :-1].",
+    ),
+    Mistake(
+        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps).sqrt().mean()),
+        "eps is squared under the root, so that it has the unit of a step.",
+    ),
+    Mistake(
+        _from_steps(
+            lambda right, down, eps: (torch.hypot(right, down) ** 2 + eps**2).sqrt().mean()
+        ),
+        "The value is right, but the inner root of 0 has no slope: one root for all.",
+    ),
+    Mistake(
+        _from_steps(lambda right, down, eps: ((right**2 + down**2).sqrt() + eps).mean()),
+        "eps goes under the root: outside it the slope on a flat picture is nan.",
+    ),
+    Mistake(
+        _from_steps(lambda right, down, _: (right**2 + down**2).sqrt().mean()),
+        "Add eps squared under the root: without it the slope on a flat picture is nan.",
+    ),
+    Mistake(
+        _from_steps(lambda right, down, eps: (right.abs() + down.abs() + eps).sqrt().mean()),
+        "Square the steps before you add them, as for the long side of a triangle.",
+    ),
+    Mistake(
+        _from_steps(lambda right, _, eps: (right**2 + eps**2).sqrt().mean()),
+        "These are the steps to the right alone.",
+    ),
+    Mistake(
+        _from_steps(lambda _, down, eps: (down**2 + eps**2).sqrt().mean()),
+        "These are the steps downwards alone.",
+    ),
+    Mistake(
+        _from_steps(
+            lambda right, down, eps: (right**2 + down**2 + eps**2).sum(1).sqrt().mean()
+        ),
+        "Each channel apart: the root is taken of one channel's two steps.",
+    ),
+    Mistake(
+        lambda images, eps: _isotropic_tv(images, eps).item(),
+        "Return the tensor itself: .item() and float() drop what backward() needs.",
+    ),
+    Mistake(
+        lambda images, eps: _isotropic_tv(images.detach(), eps),
+        "Something cut the way back: no .detach(), no torch.no_grad() in a loss.",
+    ),
+    Mistake(
+        _from_steps(
+            lambda right, down, eps: (right**2 + down**2 + eps**2).sqrt().mean((1, 2, 3))
+        ),
+        "One number for the whole batch: the mean over all four axes.",
+    ),
+]
+
+GRAM_MISTAKES = [
+    Mistake(
+        lambda features, _: gram_matrix(features),
+        "This is the Gram matrix of all pixels; mask says which count.",
+    ),
+    Mistake(
+        lambda features, mask: gram_matrix(features * mask),
+        "Divided by all h * w pixels. Only the mask's were added up: divide by their number.",
+    ),
+    Mistake(
+        lambda features, mask: _products(features, mask),
+        "Not divided: the matrix would grow with the mask. By F and by the mask's pixels.",
+    ),
+    Mistake(
+        lambda features, mask: _products(features, mask) / _pixels(mask),
+        "Divided by the pixels, but not by F, the number of channels.",
+    ),
+    Mistake(
+        lambda features, mask: _products(features, mask) / features.shape[1],
+        "Divided by F, but not by the number of pixels in the mask.",
+    ),
+    Mistake(
+        lambda features, mask: _products(features, mask) / (features.shape[1] * mask.sum()),
+        "mask.sum() counts the pixels of the whole batch; each picture has its own number.",
+    ),
+    Mistake(
+        lambda features, mask: _products(features, mask) / (features.shape[1] * mask[0].sum()),
+        "That is the first picture's number of pixels; each picture has its own.",
+    ),
+    Mistake(
+        _gram_of_the_batch,
+        "One matrix for the whole batch; each picture needs its own: (N, F, F).",
+    ),
+    Mistake(
+        _gram_of_the_first,
+        "The batch was forgotten: one matrix for each picture, (N, F, F).",
+    ),
+    Mistake(
+        _gram_of_pixels,
+        "The product is turned round: pixels with pixels. It is flat @ flat.mT.",
+    ),
+    Mistake(
+        _centered_gram,
+        "No mean is subtracted: this is a covariance, not a Gram matrix.",
+    ),
+    Mistake(
+        _gram_of_means,
+        "First the product at each pixel, then the sum; not the product of two means.",
+    ),
+    Mistake(
+        lambda features, mask: _gram_of_part(features, 1 - mask),
+        "These are the pixels outside the mask.",
+    ),
+]
+
+BALANCE_MISTAKES = [
+    Mistake(
+        lambda terms, _, shares: _anchored({name: shares[name] for name in terms}),
+        "These are the shares themselves. A term with a large gradient needs less weight.",
+    ),
+    Mistake(
+        lambda terms, _, shares: {name: shares[name] for name in terms},
+        "These are the shares themselves. A term with a large gradient needs less weight.",
+    ),
+    Mistake(
+        lambda terms, sr, shares: _anchored({n: shares[n] / terms[n](sr) for n in terms}),
+        "Balanced by the values. What pulls is the gradient: a large value may hardly move.",
+    ),
+    Mistake(
+        lambda terms, sr, shares: _anchored(
+            {n: shares[n] * norm for n, norm in _norms(terms, sr).items()}
+        ),
+        "Divide by the norm: a term that pulls hard already needs less weight.",
+    ),
+    Mistake(
+        _by(lambda slope: slope.square().sum()),
+        "The norm is the root of the sum of squares; the root is missing.",
+    ),
+    Mistake(
+        _by(lambda slope: slope.abs().mean()),
+        "This is the mean |gradient|; the shares here are those of the norm.",
+    ),
+    Mistake(
+        _by(lambda slope: slope.abs().max()),
+        "This is the largest slope; the shares here are those of the norm.",
+    ),
+    Mistake(
+        _accumulating,
+        "backward() adds to sr.grad. Empty it between two terms, or use torch.autograd.grad.",
+    ),
+    Mistake(
+        lambda terms, _, shares: {name: float(shares[name] > 0) for name in terms},
+        "Equal weights are not equal shares: look at the norms of the gradients.",
+    ),
+    Mistake(
+        lambda terms, sr, _: _balance(terms, sr, dict.fromkeys(terms, 1)),
+        "All shares came out equal; multiply by the share that is asked for.",
+    ),
+    Mistake(
+        lambda terms, sr, shares: {
+            n: shares[n] / norm for n, norm in _norms(terms, sr).items()
+        },
+        "The shares are right. Divide all weights by the first one, so that it becomes 1.",
+    ),
+    Mistake(
+        _summing_to_one,
+        "The shares are right, but not the sum of the weights is 1: the first weight is.",
+    ),
+    Mistake(
+        lambda terms, sr, shares: {n: w for n, w in _balance(terms, sr, shares).items() if w},
+        "Give every term a weight; where no share is asked for, it is 0.",
+    ),
+    Mistake(
+        lambda terms, sr, shares: list(_balance(terms, sr, shares).values()),
+        "Return a dict: name -> weight.",
+    ),
+]

@@ -1,0 +1,522 @@
+"""The checks of lesson 05 take the right answer, refuse wrong ones, and say why."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from srlab.checks import check_balance, check_gram_of_part, check_isotropic_tv
+from srlab.ledger import balanced_weights, make_ledger
+from srlab.losses import gram_matrix, tv_loss
+
+
+def refused(verdict, hint, case=""):
+    assert not verdict.done
+    assert case in verdict.case
+    assert verdict.expected
+    assert verdict.got
+    assert hint in verdict.hint, verdict
+
+
+# Exercise 1 ----------------------------------------------------------------------------
+
+
+def steps(images):
+    here = images[..., :-1, :-1]
+    return images[..., :-1, 1:] - here, images[..., 1:, :-1] - here
+
+
+def takes_the_length(images, eps):
+    right, down = steps(images)
+    return (right**2 + down**2 + eps**2).sqrt().mean()
+
+
+def takes_the_length_by_a_norm(images, eps):
+    right, down = steps(images)
+    sides = torch.stack([right, down, torch.full_like(right, eps)])
+    return torch.linalg.vector_norm(sides, dim=0).mean()
+
+
+@pytest.mark.parametrize("answer", [takes_the_length, takes_the_length_by_a_norm])
+def test_isotropic_tv_done(answer):
+    verdict = check_isotropic_tv(answer)
+    assert verdict.done, verdict
+
+
+def test_isotropic_tv_by_hand():
+    """Steps of 3 and 4 are one of length 5."""
+    picture = torch.tensor([[[[0.0, 3.0], [4.0, 9.0]]]])
+    assert takes_the_length(picture, 0.0).item() == 5
+
+
+def keeps_the_axes_apart(images, eps):  # noqa: ARG001
+    return tv_loss(images)
+
+
+def keeps_the_axes_of_one_pixel_apart(images, eps):  # noqa: ARG001
+    right, down = steps(images)
+    return right.abs().mean() + down.abs().mean()
+
+
+def sums(images, eps):
+    right, down = steps(images)
+    return (right**2 + down**2 + eps**2).sqrt().sum()
+
+
+def forgets_the_root(images, eps):
+    right, down = steps(images)
+    return (right**2 + down**2 + eps**2).mean()
+
+
+def takes_the_root_of_the_mean(images, eps):
+    right, down = steps(images)
+    return (right**2 + down**2 + eps**2).mean().sqrt()
+
+
+def rolls_round_the_border(images, eps):
+    right, down = torch.roll(images, -1, 3) - images, torch.roll(images, -1, 2) - images
+    return (right**2 + down**2 + eps**2).sqrt().mean()
+
+
+def pads_the_border_with_no_step(images, eps):
+    right = F.pad(images.diff(dim=-1), (0, 1))
+    down = F.pad(images.diff(dim=-2), (0, 0, 0, 1))
+    return (right**2 + down**2 + eps**2).sqrt().mean()
+
+
+def pairs_steps_of_different_pixels(images, eps):
+    right, down = images.diff(dim=-1)[..., :-1, :], images.diff(dim=-2)[..., 1:]
+    return (right**2 + down**2 + eps**2).sqrt().mean()
+
+
+def does_not_square_eps(images, eps):
+    right, down = steps(images)
+    return (right**2 + down**2 + eps).sqrt().mean()
+
+
+def adds_eps_outside_the_root(images, eps):
+    right, down = steps(images)
+    return ((right**2 + down**2).sqrt() + eps).mean()
+
+
+def forgets_eps(images, eps):  # noqa: ARG001
+    right, down = steps(images)
+    return (right**2 + down**2).sqrt().mean()
+
+
+def does_not_square_the_steps(images, eps):
+    right, down = steps(images)
+    return (right.abs() + down.abs() + eps).sqrt().mean()
+
+
+def looks_to_the_right_alone(images, eps):
+    right, _ = steps(images)
+    return (right**2 + eps**2).sqrt().mean()
+
+
+def joins_the_channels(images, eps):
+    right, down = steps(images)
+    return (right**2 + down**2 + eps**2).sum(dim=1).sqrt().mean()
+
+
+def gives_a_float(images, eps):
+    return takes_the_length(images, eps).item()
+
+
+def cuts_the_way_back(images, eps):
+    with torch.no_grad():
+        return takes_the_length(images, eps)
+
+
+def gives_one_for_each_picture(images, eps):
+    right, down = steps(images)
+    return (right**2 + down**2 + eps**2).sqrt().mean(dim=(1, 2, 3))
+
+
+def steps_across_the_corner(images, eps):
+    corner = images[..., 1:, 1:] - images[..., :-1, :-1]
+    return (corner**2 + eps**2).sqrt().mean()
+
+
+def knows_only_square_pictures(images, eps):
+    side = min(images.shape[-2:])
+    return takes_the_length(images[..., :side, :side], eps)
+
+
+def knows_only_one_picture(images, eps):
+    return takes_the_length(images[:1], eps)
+
+
+def writes_into_its_input(images, eps):
+    images -= images.mean()
+    return takes_the_length(images, eps)
+
+
+def has_a_fixed_eps(images, eps):  # noqa: ARG001
+    return takes_the_length(images, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (keeps_the_axes_apart, "This is tv_loss, both axes apart"),
+        (keeps_the_axes_of_one_pixel_apart, "The axes are still apart"),
+        (sums, "The mean, not the sum"),
+        (forgets_the_root, "The root is missing"),
+        (takes_the_root_of_the_mean, "First the root at each pixel"),
+        (rolls_round_the_border, "roll goes round"),
+        (pads_the_border_with_no_step, "Leave out the last row and column"),
+        (pairs_steps_of_different_pixels, "must start at the same pixel"),
+        (does_not_square_eps, "eps is squared under the root"),
+        (adds_eps_outside_the_root, "eps goes under the root"),
+        (forgets_eps, "Add eps squared under the root"),
+        (does_not_square_the_steps, "Square the steps before you add"),
+        (looks_to_the_right_alone, "steps to the right alone"),
+        (joins_the_channels, "Each channel apart"),
+        (gives_a_float, ".item() and float() drop"),
+        (cuts_the_way_back, "cut the way back"),
+        (gives_one_for_each_picture, "One number for the whole batch"),
+        (steps_across_the_corner, "right and down from pixels that have both"),
+        (knows_only_square_pictures, "right and down from pixels that have both"),
+        (knows_only_one_picture, "right and down from pixels that have both"),
+        (writes_into_its_input, "Leave the arguments as they came"),
+    ],
+)
+def test_isotropic_tv_mistakes(answer, hint):
+    refused(check_isotropic_tv(answer), hint, "2 pictures of 5 x 7 px")
+
+
+def test_a_fixed_eps_is_seen():
+    refused(check_isotropic_tv(has_a_fixed_eps), "", "1 picture of 6 x 6 px")
+
+
+def takes_hypot_twice(images, eps):
+    """The right value, with a slope that is nan where both steps are 0."""
+    right, down = images.diff(dim=-1)[..., :-1, :], images.diff(dim=-2)[..., :-1]
+    return torch.hypot(torch.hypot(right, down), torch.tensor(eps)).mean()
+
+
+def forgets_eps_but_hides_it(images, eps):
+    right, down = steps(images)
+    length = (right**2 + down**2).sqrt()
+    return torch.where(length > 0, (length**2 + eps**2).sqrt(), length + eps).mean()
+
+
+@pytest.mark.parametrize("answer", [takes_hypot_twice, forgets_eps_but_hides_it])
+def test_the_slope_on_a_flat_picture_is_seen(answer):
+    verdict = check_isotropic_tv(answer)
+    refused(verdict, "the inner root of 0 has no slope", "a flat picture")
+    assert verdict.got == "0.001, nan"
+
+
+# Exercise 2 ----------------------------------------------------------------------------
+
+
+def counted(mask):
+    return mask.sum(dim=(1, 2, 3)).view(-1, 1, 1)
+
+
+def flattens_what_is_left(features, mask):
+    flat = (features * mask).flatten(2)
+    return flat @ flat.mT / (features.shape[1] * counted(mask))
+
+
+def uses_einsum(features, mask):
+    sums = torch.einsum("nihw,njhw,nhw->nij", features, features, mask[:, 0])
+    return sums / features.shape[1] / counted(mask)
+
+
+def picks_the_pixels_of_each_picture(features, mask):
+    grams = []
+    for picture, inside in zip(features, mask[:, 0].bool(), strict=True):
+        picked = picture[:, inside]
+        grams.append(picked @ picked.T / picked.numel())
+    return torch.stack(grams)
+
+
+def corrects_the_whole_gram(features, mask):
+    share = mask.mean(dim=(1, 2, 3)).view(-1, 1, 1)
+    return gram_matrix(features * mask) / share
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        flattens_what_is_left,
+        uses_einsum,
+        picks_the_pixels_of_each_picture,
+        corrects_the_whole_gram,
+    ],
+)
+def test_gram_of_part_done(answer):
+    verdict = check_gram_of_part(answer)
+    assert verdict.done, verdict
+
+
+def test_with_a_full_mask_it_is_the_gram_matrix():
+    features = torch.rand(2, 3, 4, 5)
+    torch.testing.assert_close(
+        flattens_what_is_left(features, torch.ones(2, 1, 4, 5)), gram_matrix(features)
+    )
+
+
+def ignores_the_mask(features, mask):  # noqa: ARG001
+    return gram_matrix(features)
+
+
+def divides_by_all_pixels(features, mask):
+    return gram_matrix(features * mask)
+
+
+def does_not_divide(features, mask):
+    flat = (features * mask).flatten(2)
+    return flat @ flat.mT
+
+
+def divides_by_the_pixels_only(features, mask):
+    return does_not_divide(features, mask) / counted(mask)
+
+
+def divides_by_the_channels_only(features, mask):
+    return does_not_divide(features, mask) / features.shape[1]
+
+
+def counts_the_masks_of_the_whole_batch(features, mask):
+    return does_not_divide(features, mask) / (features.shape[1] * mask.sum())
+
+
+def counts_the_first_mask(features, mask):
+    return does_not_divide(features, mask) / (features.shape[1] * mask[0].sum())
+
+
+def forgets_the_batch(features, mask):
+    flat = (features * mask).transpose(0, 1).flatten(1)
+    return flat @ flat.T / (features.shape[1] * mask.sum())
+
+
+def takes_the_first_picture(features, mask):
+    return flattens_what_is_left(features, mask)[0]
+
+
+def multiplies_pixels_with_pixels(features, mask):
+    flat = (features * mask).flatten(2)
+    return flat.mT @ flat / (features.shape[1] * counted(mask))
+
+
+def subtracts_the_mean(features, mask):
+    mean = (features * mask).sum(dim=(2, 3), keepdim=True) / counted(mask)[..., None]
+    return flattens_what_is_left(features - mean, mask)
+
+
+def multiplies_means(features, mask):
+    mean = (features * mask).flatten(2).sum(2) / counted(mask)[..., 0]
+    return mean[:, :, None] * mean[:, None, :] / features.shape[1]
+
+
+def takes_the_pixels_outside(features, mask):
+    return flattens_what_is_left(features, 1 - mask)
+
+
+def cuts_features_together(features, mask):
+    picked = features[mask.bool().expand_as(features)].view(features.shape[1], -1)
+    return (picked @ picked.T / picked.numel()).expand(len(features), -1, -1)
+
+
+def views_instead_of_flattening(features, mask):
+    """Channels and pixels get mixed up."""
+    flat = (features * mask).permute(0, 2, 3, 1).reshape(features.flatten(2).shape)
+    return flat @ flat.mT / (features.shape[1] * counted(mask))
+
+
+def masks_in_place(features, mask):
+    features *= mask
+    return flattens_what_is_left(features, mask)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (ignores_the_mask, "mask says which count"),
+        (divides_by_all_pixels, "Divided by all h * w pixels"),
+        (does_not_divide, "Not divided: the matrix would grow"),
+        (divides_by_the_pixels_only, "but not by F"),
+        (divides_by_the_channels_only, "but not by the number of pixels"),
+        (counts_the_masks_of_the_whole_batch, "counts the pixels of the whole batch"),
+        (counts_the_first_mask, "the first picture's number of pixels"),
+        (forgets_the_batch, "One matrix for the whole batch"),
+        (takes_the_first_picture, "The batch was forgotten"),
+        (multiplies_pixels_with_pixels, "The product is turned round"),
+        (subtracts_the_mean, "No mean is subtracted"),
+        (multiplies_means, "First the product at each pixel"),
+        (takes_the_pixels_outside, "the pixels outside the mask"),
+        (cuts_features_together, "features * mask, then as gram_matrix"),
+        (views_instead_of_flattening, "features * mask, then as gram_matrix"),
+        (masks_in_place, "Leave the arguments as they came"),
+    ],
+)
+def test_gram_of_part_mistakes(answer, hint):
+    refused(check_gram_of_part(answer), hint, "2 pictures, 3 channels of 4 x 5 px")
+
+
+# Exercise 3 ----------------------------------------------------------------------------
+
+
+def slope_of(term, sr):
+    sr = sr.detach().clone().requires_grad_()
+    (slope,) = torch.autograd.grad(term(sr), sr)
+    return slope
+
+
+def starts_with_one(weights):
+    first = next(weight for weight in weights.values() if weight)
+    return {name: weight / first for name, weight in weights.items()}
+
+
+def balances(terms, sr, shares):
+    return starts_with_one(
+        {name: shares[name] / slope_of(term, sr).norm() for name, term in terms.items()}
+    )
+
+
+def balances_with_backward(terms, sr, shares):
+    sr.requires_grad_()
+    weights = {}
+    for name, term in terms.items():
+        sr.grad = None
+        term(sr).backward()
+        weights[name] = shares[name] / sr.grad.norm().item()
+    return starts_with_one(weights)
+
+
+class ByName:
+    """Terms as ``make_ledger`` wants them."""
+
+    def __init__(self, terms):
+        self.terms, self.weights = terms, dict.fromkeys(terms, 0.0)
+
+    def raw(self, sr, hr, names):  # noqa: ARG002
+        return {name: self.terms[name](sr) for name in names}
+
+
+def balances_as_srlab_does(terms, sr, shares):
+    return balanced_weights(make_ledger(ByName(terms), sr, sr), shares)
+
+
+@pytest.mark.parametrize("answer", [balances, balances_with_backward, balances_as_srlab_does])
+def test_balance_done(answer):
+    verdict = check_balance(answer)
+    assert verdict.done, verdict
+
+
+def takes_the_shares_for_weights(terms, sr, shares):  # noqa: ARG001
+    return shares
+
+
+def scales_the_shares(terms, sr, shares):  # noqa: ARG001
+    return starts_with_one({name: float(share) for name, share in shares.items()})
+
+
+def divides_by_the_values(terms, sr, shares):
+    return starts_with_one({n: shares[n] / term(sr).item() for n, term in terms.items()})
+
+
+def multiplies_by_the_norm(terms, sr, shares):
+    norms = {name: slope_of(term, sr).norm().item() for name, term in terms.items()}
+    return starts_with_one({name: shares[name] * norm for name, norm in norms.items()})
+
+
+def forgets_the_root_of_the_norm(terms, sr, shares):
+    return starts_with_one(
+        {n: shares[n] / slope_of(t, sr).square().sum() for n, t in terms.items()}
+    )
+
+
+def takes_the_mean_slope(terms, sr, shares):
+    return starts_with_one(
+        {n: shares[n] / slope_of(t, sr).abs().mean() for n, t in terms.items()}
+    )
+
+
+def takes_the_largest_slope(terms, sr, shares):
+    return starts_with_one(
+        {n: shares[n] / slope_of(t, sr).abs().max() for n, t in terms.items()}
+    )
+
+
+def lets_gradients_pile_up(terms, sr, shares):
+    sr.requires_grad_()
+    weights = {}
+    for name, term in terms.items():
+        term(sr).backward()
+        weights[name] = shares[name] / sr.grad.norm().item()
+    return starts_with_one(weights)
+
+
+def weighs_all_the_same(terms, sr, shares):  # noqa: ARG001
+    return {name: 1.0 if shares[name] else 0.0 for name in terms}
+
+
+def makes_all_shares_equal(terms, sr, shares):  # noqa: ARG001
+    return balances(terms, sr, dict.fromkeys(terms, 1))
+
+
+def forgets_to_start_with_one(terms, sr, shares):
+    return {name: shares[name] / slope_of(term, sr).norm() for name, term in terms.items()}
+
+
+def makes_the_weights_sum_to_one(terms, sr, shares):
+    weights = balances(terms, sr, shares)
+    return {name: weight / sum(weights.values()) for name, weight in weights.items()}
+
+
+def gives_a_list(terms, sr, shares):
+    return list(balances(terms, sr, shares).values())
+
+
+def leaves_out_what_is_off(terms, sr, shares):
+    return {name: weight for name, weight in balances(terms, sr, shares).items() if weight}
+
+
+def starts_with_one_though_it_is_off(terms, sr, shares):
+    weights = balances(terms, sr, shares)
+    return {**weights, next(iter(weights)): 1.0}
+
+
+def darkens_the_picture(terms, sr, shares):
+    sr *= 0.5
+    return balances(terms, sr, shares)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint", "case"),
+    [
+        (takes_the_shares_for_weights, "These are the shares themselves", "30"),
+        (scales_the_shares, "These are the shares themselves", "30"),
+        (divides_by_the_values, "Balanced by the values", "30"),
+        (multiplies_by_the_norm, "Divide by the norm", "30"),
+        (forgets_the_root_of_the_norm, "the root is missing", "30"),
+        (takes_the_mean_slope, "This is the mean |gradient|", "30"),
+        (takes_the_largest_slope, "This is the largest slope", "30"),
+        (lets_gradients_pile_up, "backward() adds to sr.grad", "30"),
+        (weighs_all_the_same, "Equal weights are not equal shares", "30"),
+        (makes_all_shares_equal, "All shares came out equal", "30"),
+        (forgets_to_start_with_one, "Divide all weights by the first", "30"),
+        (makes_the_weights_sum_to_one, "the first weight is", "30"),
+        (gives_a_list, "Return a dict", "30"),
+        (leaves_out_what_is_off, "where no share is asked for, it is 0", "'bright': 0"),
+        (starts_with_one_though_it_is_off, "", "'bright': 0"),
+        (darkens_the_picture, "Leave the arguments as they came", "30"),
+    ],
+)
+def test_balance_mistakes(answer, hint, case):
+    refused(check_balance(answer), hint, case)
+
+
+def test_the_weights_give_the_shares():
+    generator = torch.Generator().manual_seed(0)
+    sr = torch.rand(1, 3, 6, 5, generator=generator)
+    terms = {"tv": tv_loss, "mean": lambda x: 7 * (x.mean() - 2).square()}
+    shares = {"tv": 25, "mean": 75}
+    loss = ByName(terms)
+    loss.weights = balances(terms, sr, shares)
+    found = {name: 100 * entry.share for name, entry in make_ledger(loss, sr, sr).items()}
+    assert found == pytest.approx(shares, rel=1e-4)
