@@ -115,7 +115,8 @@ class Change(Part):
     """What somebody changed while a stage was running, as with a slider.
 
     Args:
-        after: steps of the stage that were done by then.
+        after: steps of the stage that were done by then; after the last one it
+            counts for whoever goes on.
         weights: term -> new weight; the others stay.
         layers: VGG's layer -> new weight; the others stay.
         learning_rate: the new one, or None if it stayed.
@@ -192,10 +193,10 @@ class Stage(Part):
                     'a change sets the learning rate, but the schedule does; take "constant"'
                 )
         places = [change.after for change in self.changes]
-        if places != sorted(places) or any(after >= self.steps for after in places):
+        if places != sorted(places) or any(after > self.steps for after in places):
             raise ValueError(
-                f"changes come after {places} steps, but in their order and before "
-                f"step {self.steps} was expected"
+                f"changes come after {places} steps, but in their order and after "
+                f"{self.steps} at most was expected"
             )
 
     @property
@@ -219,6 +220,8 @@ class RunCard(Part):
         stages: one after the other; the network is carried along.
         versions: of what made it; written by the training.
         device: what it ran on; written by the training.
+        threads: of the processor, on which the last digits depend; 0 for as
+            many as torch takes. Written by the training.
         seconds: how long it took; written by the training.
         scores: figure -> value on the validation photographs; written by the
             training.
@@ -240,6 +243,7 @@ class RunCard(Part):
     stages: Annotated[list[Stage], Field(min_length=1, max_length=32)]
     versions: dict[str, str] = {}
     device: str = ""
+    threads: Annotated[int, Field(ge=0, le=4096)] = 0
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     scores: dict[str, Figure] = {}
 

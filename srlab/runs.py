@@ -13,12 +13,12 @@ from torch.optim import Optimizer
 from srlab import __version__
 from srlab.checkpoints import (
     Checkpoint,
+    carry_weights,
     load_checkpoint,
     load_optimizer,
-    load_weights,
     save_checkpoint,
 )
-from srlab.data import get_data
+from srlab.data import Pairs, get_data
 from srlab.features import FeatureExtractor
 from srlab.inference import build_model, find_checkpoint
 from srlab.losses import ExpandedLoss, WeightedLoss, l1_loss, l2_loss, tv_loss
@@ -28,6 +28,8 @@ from srlab.machine import (
     pick_precision,
     place,
     require_device,
+    usable_threads,
+    using_threads,
 )
 from srlab.runcard import Change, RunCard, Stage, parse_card, save_card
 from srlab.scoring import score_models
@@ -123,6 +125,14 @@ def run_card(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     state = _resume(card, out) if resume and (out / LAST).exists() else _begin(card, out)
+    with using_threads(state.card.threads):
+        return _run(state, out, report, save_every)
+
+
+def _run(
+    state: _State, out: Path, report: Callable[[Progress], None] | None, save_every: float
+) -> RunCard:
+    """Train from where the state stands to the end."""
     began, last_save = time.monotonic(), time.monotonic()
     point = None
 
@@ -133,7 +143,7 @@ def run_card(
     try:
         for point in _steps(state):
             if report:
-                report(point.progress(card.steps))
+                report(point.progress(state.card.steps))
             if time.monotonic() - last_save > save_every:
                 _save_last(out, stamped(), point)
                 last_save = time.monotonic()
@@ -142,7 +152,7 @@ def run_card(
             _save_last(out, stamped(), point)
     # Without a point it was resumed after the last step.
     last_stage = state.card.stages[-1]
-    model = point.model if point else _network(state.card, last_stage, state.weights)
+    model = point.model if point else stage_network(state.card, last_stage, state.weights)
     return _finish(out, stamped(), model)
 
 
@@ -167,18 +177,27 @@ def _begin(card: RunCard, out: Path) -> _State:
         raise FileExistsError(
             f"{out} already holds a training; go on with --resume or choose another folder."
         )
+    return _State(on_this_machine(card))
+
+
+def on_this_machine(card: RunCard) -> RunCard:
+    """The card with what is the machine's choice: device, precision, threads.
+
+    Source: built by srlab.
+    """
     device = pick_device()
-    precision = pick_precision(device) if card.precision == "auto" else card.precision
     made_by = {
         "srlab": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
-    return _State(
-        card.model_copy(
-            update={"precision": precision, "versions": made_by, "device": str(device)}
-        )
-    )
+    chosen = {
+        "precision": pick_precision(device) if card.precision == "auto" else card.precision,
+        "versions": made_by,
+        "device": str(device),
+        "threads": usable_threads(card.threads),
+    }
+    return card.model_copy(update=chosen)
 
 
 def _resume(card: RunCard, out: Path) -> _State:
@@ -202,7 +221,7 @@ def _steps(state: _State) -> Iterator[_Point]:
     for stage in state.card.stages:
         start = min(max(state.done - before, 0), stage.steps)
         if start < stage.steps:
-            model = _network(state.card, stage, weights)
+            model = stage_network(state.card, stage, weights)
             optimizer = torch.optim.Adam(model.parameters(), stage.learning_rate, fused=True)
             if start and state.optimizer:
                 load_optimizer(optimizer, state.optimizer)
@@ -216,15 +235,12 @@ def _stage_steps(
     card: RunCard, stage: Stage, model: nn.Module, optimizer: Optimizer, start: int
 ) -> Iterator[Step]:
     """One stage's part of the one training loop, with the changes made on the way."""
-    sizes = stage.hr_size // stage.scale, stage.hr_size
-    data = get_data(
-        stage.batch_size, sizes, source=card.data, seed=card.seed, device=card.device
-    )
+    data = stage_data(card, stage)
     loss = make_loss(stage, card.device)
     falling = stage.schedule == "cosine"
     for change in stage.changes:
         if change.after <= start:
-            _apply(change, loss, optimizer)
+            apply_change(change, loss, optimizer)
     for step in train(
         model,
         data,
@@ -238,11 +254,16 @@ def _stage_steps(
         yield step
         for change in stage.changes:
             if change.after == step.number:
-                _apply(change, loss, optimizer)
+                apply_change(change, loss, optimizer)
 
 
-def _apply(change: Change, loss: WeightedLoss | ExpandedLoss, optimizer: Optimizer) -> None:
-    """Set what was changed; the next step counts with it."""
+def apply_change(
+    change: Change, loss: WeightedLoss | ExpandedLoss, optimizer: Optimizer
+) -> None:
+    """Set what was changed; the next step counts with it.
+
+    Source: built by srlab.
+    """
     loss.weights.update({str(name): weight for name, weight in change.weights.items()})
     if isinstance(loss, ExpandedLoss):
         loss.layer_weights.update(change.layers)
@@ -250,16 +271,35 @@ def _apply(change: Change, loss: WeightedLoss | ExpandedLoss, optimizer: Optimiz
         set_learning_rate(optimizer, change.learning_rate)
 
 
-def _network(card: RunCard, stage: Stage, weights: dict[str, Tensor] | None) -> nn.Module:
-    """The stage's network, with all weights that fit of what came before."""
+def stage_data(card: RunCard, stage: Stage) -> Pairs:
+    """The pairs that a stage learns from, on the card's device.
+
+    Source: built by srlab.
+    """
+    sizes = stage.hr_size // stage.scale, stage.hr_size
+    return get_data(
+        stage.batch_size, sizes, source=card.data, seed=card.seed, device=card.device
+    )
+
+
+def stage_network(
+    card: RunCard, stage: Stage, weights: dict[str, Tensor] | None = None
+) -> nn.Module:
+    """The network that a stage begins with, on the card's device.
+
+    Args:
+        card, stage: the stage is one of the card's.
+        weights: of the stage before; those that fit are taken over. Without
+            them the card's ``start`` gives them.
+
+    Source: built by srlab.
+    """
     torch.manual_seed(card.seed)
     model = build_model(card.model, stage.scale)
     if weights is None and card.start != "untrained":
         weights = load_checkpoint(find_checkpoint(card.start)).model
     if weights is not None:
-        own = model.state_dict()
-        fitting = {n: w for n, w in weights.items() if n in own and own[n].shape == w.shape}
-        load_weights(model, {**own, **fitting}, card.name)
+        carry_weights(model, weights)
     return place(model, card.device)
 
 
@@ -275,11 +315,19 @@ def _save_last(out: Path, card: RunCard, point: _Point) -> None:
 
 def _finish(out: Path, card: RunCard, model: nn.Module) -> RunCard:
     """Score on the validation photographs and write model and card."""
+    finished = scored(card, model)
+    save_checkpoint(out / FINISHED, model, card=finished.model_dump(), step=card.steps)
+    save_card(finished, out / CARD)
+    return finished
+
+
+def scored(card: RunCard, model: nn.Module) -> RunCard:
+    """The card with the model's scores on the validation photographs.
+
+    Source: built by srlab.
+    """
     photos = load_photos("embedded", "val")
     bicubic, own = score_models(photos, {card.name: model}, scale=card.scale)
     scores = {key: round(own[key], 4) for key in FIGURES}
     scores["bicubic_psnr_y"] = round(bicubic["psnr_y"], 4)
-    finished = card.model_copy(update={"scores": scores})
-    save_checkpoint(out / FINISHED, model, card=finished.model_dump(), step=card.steps)
-    save_card(finished, out / CARD)
-    return finished
+    return card.model_copy(update={"scores": scores})

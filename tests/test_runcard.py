@@ -115,7 +115,7 @@ def stage_with(**changes: Any) -> dict[str, Any]:
         (stage_with(changes=[{"after": 1, "layers": {"relu1_1": 1}}]), "stages.1: a change sets relu1_1, which"),
         (stage_with(changes=[{"after": 1, "learning_rate": 0.1}]), "stages.1: a change sets the learning rate, but the schedule does"),
         (stage_with(changes=[{"after": 9}, {"after": 8}]), "stages.1: changes come after [9, 8] steps, but in their order"),
-        (stage_with(steps=5, changes=[{"after": 5}]), "stages.1: changes come after [5] steps, but in their order and before step 5"),
+        (stage_with(steps=5, changes=[{"after": 6}]), "stages.1: changes come after [6] steps, but in their order and after 5 at most"),
         (stage_with(changes=[{"after": -1}]), "stages.1.changes.0.after: Input should be greater"),
         (stage_with(features={"layers": {}}), "stages.1.features.layers: Dictionary should have"),
         (stage_with(features={"layers": {"relu2_2": 0}}), "stages.1.features: all layers weigh 0"),

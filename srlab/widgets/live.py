@@ -5,13 +5,14 @@ widgets may come from any thread, so they only leave notes under a lock; the
 worker alone touches the network and the pictures.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Literal, Protocol
 
 import torch
+
+from srlab.machine import live_threads
 
 State = Literal["ready", "running", "paused", "failed"]
 
@@ -156,7 +157,7 @@ class LiveTraining:
         """The worker: act on notes, train while that is wanted, then end."""
         # The setting is this thread's own. With every core the training would
         # starve the browser: the slider came twice as late, and the steps too.
-        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+        torch.set_num_threads(live_threads())
         try:
             self._loop()
             self._enter("paused" if self._steps is not None else "ready")

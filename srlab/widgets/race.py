@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from srlab.data import Pairs
-from srlab.losses import pixel_loss
+from srlab.losses import WeightedLoss, pixel_loss
 from srlab.models import SrResNet, enlarge
 from srlab.probes import block_weights
 from srlab.require import require_known
@@ -109,7 +109,7 @@ class Racer:
     Source: built by srlab.
     """
 
-    def __init__(self, bench: Workbench):
+    def __init__(self, bench: Workbench[WeightedLoss]):
         self.bench = bench
         self.losses: list[float] = []
         self.note = ""

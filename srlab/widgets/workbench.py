@@ -5,17 +5,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from srlab.data import Pairs, degrade
-from srlab.losses import WeightedLoss
+from srlab.losses import ExpandedLoss, WeightedLoss
 from srlab.machine import PRECISIONS, pick_device, pick_precision, place
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import enlarge
 from srlab.sources import load_photos
 from srlab.training import Step, get_learning_rate, set_learning_rate, train
+
+AnyLoss = TypeVar("AnyLoss", WeightedLoss, ExpandedLoss)
 
 FOREVER = 10**9
 VIEW_SIZE = 128
@@ -67,7 +70,7 @@ class History:
             del self.points[1:-1:2]
 
 
-class Workbench:
+class Workbench(Generic[AnyLoss]):
     """A model with its optimizer, loss, data and the picture it is judged by.
 
     Args:
@@ -76,6 +79,8 @@ class Workbench:
         loss: weighted terms whose weights may change between steps.
         learning_rate: at the start.
         seed: of the first weights.
+        precision: ``"fp32"``, ``"bf16"``, or ``"auto"`` for what the machine
+            does faster.
 
     Source: built by srlab.
     """
@@ -84,16 +89,19 @@ class Workbench:
         self,
         make_model: Callable[[], nn.Module],
         data: Pairs,
-        loss: WeightedLoss,
+        loss: AnyLoss,
         *,
         learning_rate: float = 1e-3,
         seed: int = 0,
+        precision: str = "auto",
     ):
-        self.make_model, self.data, self.loss = make_model, data, loss
+        self.make_model, self.data = make_model, data
+        self.loss: AnyLoss = loss
         self.learning_rate, self.seed = learning_rate, seed
         self.first_weights = dict(loss.weights)
         self.device = pick_device()
-        self.precision = pick_precision(self.device)
+        chosen = precision != "auto"
+        self.precision = precision if chosen else pick_precision(self.device)
         self.snapshots: list[Snapshot] = []
         photos = load_photos("embedded", "val")
         self.photos = {name: _view(photos[name], *corner) for name, corner in VIEWS.items()}
@@ -136,8 +144,7 @@ class Workbench:
             start=self.step.number if self.step else 0,
             precision=PRECISIONS[self.precision],
         ):
-            self.step = step
-            self._ends.append(time.perf_counter())
+            self._note(step)
             yield step
 
     @property
@@ -166,9 +173,13 @@ class Workbench:
         """Keep the present network for comparison."""
         sr, figures = self.look()
         weights = copy.deepcopy(self.model.state_dict())
-        name = f"step {figures.step}"
+        name = self.moment(figures.step)
         self.snapshots.append(Snapshot(name, self.photo_name, weights, sr, figures))
         return self.snapshots[-1]
+
+    def moment(self, step: int) -> str:
+        """What a snapshot after so many steps is called."""
+        return f"step {step}"
 
     def terms(self) -> dict[str, float]:
         """The weighted terms of the last step."""
@@ -178,6 +189,10 @@ class Workbench:
     def present_learning_rate(self) -> float:
         """The learning rate in use."""
         return get_learning_rate(self.optimizer)
+
+    def _note(self, step: Step) -> None:
+        self.step = step
+        self._ends.append(time.perf_counter())
 
     def _psnr(self, sr: Tensor) -> float:
         protocol = Protocol("y", self.data.scale)

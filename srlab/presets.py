@@ -1,0 +1,185 @@
+"""Weights of the expanded loss with a name: other people's, this course's, and one's own."""
+
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from srlab.files import replacing
+from srlab.journal import own_folder
+from srlab.losses import EXPANDED_TERMS
+from srlab.require import require_known
+
+LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+"""Of the stand-in: the last of each block, where the papers look."""
+
+FILE = "presets.json"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """All weights of an expanded loss at once.
+
+    Args:
+        name: what to call it.
+        source: whose weights they are, and what differs here.
+        weights: term -> weight; a missing one is 0.
+        layers: VGG's layer -> weight; a missing one is 0.
+
+    Source: built by srlab; used from lesson 05 on.
+    """
+
+    name: str
+    source: str
+    weights: dict[str, float]
+    layers: dict[str, float]
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "pixel only",
+            "Lesson 01: the mean absolute difference alone.",
+            {"pixel": 1.0},
+            {"relu2_2": 1.0},
+        ),
+        Preset(
+            "Johnson 2016",
+            "Johnson et al. 2016 for super-resolution: content at relu2_2 alone. They square "
+            "the differences, and their VGG-16 is not trained further; here they are "
+            "absolute, through the stand-in.",
+            {"content": 1.0},
+            {"relu2_2": 1.0},
+        ),
+        Preset(
+            "fast.ai lesson 7",
+            "fast.ai 2019, lesson 7: pixel 1; content at relu3_3, relu4_3 and relu5_3 with 5, "
+            "15 and 2; style at the same layers with 5000 times their squares.",
+            {"pixel": 1.0, "content": 0.1, "style": 10.0},
+            {"relu3_3": 0.5, "relu4_3": 1.5},
+        ),
+        Preset(
+            "this course",
+            "This course.",
+            {"pixel": 1.0, "content": 0.01, "style": 0.1, "tv": 0.01},
+            {"relu2_2": 1.0},
+        ),
+    )
+}
+
+
+def read_presets() -> dict[str, Preset]:
+    """The built-in presets, then one's own.
+
+    Returns:
+        name -> preset. What is no preset in the file of one's own is left out
+        with a warning, and stays in the file.
+
+    Source: built by srlab; used from lesson 05 on.
+    """
+    own = {}
+    for name, values in _entries().items():
+        try:
+            own[name] = _parsed(name, values)
+        except ValueError as error:
+            warnings.warn(f"{_path()}: {error} It is left out.", stacklevel=2)
+    return PRESETS | own
+
+
+def save_preset(preset: Preset) -> Path:
+    """Keep a preset of one's own; one of the same name is replaced.
+
+    Returns:
+        The file: ``presets.json`` in ``srlab.journal.own_folder()``.
+
+    Raises:
+        ValueError: if the name is empty, too long or a built-in's, or a weight
+            is unknown or no number of at least 0.
+        OSError: if the file cannot be written.
+
+    Source: built by srlab; used from lesson 05 on.
+    """
+    name = preset.name.strip()
+    if not 1 <= len(name) <= 60:
+        raise ValueError(f"A preset's name has 1 to 60 characters, but {preset.name!r} came.")
+    if name in PRESETS:
+        raise ValueError(f"{name!r} is a built-in preset; choose another name.")
+    kept = _parsed(name, asdict(preset))
+    path = _path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entries = _entries(put_aside=True) | {name: _values(kept)}
+    with replacing(path) as part:
+        part.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _path() -> Path:
+    return own_folder() / FILE
+
+
+def _entries(*, put_aside: bool = False) -> dict[str, Any]:
+    """What the file holds, unchecked; nothing if it is damaged.
+
+    Args:
+        put_aside: rename a damaged file, so that a new one can take its place.
+    """
+    path = _path()
+    if not path.exists():
+        return {}
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(entries, dict):
+            return entries
+        why = f"a {type(entries).__name__} instead of an object"
+    except (ValueError, RecursionError) as error:
+        why = str(error)
+    advice = "mend or remove it"
+    if put_aside:
+        advice = f"it is kept as {path.replace(_free_name(path)).name}"
+    warnings.warn(f"{path} is damaged ({why}); {advice}.", stacklevel=3)
+    return {}
+
+
+def _free_name(path: Path) -> Path:
+    """``presets-damaged-1.json``, or the next number that is not taken."""
+    number = 1
+    while (free := path.with_name(f"{path.stem}-damaged-{number}{path.suffix}")).exists():
+        number += 1
+    return free
+
+
+def _values(preset: Preset) -> dict[str, Any]:
+    """A preset as JSON; its name is the key."""
+    return {key: value for key, value in asdict(preset).items() if key != "name"}
+
+
+def _parsed(name: str, values: Any) -> Preset:
+    """A preset from values that anybody may have written.
+
+    Raises:
+        ValueError: if something is missing or wrong.
+    """
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{name!r} must have weights and layers, but {values!r:.60} came.")
+    source = values.get("source", "")
+    weights = _weights(name, values.get("weights"), EXPANDED_TERMS, "term")
+    layers = _weights(name, values.get("layers"), LAYERS, "layer")
+    return Preset(name, source if isinstance(source, str) else "", weights, layers)
+
+
+def _weights(name: str, values: Any, known: tuple[str, ...], kind: str) -> dict[str, float]:
+    """name -> weight, if that is what came."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{name!r} has no weights by {kind}, but {values!r:.60}.")
+    require_known(values, known, kind)
+    for key, weight in values.items():
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not number or not (math.isfinite(weight) and weight >= 0):
+            raise ValueError(
+                f"{name!r} weighs {key} by {weight!r}, but a number of at least 0 was expected."
+            )
+    return {key: float(weight) for key, weight in values.items()}

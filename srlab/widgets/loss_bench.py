@@ -1,0 +1,320 @@
+"""The Loss Lab without its panel: a training with the expanded loss that one steers."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from srlab.distances import lpips_distance, vgg_distance
+from srlab.ledger import Entry, balanced_weights, make_ledger
+from srlab.losses import ExpandedLoss
+from srlab.machine import PRECISIONS, live_threads, using_threads
+from srlab.metrics import checkerboard
+from srlab.presets import Preset
+from srlab.require import require_known
+from srlab.runcard import Change, RunCard, Stage
+from srlab.runs import (
+    apply_change,
+    on_this_machine,
+    scored,
+    stage_data,
+    stage_network,
+)
+from srlab.training import Step, train, undivided
+from srlab.widgets.loss_branch import Branch, LossFigures, State
+from srlab.widgets.loss_card import expanded_loss, lab_card, start_weights, steerable
+from srlab.widgets.workbench import Workbench
+
+__all__ = ["LossBench", "lab_card"]
+
+LEDGER_SIZE = 64
+"""Side of the part of the shown photograph that the ledger looks at, in px."""
+
+MOST_BRANCHES = 50
+"""Each keeps a network and its optimizer in memory."""
+
+
+class LossBench(Workbench[ExpandedLoss]):
+    """A run card on the bench: repeated as far as it goes, then steered by hand.
+
+    What is set acts on the next step and is noted as a change of the card, so
+    that the card of the present moment repeats the run.
+
+    Args:
+        card: of one stage with a constant learning rate and the expanded loss.
+
+    Raises:
+        ValueError: if the card cannot be steered, with the reason.
+
+    Source: built by srlab; used from lesson 05 on.
+    """
+
+    def __init__(self, card: RunCard):
+        wanted = card.model_copy(update={"threads": card.threads or live_threads()})
+        self.start_card = on_this_machine(steerable(wanted))
+        self.branches: dict[str, Branch] = {}
+        stage = self.stage
+        super().__init__(
+            partial(stage_network, self.start_card, stage),
+            stage_data(self.start_card, stage),
+            expanded_loss(stage, self.start_card.device),
+            learning_rate=stage.learning_rate,
+            seed=card.seed,
+            precision=self.start_card.precision,
+        )
+
+    @property
+    def stage(self) -> Stage:
+        """What the card says to begin with."""
+        return self.start_card.stages[0]
+
+    # Training
+
+    def reset(self) -> None:
+        """Keep the present branch, and begin another at the start of the card."""
+        with _whole():
+            name = self._name_after_reset()
+            self.learning_rate = self.stage.learning_rate
+            super().reset()
+            goal = self.stage.steps if self.stage.steps > 1 else 0
+            self._enter(Branch(name, planned=list(self.stage.changes), goal=goal))
+
+    def steps(self) -> Iterator[Step]:
+        """The one training loop; it follows when the branch changes."""
+        while True:
+            self._repeat_changes()
+            with using_threads(self.start_card.threads):
+                for step in train(
+                    self.model,
+                    self.data,
+                    self.loss,
+                    self.optimizer,
+                    steps=self.done + 1,
+                    start=self.done,
+                    precision=PRECISIONS[self.precision],
+                ):
+                    self._note(step)
+            self._repeat_changes()
+            yield step
+
+    @property
+    def done(self) -> int:
+        """Steps of the present branch, by the optimizer's own count.
+
+        Ctrl-C may fall between a step and the news of it.
+        """
+        moments = next(iter(self.optimizer.state.values()), None)
+        return int(moments["step"]) if moments else 0
+
+    @property
+    def replay_left(self) -> int:
+        """Steps of the card that are still to be repeated; 0 if none."""
+        return max(0, self.branch.goal - self.done)
+
+    # Steering
+
+    def set_weight(self, term: str, value: float) -> None:
+        """Weigh a term of the loss from the next step on."""
+        require_known([term], self.loss.weights)
+        self._change(weights={term: value})
+
+    def set_layer(self, layer: str, value: float) -> None:
+        """Weigh a layer of the VGG from the next step on."""
+        require_known([layer], self.loss.layer_weights, "layer")
+        self._change(layers={layer: value})
+
+    def set_learning_rate(self, value: float) -> None:
+        """Change the learning rate from the next step on."""
+        self._change(learning_rate=value)
+
+    def apply_preset(self, preset: Preset) -> None:
+        """Set every weight of terms and layers; those it does not name are 0."""
+        require_known(preset.weights, self.loss.weights)
+        require_known(preset.layers, self.loss.layer_weights, "layer")
+        self._change(
+            weights={name: preset.weights.get(name, 0.0) for name in self.loss.weights},
+            layers={name: preset.layers.get(name, 0.0) for name in self.loss.layer_weights},
+        )
+
+    def balance(self, shares: Mapping[str, float]) -> dict[str, float]:
+        """Set the weights so that each term has its share of the gradient.
+
+        Args:
+            shares: name -> share, in any unit; terms that are missing get 0.
+
+        Returns:
+            name -> weight, as set.
+
+        Raises:
+            ValueError: as ``balanced_weights``.
+        """
+        weights = balanced_weights(self.ledger(), shares)
+        self._change(weights=weights)
+        return weights
+
+    # Branches
+
+    def fork(self) -> Branch:
+        """Keep the present state under its name, and go on as a new branch.
+
+        Raises:
+            ValueError: if there are ``MOST_BRANCHES`` already.
+        """
+        if len(self.branches) >= MOST_BRANCHES:
+            raise ValueError(
+                f"There are {MOST_BRANCHES} runs already, and each keeps a network; "
+                f"save the card of this one and load it into a new lab."
+            )
+        with _whole():
+            self._leave()
+            self._enter(self.branch.fork(self._next_name()))
+        return self.branch
+
+    def go_to(self, name: str) -> Branch:
+        """Go back to a branch where it was left; the present one is kept."""
+        require_known([name], self.branches, "run")
+        branch = self.branches[name]
+        if branch.state is not None:
+            with _whole():
+                self._leave()
+                branch.state.restore(self.model, self.optimizer)
+                self._enter(branch)
+        return self.branch
+
+    # Looking
+
+    @torch.no_grad()
+    def look(self) -> tuple[Tensor, LossFigures]:
+        """The network's enlargement of the shown picture, and its figures."""
+        sr, figures = super().look()
+        grid = checkerboard(sr, self.hr, scale=self.data.scale).item()
+        return sr, LossFigures(**vars(figures), checkerboard=grid, terms=self.terms())
+
+    def measures(self) -> dict[str, float]:
+        """Every measure of the shown picture; LPIPS where its weights are at hand."""
+        sr, figures = self.look()
+        found = {
+            "psnr": figures.psnr,
+            "sharpness": figures.sharpness,
+            "checkerboard": figures.checkerboard,
+            "vgg": vgg_distance(sr, self.hr),
+        }
+        lpips = lpips_distance(sr, self.hr)
+        return found if lpips is None else {**found, "lpips": lpips}
+
+    def ledger(self) -> dict[str, Entry]:
+        """Value and share of the gradient of all four terms, on a fixed small crop."""
+        size = LEDGER_SIZE // self.data.scale
+        top, left = (max(0, (side - size) // 2) for side in self.lr.shape[-2:])
+        lr = self.lr[..., top : top + size, left : left + size]
+        scale = self.data.scale
+        rows, columns = (slice(n * scale, (n + size) * scale) for n in (top, left))
+        self.model.eval()
+        with torch.no_grad():
+            sr = self.model(lr).float()
+        self.model.train()
+        found = make_ledger(self.loss, sr, self.hr[..., rows, columns])
+        silent = {
+            name: Entry(weight, 0.0, 0.0, 0.0) for name, weight in self.loss.weights.items()
+        }
+        return silent | found
+
+    def moment(self, step: int) -> str:
+        """What a snapshot is called: its branch and its step."""
+        return f"{self.branch.name}, step {step}"
+
+    # Run cards
+
+    def card(self) -> RunCard:
+        """The run card of the present branch: it repeats what was done so far."""
+        update = {"steps": max(1, self.done), "changes": list(self.branch.changes)}
+        stage = self.stage.model_copy(update=update)
+        seconds = round(self.branch.seconds, 1)
+        return self.start_card.model_copy(
+            update={"stages": [stage], "seconds": seconds, "scores": {}}
+        )
+
+    def finished_card(self) -> RunCard:
+        """The same, with its scores on the validation photographs."""
+        return scored(self.card(), self.model)
+
+    # Parts
+
+    def _note(self, step: Step) -> None:
+        super()._note(step)
+        self.branch.last, self.branch.step = step, step.number
+        self.branch.seconds += step.seconds
+
+    def _change(self, **what: Any) -> None:
+        """Set what differs from the present, and note it; a replay ends here."""
+        change = self._news(Change(after=self.done, **what))
+        if change is None:
+            return
+        with _whole():
+            self.branch.planned, self.branch.goal = [], 0
+            self._apply(change)
+            self.branch.note(change)
+
+    def _news(self, change: Change) -> Change | None:
+        """What of a change is not so already; None if nothing."""
+        weights = {n: w for n, w in change.weights.items() if self.loss.weights[n] != w}
+        layers = {n: w for n, w in change.layers.items() if self.loss.layer_weights[n] != w}
+        rate = change.learning_rate
+        if rate == self.present_learning_rate:
+            rate = None
+        if not (weights or layers or rate):
+            return None
+        return Change(after=change.after, weights=weights, layers=layers, learning_rate=rate)
+
+    def _apply(self, change: Change) -> None:
+        apply_change(change, self.loss, self.optimizer)
+        self.learning_rate = self.present_learning_rate
+
+    def _repeat_changes(self) -> None:
+        """Make the changes of a loaded card whose step has come."""
+        branch = self.branch
+        while branch.planned and branch.planned[0].after <= self.done:
+            with _whole():
+                self._apply(branch.planned[0])
+                branch.note(branch.planned.pop(0))
+
+    def _leave(self) -> None:
+        """Keep where the present branch stands."""
+        self.branch.step = self.done
+        self.branch.state = State.of(self.model, self.optimizer)
+
+    def _name_after_reset(self) -> str:
+        """A new name; the present branch is kept, if it is worth it and there is room."""
+        if not self.branches:
+            return self._next_name()
+        if not self.done or len(self.branches) >= MOST_BRANCHES:
+            return self.branch.name
+        self._leave()
+        return self._next_name()
+
+    def _enter(self, branch: Branch) -> None:
+        """Make a branch the present one; network and optimizer are its own already."""
+        self.branch, branch.state = branch, None
+        self.branches[branch.name] = branch
+        self.history, self.step = branch.history, branch.last
+        self.loss.weights.update(start_weights(self.stage))
+        if self.stage.features:
+            self.loss.layer_weights.update(self.stage.features.layers)
+        for change in branch.changes:
+            self._apply(change)
+        self._repeat_changes()
+
+    def _next_name(self) -> str:
+        return f"run {len(self.branches) + 1}"
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """All of the block or nothing of it: Ctrl-C waits for its end."""
+    with undivided() as interrupts:
+        yield
+    if interrupts:
+        raise KeyboardInterrupt

@@ -1,0 +1,106 @@
+"""Run cards for the Loss Lab: a fresh one, and what of another one it can steer."""
+
+from srlab.losses import EXPANDED_TERMS, ExpandedLoss
+from srlab.presets import LAYERS, PRESETS, Preset
+from srlab.require import require_known
+from srlab.runcard import FeatureSpec, Model, ModelSpec, RunCard, Stage
+from srlab.runs import make_loss
+
+
+def lab_card(
+    preset: str | Preset = "this course",
+    *,
+    name: str = "loss-lab",
+    model: Model = ModelSpec(),  # noqa: B008 -- it is never changed
+    start: str = "pixel-x4",
+    scale: int = 4,
+    hr_size: int = 64,
+    batch_size: int = 4,
+    learning_rate: float = 5e-4,
+    seed: int = 0,
+) -> RunCard:
+    """The card of a training that nobody has steered yet.
+
+    Args:
+        preset: with whose weights it begins; a name of ``PRESETS``, or one.
+        name, model, start, scale, hr_size, batch_size, learning_rate, seed: as
+            in ``RunCard`` and ``Stage``.
+
+    Raises:
+        ValueError: if there is no such preset.
+
+    Source: built by srlab; used from lesson 05 on.
+    """
+    if isinstance(preset, str):
+        require_known([preset], PRESETS, "preset")
+        preset = PRESETS[preset]
+    layers = {layer: preset.layers.get(layer, 0.0) for layer in LAYERS}
+    stage = {
+        "scale": scale,
+        "hr_size": hr_size,
+        "batch_size": batch_size,
+        "steps": 1,
+        "learning_rate": learning_rate,
+        "schedule": "constant",
+        "weights": preset.weights,
+        "features": FeatureSpec(layers=layers),
+    }
+    stages = [Stage.model_validate(stage)]
+    return RunCard(name=name, model=model, start=start, seed=seed, stages=stages)
+
+
+def steerable(card: RunCard) -> RunCard:
+    """The card with a weight for every layer, if a lab can steer it at all.
+
+    Raises:
+        ValueError: if it has several stages, a learning rate that a schedule
+            sets, or another loss than the expanded one.
+
+    Source: built by srlab.
+    """
+    if len(card.stages) > 1:
+        raise ValueError(
+            f"{card.name} has {len(card.stages)} stages, but the Loss Lab steers one; "
+            f"train it with srlab train."
+        )
+    stage = card.stages[0]
+    if stage.schedule != "constant":
+        raise ValueError(
+            f"{card.name} leaves its learning rate to a {stage.schedule} schedule, but in the "
+            f'Loss Lab one sets it by hand; take schedule "constant".'
+        )
+    if not stage.is_expanded:
+        raise ValueError(
+            f"{card.name} trains with {' and '.join(stage.weights)}, but the Loss Lab steers "
+            f"pixel, content, style and tv; take pixel for l1."
+        )
+    features = _with_all_layers(stage.features)
+    stages = [stage.model_copy(update={"features": features})]
+    return card.model_copy(update={"stages": stages})
+
+
+def _with_all_layers(features: FeatureSpec | None) -> FeatureSpec:
+    """The layers of a card and the lab's other ones, which weigh 0 at first."""
+    features = features or FeatureSpec(layers={"relu2_2": 1.0})
+    layers = {**features.layers, **{n: 0.0 for n in LAYERS if n not in features.layers}}
+    return features.model_copy(update={"layers": layers})
+
+
+def expanded_loss(stage: Stage, device: str) -> ExpandedLoss:
+    """The loss of a stage that ``steerable`` has let pass.
+
+    Source: built by srlab.
+    """
+    loss = make_loss(stage, device)
+    if not isinstance(loss, ExpandedLoss):
+        raise TypeError(f"An ExpandedLoss was expected, but a {type(loss).__name__} came.")
+    return loss
+
+
+def start_weights(stage: Stage) -> dict[str, float]:
+    """Every term's weight at the start of the stage.
+
+    Source: built by srlab.
+    """
+    weights = {str(name): weight for name, weight in stage.weights.items()}
+    return {name: weights.get(name, 0.0) for name in EXPANDED_TERMS}
