@@ -39,7 +39,7 @@ NOT_FOR_LESSONS = {"srlab/cli.py", "srlab/__main__.py"}
 
 @dataclass(frozen=True)
 class Lesson:
-    """One notebook: a lesson, or the solutions of one."""
+    """One notebook: a lesson, the solutions of one, or a lab's own page beside one."""
 
     path: Path
 
@@ -54,6 +54,11 @@ class Lesson:
     @property
     def is_solution(self) -> bool:
         return self.path.parent.name == "solutions"
+
+    @property
+    def is_companion(self) -> bool:
+        """A lab's own page, such as ``05_loss_lab``: it builds nothing and asks nothing."""
+        return not self.is_solution and self.path.stem.endswith("_lab")
 
     @property
     def code(self) -> list[NotebookNode]:
@@ -142,7 +147,8 @@ def drafts_have_draft_names(lesson: Lesson, package: Package) -> list[str]:
 
 def imports_come_later(lesson: Lesson, package: Package) -> list[str]:
     """What a lesson teaches it builds; what earlier ones taught it imports."""
-    last = lesson.number if lesson.is_solution else lesson.number - 1
+    beside = lesson.is_solution or lesson.is_companion
+    last = lesson.number if beside else lesson.number - 1
     wrong = []
     for cell in lesson.code:
         for module, name in srlab_imports(cell.source):
@@ -223,6 +229,19 @@ def has_solutions(lesson: Lesson) -> list[str]:
     if (lesson.path.parent / "solutions" / lesson.path.name).is_file():
         return []
     return [f"There is no lessons/solutions/{lesson.path.name}."]
+
+
+def stands_beside_a_lesson(companion: Lesson, lessons: list[Lesson]) -> list[str]:
+    """A lab's own page has a lesson of its number, and leaves building to it."""
+    wrong = []
+    if companion.number not in {lesson.number for lesson in lessons}:
+        wrong.append(f"{companion.path.name} stands beside no lesson.")
+    for build in companion.builds():
+        wrong.append(
+            f"{companion.path.name} builds {', '.join(build.names)}; "
+            f"a page beside a lesson imports what the lesson builds."
+        )
+    return wrong
 
 
 def bound_names(source: str) -> set[str]:

@@ -187,3 +187,30 @@ def test_a_lesson_checks_numbers_and_has_solutions(root: Path):
     assert rules.has_solutions(lesson) == []
     tagged = add_lesson(root, "01_a.ipynb", executed("x", 1, tags=["nbval-check-output"]))
     assert rules.checks_its_numbers(tagged) == []
+
+
+def test_a_labs_own_page_is_a_companion(root: Path):
+    names = ["00_a.ipynb", "00_b_lab.ipynb", "solutions/00_a.ipynb", "solutions/00_b_lab.ipynb"]
+    pages = [add_lesson(root, name, "x") for name in names]
+    assert [page.is_companion for page in pages] == [False, True, False, False]
+
+
+def test_a_companion_imports_what_its_lesson_builds(root: Path, package: Package):
+    source = "from srlab.models import double"
+    assert rules.imports_come_later(add_lesson(root, "00_a_lab.ipynb", source), package) == []
+    lesson = add_lesson(root, "00_a.ipynb", "from srlab.models import Grow")
+    early = add_lesson(root, "00_b_lab.ipynb", "from srlab.models import Grow")
+    assert rules.imports_come_later(early, package) == rules.imports_come_later(lesson, package)
+
+
+def test_a_companion_stands_beside_a_lesson(root: Path):
+    lesson = add_lesson(root, "00_a.ipynb", BUILD_DOUBLE)
+    good = add_lesson(root, "00_a_lab.ipynb", "x")
+    assert rules.stands_beside_a_lesson(good, [lesson]) == []
+    alone = add_lesson(root, "01_a_lab.ipynb", "x")
+    assert rules.stands_beside_a_lesson(alone, [lesson]) == [
+        "01_a_lab.ipynb stands beside no lesson."
+    ]
+    builds = add_lesson(root, "00_b_lab.ipynb", BUILD_SCALE)
+    (problem,) = rules.stands_beside_a_lesson(builds, [lesson])
+    assert problem.startswith("00_b_lab.ipynb builds SCALE; a page beside a lesson imports")

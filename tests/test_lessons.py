@@ -14,11 +14,13 @@ from tests.lesson_rules import (
     has_the_usual_form,
     imports_come_later,
     is_stored_whole,
+    stands_beside_a_lesson,
 )
 
 PACKAGE = Package()
 ALL = [Lesson(path) for path in notebooks()]
-LESSONS = [lesson for lesson in ALL if not lesson.is_solution]
+COMPANIONS = [lesson for lesson in ALL if lesson.is_companion]
+LESSONS = [one for one in ALL if not one.is_solution and not one.is_companion]
 
 
 def named(lesson: Lesson) -> str:
@@ -50,10 +52,18 @@ def test_notebook(lesson: Lesson, rule):
     fail_on(rule(lesson))
 
 
+@pytest.mark.parametrize("lesson", LESSONS + COMPANIONS, ids=named)
+def test_numbers_are_checked(lesson: Lesson):
+    fail_on(checks_its_numbers(lesson))
+
+
 @pytest.mark.parametrize("lesson", LESSONS, ids=named)
-@pytest.mark.parametrize("rule", [checks_its_numbers, has_solutions])
-def test_lesson(lesson: Lesson, rule):
-    fail_on(rule(lesson))
+def test_lesson_has_solutions(lesson: Lesson):
+    fail_on(has_solutions(lesson))
+
+
+def test_companions_stand_beside_a_lesson():
+    fail_on([told for one in COMPANIONS for told in stands_beside_a_lesson(one, LESSONS)])
 
 
 def test_each_taught_name_is_built_once():
