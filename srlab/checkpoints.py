@@ -5,6 +5,7 @@ The file is safetensors, which holds numbers only and runs no code on loading.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,49 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], name: str) -> Non
         raise ValueError(
             f"{name} holds the weights of another architecture: {first[0].strip()}"
         ) from None
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What became of each parameter when weights were carried over, by name.
+
+    Args:
+        loaded: came along.
+        new: the network's own, for which nothing came.
+        left: came, but found no place of its name and shape.
+
+    Source: lesson 07.
+    """
+
+    loaded: list[str]
+    new: list[str]
+    left: list[str]
+
+
+def carry_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> Carried:
+    """Give a network all weights of another one that fit by name and shape.
+
+    Args:
+        model: is changed in place; what does not come along stays as it was.
+        weights: name -> parameter or buffer, as ``state_dict`` gives them.
+
+    Returns:
+        The names, as what was carried and what was not.
+
+    Example:
+        >>> from srlab.models import SrResNet
+        >>> carry_weights(SrResNet(4), SrResNet(2).state_dict()).new
+        ['upsampler.stages.0.0.weight', 'upsampler.stages.0.0.bias']
+
+    Source: lesson 07; fast.ai's ``strict=False`` does the same, but tells
+    nobody what stayed behind, and fails where only a shape differs.
+    """
+    own = model.state_dict()
+    loaded = [n for n, w in weights.items() if n in own and own[n].shape == w.shape]
+    model.load_state_dict({**own, **{name: weights[name] for name in loaded}})
+    new = [name for name in own if name not in loaded]
+    left = [name for name in weights if name not in loaded]
+    return Carried(loaded, new, left)
 
 
 def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:

@@ -73,6 +73,18 @@ def require_same_shape(sr: Tensor, hr: Tensor) -> None:
         )
 
 
+def require_enlarged(sr: Tensor, lr: Tensor) -> None:
+    """Raise unless ``sr`` is ``lr`` enlarged by a known scale."""
+    require_batch(sr, "sr")
+    require_batch(lr, "lr")
+    sizes = [(lr.shape[-2] * scale, lr.shape[-1] * scale) for scale in SCALES]
+    if sr.shape[:2] != lr.shape[:2] or tuple(sr.shape[-2:]) not in sizes:
+        raise ValueError(
+            f"sr is {tuple(sr.shape)} and lr is {tuple(lr.shape)}, but sr must be lr "
+            f"enlarged 2, 4 or 8 times; do they belong together?"
+        )
+
+
 def require_divisible(hr: Tensor, scale: int) -> None:
     """Raise unless both sides of ``hr`` are multiples of ``scale``."""
     require_batch(hr, "hr")

@@ -9,7 +9,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from srlab.checkpoints import load_checkpoint, load_optimizer, load_weights, save_checkpoint
+from srlab.checkpoints import (
+    carry_weights,
+    load_checkpoint,
+    load_optimizer,
+    load_weights,
+    save_checkpoint,
+)
 from srlab.machine import place
 from srlab.models import SrResNet
 
@@ -180,3 +186,37 @@ def test_the_card_is_readable_without_srlab(path: Path) -> None:
     length = int.from_bytes(whole[:8], "little")
     about = json.loads(json.loads(whole[8 : 8 + length])["__metadata__"]["srlab"])
     assert about["card"] == CARD
+
+
+# -- carrying weights to another network -------------------------------------------
+
+
+def test_weights_are_carried_by_name() -> None:
+    before, after = SrResNet(2, 6, 2), SrResNet(4, 6, 2)
+    untouched = {name: value.clone() for name, value in after.state_dict().items()}
+    given = {name: value + 1 for name, value in before.state_dict().items()}
+    carried = carry_weights(after, given)
+    stage = ["upsampler.stages.0.0.weight", "upsampler.stages.0.0.bias"]
+    assert (carried.loaded, carried.new, carried.left) == (list(given), stage, [])
+    for name, value in after.state_dict().items():
+        assert torch.equal(value, untouched[name] if name in stage else given[name])
+
+
+def test_what_finds_no_place_is_told() -> None:
+    carried = carry_weights(SrResNet(2, 6, 1), SrResNet(4, 6, 2).state_dict())
+    assert carried.new == []
+    assert carried.left == [
+        *(f"body.1.conv{i}.{kind}" for i in (1, 2) for kind in ("weight", "bias")),
+        "upsampler.stages.0.0.weight",
+        "upsampler.stages.0.0.bias",
+    ]
+
+
+def test_a_weight_of_another_shape_stays_behind() -> None:
+    """Also one with as many numbers."""
+    model = nn.Linear(2, 3)
+    before = model.weight.clone()
+    carried = carry_weights(model, {"weight": torch.ones(3, 2).T, "bias": torch.ones(3)})
+    assert (carried.loaded, carried.new, carried.left) == (["bias"], ["weight"], ["weight"])
+    assert torch.equal(model.weight, before)
+    assert torch.equal(model.bias, torch.ones(3))
