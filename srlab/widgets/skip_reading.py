@@ -1,0 +1,344 @@
+"""What a UNet makes of a picture while its skips are turned up or down."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from srlab.data import crop_to_multiple, degrade
+from srlab.features import Hooks
+from srlab.inference import evaluating
+from srlab.metrics import Protocol, psnr, sharpness
+from srlab.models import enlarge
+from srlab.require import require_batch, require_unit_range
+from srlab.sources import embedded_photo
+from srlab.unet import UNet
+from srlab.widgets.workbench import VIEW_SIZE, VIEWS
+
+MOST_GAIN = 2.0
+STEP = 0.05
+AS_TRAINED = 1.0
+FEWEST, MOST = 24, 512  # px of a side
+MOST_AMPLIFIED = 256
+PARTS = ("encoder", "ups", "merges", "upsampler", "gains")
+
+Shape = tuple[int, ...]
+Change = dict[str, float]
+"""``psnr`` in dB and ``sharpness``, now minus as trained."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How good an enlargement is.
+
+    Args:
+        psnr: published protocol, dB.
+        sharpness: share of the truth's fine detail.
+    """
+
+    psnr: float
+    sharpness: float
+
+    def against(self, other: "Quality") -> Change:
+        """This minus another."""
+        differences = self.psnr - other.psnr, self.sharpness - other.sharpness
+        return dict(zip(("psnr", "sharpness"), differences, strict=True))
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The maps of one forward pass.
+
+    Args:
+        shapes: of each map, in the order in which they are made: ``lr``,
+            ``skip 1`` (the finest) and so on down to ``bottom``, then ``up 2``,
+            ``merge 2``, ``up 1``, ``merge 1``, ``detail``, ``sr``.
+        sizes: mean of the absolute values of the same maps; of a skip after
+            its gain, so what flows through it.
+    """
+
+    shapes: dict[str, Shape]
+    sizes: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is shown, in numbers.
+
+    Args:
+        photograph: its name.
+        gains: of each skip, finest first.
+        qualities: of ``bicubic``, ``as trained`` and ``now``.
+        difference: between as trained and now, mean of the absolute values,
+            in steps of 1/255.
+        factor: by which the picture of the difference is amplified.
+        flow: the maps, with these gains.
+    """
+
+    photograph: str
+    gains: tuple[float, ...]
+    qualities: dict[str, Quality]
+    difference: float
+    factor: int
+    flow: Flow
+
+    @property
+    def change(self) -> Change:
+        """Now against as trained."""
+        return self.qualities["now"].against(self.qualities["as trained"])
+
+    def settings(self) -> str:
+        """The gains in words."""
+        names = [f"skip {level} × {gain:g}" for level, gain in enumerate(self.gains, 1)]
+        return "as trained" if set(self.gains) == {AS_TRAINED} else ", ".join(names)
+
+    def __str__(self) -> str:
+        now, change = self.qualities["now"], self.change
+        psnr, sharp = f"{change['psnr']:+z.2f}", f"{change['sharpness']:+z.3f}"
+        against = f" ({psnr}) and sharpness {now.sharpness:.3f} ({sharp} against as trained)"
+        return (
+            f"{self.photograph}, {self.settings()}: {now.psnr:.2f} dB"
+            f"{against.replace('-', '−')}; bicubic {self.qualities['bicubic'].psnr:.2f} dB"
+        )
+
+
+class Scene:
+    """A photograph to enlarge, and what a network has to be compared with.
+
+    Args:
+        hr: ``(1, 3, h, w)``, the truth.
+        scale: 2, 4 or 8.
+    """
+
+    def __init__(self, hr: Tensor, scale: int):
+        self.scale = scale
+        self.hr = crop_to_multiple(hr, scale)
+        self.lr = degrade(self.hr, scale)
+        self.bicubic = enlarge(self.lr, scale).clamp(0, 1)
+
+    def judge(self, sr: Tensor) -> Quality:
+        """PSNR by the published protocol, and sharpness."""
+        protocol = Protocol("y", self.scale)
+        close = psnr(protocol.apply(sr), protocol.apply(self.hr)).item()
+        return Quality(close, sharpness(sr, self.hr, scale=self.scale).item())
+
+
+def skip_names(model: UNet) -> list[str]:
+    """``skip 1`` for the finest, and so on."""
+    return [f"skip {level}" for level in range(1, len(model.gains) + 1)]
+
+
+@contextmanager
+def gains_set(model: UNet, gains: Sequence[float]) -> Iterator[None]:
+    """Let a model have these gains inside the block, and its own after it.
+
+    However the block ends.
+
+    Example:
+        >>> model = UNet(2, num_features=4, depth=1)
+        >>> with gains_set(model, [0.0]):
+        ...     model.gains
+        [0.0]
+        >>> model.gains
+        [1.0]
+
+    Source: built by srlab.
+    """
+    own = list(model.gains)
+    try:
+        model.gains[:] = gains
+        yield
+    finally:
+        model.gains[:] = own
+
+
+@torch.no_grad()
+def look(model: UNet, lr: Tensor, gains: Sequence[float]) -> tuple[Tensor, Flow]:
+    """Enlarge with these gains, and note every map on the way.
+
+    The model stays as it was: its gains, its mode, and no hook stays on it.
+
+    Args:
+        model: any UNet, whatever its depth and encoder.
+        lr: ``(1, 3, h, w)``.
+        gains: one for each skip, finest first.
+
+    Returns:
+        The enlargement ``(1, 3, s*h, s*w)``, in [0, 1] on the CPU, also of a
+        wrecked network; and the maps.
+
+    Source: built by srlab; used in lesson 06.
+    """
+    device = next(model.parameters()).device
+    with evaluating(model), gains_set(model, gains), Hooks(_layers(model)) as hooks:
+        sr = model(lr.to(device))
+    maps = _maps(lr, {name: hook.output for name, hook in hooks.items()}, gains, sr)
+    shapes = {name: tuple(values.shape) for name, values in maps.items()}
+    sizes = {name: values.float().abs().mean().item() for name, values in maps.items()}
+    return sr.float().cpu().nan_to_num().clamp(0, 1), Flow(shapes, sizes)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What stays the same while the skips are moved.
+
+    Args:
+        scene: what is enlarged.
+        picture: as trained, ``(1, 3, h, w)``.
+        qualities: of ``bicubic`` and ``as trained``.
+        alone: what muting each skip alone changes; and ``all skips``, if
+            there are several.
+    """
+
+    scene: Scene
+    picture: Tensor
+    qualities: dict[str, Quality]
+    alone: dict[str, Change]
+
+    def awake(self) -> bool:
+        """Whether the network adds anything to bicubic."""
+        return (self.picture - self.scene.bicubic).abs().max().item() > 1e-5
+
+
+def look_as_trained(model: UNet, scene: Scene) -> Trained:
+    """Enlarge with every gain 1, and with each skip muted alone.
+
+    Source: built by srlab; used in lesson 06.
+    """
+    names = skip_names(model)
+    whole = look(model, scene.lr, [AS_TRAINED] * len(names))[0]
+    qualities = {"bicubic": scene.judge(scene.bicubic), "as trained": scene.judge(whole)}
+    mutes = {name: [float(name != other) for other in names] for name in names}
+    if len(names) > 1:
+        mutes["all skips"] = [0.0] * len(names)
+    alone = {
+        name: scene.judge(look(model, scene.lr, gains)[0]).against(qualities["as trained"])
+        for name, gains in mutes.items()
+    }
+    return Trained(scene, whole, qualities, alone)
+
+
+def fingerprint(model: UNet) -> tuple[float, ...]:
+    """Tells whether a model was trained on since it was looked at last."""
+    sums = [parameter.detach().double().sum() for parameter in model.parameters()]
+    return tuple(torch.stack(sums).tolist())
+
+
+def amplification(difference: Tensor) -> int:
+    """By how much to enlarge a difference so that it is seen: 1, 2, 4, ... 256.
+
+    All but the strongest thousandth of the values then stay within a half.
+
+    Example:
+        >>> amplification(torch.tensor([0.0, 0.1]))
+        4
+
+    Source: built by srlab.
+    """
+    strong = difference.abs().flatten().quantile(0.999).item()
+    factor = 1
+    while strong and factor < MOST_AMPLIFIED and 2 * factor * strong <= 0.5:
+        factor *= 2
+    return factor
+
+
+def amplified(difference: Tensor, factor: int) -> Tensor:
+    """A difference as a picture: gray where there is none."""
+    return (0.5 + factor * difference).clamp(0, 1)
+
+
+def embedded_views() -> dict[str, Tensor]:
+    """The parts of the validation photographs that every lab shows."""
+    views = {}
+    for name, (top, left) in VIEWS.items():
+        photo = embedded_photo(name)
+        views[name] = photo[..., top : top + VIEW_SIZE, left : left + VIEW_SIZE].contiguous()
+    return views
+
+
+def own_photos(photos: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Photographs that people bring, float32 on the CPU.
+
+    Args:
+        photos: name -> ``(1, 3, h, w)``, RGB in [0, 1].
+
+    Raises:
+        TypeError, ValueError: if there is none, or one is no picture or of
+            another size.
+
+    Source: built by srlab.
+    """
+    if not photos:
+        raise ValueError(
+            'photos is empty; give at least one, such as {"mine": picture}, or leave it out.'
+        )
+    for name, photo in photos.items():
+        _require_photo(photo, f"photos[{name!r}]")
+    return {str(name): photo.detach().cpu().float() for name, photo in photos.items()}
+
+
+def require_unet(model: object) -> None:
+    """Raise unless ``model`` has the parts of a UNet; a lesson's own has them too."""
+    missing = [part for part in PARTS if not hasattr(model, part)]
+    if missing:
+        raise TypeError(
+            f"model must be a UNet, but a {type(model).__name__} came, which has no "
+            f".{missing[0]}; make one with UNet(4)."
+        )
+
+
+def require_name(name: object, known: Iterable[str], what: str) -> None:
+    """Raise unless ``name`` is one of ``known``."""
+    known = list(known)
+    if name not in known:
+        raise ValueError(f"{what} must be one of {', '.join(known)}, but {name!r} came.")
+
+
+def require_gain(value: object, name: str) -> None:
+    """Raise unless ``value`` is a number that a slider has."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number, but {value!r} came; 0 mutes it.")
+    if not 0 <= value <= MOST_GAIN:
+        raise ValueError(
+            f"{name} must be between 0 (muted) and {MOST_GAIN:g}, but {value} came; "
+            f"1 is as trained."
+        )
+
+
+def _layers(model: UNet) -> dict[str, Any]:
+    """The modules whose outputs are the maps; the encoder's is a list of them."""
+    layers: dict[str, Any] = {"encoder": model.encoder}
+    for level in reversed(range(len(model.gains))):
+        layers[f"up {level + 1}"] = model.ups[level]
+        layers[f"merge {level + 1}"] = model.merges[level]
+    return layers | {"detail": model.upsampler}
+
+
+def _maps(
+    lr: Tensor, outputs: Mapping[str, Any], gains: Sequence[float], sr: Tensor
+) -> dict[str, Tensor]:
+    """Every map by its name; a skip's as the merge gets it."""
+    *skips, bottom = outputs["encoder"]
+    through = [gain * skip for gain, skip in zip(gains, skips, strict=True)]
+    named = {f"skip {level}": skip for level, skip in enumerate(through, 1)}
+    rest = {name: values for name, values in outputs.items() if name != "encoder"}
+    return {"lr": lr, **named, "bottom": bottom, **rest, "sr": sr}
+
+
+def _require_photo(photo: Tensor, name: str) -> None:
+    require_batch(photo, name)
+    if photo.shape[:2] != (1, 3):
+        raise ValueError(
+            f"{name} has shape {tuple(photo.shape)}, but (1, 3, h, w) was expected; "
+            f"pick one picture of a batch with [:1]."
+        )
+    require_unit_range(photo, name)
+    height, width = photo.shape[-2:]
+    if not (FEWEST <= min(height, width) and max(height, width) <= MOST):
+        raise ValueError(
+            f"{name} is {height} x {width} px, but {FEWEST} to {MOST} px on each side were "
+            f"expected; crop it with [..., :{VIEW_SIZE}, :{VIEW_SIZE}]."
+        )
