@@ -4,6 +4,7 @@ Public functions begin with these. Each raises with one sentence: what was
 expected, what came, and the likely fix.
 """
 
+import math
 from collections.abc import Collection, Iterable, Sized
 
 import torch
@@ -155,6 +156,12 @@ def require_share(value: float, name: str) -> None:
     """Raise unless ``value`` is between 0 and 1."""
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must be between 0 and 1, but {value} came.")
+
+
+def require_weight(value: float) -> None:
+    """Raise unless ``value`` can be a weight in a loss."""
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"A weight is a number of at least 0, but {value} came.")
 
 
 def require_terms(terms: Iterable[Tensor]) -> None:

@@ -14,7 +14,7 @@ from srlab.losses import ExpandedLoss
 from srlab.machine import PRECISIONS, live_threads, using_threads
 from srlab.metrics import checkerboard
 from srlab.presets import Preset
-from srlab.require import require_known
+from srlab.require import require_known, require_weight
 from srlab.runcard import Change, RunCard, Stage
 from srlab.runs import (
     apply_change,
@@ -119,15 +119,19 @@ class LossBench(Workbench[ExpandedLoss]):
     def set_weight(self, term: str, value: float) -> None:
         """Weigh a term of the loss from the next step on."""
         require_known([term], self.loss.weights)
+        require_weight(value)
         self._change(weights={term: value})
 
     def set_layer(self, layer: str, value: float) -> None:
         """Weigh a layer of the VGG from the next step on."""
         require_known([layer], self.loss.layer_weights, "layer")
+        require_weight(value)
         self._change(layers={layer: value})
 
     def set_learning_rate(self, value: float) -> None:
         """Change the learning rate from the next step on."""
+        if not 0 < value <= 1:
+            raise ValueError(f"A learning rate is above 0 and at most 1, but {value} came.")
         self._change(learning_rate=value)
 
     def apply_preset(self, preset: Preset) -> None:

@@ -12,6 +12,7 @@ def lab_card(
     *,
     name: str = "loss-lab",
     model: Model = ModelSpec(),  # noqa: B008 -- it is never changed
+    data: str = "embedded",
     start: str = "pixel-x4",
     scale: int = 4,
     hr_size: int = 64,
@@ -23,8 +24,8 @@ def lab_card(
 
     Args:
         preset: with whose weights it begins; a name of ``PRESETS``, or one.
-        name, model, start, scale, hr_size, batch_size, learning_rate, seed: as
-            in ``RunCard`` and ``Stage``.
+        name, model, data, start, seed: as in ``RunCard``.
+        scale, hr_size, batch_size, learning_rate: as in ``Stage``.
 
     Raises:
         ValueError: if there is no such preset.
@@ -46,7 +47,7 @@ def lab_card(
         "features": FeatureSpec(layers=layers),
     }
     stages = [Stage.model_validate(stage)]
-    return RunCard(name=name, model=model, start=start, seed=seed, stages=stages)
+    return RunCard(name=name, model=model, data=data, start=start, seed=seed, stages=stages)
 
 
 def steerable(card: RunCard) -> RunCard:
