@@ -13,12 +13,16 @@ from srlab.checks.lesson02 import check_content_loss, check_features, check_norm
 from srlab.checks.lesson03 import check_channel_gates, check_learned_block, check_variance
 from srlab.checks.lesson04 import check_distinct_kernels, check_icnr, check_shuffle
 from srlab.checks.lesson05 import check_balance, check_gram_of_part, check_isotropic_tv
+from srlab.checks.lesson07 import check_card, check_carry, check_consistency
 
 __all__ = [
     "check_balance",
     "check_byte_psnr",
+    "check_card",
+    "check_carry",
     "check_channel_gates",
     "check_charbonnier",
+    "check_consistency",
     "check_content_loss",
     "check_distinct_kernels",
     "check_features",

@@ -1,0 +1,418 @@
+"""Checks of lesson 07: carrying weights, agreeing with the input, going on to 8x."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from srlab.checks.core import Answer, ChangedInput, Mistake, Verdict, judge
+from srlab.data import degrade
+from srlab.metrics import luma, psnr
+from srlab.models import enlarge
+from srlab.runcard import ModelSpec, RunCard, Stage
+
+Weights = dict[str, Tensor]
+
+
+def check_carry(answer: Answer | None) -> Verdict:
+    """Check ``answer(before, after)``: what a network begins with.
+
+    Source: built by srlab; exercise 1 of lesson 07.
+    """
+    return judge(
+        _told_by_name(answer) if callable(answer) else None,
+        right=_told_by_name(_carry),
+        cases={
+            "from 2x to 4x": (
+                {"head": (4, 3), "to_rgb": (3, 4)},
+                {"head": (4, 3), "stage": (4, 4), "to_rgb": (3, 4)},
+            ),
+            "a block less": (
+                {"head": (4, 3), "block": (4, 4), "to_rgb": (3, 4)},
+                {"head": (4, 3), "to_rgb": (3, 4)},
+            ),
+            "another width": (
+                {"head": (4, 3), "bias": (5,), "to_rgb": (3, 4)},
+                {"head": (8, 3), "bias": (5,), "to_rgb": (3, 8)},
+            ),
+            "another order, other names": (
+                {"a": (4, 4), "b": (4, 4), "c": (4, 4)},
+                {"c": (4, 4), "a": (4, 4), "d": (4, 4)},
+            ),
+            "as many numbers, another shape": (
+                {"head": (6, 2), "to_rgb": (3, 4), "bias": (1, 5)},
+                {"head": (6, 2), "to_rgb": (4, 3), "bias": (5,)},
+            ),
+            "nothing fits": ({"module.head": (4, 3)}, {"head": (4, 3)}),
+        },
+        mistakes=[replace(m, answer=_told_by_name(m.answer)) for m in CARRY_MISTAKES],
+        hint="Go over after; take before's tensor where it has that name in that shape.",
+    )
+
+
+def check_consistency(answer: Answer | None) -> Verdict:
+    """Check ``answer(sr, lr)``: how well a picture agrees with its input, in dB.
+
+    Source: built by srlab; exercise 2 of lesson 07.
+    """
+    return judge(
+        answer,
+        right=_consistency,
+        cases={
+            # Each adds one trap, so that its mistake is the first thing that fails.
+            "4 times": _pair(0, 4, 12, 12),
+            "4 times, not square": _pair(1, 4, 12, 20),
+            "2 times": _pair(2, 2, 16, 12),
+            "8 times": _pair(3, 8, 12, 16),
+            "a picture that overshoots": _pair(4, 4, 16, 12, contrast=3.0),
+            "2 pictures": tuple(
+                torch.cat(both)
+                for both in zip(_pair(5, 4, 12, 12), _pair(6, 4, 12, 12, 0.4), strict=True)
+            ),
+        },
+        mistakes=CONSISTENCY_MISTAKES,
+        hint="Make the small picture of sr, as degrade makes it, and take its psnr against lr.",
+        tolerance=0.02,  # whether sr is also rounded to 8 bits is left open
+    )
+
+
+def check_card(answer: Answer | None) -> Verdict:
+    """Check ``answer(start, model, sizes, pixels)``: a card that goes on to 8x.
+
+    Source: built by srlab; exercise 3 of lesson 07.
+    """
+    mine = ModelSpec(doubling="resize")
+    small = ModelSpec(num_features=16, num_blocks=4, doubling="icnr")
+    return judge(
+        _told_by_stage(answer) if callable(answer) else None,
+        right=_told_by_stage(_card),
+        cases={
+            "64, 96, 160 px; 51,200": ("own/model.safetensors", mine, (64, 96, 160), 51_200),
+            "another network": ("pixel-x4", small, (64, 128), 40_000),
+            "sizes that 8 does not divide": ("pixel-x4", mine, (70, 100, 135), 50_000),
+            "sizes in disorder": ("pixel-x4", mine, (128, 64, 96), 50_000),
+            "a crop larger than the budget": ("pixel-x4", mine, (96, 192), 30_000),
+        },
+        mistakes=[replace(m, answer=_told_by_stage(m.answer)) for m in CARD_MISTAKES],
+        hint="A stage for each size: Stage(scale=8, hr_size=..., batch_size=...).",
+    )
+
+
+# -- exercise 1 -------------------------------------------------------------------------
+
+
+def _carry(before: Weights, after: Weights) -> Weights:
+    return {
+        name: before[name] if name in before and before[name].shape == own.shape else own
+        for name, own in after.items()
+    }
+
+
+def _told_by_name(answer: Answer) -> Answer:
+    """Make of an answer one that says, for each name, whose tensor it gives."""
+
+    def told(before_shapes: Mapping[str, Any], after_shapes: Mapping[str, Any]) -> Any:
+        before, after = _tensors(before_shapes, 1), _tensors(after_shapes, -1)
+        given = [{name: t.clone() for name, t in w.items()} for w in (before, after)]
+        result = answer(*given)
+        if not (_equal(given[0], before) and _equal(given[1], after)):
+            raise ChangedInput("the function changed what it was given")
+        if not isinstance(result, Mapping):
+            return result
+        names = [*after, *(name for name in result if name not in after)]
+        return {name: _whose(name, result, before, after) for name in names}
+
+    return told
+
+
+def _tensors(shapes: Mapping[str, tuple[int, ...]], sign: int) -> Weights:
+    """Tensors in which no number appears twice, nor in another sign's."""
+    tensors, first = {}, 1
+    for name, shape in shapes.items():
+        count = torch.Size(shape).numel()
+        tensors[name] = sign * torch.arange(float(first), float(first + count)).view(shape)
+        first += count
+    return tensors
+
+
+def _equal(given: Weights, before: Weights) -> bool:
+    return given.keys() == before.keys() and all(given[n].equal(t) for n, t in before.items())
+
+
+def _whose(name: str, result: Mapping[str, Any], before: Weights, after: Weights) -> str:
+    value = result.get(name)
+    if name not in after:
+        return "not one of the network's"
+    if not isinstance(value, Tensor):
+        return "missing"
+    if name in before and value.shape == before[name].shape and value.equal(before[name]):
+        return "carried" if value.shape == after[name].shape else "carried, but does not fit"
+    same = value.shape == after[name].shape and value.equal(after[name])
+    return "its own" if same else "something else"
+
+
+def _where(fits: Callable[[str, Weights, Weights], bool]) -> Answer:
+    """Carry whatever ``fits``, with the network's own for the rest."""
+
+    def carry(before: Weights, after: Weights) -> Weights:
+        return {n: before[n] if fits(n, before, after) else own for n, own in after.items()}
+
+    return carry
+
+
+def _by_count(before: Weights, after: Weights) -> Weights:
+    return {
+        name: before[name].reshape(own.shape)
+        if name in before and before[name].numel() == own.numel()
+        else own
+        for name, own in after.items()
+    }
+
+
+def _only_fitting(before: Weights, after: Weights) -> Weights:
+    return {n: t for n, t in before.items() if n in after and t.shape == after[n].shape}
+
+
+def _by_position(before: Weights, after: Weights) -> Weights:
+    pairs = zip(before.values(), after.items(), strict=False)
+    return after | {n: t if t.shape == own.shape else own for t, (n, own) in pairs}
+
+
+def _by_shape(before: Weights, after: Weights) -> Weights:
+    alike = {tuple(tensor.shape): tensor for tensor in before.values()}
+    return {name: alike.get(tuple(own.shape), own) for name, own in after.items()}
+
+
+def _with_zeros(before: Weights, after: Weights) -> Weights:
+    fitting = _only_fitting(before, after)
+    return {name: fitting.get(name, torch.zeros_like(own)) for name, own in after.items()}
+
+
+CARRY_MISTAKES = [
+    Mistake(
+        _where(lambda n, before, _: n in before),
+        "The name alone is not enough: also the shape has to be the same.",
+    ),
+    Mistake(
+        lambda before, after: {**after, **before},
+        "Some names came along that the network does not have, or in a shape it cannot hold.",
+    ),
+    Mistake(
+        _by_count,
+        "As many numbers, but in another order: compare the shapes, not numel().",
+    ),
+    Mistake(
+        _only_fitting,
+        "What does not come along is missing: give the network's own tensor there.",
+    ),
+    Mistake(
+        _by_position,
+        "Go by the name, not by the place in the list: one more layer shifts them all.",
+    ),
+    Mistake(
+        _by_shape,
+        "An equal shape under another name is another layer: the name has to fit, too.",
+    ),
+    Mistake(
+        _with_zeros,
+        "New tensors keep how the network began; zeros in a middle layer let nothing through.",
+    ),
+    Mistake(
+        lambda _, after: dict(after),
+        "Nothing was carried; where before has the name in that shape, take before's.",
+    ),
+]
+
+# -- exercise 2 -------------------------------------------------------------------------
+
+
+def _consistency(sr: Tensor, lr: Tensor) -> float:
+    scale = sr.shape[-1] // lr.shape[-1]
+    return psnr(degrade(sr.clamp(0, 1), scale), lr).item()
+
+
+def _pair(
+    seed: int, scale: int, height: int, width: int, contrast: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """A picture with detail of every size, and another one's small picture."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = 0.3 + 0.4 * torch.rand(1, 3, height, width, generator=generator)
+    fine = torch.rand(1, 3, height * scale, width * scale, generator=generator)
+    sr = (enlarge(coarse, scale) - 0.5) * contrast + 0.5 + 0.2 * (fine - 0.5)
+    return sr, (coarse + 0.05 * torch.randn(coarse.shape, generator=generator)).clamp(0, 1)
+
+
+def _shrunk(shrink: Callable[[Tensor, int], Tensor]) -> Answer:
+    """The right answer with another way to make the small picture."""
+
+    def consistency(sr: Tensor, lr: Tensor) -> Tensor:
+        return psnr(shrink(sr.clamp(0, 1), sr.shape[-1] // lr.shape[-1]), lr)
+
+    return consistency
+
+
+def _without_antialias(sr: Tensor, scale: int) -> Tensor:
+    size = sr.shape[-2] // scale, sr.shape[-1] // scale
+    return F.interpolate(sr, size, mode="bicubic")
+
+
+def _small(sr: Tensor, lr: Tensor) -> Tensor:
+    return degrade(sr.clamp(0, 1), sr.shape[-1] // lr.shape[-1])
+
+
+CONSISTENCY_MISTAKES = [
+    Mistake(
+        lambda sr, lr: psnr(degrade(sr, sr.shape[-1] // lr.shape[-1]), lr),
+        "Where sr leaves [0, 1] no picture can follow: clamp it first, as a file would.",
+    ),
+    Mistake(
+        lambda sr, lr: psnr(sr, enlarge(lr, sr.shape[-1] // lr.shape[-1])),
+        "This asks how near sr is to bicubic. Make sr small instead, and compare with lr.",
+    ),
+    Mistake(
+        lambda sr, lr: psnr(degrade(sr.clamp(0, 1), 4), lr),
+        "The scale is not always 4: it is the ratio of the two widths.",
+    ),
+    Mistake(
+        _shrunk(lambda sr, s: sr[..., ::s, ::s]),
+        "This takes every so manieth pixel; lr was made by degrade, which averages.",
+    ),
+    Mistake(
+        _shrunk(lambda sr, s: F.avg_pool2d(sr, s)),
+        "lr was made by degrade, not by averaging squares: shrink sr in the same way.",
+    ),
+    Mistake(
+        _shrunk(_without_antialias),
+        "Without antialiasing most pixels are passed over; shrink sr by degrade itself.",
+    ),
+    Mistake(
+        lambda sr, lr: (_small(sr, lr) - lr).square().mean(),
+        "This is the mean squared error; in dB it is psnr(..., lr).",
+    ),
+    Mistake(
+        lambda sr, lr: psnr(luma(_small(sr, lr)), luma(lr)),
+        "All three colors, please: a picture can agree in luma and not in color.",
+    ),
+    Mistake(
+        lambda sr, lr: 10 * torch.log10(1 / (_small(sr, lr) - lr).square().mean()),
+        "Of each picture, then the mean: srlab's psnr does that.",
+    ),
+    Mistake(
+        lambda sr, lr: _small(sr, lr),
+        "That is the small picture; now its psnr against lr.",
+    ),
+]
+
+# -- exercise 3 -------------------------------------------------------------------------
+
+
+def _fitting(pixels: int, size: int) -> int:
+    return max(1, pixels // size**2)
+
+
+def _card(start: str, model: ModelSpec, sizes: Sequence[int], pixels: int) -> RunCard:
+    return _made(start, model, [size // 8 * 8 for size in sorted(sizes)], pixels)
+
+
+def _made(
+    start: str,
+    model: ModelSpec,
+    sizes: Sequence[int],
+    pixels: int,
+    *,
+    scale: Any = 8,
+    batch: Callable[[int, int], int] = _fitting,
+) -> RunCard:
+    stages = [
+        Stage(scale=scale, hr_size=size, batch_size=batch(pixels, size)) for size in sizes
+    ]
+    return RunCard(name="on-to-8x", model=model, start=start, stages=stages)
+
+
+def _with(**options: Any) -> Answer:
+    """The right card with one of its parts made otherwise."""
+
+    def card(start: str, model: ModelSpec, sizes: Sequence[int], pixels: int) -> RunCard:
+        return _made(start, model, [s // 8 * 8 for s in sorted(sizes)], pixels, **options)
+
+    return card
+
+
+def _told_by_stage(answer: Answer) -> Answer:
+    """Make of an answer one that says what is in its card."""
+
+    def told(start: str, model: ModelSpec, sizes: tuple[int, ...], pixels: int) -> Any:
+        card = answer(start, model, list(sizes), pixels)
+        if not isinstance(card, RunCard):
+            return card
+        own = "as given" if card.model == model else "another network"
+        crops = [f"{s.batch_size} of {s.hr_size} px, {s.scale}x" for s in card.stages]
+        return {"start": card.start, "model": own, "stages": crops}
+
+    return told
+
+
+CARD_MISTAKES = [
+    Mistake(
+        lambda _, model, sizes, pixels: _card("untrained", model, sizes, pixels),
+        "It begins untrained: name the checkpoint to go on from, start=start.",
+    ),
+    Mistake(
+        lambda start, _, sizes, pixels: _card(start, ModelSpec(), sizes, pixels),
+        "The card has another network than the checkpoint, so its upsampler is left behind: "
+        "model=model.",
+    ),
+    Mistake(_with(scale=4), "A stage enlarges 4 times unless you say scale=8."),
+    Mistake(
+        _with(batch=lambda pixels, size: max(1, pixels // size)),
+        "A crop has size * size pixels, not size.",
+    ),
+    Mistake(
+        _with(batch=lambda pixels, size: max(1, pixels // (size // 8) ** 2)),
+        "pixels counts those of the sharp crops, hr, not of the small ones.",
+    ),
+    Mistake(
+        _with(batch=lambda pixels, size: -(-pixels // size**2)),
+        "Rounded up, a step has more pixels than allowed: as many whole crops as fit.",
+    ),
+    Mistake(
+        _with(batch=lambda pixels, size: max(1, round(pixels / size**2))),
+        "round goes up as often as down; as many whole crops as fit: //.",
+    ),
+    Mistake(
+        _with(batch=lambda *_: 8),
+        "Larger crops, and as many of them: each step grows. Fewer crops where they are large.",
+    ),
+    Mistake(
+        lambda start, model, sizes, pixels: _made(
+            start, model, [s // 8 * 8 for s in sizes], pixels
+        ),
+        "The crops should grow from stage to stage: sort the sizes.",
+    ),
+    Mistake(
+        lambda start, model, sizes, pixels: _made(
+            start, model, [-(-s // 8) * 8 for s in sorted(sizes)], pixels
+        ),
+        "Cut sizes down to a multiple of 8, not up: no crop larger than asked for.",
+    ),
+    Mistake(
+        # A card refuses it; so does the next one, in another case.
+        lambda start, model, sizes, pixels: _made(start, model, sorted(sizes), pixels),
+        "Each size has to be a multiple of 8, so that the small crop has whole pixels.",
+    ),
+    Mistake(
+        _with(batch=lambda pixels, size: pixels // size**2),
+        "Where not even one crop fits, take one all the same: at least 1.",
+    ),
+    Mistake(
+        lambda start, model, sizes, pixels: _card(start, model, sorted(sizes)[-1:], pixels),
+        "One stage for each size; this is the last one alone.",
+    ),
+    Mistake(
+        lambda start, model, sizes, pixels: _card(start, model, sizes, pixels).stages,
+        "These are the stages; put them into a RunCard.",
+    ),
+]

@@ -1,0 +1,378 @@
+"""The checks of lesson 07 take the right answers, refuse wrong ones, and say why."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from srlab.checkpoints import carry_weights
+from srlab.checks import check_card, check_carry, check_consistency
+from srlab.checks.lesson07 import _carry
+from srlab.data import degrade
+from srlab.metrics import luma, psnr
+from srlab.models import SrResNet, enlarge
+from srlab.runcard import ModelSpec, RunCard, Stage
+
+
+def refused(verdict, case, hint):
+    assert not verdict.done
+    assert case in verdict.case, verdict
+    assert hint in verdict.hint, verdict
+
+
+# Exercise 1 ----------------------------------------------------------------------------
+
+
+def carries(before, after):
+    return {
+        name: before[name] if name in before and before[name].shape == own.shape else own
+        for name, own in after.items()
+    }
+
+
+def carries_with_update(before, after):
+    fitting = {n: t for n, t in before.items() if n in after and after[n].shape == t.shape}
+    return {**after, **fitting}
+
+
+def carries_copies(before, after):
+    return {name: tensor.clone() for name, tensor in carries(before, after).items()}
+
+
+def carries_through_a_module(before, after):
+    model = nn.ParameterDict({n.replace(".", "_"): t.clone() for n, t in after.items()})
+    carry_weights(model, {n.replace(".", "_"): t for n, t in before.items()})
+    return {name: model[name.replace(".", "_")].detach() for name in after}
+
+
+def overwrites_everything(before, after):
+    return {**after, **before}
+
+
+def compares_names_only(before, after):
+    return {name: before.get(name, own) for name, own in after.items()}
+
+
+def compares_numel(before, after):
+    return {
+        name: before[name].view(own.shape)
+        if name in before and before[name].numel() == own.numel()
+        else own
+        for name, own in after.items()
+    }
+
+
+def forgets_the_new_ones(before, after):
+    return {n: t for n, t in before.items() if n in after and after[n].shape == t.shape}
+
+
+def goes_by_position(before, after):
+    merged = dict(after)
+    for (name, own), tensor in zip(after.items(), before.values(), strict=False):
+        if own.shape == tensor.shape:
+            merged[name] = tensor
+    return merged
+
+
+def goes_by_shape(before, after):
+    alike = {tuple(t.shape): t for t in before.values()}
+    return {name: alike.get(tuple(own.shape), own) for name, own in after.items()}
+
+
+def starts_new_ones_at_zero(before, after):
+    fitting = forgets_the_new_ones(before, after)
+    return {name: fitting.get(name, torch.zeros_like(own)) for name, own in after.items()}
+
+
+def carries_nothing(before, after):  # noqa: ARG001
+    return dict(after)
+
+
+def gives_the_old_ones(before, after):  # noqa: ARG001
+    return dict(before)
+
+
+def writes_into_after(before, after):
+    for name, own in after.items():
+        if name in before and before[name].shape == own.shape:
+            own.copy_(before[name])
+    return after
+
+
+def updates_after_itself(before, after):
+    after.update(forgets_the_new_ones(before, after))
+    return after
+
+
+def gives_names(before, after):
+    return list(forgets_the_new_ones(before, after))
+
+
+@pytest.mark.parametrize(
+    "answer", [carries, carries_with_update, carries_copies, carries_through_a_module]
+)
+def test_carry_done(answer):
+    assert check_carry(answer).done
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "hint"),
+    [
+        (overwrites_everything, "a block less", "Some names came along"),
+        (compares_names_only, "another width", "The name alone is not enough"),
+        (compares_numel, "as many numbers", "compare the shapes, not numel()"),
+        (forgets_the_new_ones, "from 2x to 4x", "give the network's own tensor"),
+        (goes_by_position, "from 2x to 4x", "Go by the name, not by the place"),
+        (goes_by_shape, "another order", "another layer"),
+        (starts_new_ones_at_zero, "from 2x to 4x", "zeros in a middle layer"),
+        (carries_nothing, "from 2x to 4x", "Nothing was carried"),
+        (gives_the_old_ones, "from 2x to 4x", "give the network's own tensor"),
+        (writes_into_after, "from 2x to 4x", "Leave the arguments as they came"),
+        (updates_after_itself, "from 2x to 4x", "Leave the arguments as they came"),
+        (gives_names, "from 2x to 4x", "Go over after"),
+    ],
+)
+def test_carry_mistakes(answer, case, hint):
+    refused(check_carry(answer), case, hint)
+
+
+def test_carry_says_whose_each_tensor_is():
+    verdict = check_carry(forgets_the_new_ones)
+    assert verdict.expected == "{'head': 'carried', 'stage': 'its own', 'to_rgb': 'carried'}"
+    assert verdict.got == "{'head': 'carried', 'stage': 'missing', 'to_rgb': 'carried'}"
+
+
+def test_the_right_answer_is_what_srlab_does():
+    before, after = SrResNet(2, 6, 1).state_dict(), SrResNet(4, 6, 1)
+    expected = _carry(before, {n: t.clone() for n, t in after.state_dict().items()})
+    carry_weights(after, before)
+    assert expected.keys() == after.state_dict().keys()
+    assert all(torch.equal(expected[n], t) for n, t in after.state_dict().items())
+
+
+# Exercise 2 ----------------------------------------------------------------------------
+
+
+def scale_of(sr, lr):
+    return sr.shape[-1] // lr.shape[-1]
+
+
+def agrees(sr, lr):
+    return psnr(degrade(sr.clamp(0, 1), scale_of(sr, lr)), lr)
+
+
+def agrees_by_height_as_a_float(sr, lr):
+    return psnr(degrade(sr.clamp(0, 1), sr.shape[2] // lr.shape[2]), lr).item()
+
+
+def agrees_with_stored_bytes(sr, lr):
+    stored = sr.clamp(0, 1).mul(255).round().div(255)
+    return psnr(degrade(stored, scale_of(sr, lr)), lr)
+
+
+def agrees_picture_by_picture(sr, lr):
+    values = [agrees(one[None], small[None]) for one, small in zip(sr, lr, strict=True)]
+    return torch.stack(values).mean()
+
+
+def does_not_clamp(sr, lr):
+    return psnr(degrade(sr, scale_of(sr, lr)), lr)
+
+
+def clamps_in_place(sr, lr):
+    return psnr(degrade(sr.clamp_(0, 1), scale_of(sr, lr)), lr)
+
+
+def compares_at_the_large_size(sr, lr):
+    return psnr(sr, enlarge(lr, scale_of(sr, lr)))
+
+
+def always_takes_4(sr, lr):
+    return psnr(degrade(sr.clamp(0, 1), 4), lr)
+
+
+def skips_pixels(sr, lr):
+    scale = scale_of(sr, lr)
+    return psnr(sr.clamp(0, 1)[..., ::scale, ::scale], lr)
+
+
+def averages_squares(sr, lr):
+    return psnr(F.avg_pool2d(sr.clamp(0, 1), scale_of(sr, lr)), lr)
+
+
+def forgets_antialiasing(sr, lr):
+    return psnr(F.interpolate(sr.clamp(0, 1), lr.shape[-2:], mode="bicubic"), lr)
+
+
+def gives_the_mse(sr, lr):
+    return (degrade(sr.clamp(0, 1), scale_of(sr, lr)) - lr).square().mean()
+
+
+def looks_at_luma_only(sr, lr):
+    return psnr(luma(degrade(sr.clamp(0, 1), scale_of(sr, lr))), luma(lr))
+
+
+def averages_the_mse_of_pictures(sr, lr):
+    return -10 * torch.log10(gives_the_mse(sr, lr))
+
+
+def gives_the_small_picture(sr, lr):
+    return degrade(sr.clamp(0, 1), scale_of(sr, lr))
+
+
+def knows_only_one_picture(sr, lr):
+    return agrees(sr[:1], lr[:1])
+
+
+def says_that_all_agrees(sr, lr):  # noqa: ARG001
+    return float("inf")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [agrees, agrees_by_height_as_a_float, agrees_with_stored_bytes, agrees_picture_by_picture],
+)
+def test_consistency_done(answer):
+    verdict = check_consistency(answer)
+    assert verdict.done, verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "hint"),
+    [
+        (does_not_clamp, "overshoots", "clamp it first"),
+        (clamps_in_place, "overshoots", "Leave the arguments as they came"),
+        (compares_at_the_large_size, "4 times", "how near sr is to bicubic"),
+        (always_takes_4, "2 times", "The scale is not always 4"),
+        (skips_pixels, "4 times", "lr was made by degrade, which averages"),
+        (averages_squares, "4 times", "not by averaging squares"),
+        (forgets_antialiasing, "4 times", "Without antialiasing"),
+        (gives_the_mse, "4 times", "in dB it is psnr"),
+        (looks_at_luma_only, "4 times", "All three colors"),
+        (averages_the_mse_of_pictures, "2 pictures", "Of each picture, then the mean"),
+        (gives_the_small_picture, "4 times", "now its psnr against lr"),
+        (knows_only_one_picture, "2 pictures", ""),
+        (says_that_all_agrees, "4 times", "Make the small picture of sr"),
+    ],
+)
+def test_consistency_mistakes(answer, case, hint):
+    refused(check_consistency(answer), case, hint)
+
+
+# Exercise 3 ----------------------------------------------------------------------------
+
+
+def goes_on(start, model, sizes, pixels):
+    stages = []
+    for size in sorted(sizes):
+        side = size - size % 8
+        batch = max(pixels // (side * side), 1)
+        stages.append(Stage(scale=8, hr_size=side, batch_size=batch, steps=10))
+    return RunCard(name="mine", model=model, start=start, stages=stages)
+
+
+def made(start, model, sizes, pixels, *, scale=8, batch=None, cut=True, order=sorted):
+    batch = batch or (lambda pixels, side: max(pixels // side**2, 1))
+    sides = [size - size % 8 if cut else size for size in order(sizes)]
+    stages = [Stage(scale=scale, hr_size=s, batch_size=batch(pixels, s)) for s in sides]
+    return RunCard(name="mine", model=model, start=start, stages=stages)
+
+
+def begins_untrained(start, model, sizes, pixels):  # noqa: ARG001
+    return made("untrained", model, sizes, pixels)
+
+
+def begins_with_the_shipped_one(start, model, sizes, pixels):  # noqa: ARG001
+    return made("pixel-x8", model, sizes, pixels)
+
+
+def takes_the_usual_network(start, model, sizes, pixels):  # noqa: ARG001
+    return made(start, ModelSpec(), sizes, pixels)
+
+
+def stays_at_4x(start, model, sizes, pixels):
+    return made(start, model, sizes, pixels, scale=4)
+
+
+def divides_by_the_side(start, model, sizes, pixels):
+    return made(start, model, sizes, pixels, batch=lambda p, side: max(p // side, 1))
+
+
+def counts_small_pixels(start, model, sizes, pixels):
+    batch = lambda p, side: max(p // (side // 8) ** 2, 1)  # noqa: E731
+    return made(start, model, sizes, min(pixels, 60_000), batch=batch)
+
+
+def rounds_the_batch_up(start, model, sizes, pixels):
+    return made(start, model, sizes, pixels, batch=lambda p, side: -(-p // side**2))
+
+
+def rounds_the_batch(start, model, sizes, pixels):
+    return made(start, model, sizes, pixels, batch=lambda p, side: max(round(p / side**2), 1))
+
+
+def keeps_the_batch(start, model, sizes, pixels):
+    return made(start, model, sizes, pixels, batch=lambda *_: 8)
+
+
+def keeps_the_order(start, model, sizes, pixels):
+    return made(start, model, sizes, pixels, order=list)
+
+
+def does_not_cut_sizes(start, model, sizes, pixels):
+    return made(start, model, sizes, pixels, cut=False)
+
+
+def cuts_sizes_up(start, model, sizes, pixels):
+    return made(start, model, [-(-size // 8) * 8 for size in sizes], pixels)
+
+
+def takes_no_crop_at_all(start, model, sizes, pixels):
+    return made(start, model, sizes, pixels, batch=lambda p, side: p // side**2)
+
+
+def takes_the_largest_alone(start, model, sizes, pixels):
+    return made(start, model, [max(sizes)], pixels)
+
+
+def gives_the_stages(start, model, sizes, pixels):
+    return made(start, model, sizes, pixels).stages
+
+
+def shrinks_from_large_to_small(start, model, sizes, pixels):
+    return made(start, model, sizes, pixels, order=lambda s: sorted(s, reverse=True))
+
+
+def test_card_done():
+    assert check_card(goes_on).done
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "hint"),
+    [
+        (begins_untrained, "64, 96, 160", "It begins untrained"),
+        (begins_with_the_shipped_one, "64, 96, 160", "A stage for each size"),
+        (takes_the_usual_network, "64, 96, 160", "another network than the checkpoint"),
+        (stays_at_4x, "64, 96, 160", "unless you say scale=8"),
+        (divides_by_the_side, "64, 96, 160", "A crop has size * size pixels"),
+        (counts_small_pixels, "64, 96, 160", "pixels counts those of the sharp crops"),
+        (rounds_the_batch_up, "64, 96, 160", "Rounded up"),
+        (rounds_the_batch, "64, 96, 160", "as many whole crops as fit"),
+        (keeps_the_batch, "64, 96, 160", "Fewer crops where they are large"),
+        (keeps_the_order, "disorder", "sort the sizes"),
+        (shrinks_from_large_to_small, "64, 96, 160", "A stage for each size"),
+        (does_not_cut_sizes, "8 does not divide", "a multiple of 8"),
+        (cuts_sizes_up, "8 does not divide", "not up"),
+        (takes_no_crop_at_all, "larger than the budget", "at least 1"),
+        (takes_the_largest_alone, "64, 96, 160", "the last one alone"),
+        (gives_the_stages, "64, 96, 160", "put them into a RunCard"),
+    ],
+)
+def test_card_mistakes(answer, case, hint):
+    refused(check_card(answer), case, hint)
+
+
+def test_a_card_is_told_by_its_stages():
+    verdict = check_card(keeps_the_batch)
+    assert "'12 of 64 px, 8x', '5 of 96 px, 8x', '2 of 160 px, 8x'" in verdict.expected
+    assert "'8 of 64 px, 8x', '8 of 96 px, 8x', '8 of 160 px, 8x'" in verdict.got
