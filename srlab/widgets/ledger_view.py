@@ -14,13 +14,13 @@ TERM_COLORS = {"pixel": BLUE, "content": ORANGE, "style": PINK, "tv": GREEN}
 ROW, HEAD = 32, 26  # px; a row is as high as a slider, which stands beside it
 BAR = 130  # px, for the whole gradient
 COLUMNS = ("term", "weight", "raw", "weighted", "share of the gradient")
-NUMBER = "text-align: right; padding: 0 8px; min-width: 62px; font-variant-numeric: tabular-nums;"
+NUMBER = (
+    "text-align: right; padding: 0 8px; min-width: 62px; font-variant-numeric: tabular-nums;"
+)
 WORD = "text-align: left; padding: 0 8px;"
 
 
-def reweighed(
-    ledger: Mapping[str, Entry], weights: Mapping[str, float]
-) -> dict[str, Entry]:
+def reweighed(ledger: Mapping[str, Entry], weights: Mapping[str, float]) -> dict[str, Entry]:
     """The same ledger with other weights of the terms.
 
     Neither raw values nor unweighted gradients depend on them, so a slider's
@@ -36,9 +36,7 @@ def reweighed(
     pulls = {name: weights[name] * entry.pull for name, entry in ledger.items()}
     total = sum(pulls.values())
     return {
-        name: replace(
-            entry, weight=weights[name], share=pulls[name] / total if total else 0.0
-        )
+        name: replace(entry, weight=weights[name], share=pulls[name] / total if total else 0.0)
         for name, entry in ledger.items()
     }
 

@@ -17,11 +17,13 @@ TEXT = "line-height: 1.5;"  # or the notebook gives each line the height of a sl
 def action_button(label: str, icon: str, tooltip: str, action: Callable[[], None]) -> Button:
     """A button that calls ``action``; its class is ``srlab-`` and the label.
 
+    Spaces in the label are hyphens there: ``srlab-save-card``.
+
     Source: built by srlab.
     """
     button = Button(description=label, icon=icon, tooltip=tooltip)
     button.on_click(lambda _: action())
-    return button.add_class(f"srlab-{label.lower()}")
+    return button.add_class(f"srlab-{label.lower().replace(' ', '-')}")
 
 
 class LivePicture(HTML):  # type: ignore[misc]

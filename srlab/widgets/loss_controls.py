@@ -1,0 +1,122 @@
+"""The Loss Lab's controls: what a person moves, chooses, types and presses."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import log10
+from typing import Any
+
+from ipywidgets import (
+    HTML,
+    Button,
+    Dropdown,
+    FileUpload,
+    FloatLogSlider,
+    HBox,
+    Layout,
+    Text,
+    VBox,
+)
+
+from srlab.losses import EXPANDED_TERMS
+from srlab.widgets.dials import EXACT, MOST, OFF, rate_dial
+from srlab.widgets.ledger_view import HEAD
+from srlab.widgets.parts import TEXT, action_button
+
+MOST_OF_A_TERM = 1e4
+"""Gram matrices are small numbers, so the style term may need a large weight."""
+OWN = "set by hand"
+"""What the menu of presets says while the weights are those of none."""
+WRAP = Layout(flex_flow="row wrap")
+GROUP = Layout(flex="0 0 auto", margin="0 16px 4px 0")
+
+
+def make_dials(layers: Iterable[str]) -> dict[str, FloatLogSlider]:
+    """A slider for each term, for each layer, and for the learning rate.
+
+    Source: built by srlab.
+    """
+    dials = {name: _weight_slider(name, "term", MOST_OF_A_TERM) for name in EXPANDED_TERMS}
+    dials |= {name: _weight_slider(name, "layer", MOST) for name in layers}
+    dials["learning_rate"] = rate_dial(1e-3, lambda _: None).slider
+    for name, slider in dials.items():
+        slider.layout.width = "310px"
+        slider.style.description_width = "82px"
+        slider.add_class(f"srlab-{name.replace('_', '-')}")
+    return dials
+
+
+def most_of(name: str) -> float:
+    """The largest weight that a slider has."""
+    return MOST_OF_A_TERM if name in EXPANDED_TERMS else MOST
+
+
+def place_on_slider(weight: float, most: float) -> float:
+    """Where a slider stands for a weight; at its nearest end if it is beyond it."""
+    return min(max(weight, OFF), most)
+
+
+def menu(label: str, tooltip: str, options: Sequence[str] = (), width: str = "250px") -> Any:
+    """A menu with its label beside it."""
+    dropdown = Dropdown(options=list(options), description=label, tooltip=tooltip)
+    dropdown.layout.width = width
+    return dropdown.add_class(f"srlab-{_classed(label)}")
+
+
+def field(label: str, tooltip: str, value: str = "", width: str = "220px") -> Any:
+    """A line to type in, with its label beside it."""
+    text = Text(value=value, description=label, tooltip=tooltip)
+    text.layout.width = width
+    return text.add_class(f"srlab-{_classed(label)}")
+
+
+def upload() -> FileUpload:
+    """The button that reads a card."""
+    tip = "Read a run card, a JSON file; Start then repeats its run"
+    button = FileUpload(accept=".json", description="Load card", tooltip=tip)
+    return button.add_class("srlab-load-card")
+
+
+def title(text: str) -> HTML:
+    """A line above a group of controls, as high as the ledger's head."""
+    return HTML(
+        f'<div style="{TEXT} height: {HEAD}px; color: var(--jp-ui-font-color2, #595959)">'
+        f"{text}</div>",
+        layout=Layout(margin="0"),
+    )
+
+
+def column(text: str, controls: Iterable[Any]) -> VBox:
+    """Controls one above the other under a title."""
+    return VBox([title(text), *controls], layout=GROUP)
+
+
+def row(*controls: Any) -> HBox:
+    """Controls side by side, on more lines where the page is narrow."""
+    return HBox(list(controls), layout=WRAP)
+
+
+def button(label: str, icon: str, tooltip: str, action: Any, width: str = "") -> Button:
+    """A button that is as wide as its label needs."""
+    made = action_button(label, icon, tooltip, action)
+    made.layout.width = width or "auto"
+    return made
+
+
+def relabel(dropdown: Any, options: Mapping[str, str], value: str) -> None:
+    """Offer label -> value; touch only what is different, or an open menu would close."""
+    pairs = tuple(options.items())
+    if tuple(dropdown.options) != pairs:
+        dropdown.options = pairs
+    if dropdown.value != value:
+        dropdown.value = value
+
+
+def _weight_slider(name: str, kind: str, most: float) -> FloatLogSlider:
+    return FloatLogSlider(
+        value=1.0, min=-5, max=round(log10(most)), step=0.05, description=name,
+        tooltip=f"Weight of the {kind} {name}; off at the left end", readout_format=".3",
+        **EXACT,
+    )  # fmt: skip
+
+
+def _classed(label: str) -> str:
+    return label.lower().replace(" ", "-")
