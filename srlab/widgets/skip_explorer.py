@@ -158,9 +158,12 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
 
     def poster(self) -> Image.Image:
         with self._lock:
-            names = {**{name: name for name in PICTURES}, "carried": self._carried_name()}
-            strip = [(to_image(self._pictures[name]), text) for name, text in names.items()]
-            lines = text_lines([str(self.reading), "", *rows_text(self.muted_alone)])
+            strip = [
+                (to_image(picture), self._label(name))
+                for name, picture in self._pictures.items()
+            ]
+            rows = rows_text(self.muted_alone)
+            lines = text_lines([*self.reading.lines(), "", *rows, ""])
             return stack(filmstrip(strip), lines, self._drawing())
 
     # Looking
@@ -215,6 +218,12 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
     def _carried_name(self) -> str:
         return f"as trained − now, × {self.reading.factor}"
 
+    def _label(self, name: str) -> str:
+        """A picture's name and number, for the poster."""
+        if name == "carried":
+            return self._carried_name()
+        return f"{name} {self.reading.qualities[name].psnr:.2f} dB"
+
     def _alt(self, name: str) -> str:
         if name == "carried":
             return (
@@ -238,7 +247,7 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
             tooltip="which picture the network enlarges",
         ).add_class("srlab-photograph")  # fmt: skip
         self._restore = _button(
-            "All as trained", "as-trained", "Every gain back to 1", self.as_trained
+            "All as trained", "restore-all", "Every gain back to 1", self.as_trained
         )
         self.sliders = {name: _slider(name) for name in self._before}
         self._mutes = [self._mute_button(name) for name in self.sliders]
@@ -246,6 +255,7 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
             control.observe(self._on_change, "value")
         self._views = {name: _view(name) for name in PICTURES}
         self._u = LivePicture("unet", "png")
+        self._u.layout.margin = "12px 2px 2px 2px"
         self._status, self._alert, self._table = HTML(), HTML(), HTML()
         self.children = self._rows()
         self.add_class("srlab-skip-explorer")
@@ -330,7 +340,7 @@ def _button(label: str, css: str, tip: str, action: Callable[[], None]) -> Butto
 
 def _view(name: str) -> tuple[LivePicture, HTML]:
     """A picture, and what stands beneath it."""
-    return LivePicture(name.replace(" ", "-"), "png"), HTML()
+    return LivePicture(f"skips-{name}".replace(" ", "-"), "png"), HTML()
 
 
 def _enlarged(picture: Tensor) -> Image.Image:

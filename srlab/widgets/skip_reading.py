@@ -95,14 +95,18 @@ class Reading:
         names = [f"skip {level} × {gain:g}" for level, gain in enumerate(self.gains, 1)]
         return "as trained" if set(self.gains) == {AS_TRAINED} else ", ".join(names)
 
-    def __str__(self) -> str:
+    def lines(self) -> list[str]:
+        """What is shown, and how it compares."""
         now, change = self.qualities["now"], self.change
-        psnr, sharp = f"{change['psnr']:+z.2f}", f"{change['sharpness']:+z.3f}"
-        against = f" ({psnr}) and sharpness {now.sharpness:.3f} ({sharp} against as trained)"
-        return (
-            f"{self.photograph}, {self.settings()}: {now.psnr:.2f} dB"
-            f"{against.replace('-', '−')}; bicubic {self.qualities['bicubic'].psnr:.2f} dB"
-        )
+        against = f"{change['psnr']:+z.2f} dB, {change['sharpness']:+z.3f}".replace("-", "−")
+        return [
+            f"{self.photograph}, {self.settings()}: {now.psnr:.2f} dB, sharpness "
+            f"{now.sharpness:.3f}",
+            f"against as trained {against}; bicubic {self.qualities['bicubic'].psnr:.2f} dB",
+        ]
+
+    def __str__(self) -> str:
+        return "; ".join(self.lines())
 
 
 class Scene:

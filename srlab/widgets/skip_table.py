@@ -69,7 +69,7 @@ def table_html(alone: Alone, photograph: str) -> str:
     """Muting each skip alone, as numbers and bars."""
     head = "".join(
         f'<th scope="col" style="{CELL} min-width: {BAR}px">{name}</th>'
-        for name in ("PSNR, dB", "sharpness")
+        for name in ("change of PSNR, dB", "change of sharpness")
     )
     title = f"Muted alone, against as trained, {photograph}"
     body = "".join(_row(name, alone) for name in alone)

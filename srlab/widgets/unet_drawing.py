@@ -10,7 +10,7 @@ from srlab.widgets.drawing import BLUE, GRAY, GREEN, ORANGE, PINK, draw_path
 from srlab.widgets.poster import INK, PAPER, text_font
 from srlab.widgets.skip_reading import Flow, Shape
 
-WIDTH, ROW = 720, 78  # px
+WIDTH, ROW = 660, 78  # px
 BOX_WIDTH, BOX_HEIGHT = 128, 44
 MARGIN, INSET = 12, 56  # px left of the U, and from one level to the next
 DASHES = (7, 5)
@@ -27,7 +27,7 @@ class Grid:
 
     @property
     def height(self) -> int:
-        return (self.depth + 2) * ROW + 8
+        return (self.depth + 1) * ROW + BOX_HEIGHT + 16
 
     def left(self, level: int) -> Place:
         """The map on the way down; level 0 is lr."""
@@ -41,7 +41,7 @@ class Grid:
         return WIDTH / 2, self._row(self.depth + 1)
 
     def _inset(self, level: int) -> float:
-        most = (WIDTH / 2 - MARGIN - 1.5 * BOX_WIDTH - 90) / max(self.depth - 1, 1)
+        most = (WIDTH / 2 - MARGIN - 1.5 * BOX_WIDTH - 60) / max(self.depth - 1, 1)
         return max(level - 1, 0) * min(INSET, most)
 
     def _row(self, level: int) -> float:

@@ -27,7 +27,7 @@ explorer = SkipExplorer(model)
 explorer"""
 
 STATUS = ".srlab-skip-status"
-NOW, CARRIED, UNET = ".srlab-now", ".srlab-carried", ".srlab-unet"
+NOW, CARRIED, UNET = ".srlab-skips-now", ".srlab-skips-carried", ".srlab-unet"
 
 
 def test_a_person_mutes_skips(lab: LabPage):
@@ -97,7 +97,7 @@ def another_photograph(lab: LabPage):
 
 
 def all_as_trained(lab: LabPage):
-    lab.click(".srlab-as-trained")
+    lab.click(".srlab-restore-all")
     lab.wait_for_status(STATUS, "data-gain-1", "1.00")
     assert lab.readout(".srlab-skip-1") == 1
     assert change(lab) == 0
