@@ -1,6 +1,7 @@
 """How different two pictures look to a network: distances that no slider moves."""
 
 import hashlib
+import warnings
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -74,9 +75,9 @@ def lpips_distance(sr: Tensor, hr: Tensor) -> float | None:
     require_batch(sr, "sr")
     require_same_shape(sr, hr)
     name = lpips_backbone()
-    if name is None:
+    network = _lpips(name, str(sr.device)) if name else None
+    if network is None:
         return None
-    network = _lpips(name, str(sr.device))
     return network(sr.clamp(0, 1), hr.clamp(0, 1), normalize=True).mean().item()
 
 
@@ -119,18 +120,26 @@ def _extractor(device: str) -> FeatureExtractor:
 
 
 @cache
-def _lpips(name: Backbone, device: str) -> nn.Module:
+def _lpips(name: Backbone, device: str) -> nn.Module | None:
+    """LPIPS with its backbone; None, with a warning, if it cannot be loaded."""
+    file = _weights_file(name)
+    try:
+        return place(_load_lpips(name, file), device) if file else None
+    except Exception as error:  # a lab goes on without it
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        warnings.warn(f"LPIPS is left out: {file} cannot be used ({why}).", stacklevel=3)
+        return None
+
+
+def _load_lpips(name: Backbone, file: Path) -> nn.Module:
     """torchmetrics' LPIPS with the backbone from the file, never from a download."""
     # Takes a second to import, so only those who need it wait.
     from torchmetrics.functional.image.lpips import _NoTrainLpips
 
-    file = _weights_file(name)
-    if file is None:
-        raise FileNotFoundError(f"{BACKBONES[name]} is gone; LPIPS needs it.")
     with torch.random.fork_rng(devices=[]):  # the network is made with random weights first
         network = _NoTrainLpips(net=name, pnet_rand=True)
     network.net.load_state_dict(_by_slice(network.net, torch.load(file, weights_only=True)))
-    return network.to(device)
+    return network
 
 
 def _by_slice(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Any]:

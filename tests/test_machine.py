@@ -1,5 +1,7 @@
 """Device, precision, budget: chosen by the machine, overruled by the environment."""
 
+import os
+
 import pytest
 import torch
 from torch import nn
@@ -7,10 +9,13 @@ from torch import nn
 from srlab.machine import (
     bf16_speedup,
     budget,
+    live_threads,
     pick_device,
     pick_precision,
     place,
     require_device,
+    usable_threads,
+    using_threads,
 )
 
 
@@ -64,3 +69,26 @@ def test_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SRLAB_BUDGET", "huge")
     with pytest.raises(ValueError, match="must be quick, default or full, not 'huge'"):
         budget(quick=1, default=2, full=3)
+
+
+def test_threads_inside_and_after() -> None:
+    torch.set_num_threads(2)
+    with using_threads(1):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    with pytest.raises(KeyError), using_threads(1):
+        raise KeyError
+    assert torch.get_num_threads() == 2
+
+
+def test_threads_of_a_larger_machine_are_those_that_there_are() -> None:
+    cores = os.cpu_count()
+    assert usable_threads(4096) == cores
+    with using_threads(4096):
+        assert torch.get_num_threads() == cores
+    with using_threads(0):
+        assert torch.get_num_threads() == usable_threads(0) == 1, "as conftest set them"
+
+
+def test_a_live_training_leaves_a_core_to_the_browser() -> None:
+    assert live_threads() == max(1, (os.cpu_count() or 2) - 1)

@@ -30,6 +30,7 @@ from srlab.runcard import (
     Stage,
     UNetSpec,
     load_card,
+    parse_card,
     save_card,
 )
 from srlab.runs import Progress, make_loss, run_card
@@ -194,6 +195,20 @@ def test_bfloat16(photo_folder: Path, tmp_path: Path) -> None:
 
 def test_make_loss_takes_a_stages_weights() -> None:
     assert make_loss(Stage(weights={"l2": 10.0})).weights == {"l1": 0, "l2": 10}
+
+
+def test_a_card_says_its_threads_and_keeps_to_them(
+    finished: Path, photo_folder: Path, tmp_path: Path
+) -> None:
+    """Sums depend on them in the last digits, and a training on its sums."""
+    card = load_card(finished / "card.json")
+    assert card.threads == 1
+    torch.set_num_threads(2)
+    train_only(card, tmp_path / "again")
+    assert torch.get_num_threads() == 2
+    assert same_training(finished, tmp_path / "again")
+    train_only(two_stages(photo_folder), tmp_path / "two", steps=1)
+    assert parse_card(last(tmp_path / "two").card).threads == 2
 
 
 # -- stopping and going on -------------------------------------------------------

@@ -1,0 +1,201 @@
+"""Distances by networks: against the library itself, and without weights never a crash."""
+
+import hashlib
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from srlab import distances
+from srlab.distances import BACKBONES, lpips_backbone, lpips_distance, vgg_distance
+from srlab.features import FeatureExtractor, count_hooks
+from srlab.models import enlarge
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Empty places for downloads, and no way to download."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("SRLAB_CACHE", str(tmp_path / "cache"))
+
+    def no_network(*_: object) -> None:
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(socket.socket, "connect", no_network)
+    distances._lpips.cache_clear()
+    (tmp_path / "torch" / "hub" / "checkpoints").mkdir(parents=True)
+    return tmp_path / "torch" / "hub" / "checkpoints"
+
+
+@pytest.fixture
+def pair(photo: Tensor) -> tuple[Tensor, Tensor]:
+    blurred = enlarge(photo[..., ::4, ::4], 4)
+    return blurred.clamp(0, 1), photo
+
+
+# -- VGG ---------------------------------------------------------------------------
+
+
+def test_vgg_distance_by_hand(pair: tuple[Tensor, Tensor]) -> None:
+    sr, hr = pair
+    extractor = FeatureExtractor(["relu2_2", "relu3_3"])
+    seen, wanted = extractor(sr), extractor(hr)
+    by_layer = [(seen[n] - wanted[n]).abs().mean().item() for n in ("relu2_2", "relu3_3")]
+    assert vgg_distance(sr, hr) == pytest.approx(sum(by_layer) / 2, rel=1e-5)
+
+
+def test_vgg_distance_of_equal_pictures_is_0(photo: Tensor) -> None:
+    assert vgg_distance(photo, photo) == 0.0
+
+
+def test_what_is_farther_counts_more(pair: tuple[Tensor, Tensor]) -> None:
+    sr, hr = pair
+    assert 0 < vgg_distance((sr + hr) / 2, hr) < vgg_distance(sr, hr)
+
+
+def test_it_leaves_neither_gradients_nor_hooks(pair: tuple[Tensor, Tensor]) -> None:
+    sr, hr = pair
+    sr = sr.clone().requires_grad_()
+    vgg_distance(sr, hr)
+    assert sr.grad is None
+    assert count_hooks(distances._extractor("cpu")) == 0
+    assert distances._extractor("cpu") is distances._extractor("cpu")
+
+
+@pytest.mark.parametrize("distance", [vgg_distance, lpips_distance])
+def test_two_shapes_are_refused(distance: object, photo: Tensor) -> None:
+    with pytest.raises(ValueError, match="they must have one shape"):
+        distance(photo[..., :-8], photo)
+    with pytest.raises(TypeError, match="sr must be a tensor"):
+        distance(None, photo)
+
+
+# -- LPIPS -------------------------------------------------------------------------
+
+
+def test_without_weights_there_is_no_lpips(pair: tuple[Tensor, Tensor]) -> None:
+    assert lpips_backbone() is None
+    assert lpips_distance(*pair) is None
+
+
+@pytest.fixture
+def random_weights(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, dict[str, Tensor]]:
+    """A whole AlexNet with random weights, in a file that is named after its hash."""
+    from torchvision.models import alexnet
+
+    torch.manual_seed(0)
+    weights = alexnet(weights=None).state_dict()
+    part = folders / "part.pth"
+    torch.save({n: w for n, w in weights.items() if n.startswith("features")}, part)
+    digest = hashlib.sha256(part.read_bytes()).hexdigest()
+    file = part.rename(folders / f"alexnet-random-{digest[:8]}.pth")
+    monkeypatch.setitem(distances.BACKBONES, "alex", file.name)
+    return file, weights
+
+
+def test_lpips_is_that_of_torchmetrics(
+    random_weights: tuple[Path, dict[str, Tensor]],
+    pair: tuple[Tensor, Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The library's own way to load, with the same weights under its feet."""
+    _, weights = random_weights
+    import torchvision
+    from torchmetrics.functional.image import lpips
+
+    def pretrained(weights: object) -> torch.nn.Module:  # noqa: ARG001
+        model = original(weights=None)
+        model.load_state_dict(whole)
+        return model
+
+    original, whole = torchvision.models.alexnet, weights
+    monkeypatch.setattr(torchvision.models, "alexnet", pretrained)
+    sr, hr = pair
+    wanted = lpips.learned_perceptual_image_patch_similarity(
+        sr, hr, net_type="alex", normalize=True
+    )
+    monkeypatch.setattr(torchvision.models, "alexnet", original)
+    found = lpips_distance(sr, hr)
+    assert found == pytest.approx(wanted.item(), rel=1e-5)
+    assert found > 0
+    assert lpips_distance(hr, hr) == 0.0
+    assert lpips_backbone() == "alex"
+
+
+def test_it_spends_no_random_numbers(
+    random_weights: tuple[Path, dict[str, Tensor]], pair: tuple[Tensor, Tensor]
+) -> None:
+    assert random_weights
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    assert lpips_distance(*pair) is not None
+    assert torch.equal(torch.rand(3), wanted)
+
+
+def test_pictures_that_overshoot_are_clamped(
+    random_weights: tuple[Path, dict[str, Tensor]], photo: Tensor
+) -> None:
+    assert random_weights
+    assert lpips_distance(photo * 1.5 - 0.2, photo) is not None
+
+
+def test_a_damaged_file_counts_as_missing(
+    random_weights: tuple[Path, dict[str, Tensor]], pair: tuple[Tensor, Tensor]
+) -> None:
+    file, _ = random_weights
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert lpips_distance(*pair) is None
+    file.write_bytes(whole)
+    assert lpips_distance(*pair) is not None
+
+
+def test_a_file_of_the_right_name_and_other_contents(
+    folders: Path, pair: tuple[Tensor, Tensor]
+) -> None:
+    for name in BACKBONES.values():
+        (folders / name).write_bytes(b"something else")
+    assert lpips_backbone() is None
+    assert lpips_distance(*pair) is None
+
+
+def test_the_files_are_those_that_torchvision_names() -> None:
+    from torchvision.models import AlexNet_Weights, VGG16_Weights
+
+    urls = {"alex": AlexNet_Weights.IMAGENET1K_V1.url, "vgg": VGG16_Weights.IMAGENET1K_V1.url}
+    assert {name: url.split("/")[-1] for name, url in urls.items()} == BACKBONES
+
+
+def test_no_code_in_a_weights_file_runs(
+    folders: Path, pair: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Even where the name and the hash are right."""
+
+    class Bad:
+        def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+            return Path.touch, (tmp_path / "ran",)
+
+    part = folders / "part.pth"
+    torch.save({"features.0.weight": Bad()}, part)
+    digest = hashlib.sha256(part.read_bytes()).hexdigest()
+    file = part.rename(folders / f"alexnet-bad-{digest[:8]}.pth")
+    monkeypatch.setitem(distances.BACKBONES, "alex", file.name)
+    with pytest.warns(UserWarning, match=r"LPIPS is left out: .* cannot be used \(Unpickling"):
+        assert lpips_distance(*pair) is None
+    assert lpips_distance(*pair) is None, "and it warns once"
+    assert not (tmp_path / "ran").exists()
+
+
+def test_importing_it_loads_no_torchvision() -> None:
+    code = "import sys, srlab.distances; print('torchvision' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

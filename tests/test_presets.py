@@ -1,0 +1,153 @@
+"""Presets: those of the papers as they are stated, and one's own, of which none is lost."""
+
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+
+from srlab.losses import EXPANDED_TERMS
+from srlab.presets import LAYERS, PRESETS, Preset, read_presets, save_preset
+from srlab.widgets.loss_card import lab_card
+
+MINE = Preset("mine", "My own.", {"pixel": 1.0, "tv": 0.5}, {"relu2_2": 2.0})
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def file(home: Path) -> Path:
+    home.mkdir()
+    return home / "presets.json"
+
+
+def test_the_built_in_ones() -> None:
+    assert [*PRESETS] == ["pixel only", "Johnson 2016", "fast.ai lesson 7", "this course"]
+    for name, preset in PRESETS.items():
+        assert preset.name == name
+        assert preset.source.endswith(".")
+        assert preset.weights.keys() <= set(EXPANDED_TERMS)
+        assert preset.layers.keys() <= set(LAYERS)
+        assert lab_card(preset).stages[0].weights == preset.weights
+
+
+def test_what_the_papers_say() -> None:
+    assert PRESETS["pixel only"].weights == {"pixel": 1.0}
+    johnson = PRESETS["Johnson 2016"]
+    assert johnson.weights == {"content": 1.0}
+    assert johnson.layers == {"relu2_2": 1.0}
+    assert "square" in johnson.source
+    fastai = PRESETS["fast.ai lesson 7"]
+    assert fastai.layers["relu4_3"] / fastai.layers["relu3_3"] == pytest.approx(15 / 5)
+    assert fastai.layers.keys() == {"relu3_3", "relu4_3"}
+    assert "relu5_3" in fastai.source
+    assert "left out" in fastai.source
+
+
+def test_ones_own_come_after_the_built_in_ones(home: Path) -> None:
+    assert read_presets() == PRESETS
+    assert save_preset(MINE) == home / "presets.json"
+    assert read_presets() == {**PRESETS, "mine": MINE}
+    assert [*read_presets()][-1] == "mine"
+
+
+def test_the_same_name_takes_its_place_and_others_stay() -> None:
+    save_preset(MINE)
+    save_preset(Preset("other", "", {"content": 1.0}, {}))
+    changed = Preset("mine", "Changed.", {"tv": 1.0}, {})
+    save_preset(changed)
+    assert {k: v for k, v in read_presets().items() if k not in PRESETS} == {
+        "mine": changed,
+        "other": Preset("other", "", {"content": 1.0}, {}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("preset", "sentence"),
+    [
+        (Preset(" ", "", {}, {}), "A preset's name has 1 to 60 characters, but ' ' came"),
+        (Preset("x" * 61, "", {}, {}), "A preset's name has 1 to 60 characters, but 'xxx"),
+        (Preset("pixel only", "", {}, {}), "'pixel only' is a built-in preset; choose ano"),
+        (Preset("a", "", {"gram": 1.0}, {}), "There is no term gram; there are pixel"),
+        (Preset("a", "", {}, {"relu5_3": 1.0}), "There is no layer relu5_3; there are"),
+        (Preset("a", "", {"tv": -1.0}, {}), "'a' weighs tv by -1.0, but a number of at le"),
+        (Preset("a", "", {"tv": float("inf")}, {}), "'a' weighs tv by inf, but a number"),
+    ],
+)
+def test_what_cannot_be_kept(preset: Preset, sentence: str, home: Path) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        save_preset(preset)
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        (7, r"'bad' must have weights and layers, but 7 came"),
+        ({"weights": {}}, r"'bad' has no weights by layer, but None"),
+        ({"weights": [], "layers": {}}, r"'bad' has no weights by term, but \[\]"),
+        ({"weights": {"tv": True}, "layers": {}}, "'bad' weighs tv by True"),
+        ({"weights": {"tv": "1"}, "layers": {}}, "'bad' weighs tv by '1'"),
+        ({"weights": {"gram": 1}, "layers": {}}, "There is no term gram"),
+    ],
+)
+def test_one_bad_entry_is_left_out_and_stays_in_the_file(
+    file: Path, entry: object, sentence: str
+) -> None:
+    good = {"source": "", "weights": {"pixel": 1}, "layers": {}}
+    file.write_text(json.dumps({"bad": entry, "good": good}))
+    with pytest.warns(UserWarning, match=sentence):
+        found = read_presets()
+    assert [*found] == [*PRESETS, "good"]
+    save_preset(MINE)
+    assert json.loads(file.read_text())["bad"] == entry
+
+
+def test_nobody_takes_the_place_of_a_built_in_one(file: Path) -> None:
+    mine = {"source": "", "weights": {"tv": 1.0}, "layers": {}}
+    file.write_text(json.dumps({"pixel only": mine}))
+    with pytest.warns(UserWarning, match="'pixel only' is a built-in preset's name"):
+        assert read_presets() == PRESETS
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1', "\x00", "[" * 100_000])
+def test_a_damaged_file_is_kept(file: Path, text: str) -> None:
+    file.write_text(text)
+    with pytest.warns(UserWarning, match=r"presets\.json is damaged .*; mend or remove it"):
+        assert read_presets() == PRESETS
+    assert file.read_text() == text
+    with pytest.warns(UserWarning, match=r"it is kept as presets-damaged-1\.json"):
+        save_preset(MINE)
+    assert (file.parent / "presets-damaged-1.json").read_text() == text
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_presets() == {**PRESETS, "mine": MINE}
+    file.write_text(text)
+    with pytest.warns(UserWarning, match=r"it is kept as presets-damaged-2\.json"):
+        save_preset(MINE)
+
+
+def test_a_file_that_is_not_text(file: Path) -> None:
+    file.write_bytes(b"\xff\xfe\x00\xd8")
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert read_presets() == PRESETS
+
+
+def test_a_full_disk_leaves_the_old_presets(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_preset(MINE)
+    before = file.read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="could not be written: no space left"):
+        save_preset(Preset("other", "", {}, {}))
+    assert file.read_bytes() == before
+    assert [p.name for p in file.parent.iterdir()] == ["presets.json"]
