@@ -150,6 +150,7 @@ def enlarged_tiles(
             piece = lr[..., upper : bottom + reach, outer : right + reach]
             with evaluating(model):
                 sr = to_bytes(model(piece.to(parameter.device, parameter.dtype)))[0].cpu()
+            _require_enlarged(piece, sr, scale)
             yield (
                 left * scale,
                 top * scale,
@@ -159,6 +160,16 @@ def enlarged_tiles(
                     (left - outer) * scale : (right - outer) * scale,
                 ],
             )
+
+
+def _require_enlarged(piece: Tensor, sr: Tensor, scale: int) -> None:
+    """Raise unless a model enlarged as often as it is said to."""
+    (height, width), (made, wide) = piece.shape[-2:], sr.shape[-2:]
+    if (made, wide) != (height * scale, width * scale):
+        raise ValueError(
+            f"The model made {made} x {wide} px of {height} x {width} px, but "
+            f"{height * scale} x {width * scale} px were expected; its scale is not {scale}."
+        )
 
 
 def require_room(size: tuple[int, int], scale: int) -> None:

@@ -136,6 +136,11 @@ def test_the_model_comes_back_as_it_was(photo: Tensor) -> None:
         assert broken.training is training
 
 
+def test_a_model_of_another_scale_is_refused(photo: Tensor) -> None:
+    with pytest.raises(ValueError, match=r"made 192 x 256 px of 96 x 128 px, but 384 x 512 px"):
+        enlarge_in_tiles(Bicubic(2), photo, scale=4)
+
+
 def test_half_precision_networks_work(photo: Tensor) -> None:
     lr = photo[..., :16, :16]
     model = TwoTimes()

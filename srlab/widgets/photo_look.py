@@ -1,0 +1,113 @@
+"""A part of a photograph, enlarged in every way, to be compared."""
+
+from dataclasses import dataclass
+
+from PIL import Image
+from torch import nn
+
+from srlab.images import read_image, to_image
+from srlab.inference import enlarged_tiles
+from srlab.metrics import Protocol, psnr, sharpness
+from srlab.models import Bicubic
+from srlab.widgets.photo_task import TILE, Task, as_image
+
+GRID = 8
+"""A part begins at a multiple of it, so that a UNet halves it as it halves the whole."""
+
+PART = (640, 440)  # px of the enlarged picture: what Compare shows without shrinking it
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, px of the small picture."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """The same part of each picture, and what can be said of it in numbers.
+
+    Args:
+        box: where it is, px of the small picture.
+        pictures: name -> picture, all of one size.
+        figures: name -> PSNR in dB and sharpness; empty if nobody knows the
+            truth, or the part is too small to be measured.
+    """
+
+    box: Box
+    pictures: dict[str, Image.Image]
+    figures: dict[str, dict[str, float]]
+
+    def captions(self) -> dict[str, str]:
+        """Name -> its figures, for ``Compare``."""
+        return {
+            name: f"{_number(f['psnr_y'])} dB, sharp {_number(f['sharpness'])}"
+            for name, f in self.figures.items()
+        }
+
+
+def part_box(task: Task, across: int, down: int) -> Box:
+    """The part that is compared: the whole picture if it is small.
+
+    Args:
+        task: what is enlarged.
+        across, down: where the part is, 0 ... 100 %.
+    """
+    left, right = _span(task.small[0], PART[0] // task.scale, across)
+    top, bottom = _span(task.small[1], PART[1] // task.scale, down)
+    return left, top, right, bottom
+
+
+def is_whole(task: Task) -> bool:
+    """Whether the whole picture is small enough to be compared at once."""
+    return part_box(task, 0, 0) == (0, 0, *task.small)
+
+
+def take_look(task: Task, box: Box, result: Image.Image | None) -> Look:
+    """Bicubic, the network and, where it is known, the truth.
+
+    Args:
+        task: what is enlarged.
+        box: the part.
+        result: the whole as enlarged already; the part alone is enlarged
+            without it.
+    """
+    large: Box = tuple(edge * task.scale for edge in box)  # type: ignore[assignment]
+    own = result.crop(large) if result else enlarged_part(task.network, task, box)
+    pictures = {"bicubic": enlarged_part(Bicubic(task.scale), task, box), task.model: own}
+    if task.truth is None:
+        return Look(box, pictures, {})
+    left, top, right, bottom = large
+    truth = to_image(task.truth[..., top:bottom, left:right])
+    figures = {name: _figures(sr, truth, task.scale) for name, sr in pictures.items()}
+    known = {name: found for name, found in figures.items() if found}
+    return Look(box, {**pictures, "truth": truth}, known)
+
+
+def enlarged_part(network: nn.Module, task: Task, box: Box) -> Image.Image:
+    """A part as it is in the enlarged whole, without the rest of it."""
+    scale = task.scale
+    left, top, right, bottom = box
+    image = Image.new("RGB", ((right - left) * scale, (bottom - top) * scale))
+    for x, y, pixels in enlarged_tiles(network, task.lr, scale=scale, tile=TILE, box=box):
+        image.paste(as_image(pixels), (x - left * scale, y - top * scale))
+    return image
+
+
+def _span(length: int, most: int, percent: int) -> tuple[int, int]:
+    """Where a part begins and ends along one side."""
+    room = max(length - most, 0)
+    start = -(-room * percent // 100 // GRID) * GRID if room else 0
+    return start, min(start + most, length)
+
+
+def _figures(sr: Image.Image, truth: Image.Image, scale: int) -> dict[str, float]:
+    """PSNR and sharpness by the published protocol; empty if the part is too small."""
+    images, hr = read_image(sr), read_image(truth)
+    protocol = Protocol("y", scale)
+    if min(hr.shape[-2:]) <= 2 * scale:
+        return {}
+    decibels = psnr(protocol.apply(images), protocol.apply(hr)).item()
+    return {"psnr_y": decibels, "sharpness": sharpness(images, hr, scale=scale).item()}
+
+
+def _number(value: float) -> str:
+    """Two digits; a picture restored exactly has ∞ dB, a flat one no sharpness."""
+    return f"{value:.2f}".replace("inf", "∞").replace("nan", "–")

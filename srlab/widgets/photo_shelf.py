@@ -1,0 +1,163 @@
+"""What a photo desk can choose from: photographs as they came, and networks."""
+
+from collections.abc import Mapping
+from io import BytesIO
+from os import PathLike
+from pathlib import Path
+
+from PIL import Image
+from torch import Tensor, nn
+
+from srlab.checkpoints import load_checkpoint
+from srlab.images import read_image
+from srlab.inference import find_checkpoint, load_model, model_names
+from srlab.require import require_scale
+from srlab.runcard import parse_card
+
+RESERVED = ("bicubic", "truth")
+
+Source = bytes | Path | Image.Image
+"""A photograph as it came: a file's bytes, a file, or a PIL image."""
+
+Model = str | PathLike[str] | nn.Module
+
+
+class Photographs:
+    """Photographs by name, as they came; the present one is kept decoded.
+
+    Args:
+        name, source: the first one.
+    """
+
+    def __init__(self, name: str, source: Source):
+        self.sources: dict[str, Source] = {name: source}
+        self._decoded: tuple[str, Tensor] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.sources)
+
+    def add(self, name: str, source: Source) -> str:
+        """Take one in, and return the name it got: its own, with a number if need be.
+
+        Raises:
+            OSError, ValueError: if it is no picture; the message names it.
+        """
+        picture = read_source(source, name)
+        name = _unused(name, self.sources)
+        self.sources[name] = source
+        self._decoded = name, picture
+        return name
+
+    def remove(self, name: str) -> None:
+        """Forget one."""
+        del self.sources[name]
+
+    def read(self, name: str) -> Tensor:
+        """``(1, 3, h, w)``, in [0, 1].
+
+        Raises:
+            OSError, ValueError: if its file has gone or changed.
+        """
+        if self._decoded is None or self._decoded[0] != name:
+            self._decoded = name, read_source(self.sources[name], name)
+        return self._decoded[1]
+
+
+class Networks:
+    """Networks by name: the caller's and the shipped ones; the present one is loaded.
+
+    Args:
+        own: name -> network or checkpoint file.
+
+    Raises:
+        TypeError, ValueError: if one of them is none.
+    """
+
+    def __init__(self, own: Mapping[str, Model] | None):
+        self.offered = offered_models(own)
+        self._loaded: tuple[str, nn.Module, int] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.offered)
+
+    def load(self, name: str) -> tuple[nn.Module, int]:
+        """The network, and how many times it enlarges."""
+        if self._loaded is None or self._loaded[0] != name:
+            self._loaded = name, *open_model(self.offered[name])
+        return self._loaded[1:]
+
+
+class _Named(BytesIO):
+    """A file in memory that errors can call by its name."""
+
+    def __init__(self, data: bytes, name: str):
+        super().__init__(data)
+        self.name = name
+
+
+def read_source(source: Source, name: str) -> Tensor:
+    """A photograph as ``read_image`` gives it.
+
+    Raises:
+        OSError, ValueError: if it is none; the message names it.
+    """
+    if isinstance(source, bytes):
+        if not source:
+            raise ValueError(f"{name} is empty; copy it again from where it came.")
+        return read_image(_Named(source, name))
+    return read_image(source)
+
+
+def offered_models(own: Mapping[str, Model] | None) -> dict[str, Model]:
+    """Name -> model: the caller's first, then the shipped ones.
+
+    Raises:
+        TypeError, ValueError: if one of the caller's is none.
+    """
+    for name, model in (own or {}).items():
+        _require_model(name, model)
+    shipped: dict[str, Model] = {name: name for name in model_names() if name != "bicubic"}
+    return {**(own or {}), **shipped, **(own or {})}
+
+
+def open_model(model: Model) -> tuple[nn.Module, int]:
+    """A network ready for use, and how many times it enlarges.
+
+    Raises:
+        OSError, ValueError: if there is no such model.
+    """
+    if isinstance(model, nn.Module):
+        return model, int(model.scale)  # type: ignore[arg-type]
+    path = find_checkpoint(model)
+    scale = parse_card(load_checkpoint(path).card, path.name).scale
+    return load_model(model, scale), scale
+
+
+def _require_model(name: str, model: object) -> None:
+    if name in RESERVED:
+        raise ValueError(f"No model may be named {name!r}, as another picture is; rename it.")
+    if isinstance(model, nn.Module):
+        scale = getattr(model, "scale", None)
+        if not isinstance(scale, int):
+            raise ValueError(
+                f"{name} has no attribute scale, but 2, 4 or 8 was expected; "
+                f"set {name}.scale to how many times it enlarges."
+            )
+        require_scale(scale)
+    elif isinstance(model, str | PathLike):
+        open_model(model)
+    else:
+        raise TypeError(
+            f"{name} is a {type(model).__name__}, but a network or the path of a "
+            f"checkpoint (.safetensors) was expected."
+        )
+
+
+def _unused(name: str, names: Mapping[str, Source]) -> str:
+    path, number, unused = Path(name), 2, name
+    while unused in names:
+        unused = f"{path.stem} ({number}){path.suffix}"
+        number += 1
+    return unused

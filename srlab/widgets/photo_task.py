@@ -1,0 +1,144 @@
+"""What a photo desk does: enlarge a whole picture, a tile at a time."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PIL import Image
+from torch import Tensor, nn
+
+from srlab.data import crop_to_multiple, degrade
+from srlab.inference import enlarged_tiles, require_room
+
+TILE = 128  # px of the small picture
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture, who enlarges it, and the truth where it is known.
+
+    Args:
+        photo: name of the photograph.
+        model: name of the network.
+        network: lr -> sr.
+        scale: how many times it enlarges.
+        lr: ``(1, 3, h, w)``, in [0, 1].
+        truth: ``(1, 3, s*h, s*w)``, or None if nobody knows it.
+    """
+
+    photo: str
+    model: str
+    network: nn.Module
+    scale: int
+    lr: Tensor
+    truth: Tensor | None
+
+    @property
+    def small(self) -> tuple[int, int]:
+        """Width and height of what goes in, px."""
+        return self.lr.shape[-1], self.lr.shape[-2]
+
+    @property
+    def large(self) -> tuple[int, int]:
+        """Width and height of what comes out, px."""
+        return self.small[0] * self.scale, self.small[1] * self.scale
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the network has to look at the whole picture at once."""
+        return math.isinf(getattr(self.network, "reach", 32))
+
+    def __str__(self) -> str:
+        first = "made smaller first, " if self.truth is not None else ""
+        return (
+            f"{self.photo}, {first}{size_text(self.small)} to {size_text(self.large)} "
+            f"by {self.model}"
+        )
+
+
+def make_task(
+    photo: str, picture: Tensor, model: str, network: nn.Module, scale: int, *, shrink: bool
+) -> Task:
+    """Prepare what is enlarged: the photograph, or a smaller copy of it.
+
+    Args:
+        photo: its name.
+        picture: ``(1, 3, h, w)``, in [0, 1].
+        model, network, scale: who enlarges it.
+        shrink: make the photograph ``scale`` times smaller first, so that it
+            is itself the truth to compare with.
+
+    Raises:
+        ValueError: if it is too small to be made smaller.
+    """
+    if not shrink:
+        return Task(photo, model, network, scale, picture, None)
+    height, width = picture.shape[-2:]
+    if min(height, width) < scale:
+        raise ValueError(
+            f"{photo} is {size_text((width, height))}, too small to be made {scale} times "
+            f"smaller; take a larger one."
+        )
+    truth = crop_to_multiple(picture, scale)
+    return Task(photo, model, network, scale, degrade(truth, scale), truth)
+
+
+class Enlargement:
+    """The whole picture, a tile for each ``advance``.
+
+    Each tile is pasted where it belongs at once, so that beside the two
+    pictures nothing grows with their size.
+
+    Args:
+        task: what is enlarged.
+    """
+
+    def __init__(self, task: Task):
+        self.task = task
+        self.done, self.seconds = 0, 0.0
+        self.total = 1 if task.sees_all else math.prod(-(-side // TILE) for side in task.small)
+        self.image: Image.Image | None = None
+        self._tiles: Iterator[tuple[int, int, Tensor]] = iter(())
+
+    @property
+    def finished(self) -> bool:
+        return self.done == self.total
+
+    def advance(self) -> None:
+        """Compute one tile.
+
+        Raises:
+            ValueError: if the enlarged picture would be too large.
+        """
+        began = time.perf_counter()
+        if self.image is None:
+            require_room(self.task.small, self.task.scale)
+            self.image = Image.new("RGB", self.task.large)
+            self._tiles = self._begin()
+        try:
+            left, top, pixels = next(self._tiles)
+        except Exception:  # a generator that raised gives no more tiles
+            self.image, self.done = None, 0
+            raise
+        self.image.paste(as_image(pixels), (left, top))
+        self.done += 1
+        self.seconds += time.perf_counter() - began
+
+    def seconds_left(self) -> float:
+        """About how long the rest takes, by what was done so far."""
+        return self.seconds / self.done * (self.total - self.done) if self.done else math.inf
+
+    def _begin(self) -> Iterator[tuple[int, int, Tensor]]:
+        task = self.task
+        return enlarged_tiles(task.network, task.lr, scale=task.scale, tile=TILE)
+
+
+def size_text(size: tuple[int, int]) -> str:
+    """``600 × 400 px``: width and height, as for photographs."""
+    return f"{size[0]} × {size[1]} px"
+
+
+def as_image(pixels: Tensor) -> Image.Image:
+    """uint8 ``(3, h, w)`` -> an RGB image."""
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())

@@ -1,0 +1,187 @@
+"""PhotoDesk in JupyterLab: real files in, a real file out."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
+
+from srlab.images import to_image
+from srlab.sources import embedded_photo
+from tests.browser.lab import LabPage, wait_until
+
+pytestmark = pytest.mark.browser
+
+CELLS = [
+    "from srlab.widgets.photo_desk import PhotoDesk",
+    'desk = PhotoDesk("pixel-x2")\ndesk',
+]
+PROGRESS, STAGE = ".srlab-photo-desk .srlab-progress", ".srlab-photo-desk .srlab-compare"
+
+
+@pytest.fixture
+def page(lab: LabPage) -> LabPage:
+    lab.page.set_viewport_size({"width": 1100, "height": 1500})
+    notebook = new_notebook(cells=[new_code_cell(source) for source in CELLS])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, lab.server.folder / "desk.ipynb")
+    lab.open("desk.ipynb")
+    lab.run_all()
+    return lab
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """A photograph that lies on its side, one with a hole in it, and none at all."""
+    cat = to_image(embedded_photo("chelsea-cat")[..., 60:156, 100:228])
+    exif = Image.Exif()
+    exif[274] = 6  # a viewer turns it: 96 px wide, 128 high
+    cat.save(tmp_path / "lying cat.jpg", exif=exif)
+    cat.convert("LA").save(tmp_path / "gray.png")
+    (tmp_path / "letter.jpg").write_text("Dear diary, this is no picture.")
+    return [tmp_path / name for name in ("gray.png", "letter.jpg", "lying cat.jpg")]
+
+
+def test_a_person_enlarges_a_photograph_and_takes_it_home(
+    page: LabPage, files: list[Path], tmp_path: Path
+):
+    every_control_has_a_name(page)
+    files_come_in_by_keyboard(page, files)
+    enter_enlarges_the_whole(page)
+    the_link_gives_the_very_bytes(page, tmp_path / "taken.png")
+    save_writes_beside_the_notebook(page)
+    the_truth_is_known_if_it_is_made_smaller(page)
+    assert page.problems == []
+
+
+def test_the_page_lives_while_a_large_one_is_enlarged(page: LabPage):
+    cat = to_image(embedded_photo("chelsea-cat"))
+    cat.resize((1200, 900)).save(page.server.folder / "large.png")
+    a_file_is_opened_by_its_name(page)
+    the_part_moves_while_it_runs(page)
+    stop_keeps_what_is_done(page)
+    assert page.problems == []
+
+
+def progress(page: LabPage) -> dict[str, str]:
+    return page.status(PROGRESS)
+
+
+def every_control_has_a_name(page: LabPage):
+    for name in ("Photograph", "Model", "or a file"):
+        assert page.page.get_by_label(name, exact=True).is_visible(), name
+    for name in ("Photographs", "Enlarge", "Stop", "Save"):
+        button = page.page.locator(f".srlab-photo-desk button:has-text('{name}')")
+        assert button.count() == 1, name
+    assert page.page.get_by_label("make it smaller first").count() == 1
+    pictures = page.page.locator(".srlab-photo-desk img >> visible=true")
+    assert all(picture.get_attribute("alt") for picture in pictures.all())
+    words = page.page.locator(".srlab-photo-desk").inner_text()
+    assert "Detail that was not in the photograph is invented" in words
+
+
+def files_come_in_by_keyboard(page: LabPage, files: list[Path]):
+    page.find(".srlab-upload").focus()
+    with page.page.expect_file_chooser() as chooser:
+        page.page.keyboard.press("Enter")
+    assert chooser.value.is_multiple()
+    chooser.value.set_files(files)
+    page.wait_for_status(PROGRESS, "data-size", "192x256", timeout=60)
+    names = page.ask("print(*desk.photograph.options, sep='|')")
+    assert names == "citrus-slices|gray.png|lying cat.jpg"
+    trouble = page.find(".srlab-photo-desk [role=alert]").inner_text()
+    assert trouble.startswith("letter.jpg is not a picture that can be read; save it as JPEG")
+    assert page.ask("print(len(desk.upload.value))") == "0", "not kept twice"
+
+
+def enter_enlarges_the_whole(page: LabPage):
+    assert progress(page)["data-state"] == "ready"
+    assert page.page.locator(".srlab-download").count() == 0
+    page.find(".srlab-enlarge").focus()
+    page.page.keyboard.press("Enter")
+    page.wait_for_status(PROGRESS, "data-state", "done", timeout=60)
+    assert page.ask("print(desk.result.size)") == "(192, 256)"
+
+
+def the_link_gives_the_very_bytes(page: LabPage, target: Path):
+    link = page.find(".srlab-download")
+    link.focus()
+    with page.page.expect_download() as download:
+        page.page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "lying cat_x2.png"
+    download.value.save_as(target)
+    taken = target.read_bytes()
+    digest = "import hashlib; print(hashlib.sha256(desk.png).hexdigest())"
+    assert hashlib.sha256(taken).hexdigest() == page.ask(digest)
+    pixels = "import hashlib; print(hashlib.sha256(desk.result.tobytes()).hexdigest())"
+    image = Image.open(io.BytesIO(taken))
+    assert hashlib.sha256(image.tobytes()).hexdigest() == page.ask(pixels)
+    assert page.page.url.count("desk.ipynb") == 1, "the notebook is still there"
+
+
+def save_writes_beside_the_notebook(page: LabPage):
+    page.find(".srlab-save").focus()
+    page.page.keyboard.press("Enter")
+    written = page.server.folder / "lying cat_x2.png"
+    note = page.page.locator(".srlab-photo-desk [role=status]", has_text="Saved beside")
+    wait_until(lambda: note.count() == 1, what="word of the file")
+    assert written.name in note.inner_text()
+    pixels = "import hashlib; print(hashlib.sha256(desk.result.tobytes()).hexdigest())"
+    saved = Image.open(written)
+    assert hashlib.sha256(saved.tobytes()).hexdigest() == page.ask(pixels)
+
+
+def the_truth_is_known_if_it_is_made_smaller(page: LabPage):
+    shown = page.picture_hash(STAGE)
+    page.find(".srlab-shrink input").focus()
+    page.page.keyboard.press("Space")
+    page.wait_for_status(PROGRESS, "data-size", "96x128")
+    assert page.page.locator(".srlab-download").count() == 0, "of another picture"
+    page.wait_for_new_picture(STAGE, shown)
+    decibels = page.ask("print(f\"{desk.figures['pixel-x2']['psnr_y']:.2f} dB\")")
+    told = page.page.locator(STAGE)
+    wait_until(lambda: decibels in told.inner_text(), what=f"{decibels} beside the pictures")
+
+
+def a_file_is_opened_by_its_name(page: LabPage):
+    field = page.find(".srlab-file input")
+    field.focus()
+    page.page.keyboard.insert_text("missing.png")
+    page.page.keyboard.press("Enter")
+    trouble = page.page.locator(".srlab-photo-desk [role=alert]")
+    wait_until(lambda: trouble.count() == 1, what="a sentence of the missing file")
+    assert "missing.png does not exist; check the name." in trouble.inner_text()
+    field.fill("large.png")
+    page.page.keyboard.press("Enter")
+    page.wait_for_status(PROGRESS, "data-size", "2400x1800", timeout=60)
+    assert trouble.count() == 0
+    assert (
+        page.find(".srlab-overview img")
+        .get_attribute("alt")
+        .endswith("the part that is compared: 50 % across, 50 % down")
+    )
+
+
+def the_part_moves_while_it_runs(page: LabPage):
+    page.click(".srlab-enlarge")
+    page.wait_for_status(PROGRESS, "data-state", "running", timeout=60)
+    shown = page.picture_hash(".srlab-overview")
+    page.press(".srlab-across", "ArrowLeft", times=2)
+    page.wait_for_new_picture(".srlab-overview", shown)
+    assert page.ask("print(desk.setting.across)") == "40"
+    assert progress(page)["data-state"] == "running"
+
+
+def stop_keeps_what_is_done(page: LabPage):
+    wait_until(lambda: int(progress(page)["data-done"]) > 1, what="two tiles", timeout=60)
+    page.click(".srlab-stop")
+    page.wait_for_status(PROGRESS, "data-state", "stopped")
+    done = progress(page)["data-done"]
+    assert 0 < int(done) < int(progress(page)["data-total"])
+    told = page.page.locator(".srlab-photo-desk .srlab-spoken")
+    assert told.text_content() == f"stopped: stopped after {done} of 80 tiles; Enlarge goes on"
+    page.page.wait_for_timeout(700)
+    assert progress(page)["data-done"] == done

@@ -1,0 +1,593 @@
+"""PhotoDesk: any photograph in, the whole of it out, and nothing lost on the way."""
+
+import io
+import math
+import os
+from base64 import b64decode
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from srlab.data import degrade
+from srlab.images import read_image, to_image
+from srlab.inference import MAX_OUTPUT_PIXELS, enlarge_in_tiles, load_model, upscale
+from srlab.metrics import Protocol, psnr, sharpness
+from srlab.models import Bicubic, SrResNet
+from srlab.residuals import ChannelGates
+from srlab.sources import ASSETS, embedded_table
+from srlab.widgets import photo_desk
+from srlab.widgets.photo_desk import PhotoDesk
+from srlab.widgets.photo_look import GRID, PART, part_box
+from srlab.widgets.photo_task import TILE, Enlargement, make_task
+from srlab.widgets.poster import BYTES_LIMIT
+from tests.test_images import COLORS, ORIENTATIONS, write_png
+from tests.test_parts import alt_of
+from tests.watching import attributes_in, from_another_thread, wait_for
+
+
+class Counting(Bicubic):
+    """Bicubic that counts how often it is called."""
+
+    calls = 0
+
+    def forward(self, lr: Tensor) -> Tensor:
+        self.calls += 1
+        return super().forward(lr)
+
+
+def tiny(scale: int = 4) -> SrResNet:
+    """A small network that is not bicubic."""
+    torch.manual_seed(5)
+    network = SrResNet(scale, 4, 1)
+    for parameter in network.upsampler.parameters():
+        nn.init.normal_(parameter, std=0.05)
+    return network
+
+
+@pytest.fixture(autouse=True)
+def small_example(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
+    """The desk begins with a photograph of its own; here with a small one, to be quick."""
+    folder = tmp_path_factory.mktemp("assets")
+    (folder / "photos").mkdir()
+    Image.new("RGB", (24, 16), "orange").save(folder / "photos" / "citrus-slices.jpg")
+    monkeypatch.setattr(photo_desk, "ASSETS", folder)
+
+
+@pytest.fixture
+def desk(photo: Tensor) -> Iterator[PhotoDesk]:
+    """A photograph of 128 x 96 px, and a small network for x4."""
+    desk = PhotoDesk("tiny", {"tiny": tiny(), "count": Counting(2)})
+    desk.open(to_image(photo), "cat.png")
+    yield desk
+    desk.stop()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the notebook is."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def state(desk: PhotoDesk) -> dict[str, str]:
+    return attributes_in(desk._progress.value)
+
+
+def upload(desk: PhotoDesk, **files: bytes) -> None:
+    """What the page does with chosen files."""
+    desk.upload.value = [
+        {"name": name, "type": "", "size": len(data), "content": memoryview(data),
+         "last_modified": datetime.now(UTC)}
+        for name, data in files.items()
+    ]  # fmt: skip
+    desk.live.settle()
+
+
+def as_file(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+# -- enlarging -------------------------------------------------------------------
+
+
+def test_it_enlarges_as_upscale_does(desk: PhotoDesk, photo: Tensor) -> None:
+    result = desk.enlarge()
+    expected = upscale(to_image(photo), tiny(), 4)
+    assert result.size == (512, 384)
+    assert np.abs(np.asarray(result, int) - np.asarray(expected, int)).max() <= 1
+    assert state(desk)["state"] == "done"
+
+
+def test_a_large_one_is_pasted_of_tiles_without_a_seam(photo: Tensor) -> None:
+    picture = photo.repeat(1, 1, 3, 2)[..., : TILE + 40, : TILE + 70]
+    job = Enlargement(make_task("x", picture, "tiny", tiny(), 4, shrink=False))
+    assert job.total == 4
+    while not job.finished:
+        job.advance()
+    assert job.image is not None
+    whole = enlarge_in_tiles(tiny(), picture, scale=4).permute(1, 2, 0).numpy()
+    assert np.array_equal(np.asarray(job.image), whole)
+
+
+@pytest.mark.parametrize("name", ["pixel-x2", "pixel-x4", "pixel-x8"])
+def test_the_scale_follows_from_the_model(desk: PhotoDesk, name: str) -> None:
+    desk.open(Image.new("RGB", (9, 7), "teal"))
+    scale = int(name[-1])
+    assert f"9 × 7 px to {9 * scale} × {7 * scale} px by {name}" in desk.choose(model=name)
+    assert desk.enlarge().size == (9 * scale, 7 * scale)
+
+
+def test_a_checkpoint_is_a_model_too(checkpoint: Path, photo: Tensor) -> None:
+    desk = PhotoDesk("mine", {"mine": checkpoint})
+    desk.open(to_image(photo))
+    expected = upscale(to_image(photo), load_model(checkpoint, 4), 4)
+    assert np.array_equal(np.asarray(desk.enlarge()), np.asarray(expected))
+
+
+def test_it_enlarges_in_the_background_and_stops(desk: PhotoDesk, photo: Tensor) -> None:
+    desk.open(to_image(photo.repeat(1, 1, 8, 8)), "large.png")  # 48 tiles
+    desk._enlarge.click()
+    wait_for(lambda: desk.job.done > 1, "two tiles")
+    from_another_thread(desk._stop.click)
+    desk.live.wait()
+    done = desk.job.done
+    assert 1 < done < desk.job.total == 48
+    assert state(desk)["state"] == "stopped"
+    assert f"stopped after {done} of 48 tiles; Enlarge goes on" in desk._progress.value
+    assert not desk._enlarge.disabled
+    assert desk._stop.disabled
+    assert desk._save.disabled
+    with pytest.raises(ValueError, match=r"large\.png is not enlarged yet; call enlarge\(\)"):
+        desk.result  # noqa: B018
+
+
+def test_enlarge_goes_on_where_it_stopped(desk: PhotoDesk, photo: Tensor) -> None:
+    network = desk._networks.offered["count"]
+    desk.open(to_image(photo.repeat(1, 1, 4, 4)), "large.png")  # 12 tiles
+    desk.choose(model="count")
+    network.calls = 0
+    desk.live.run_steps(5)
+    assert (desk.job.done, network.calls) == (5, 5)
+    desk.start()
+    wait_for(lambda: desk.job.finished, "the rest")
+    assert network.calls == 12
+    whole = enlarge_in_tiles(Bicubic(2), photo.repeat(1, 1, 4, 4), scale=2)
+    assert np.array_equal(np.asarray(desk.result), whole.permute(1, 2, 0).numpy())
+
+
+def test_another_part_is_seen_while_it_runs(desk: PhotoDesk, photo: Tensor) -> None:
+    desk.open(to_image(photo.repeat(1, 1, 8, 8)), "large.png")
+    desk.start()
+    wait_for(lambda: desk.job.done > 0, "a tile")
+    before = desk.look
+    desk.across.value = 0
+    desk.live.settle()
+    assert desk.look is not before
+    assert desk.look is not None
+    assert desk.look.box[0] == 0
+    assert not desk.job.finished
+    assert desk.job.done > 0, "and goes on"
+
+
+@pytest.mark.parametrize(
+    ("control", "value"), [("model", "pixel-x2"), ("shrink", True), ("photograph", "cat.png")]
+)
+def test_another_task_ends_the_present_one(
+    desk: PhotoDesk, photo: Tensor, control: str, value: object
+) -> None:
+    desk.open(to_image(photo.repeat(1, 1, 8, 8)), "large.png")
+    desk.start()
+    wait_for(lambda: desk.job.done > 0, "a tile")
+    getattr(desk, control).value = value
+    desk.live.wait()
+    assert (desk.job.done, desk.job.image) == (0, None)
+    assert getattr(desk.setting, control) == value
+    assert state(desk)["state"] == "ready"
+
+
+def test_too_large_a_result_is_refused_before_it_takes_memory(desk: PhotoDesk) -> None:
+    side = math.isqrt(MAX_OUTPUT_PIXELS) // 8 + 1
+    desk.open(Image.new("L", (side, side)), "wide.png")
+    desk.choose(model="pixel-x8")
+    with pytest.raises(ValueError, match=r"2501 x 2501 px enlarged 8 times are 400 million"):
+        desk.enlarge()
+    desk.start()
+    desk.live.wait()
+    assert state(desk)["state"] == "failed"
+    assert 'role="alert"' in desk._alert.value
+    assert "crop it or choose a smaller scale" in desk._alert.value
+    assert desk.job.image is None
+    desk.choose(model="pixel-x2")
+    assert desk._alert.value == "", "and it goes on"
+
+
+def test_a_network_that_is_no_enlarger_says_so(photo: Tensor) -> None:
+    wrong = Bicubic(2)
+    wrong.forward = lambda lr: lr  # type: ignore[method-assign]
+    desk = PhotoDesk("tiny", {"tiny": tiny(), "wrong": wrong})
+    desk.open(to_image(photo))
+    with pytest.raises(ValueError, match=r"32 x 48 px were expected; its scale is not 2\."):
+        PhotoDesk("wrong", {"wrong": wrong})
+    with pytest.raises(ValueError, match="its scale is not 2"):
+        desk.choose(model="wrong")
+    assert desk.setting.model == "tiny"
+
+
+def test_a_network_that_sees_the_whole_is_compared_when_it_has_seen_it(photo: Tensor) -> None:
+    gated = tiny(2)
+    gated.body.append(ChannelGates(4, 2))
+    desk = PhotoDesk("gated", {"gated": gated})
+    desk.open(to_image(photo))
+    assert desk.look is None
+    assert "looks at the whole picture at once: press Enlarge" in desk._stage.children[0].value
+    assert desk.job.total == 1
+    result = desk.enlarge()
+    assert desk.look is not None
+    assert np.array_equal(np.asarray(desk.look.pictures["gated"]), np.asarray(result))
+
+
+def test_it_begins_with_a_photograph_that_no_model_has_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(photo_desk, "ASSETS", ASSETS)
+    desk = PhotoDesk()
+    assert repr(desk) == "PhotoDesk: citrus-slices, 640 × 422 px to 2560 × 1688 px by pixel-x4"
+    split = {row["file"]: row["split"] for row in embedded_table()}
+    assert split["citrus-slices.jpg"] == "test"
+
+
+# -- comparing -------------------------------------------------------------------
+
+
+def test_a_small_picture_is_compared_whole(desk: PhotoDesk) -> None:
+    assert desk.look is not None
+    assert desk.look.box == (0, 0, 128, 96)
+    assert desk._place.layout.display == "none"
+    before = desk.look.pictures["tiny"]
+    assert np.array_equal(np.asarray(before), np.asarray(desk.enlarge()))
+    bicubic = enlarge_in_tiles(Bicubic(4), desk.task.lr, scale=4).permute(1, 2, 0)
+    assert np.array_equal(np.asarray(desk.look.pictures["bicubic"]), bicubic.numpy())
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_a_part_is_small_inside_and_comes_to_each_corner(scale: int) -> None:
+    picture = torch.zeros(1, 3, 501, 1003)
+    task = make_task("x", picture, "any", Bicubic(scale), scale, shrink=False)
+    boxes = [part_box(task, a, d) for a in (0, 50, 100) for d in (0, 50, 100)]
+    assert len(set(boxes)) == 9
+    for left, top, right, bottom in boxes:
+        assert left % GRID == top % GRID == 0
+        assert 0 < (right - left) * scale <= PART[0]
+        assert 0 < (bottom - top) * scale <= PART[1]
+    assert boxes[0][:2] == (0, 0)
+    assert boxes[-1][2:] == (1003, 501)
+
+
+def test_the_chosen_part_is_that_of_the_whole(desk: PhotoDesk, photo: Tensor) -> None:
+    desk.open(to_image(photo.repeat(1, 1, 3, 3)), "large.png")
+    desk.choose(across=70, down=20)
+    assert desk.look is not None
+    alone = desk.look.pictures["tiny"]
+    box = tuple(4 * edge for edge in desk.look.box)
+    assert np.array_equal(np.asarray(alone), np.asarray(desk.enlarge().crop(box)))
+    assert "70 % across, 20 % down" in alt_of(desk._overview)
+
+
+def test_made_smaller_first_the_truth_is_known(desk: PhotoDesk, photo: Tensor) -> None:
+    desk.choose(shrink=True)
+    lr, truth = degrade(photo, 4), photo
+    protocol = Protocol("y", 4)
+    for name, model in (("bicubic", Bicubic(4)), ("tiny", tiny())):
+        sr = enlarge_in_tiles(model, lr, scale=4)[None].float() / 255
+        right = psnr(protocol.apply(sr), protocol.apply(truth)).item()
+        assert desk.figures[name]["psnr_y"] == pytest.approx(right, abs=1e-3)
+        sharp = sharpness(sr, truth, scale=4).item()
+        assert desk.figures[name]["sharpness"] == pytest.approx(sharp, rel=1e-3)
+    assert desk.look is not None
+    assert np.array_equal(np.asarray(desk.look.pictures["truth"]), np.asarray(to_image(photo)))
+    assert f"bicubic {desk.figures['bicubic']['psnr_y']:.2f} dB" in desk.summary()
+    assert desk.enlarge().size == (128, 96)
+
+
+def test_figures_are_those_of_the_part_that_is_shown(desk: PhotoDesk, photo: Tensor) -> None:
+    desk.open(to_image(photo.repeat(1, 1, 10, 10)), "large.png")
+    desk.choose(shrink=True, across=0, down=0)
+    assert desk.look is not None
+    left, top, right, bottom = (4 * edge for edge in desk.look.box)
+    truth = desk.task.truth[..., top:bottom, left:right]
+    sr, y = read_image(desk.look.pictures["tiny"]), Protocol("y", 4)
+    expected = psnr(y.apply(sr), y.apply(truth)).item()
+    assert desk.figures["tiny"]["psnr_y"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_without_a_truth_there_are_no_figures(desk: PhotoDesk) -> None:
+    assert desk.figures == {}
+    assert desk.look is not None
+    assert list(desk.look.pictures) == ["bicubic", "tiny"]
+
+
+@pytest.mark.parametrize("color", ["black", "teal"])
+def test_a_flat_or_tiny_picture_has_no_wrong_figures(desk: PhotoDesk, color: str) -> None:
+    desk.choose(shrink=True)
+    desk.open(Image.new("RGB", (8, 8), color), "tiny.png")
+    assert desk.figures == {}, "too small to leave a border out"
+    desk.open(Image.new("RGB", (64, 64), color), "flat.png")
+    desk.choose(model="count")
+    assert "bicubic ∞ dB" in desk.summary()
+
+
+def test_too_small_to_be_made_smaller(desk: PhotoDesk) -> None:
+    desk.open(Image.new("RGB", (30, 3)), "line.png")
+    sentence = r"line\.png is 30 × 3 px, too small to be made 4 times smaller; take a larger"
+    with pytest.raises(ValueError, match=sentence):
+        desk.choose(shrink=True)
+    assert desk.setting.shrink is False
+    desk.shrink.value = True
+    desk.live.wait()
+    assert "too small to be made 4 times smaller" in desk._alert.value
+    assert desk.shrink.value is False, "it goes back"
+
+
+def test_the_comparison_keeps_its_way_of_looking(desk: PhotoDesk, photo: Tensor) -> None:
+    desk.open(to_image(photo.repeat(1, 1, 3, 3)), "large.png")
+    first = desk._comparison
+    assert (first.mode, first.first, first.second) == ("swipe", "bicubic", "tiny")
+    first.show("blink", "tiny", "bicubic", zoom=3, period=1.5)
+    desk.choose(across=10)
+    second = desk._comparison
+    assert second is not first
+    assert (second.mode, second.first, second.zoom, second.period) == ("blink", "tiny", 3, 1.5)
+    assert first.comm is None, "the old one is gone from the page"
+    desk.choose(model="pixel-x2")
+    assert desk._comparison.second == "pixel-x2"
+
+
+# -- photographs in --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_an_upload_is_turned_upright(desk: PhotoDesk, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    upload(desk, **{"a.png": as_file(Image.fromarray(COLORS), exif=exif)})
+    pixels = desk.task.lr[0].permute(1, 2, 0).numpy() * 255
+    np.testing.assert_allclose(pixels, ORIENTATIONS[orientation](COLORS), atol=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "CMYK", "P", "1", "I;16"])
+def test_every_kind_of_picture_is_read(desk: PhotoDesk, mode: str) -> None:
+    image = Image.new(mode, (20, 16))
+    data = as_file(image, "TIFF" if mode == "CMYK" else "PNG")
+    upload(desk, **{"a.any": data})
+    assert desk.setting.photograph == "a.any"
+    expected = read_image(io.BytesIO(data))
+    assert torch.equal(desk.task.lr, expected)
+    assert desk.enlarge().mode == "RGB"
+
+
+def test_the_first_frame_of_an_animation(desk: PhotoDesk) -> None:
+    frames = [Image.new("RGB", (6, 4), color) for color in ("#ff0000", "#00ff00")]
+    upload(
+        desk, **{"a.gif": as_file(frames[0], "GIF", save_all=True, append_images=frames[1:])}
+    )
+    assert desk.task.lr[0, :, 0, 0].tolist() == [1, 0, 0]
+
+
+def test_what_is_no_picture_is_named_and_the_others_come_in(desk: PhotoDesk) -> None:
+    whole = as_file(Image.effect_noise((64, 64), 80).convert("RGB"))
+    bomb = write_png(20_000, 20_000, 1, 0, b"")
+    before = desk.photograph.options
+    files = {"a.png": whole, "half.png": whole[:3000], "text.jpg": b"Dear <b>diary</b>",
+             "bomb.png": bomb, "<i>.png": b"", "z.png": whole}  # fmt: skip
+    upload(desk, **files)
+    assert desk.photograph.options == (*before, "a.png", "z.png")
+    assert desk.setting.photograph == desk.photograph.value == "z.png"
+    sentences = desk._alert.value.split("<br>")
+    assert len(sentences) == 4
+    assert "half.png is damaged" in sentences[0]
+    assert "text.jpg is not a picture that can be read; save it as JPEG" in sentences[1]
+    assert "bomb.png has more than 100 million pixels; shrink or crop it first." in sentences[2]
+    assert "&lt;i&gt;.png is empty; copy it again" in sentences[3]
+    assert desk.upload.value == ()
+    upload(desk, **{"z.png": whole})
+    assert desk._alert.value == ""
+    assert desk.setting.photograph == "z (2).png", "a name belongs to one photograph"
+
+
+def test_one_goes_back_to_an_earlier_photograph(desk: PhotoDesk, photo: Tensor) -> None:
+    desk.open(Image.new("RGB", (5, 4)), "other.png")
+    desk.photograph.value = "cat.png"
+    desk.live.settle()
+    assert torch.equal(desk.task.lr, read_image(to_image(photo)))
+    assert desk.photograph.value == "cat.png"
+
+
+def test_a_file_is_opened_by_its_name(desk: PhotoDesk, here: Path) -> None:
+    Image.new("RGB", (12, 10), "teal").save(here / "holiday.png")
+    desk.file.value = "holiday.png"
+    desk.live.settle()
+    assert desk.task.small == (12, 10)
+    assert desk.file.value == "", "ready for the next"
+    desk.file.value = "holidays.png"
+    desk.live.settle()
+    assert "holidays.png does not exist; check the name." in desk._alert.value
+    assert desk.file.value == "holidays.png", "to be corrected"
+    desk.open(here / "holiday.png")
+    assert desk.setting.photograph == "holiday (2).png"
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "sentence"),
+    [
+        ("none.jpg", FileNotFoundError, r"none\.jpg does not exist; check the name\."),
+        (".", IsADirectoryError, "is a folder, but a picture was expected"),
+        (3, TypeError, r"A int came, but a file or a PIL image was expected; srlab\.images"),
+        (Image.new("F", (2, 2)), ValueError, "floating-point pictures have no agreed range"),
+    ],
+)
+def test_what_cannot_be_opened(
+    desk: PhotoDesk, source: object, error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=sentence):
+        desk.open(source)  # type: ignore[arg-type]
+    assert desk.setting.photograph == "cat.png"
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        (
+            {"model": "pixel-x3"},
+            r"model must be one of tiny, count, pixel.*'pixel-x3' came",
+        ),
+        (
+            {"photograph": "dog"},
+            r"photograph must be one of citrus-slices, cat\.png, but 'd",
+        ),
+        ({"across": 101}, r"across must be 0 to 100 %, but 101 came\."),
+        ({"down": -1}, r"down must be 0 to 100 %, but -1 came\."),
+    ],
+)
+def test_an_unknown_choice_changes_nothing(
+    desk: PhotoDesk, choice: dict[str, object], sentence: str
+) -> None:
+    before = desk.setting
+    with pytest.raises(ValueError, match=sentence):
+        desk.choose(shrink=True, **choice)  # type: ignore[arg-type]
+    assert desk.setting == before
+
+
+@pytest.mark.parametrize(
+    ("models", "error", "sentence"),
+    [
+        ({"a": nn.Conv2d(3, 3, 1)}, ValueError, "a has no attribute scale, but 2, 4 or 8 was"),
+        ({"a": 3}, TypeError, "a is a int, but a network or the path of a checkpoint"),
+        (
+            {"truth": Bicubic(2)},
+            ValueError,
+            "No model may be named 'truth', as another",
+        ),
+        ({"a": "none.safetensors"}, FileNotFoundError, r"none\.safetensors is no file"),
+        (
+            {"a": "pixel-x3"},
+            ValueError,
+            "There is no model 'pixel-x3'; there are bicubic",
+        ),
+    ],
+)
+def test_a_model_that_is_none(
+    models: dict[str, object], error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=sentence):
+        PhotoDesk(models=models)  # type: ignore[arg-type]
+
+
+def test_the_models_are_those_given_and_the_shipped_ones(desk: PhotoDesk) -> None:
+    assert desk.model.options[:2] == ("tiny", "count")
+    assert {"pixel-x2", "pixel-x4", "pixel-x8"} <= set(desk.model.options)
+    assert "bicubic" not in desk.model.options, "it is what all are compared with"
+    with pytest.raises(ValueError, match="model must be one of"):
+        PhotoDesk("none")
+
+
+# -- the result out --------------------------------------------------------------
+
+
+def test_the_link_holds_the_very_picture(desk: PhotoDesk) -> None:
+    assert desk._link.value == ""
+    result = desk.enlarge()
+    link = desk._link.value
+    assert 'download="cat_x4.png"' in link
+    data = b64decode(link.split("base64,")[1].split('"')[0])
+    assert data == desk.png
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), np.asarray(result))
+    desk.choose(model="pixel-x2")
+    assert (desk._link.value, desk.png) == ("", b""), "no link to another task's picture"
+
+
+def test_too_large_for_a_link(desk: PhotoDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_desk, "MOST_LINK_BYTES", 1000)
+    desk.enlarge()
+    assert "Too large for a link in the page: press Save." in desk._link.value
+    assert desk.png == b""
+
+
+def test_save_writes_the_very_picture(desk: PhotoDesk, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"cat\.png is not enlarged yet"):
+        desk.save(tmp_path / "early.png")
+    result = desk.enlarge()
+    desk.save(tmp_path / "result.png")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "result.png")), np.asarray(result))
+    with pytest.raises(ValueError, match=r"result\.abc should end in \.png"):
+        desk.save(tmp_path / "result.abc")
+    with pytest.raises(OSError, match="could not be written"):
+        desk.save(tmp_path / "missing" / "result.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["result.png"], "nothing half done"
+
+
+def test_the_button_saves_over_nothing_of_others(desk: PhotoDesk, here: Path) -> None:
+    (here / "cat_x4.png").write_text("somebody else's")
+    desk.enlarge()
+    for _ in range(2):  # the second time over its own
+        desk._save.click()
+        desk.live.settle()
+    assert sorted(path.name for path in here.iterdir()) == ["cat_x4-2.png", "cat_x4.png"]
+    assert (here / "cat_x4.png").read_text() == "somebody else's"
+    saved = Image.open(here / "cat_x4-2.png")
+    assert np.array_equal(np.asarray(saved), np.asarray(desk.result))
+    assert "Saved beside this notebook: cat_x4-2.png" in desk._note.value
+
+
+def test_a_folder_that_cannot_be_written_is_told(desk: PhotoDesk, here: Path) -> None:
+    desk.enlarge()
+    gone = here / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    desk._save.click()
+    desk.live.settle()
+    os.chdir(here)
+    assert 'role="alert"' in desk._alert.value
+    assert desk._note.value == ""
+
+
+# -- for everybody ---------------------------------------------------------------
+
+
+def test_it_says_that_detail_is_invented(desk: PhotoDesk) -> None:
+    assert "Detail that was not in the photograph is <b>invented</b>" in (
+        desk.children[-1].value
+    )
+
+
+def test_readers_without_kernel_get_a_picture_and_a_sentence(desk: PhotoDesk) -> None:
+    desk.choose(shrink=True)
+    data, _ = desk._repr_mimebundle_()
+    assert data["text/plain"] == repr(desk) == desk.summary()
+    assert repr(desk).startswith("PhotoDesk: cat.png, made smaller first, 32 × 24 px to 128 ×")
+    assert "0x" not in repr(desk)
+    assert len(data["image/png"]) <= BYTES_LIMIT
+    Image.open(io.BytesIO(data["image/png"])).verify()
+
+
+def test_each_control_has_a_label_and_a_tooltip(desk: PhotoDesk) -> None:
+    for name in (*photo_desk.CONTROLS, "upload", "file"):
+        control = getattr(desk, name)
+        assert control.description, name
+        assert control.tooltip, name
+    assert 'aria-label="tiles done"' in desk._progress.value
+
+
+def test_names_are_text_and_no_markup(desk: PhotoDesk) -> None:
+    desk.open(Image.new("RGB", (6, 6)), '"><img src=x onerror=alert(1)>.png')
+    desk.enlarge()
+    for value in (desk._progress.value, desk._link.value, desk._status.value):
+        assert "<img" not in value
