@@ -1,7 +1,5 @@
 """A UNet that enlarges: down to the whole scene, up again with skips, then larger."""
 
-from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 
 import torch
@@ -119,11 +117,11 @@ class UNet(nn.Module):
         depth: halvings; unused with an encoder.
         encoder: gives a map for each size, finest first, and their
             ``widths``; a ``PlainEncoder`` without one.
-        upsampler: called with channels and scale; turns ``(N, F, h, w)`` into
-            ``(N, 3, s*h, s*w)``; PixelShuffle with ICNR without one.
 
     Attributes:
         gains: of each skip, finest first; 1 as trained, 0 mutes it.
+        reach: how many px of lr around a pixel its enlargement depends on, at
+            most.
 
     Example:
         >>> UNet(4)(torch.rand(1, 3, 7, 5)).shape
@@ -138,9 +136,7 @@ class UNet(nn.Module):
         scale: int = 4,
         num_features: int = 32,
         depth: int = 2,
-        *,
         encoder: PlainEncoder | VggEncoder | None = None,
-        upsampler: Callable[[int, int], nn.Module] | None = None,
     ):
         require_scale(scale)
         super().__init__()
@@ -149,34 +145,37 @@ class UNet(nn.Module):
         widths = self.encoder.widths
         self.ups = nn.ModuleList(IcnrStage(coarse, fine) for fine, coarse in pairwise(widths))
         self.merges = nn.ModuleList(TwoConvs(2 * width, width) for width in widths[:-1])
-        upsampler = upsampler or partial(Upsampler, stage=IcnrStage)
-        self.upsampler = upsampler(widths[0], scale)
+        self.upsampler = Upsampler(widths[0], scale, stage=IcnrStage)
         start_at_zero(self.upsampler)
         self.gains = [1.0] * len(self.ups)
+        self.reach = count_reach(self, 2 ** len(self.ups))
 
     def forward(self, lr: Tensor) -> Tensor:
         require_batch(lr, "lr")
         *skips, features = self.encoder(pad_to_multiple(lr, 2 ** len(self.ups)))
         for level in reversed(range(len(self.ups))):
             skip = self.gains[level] * skips[level]
-            features = torch.cat([self.ups[level](features), skip], dim=1)  # (N, 2 F_l, ...)
-            features = self.merges[level](features)
+            features = self.merges[level](torch.cat([self.ups[level](features), skip], dim=1))
         sr = enlarge(lr, self.scale)
         return sr + self.upsampler(features)[..., : sr.shape[-2], : sr.shape[-1]]
 
-    @property
-    def reach(self) -> int:
-        """How many px of lr around a pixel its enlargement depends on, at most.
 
-        A multiple of the coarsest pixel, so that tiles halve as the whole does.
-        """
-        step = 2 ** len(self.ups)
-        convs = sum(
-            step * (layer.kernel_size[0] // 2)
-            for layer in self.modules()
-            if isinstance(layer, nn.Conv2d)
-        )
-        return -(-(convs + step) // step) * step
+def count_reach(model: nn.Module, step: int) -> int:
+    """How many px of lr around a pixel its enlargement depends on, at most.
+
+    Every convolution is counted as if it worked at the coarsest size.
+
+    Args:
+        model: convolutions and poolings.
+        step: px of lr in a pixel of the coarsest map.
+
+    Returns:
+        A multiple of ``step``, so that tiles halve as the whole does.
+
+    Source: built by srlab; ``srlab.inference.enlarge_in_tiles`` asks for it.
+    """
+    convs = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    return step * (1 + sum(conv.kernel_size[0] // 2 for conv in convs))
 
 
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
