@@ -13,6 +13,7 @@ from srlab.checks.lesson02 import check_content_loss, check_features, check_norm
 from srlab.checks.lesson03 import check_channel_gates, check_learned_block, check_variance
 from srlab.checks.lesson04 import check_distinct_kernels, check_icnr, check_shuffle
 from srlab.checks.lesson05 import check_balance, check_gram_of_part, check_isotropic_tv
+from srlab.checks.lesson06 import check_field, check_merge, check_shapes
 from srlab.checks.lesson07 import check_card, check_carry, check_consistency
 
 __all__ = [
@@ -26,14 +27,17 @@ __all__ = [
     "check_content_loss",
     "check_distinct_kernels",
     "check_features",
+    "check_field",
     "check_full_luma",
     "check_gram_of_part",
     "check_icnr",
     "check_isotropic_tv",
     "check_learned_block",
+    "check_merge",
     "check_normalize",
     "check_published_psnr",
     "check_residual_block",
+    "check_shapes",
     "check_shuffle",
     "check_upsampler_channels",
     "check_variance",

@@ -1,0 +1,408 @@
+"""The checks of lesson 06 take the right answers, refuse wrong ones, and say why."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from srlab.checks import check_field, check_merge, check_shapes
+from srlab.features import Hooks
+from srlab.unet import UNet, pad_to_multiple
+
+# Exercise 1 ----------------------------------------------------------------------------
+
+
+def walks_through(layers):
+    seen = step = 1
+    for kind, size in layers:
+        seen += (size - 1) * step
+        if kind == "pool":
+            step *= size
+    return seen
+
+
+def walks_backwards(layers):
+    """From one pixel back to the picture: another formula, the same number."""
+    seen = 1
+    for kind, size in reversed(layers):
+        seen = seen * size if kind == "pool" else seen + size - 1
+    return seen
+
+
+def gives_a_tensor(layers):
+    return torch.tensor(walks_through(layers))
+
+
+def forgets_that_the_step_grows(layers):
+    return 1 + sum(size - 1 for _, size in layers)
+
+
+def forgets_the_pooling_itself(layers):
+    seen = step = 1
+    for kind, size in layers:
+        seen += (size - 1) * step * (kind == "conv")
+        step *= size if kind == "pool" else 1
+    return seen
+
+
+def forgets_poolings(layers):
+    return 1 + sum(size - 1 for kind, size in layers if kind == "conv")
+
+
+def adds_whole_windows(layers):
+    return 1 + sum(size for _, size in layers)
+
+
+def lets_no_windows_overlap(layers):
+    return sum(size for _, size in layers)
+
+
+def sees_to_one_side(layers):
+    return (walks_through(layers) - 1) // 2
+
+
+def counts_one_side_of_each_window(layers):
+    return 1 + sum(size // 2 for _, size in layers)
+
+
+def forgets_the_pixel_itself(layers):
+    return walks_through(layers) - 1
+
+
+def counts_all_pixels(layers):
+    return walks_through(layers) ** 2
+
+
+def lengthens_the_step_too_early(layers):
+    seen = step = 1
+    for kind, size in layers:
+        step *= size if kind == "pool" else 1
+        seen += (size - 1) * step
+    return seen
+
+
+def doubles_what_was_seen(layers):
+    seen = 1
+    for kind, size in layers:
+        seen = seen * size if kind == "pool" else seen + size - 1
+    return seen
+
+
+def knows_only_3_and_2(layers):
+    seen = step = 1
+    for kind, _ in layers:
+        seen += (2 if kind == "conv" else 1) * step
+        step *= 2 if kind == "pool" else 1
+    return seen
+
+
+def needs_a_layer(layers):
+    return walks_through(layers) if layers[0] else 1
+
+
+@pytest.mark.parametrize("answer", [walks_through, walks_backwards, gives_a_tensor])
+def test_field_done(answer):
+    verdict = check_field(answer)
+    assert verdict.done, verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (sees_to_one_side, "how far it sees to one side"),
+        (counts_all_pixels, "all pixels of the window"),
+        (forgets_the_pixel_itself, "begin with 1"),
+        (adds_whole_windows, "so 2 and not 3"),
+        (lets_no_windows_overlap, "Windows overlap"),
+        (counts_one_side_of_each_window, "to the left *and* to the right"),
+        (forgets_poolings, "A pooling counts"),
+        (forgets_the_pooling_itself, "it adds size - 1 steps too"),
+        (lengthens_the_step_too_early, "first add its window"),
+        (forgets_that_the_step_grows, "keep a step"),
+        (doubles_what_was_seen, "does not double at a pooling"),
+        (knows_only_3_and_2, ""),
+        (needs_a_layer, "each adds size - 1 steps"),
+    ],
+)
+def test_field_mistakes(answer, hint):
+    refused(check_field(answer), hint)
+
+
+def test_the_formula_is_what_a_gradient_finds():
+    """The right answer against torch: the deepest map of a real encoder."""
+    encoder = UNet(4, num_features=2, depth=2).encoder
+    images = torch.rand(1, 3, 64, 64, dtype=torch.float64).requires_grad_()
+    for parameter in encoder.double().parameters():
+        torch.nn.init.uniform_(parameter, 0.1, 1)  # no ReLU is ever off
+    means = [F.avg_pool2d, F.max_pool2d]
+    F.max_pool2d = means[0]  # every pixel of a window counts
+    try:
+        encoder(images)[-1][0, 0, 8, 8].backward()
+    finally:
+        F.max_pool2d = means[1]
+    seen = (images.grad[0, 0].abs().sum(0) > 0).sum().item()
+    three, two = ("conv", 3), ("pool", 2)
+    layers = (three, three, two, three, three, two, three, three)
+    assert walks_through(layers) == seen
+
+
+# Exercise 2 ----------------------------------------------------------------------------
+
+
+def pads_halves_and_crops(height, width, scale, num_features, depth):
+    multiple = 2**depth
+    h, w = (-(-side // multiple) * multiple for side in (height, width))
+    down = [(num_features * 2**n, h // 2**n, w // 2**n) for n in range(depth + 1)]
+    return [*down, *reversed(down[:-1]), (3, scale * height, scale * width)]
+
+
+def asks_a_real_unet(height, width, scale, num_features, depth):
+    model = UNet(scale, num_features, depth)
+    layers = {f"merge {n}": model.merges[n] for n in reversed(range(depth))}
+    lr = torch.zeros(1, 3, height, width)
+    with Hooks(layers) as hooks:
+        sr = model(lr)
+    down = model.encoder(pad_to_multiple(lr, 2**depth))
+    maps = [*down, *(hook.output for hook in hooks.values()), sr]
+    return tuple(list(values.shape[1:]) for values in maps)
+
+
+def counts_channels_before_the_convolutions(height, width, scale, num_features, depth):
+    *maps, sr = pads_halves_and_crops(height, width, scale, num_features, depth)
+    return [*maps[: depth + 1], *((2 * c, h, w) for c, h, w in maps[depth + 1 :]), sr]
+
+
+def keeps_the_channels(height, width, scale, num_features, depth):
+    *maps, sr = pads_halves_and_crops(height, width, scale, num_features, depth)
+    return [*((num_features, h, w) for _, h, w in maps), sr]
+
+
+def merges_at_the_bottom(height, width, scale, num_features, depth):
+    maps = pads_halves_and_crops(height, width, scale, num_features, depth)
+    return [*maps[: depth + 1], *maps[depth:]]
+
+
+def forgets_sr(*arguments):
+    return pads_halves_and_crops(*arguments)[:-1]
+
+
+def forgets_the_way_up(*arguments):
+    maps = pads_halves_and_crops(*arguments)
+    return [*maps[: arguments[-1] + 1], maps[-1]]
+
+
+def goes_up_from_the_finest(*arguments):
+    maps, depth = pads_halves_and_crops(*arguments), arguments[-1]
+    return [*maps[: depth + 1], *maps[:depth], maps[-1]]
+
+
+def puts_channels_last(*arguments):
+    return [(h, w, c) for c, h, w in pads_halves_and_crops(*arguments)]
+
+
+def swaps_height_and_width(*arguments):
+    return [(c, w, h) for c, h, w in pads_halves_and_crops(*arguments)]
+
+
+def pads_to_a_square(height, width, scale, num_features, depth):
+    side = max(height, width)
+    maps = pads_halves_and_crops(side, side, scale, num_features, depth)
+    return [*maps[:-1], (3, scale * height, scale * width)]
+
+
+def pads_always(height, width, scale, num_features, depth):
+    more = [side + 2**depth - side % 2**depth for side in (height, width)]
+    maps = pads_halves_and_crops(*more, scale, num_features, depth)
+    return [*maps[:-1], (3, scale * height, scale * width)]
+
+
+def crops_nothing(height, width, scale, num_features, depth):
+    more = [side + -side % 2**depth for side in (height, width)]
+    return pads_halves_and_crops(*more, scale, num_features, depth)
+
+
+def pads_nothing(height, width, scale, num_features, depth):
+    down = [(num_features * 2**n, height // 2**n, width // 2**n) for n in range(depth + 1)]
+    return [*down, *reversed(down[:-1]), (3, scale * height, scale * width)]
+
+
+def cuts_instead_of_padding(height, width, scale, num_features, depth):
+    less = [side // 2**depth * 2**depth for side in (height, width)]
+    maps = pads_halves_and_crops(*less, scale, num_features, depth)
+    return [*maps[:-1], (3, scale * height, scale * width)]
+
+
+def pads_to_a_multiple_of_2(height, width, scale, num_features, depth):
+    maps = pads_nothing(*(side + side % 2 for side in (height, width)), 1, num_features, depth)
+    return [*maps[:-1], (3, scale * height, scale * width)]
+
+
+def pads_to_a_multiple_of_twice_the_depth(height, width, scale, num_features, depth):
+    more = [side + -side % (2 * depth) for side in (height, width)]
+    return [
+        *pads_nothing(*more, 1, num_features, depth)[:-1],
+        (3, scale * height, scale * width),
+    ]
+
+
+def knows_only_scale_4(height, width, scale, num_features, depth):  # noqa: ARG001
+    return pads_halves_and_crops(height, width, 4, num_features, depth)
+
+
+@pytest.mark.parametrize("answer", [pads_halves_and_crops, asks_a_real_unet])
+def test_shapes_done(answer):
+    verdict = check_shapes(answer)
+    assert verdict.done, verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (counts_channels_before_the_convolutions, "the merge's convolutions halve them"),
+        (keeps_the_channels, "Each halving doubles the channels"),
+        (merges_at_the_bottom, "The deepest map has no skip"),
+        (forgets_sr, "Then comes sr"),
+        (forgets_the_way_up, "the merges on the way up are missing"),
+        (goes_up_from_the_finest, "the coarsest merge comes first"),
+        (puts_channels_last, "Channels first"),
+        (swaps_height_and_width, "Height stands before width"),
+        (pads_to_a_square, "need not become a square"),
+        (pads_always, "a multiple already stays as it is"),
+        (crops_nothing, "What was drawn on the padding is cut off"),
+        (pads_nothing, "Every halving must come out even"),
+        (cuts_instead_of_padding, "Cutting would lose the edge"),
+        (pads_to_a_multiple_of_2, "An even side can be halved once"),
+        (pads_to_a_multiple_of_twice_the_depth, "not of 2 * depth"),
+        (knows_only_scale_4, "Pad up to a multiple"),
+    ],
+)
+def test_shapes_mistakes(answer, hint):
+    refused(check_shapes(answer), hint)
+
+
+# Exercise 3 ----------------------------------------------------------------------------
+
+
+def cuts_pads_and_concatenates(features, skip):
+    height, width = skip.shape[-2:]
+    features = features[..., :height, :width]
+    more = (0, width - features.shape[-1], 0, height - features.shape[-2])
+    return torch.cat([F.pad(features, more, mode="replicate"), skip], dim=1)
+
+
+def takes_rows_by_number(features, skip):
+    rows = torch.arange(skip.shape[-2]).clamp(max=features.shape[-2] - 1)
+    columns = torch.arange(skip.shape[-1]).clamp(max=features.shape[-1] - 1)
+    return torch.cat([features[..., rows, :][..., columns], skip], dim=1)
+
+
+def adds(features, skip):
+    return features + skip
+
+
+def joins_pictures(features, skip):
+    return torch.cat([features, skip])
+
+
+def joins_columns(features, skip):
+    return torch.cat([features, skip], dim=-1)
+
+
+def puts_the_skip_first(features, skip):
+    both = cuts_pads_and_concatenates(features, skip)
+    return both.roll(skip.shape[1], dims=1)
+
+
+def knows_only_equal_sizes(features, skip):
+    return torch.cat([features, skip], dim=1)
+
+
+def pads_with_zeros(features, skip):
+    height, width = skip.shape[-2:]
+    more = (0, width - features.shape[-1], 0, height - features.shape[-2])
+    return torch.cat([F.pad(features, more), skip], dim=1)
+
+
+def cuts_the_skip(features, skip):
+    height, width = features.shape[-2:]
+    return torch.cat([features, skip[..., :height, :width]], dim=1)
+
+
+def pads_at_the_left(features, skip):
+    more = (skip.shape[-1] - features.shape[-1], 0, skip.shape[-2] - features.shape[-2], 0)
+    return torch.cat([F.pad(features, more, mode="replicate"), skip], dim=1)
+
+
+def mirrors(features, skip):
+    more = (0, skip.shape[-1] - features.shape[-1], 0, skip.shape[-2] - features.shape[-2])
+    return torch.cat([F.pad(features, more, mode="reflect"), skip], dim=1)
+
+
+def stretches(features, skip):
+    return torch.cat([F.interpolate(features, skip.shape[-2:]), skip], dim=1)
+
+
+def stretches_smoothly(features, skip):
+    larger = F.interpolate(features, skip.shape[-2:], mode="bilinear")
+    return torch.cat([larger, skip], dim=1)
+
+
+def swaps_the_sides(features, skip):
+    more = (0, skip.shape[-2] - features.shape[-2], 0, skip.shape[-1] - features.shape[-1])
+    return torch.cat([F.pad(features, more, mode="replicate"), skip], dim=1)
+
+
+def pads_one_row_only(features, skip):
+    larger = F.pad(features, (0, 1, 0, 1), mode="replicate")
+    return torch.cat([larger[..., : skip.shape[-2], : skip.shape[-1]], skip], dim=1)
+
+
+def never_cuts(features, skip):
+    more = [max(skip.shape[n] - features.shape[n], 0) for n in (-1, -2)]
+    larger = F.pad(features, (0, more[0], 0, more[1]), mode="replicate")
+    return torch.cat([larger, skip], dim=1)
+
+
+def writes_into_the_skip(features, skip):
+    fitted = cuts_pads_and_concatenates(features, skip)
+    skip.zero_()
+    return fitted
+
+
+def gives_back_only_the_skip(features, skip):
+    return torch.cat([torch.zeros_like(skip[:, : features.shape[1]]), skip], dim=1)
+
+
+@pytest.mark.parametrize("answer", [cuts_pads_and_concatenates, takes_rows_by_number])
+def test_merge_done(answer):
+    verdict = check_merge(answer)
+    assert verdict.done, verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (adds, "This adds"),
+        (joins_pictures, "Channels are dim=1"),
+        (joins_columns, "Channels are dim=1"),
+        (puts_the_skip_first, "What comes from below stands first"),
+        (knows_only_equal_sizes, "equally high and wide"),
+        (pads_with_zeros, "pads with zeros"),
+        (cuts_the_skip, "This cuts the skip"),
+        (pads_at_the_left, "pad at the right and below"),
+        (mirrors, "this mirrors"),
+        (stretches, "Stretching moves every pixel"),
+        (stretches_smoothly, "Stretching moves every pixel"),
+        (swaps_the_sides, "equally high and wide"),
+        (pads_one_row_only, "equally high and wide"),
+        (never_cuts, "equally high and wide"),
+        (writes_into_the_skip, "Leave the arguments as they came"),
+        (gives_back_only_the_skip, "At the right and below, bring"),
+    ],
+)
+def test_merge_mistakes(answer, hint):
+    refused(check_merge(answer), hint)
+
+
+def refused(verdict, hint):
+    assert not verdict.done
+    assert hint in verdict.hint, verdict
