@@ -144,6 +144,7 @@ def map_chart(
     for point in kept[-1:]:
         draw.circle(place(point), 5, fill=color)
     ends = {name: path[-1] for name, path in paths.items()}
+    written: list[tuple[float, ...]] = []
     for name, point in (*marks.items(), *ends.items()):
         x, y = place(point)
         if name in ends:
@@ -151,14 +152,24 @@ def map_chart(
         else:
             draw.regular_polygon((x, y, 6), 4, rotation=45, outline=GRAY, fill=PAPER)
         inside = x < (box[0] + box[2]) / 2
-        draw.text(
-            (x + (9 if inside else -9), y),
-            name,
-            fill=GRAY,
-            font=font,
-            anchor="lm" if inside else "rm",
-        )
+        anchor, x = ("lm", x + 9) if inside else ("rm", x - 9)
+        y = _free_height(draw.textbbox((x, y), name, font=font, anchor=anchor), written, y)
+        draw.text((x, y), name, fill=GRAY, font=font, anchor=anchor)
+        written.append(draw.textbbox((x, y), name, font=font, anchor=anchor))
     return image
+
+
+def _free_height(
+    area: tuple[float, ...], written: Sequence[tuple[float, ...]], height: float
+) -> float:
+    """Where a name stands clear of those that are written: lower, if need be."""
+    left, top, right, bottom = area
+    for other in sorted(written, key=lambda box: box[1]):
+        beside = right < other[0] or other[2] < left
+        if not beside and top < other[3] + 2 and other[1] < bottom + 2:
+            down = other[3] + 2 - top
+            top, bottom, height = top + down, bottom + down, height + down
+    return height
 
 
 def _finite(points: Sequence[Point]) -> list[Point]:

@@ -12,12 +12,12 @@ TERM_COLORS = {"pixel": BLUE, "content": ORANGE, "style": PINK, "tv": GREEN}
 """One Okabe-Ito color for each term, wherever it appears."""
 
 ROW, HEAD = 32, 26  # px; a row is as high as a slider, which stands beside it
-BAR = 130  # px, for the whole gradient
+BAR = 96  # px, for the whole gradient
 COLUMNS = ("term", "weight", "raw", "weighted", "share of the gradient")
 NUMBER = (
-    "text-align: right; padding: 0 8px; min-width: 62px; font-variant-numeric: tabular-nums;"
+    "text-align: right; padding: 0 6px; min-width: 54px; font-variant-numeric: tabular-nums;"
 )
-WORD = "text-align: left; padding: 0 8px;"
+WORD = "text-align: left; padding: 0 6px;"
 
 
 def reweighed(ledger: Mapping[str, Entry], weights: Mapping[str, float]) -> dict[str, Entry]:

@@ -26,7 +26,7 @@ MOST_OF_A_TERM = 1e4
 OWN = "set by hand"
 """What the menu of presets says while the weights are those of none."""
 WRAP = Layout(flex_flow="row wrap")
-GROUP = Layout(flex="0 0 auto", margin="0 16px 4px 0")
+GROUP = Layout(flex="1 1 236px", max_width="326px", margin="0 12px 4px 0")
 
 
 def make_dials(layers: Iterable[str]) -> dict[str, FloatLogSlider]:
@@ -38,9 +38,10 @@ def make_dials(layers: Iterable[str]) -> dict[str, FloatLogSlider]:
     dials |= {name: _weight_slider(name, "layer", MOST) for name in layers}
     dials["learning_rate"] = rate_dial(1e-3, lambda _: None).slider
     for name, slider in dials.items():
-        slider.layout.width = "310px"
-        slider.style.description_width = "82px"
+        slider.layout.width = "auto"
+        slider.style.description_width = "92px"
         slider.add_class(f"srlab-{name.replace('_', '-')}")
+    dials["learning_rate"].layout.max_width = "326px"  # as wide as those in a column
     return dials
 
 
@@ -54,10 +55,17 @@ def place_on_slider(weight: float, most: float) -> float:
     return min(max(weight, OFF), most)
 
 
-def menu(label: str, tooltip: str, options: Sequence[str] = (), width: str = "250px") -> Any:
+def menu(
+    label: str,
+    tooltip: str,
+    options: Sequence[str] = (),
+    width: str = "250px",
+    description: str = "80px",
+) -> Any:
     """A menu with its label beside it."""
     dropdown = Dropdown(options=list(options), description=label, tooltip=tooltip)
     dropdown.layout.width = width
+    dropdown.style.description_width = description
     return dropdown.add_class(f"srlab-{_classed(label)}")
 
 
@@ -80,7 +88,7 @@ def title(text: str) -> HTML:
     return HTML(
         f'<div style="{TEXT} height: {HEAD}px; color: var(--jp-ui-font-color2, #595959)">'
         f"{text}</div>",
-        layout=Layout(margin="0"),
+        layout=Layout(margin="0 0 0 2px"),
     )
 
 

@@ -1,7 +1,7 @@
 """Controls that act on a bench, and follow it where it was changed by something else."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 

@@ -19,6 +19,7 @@ from srlab.widgets.loss_controls import (
 )
 from srlab.widgets.loss_views import Tile
 from srlab.widgets.parts import LivePicture
+from srlab.widgets.slider_names import slider_names
 
 TILES = ("input", "bicubic", "now", "beside", "truth")
 CHARTS = {
@@ -51,7 +52,11 @@ class Panel:
         self.charts = {name: LivePicture(name) for name in CHARTS}
         self.compare_slot = VBox()
         self._make_controls(actions)
+        for pressed in (lab._start, lab._pause, lab._reset):
+            pressed.layout.width = "auto"
+        self.ledger.layout.margin = "0"
         self.children = [
+            *slider_names(),
             self.heading,
             row(lab._start, lab._pause, lab._reset, self.fork, self.snapshot, self.compare,
                 self.branch, self.photo),
@@ -81,9 +86,14 @@ class Panel:
         self.compare = button(
             "Compare", "columns", "Lay snapshots and runs over each other", actions["compare"]
         )
-        self.branch = menu("run", "Go on with this run where it was left", width="210px")
+        self.branch = menu(
+            "run", "Go on with this run where it was left", width="210px", description="32px"
+        )
         self.photo = menu(
-            "photograph", "Which validation photograph is shown and measured", width="250px"
+            "photograph",
+            "Which validation photograph is shown and measured",
+            width="235px",
+            description="80px",
         )
         self.preset = menu("preset", "Set all weights and layers to a known recipe")
         self.shares = field(
@@ -117,13 +127,13 @@ class Panel:
     def _settings(self) -> HBox:
         layers = [self.dials[name] for name in self.layers]
         right = [
-            row(self.dials["learning_rate"]),
+            self.dials["learning_rate"],
             row(self.preset, self.preset_name, self.save_preset),
             self.source,
             row(self.shares, self.balance),
             row(self.name, self.save, self.load, self.export),
         ]
         return row(
-            column("VGG layers that content and style look at", layers),
-            VBox(right, layout=Layout(flex="1 1 420px", min_width="320px")),
+            column("VGG layers of content and style", layers),
+            VBox(right, layout=Layout(flex="1 1 420px")),
         )

@@ -160,7 +160,7 @@ class Screen:
 
     def _bicubic_caption(self) -> str:
         bench = self.bench
-        return f"{bench.bicubic_psnr:.2f} dB, sharpness {bench.bicubic_sharpness:.2f}"
+        return f"{bench.bicubic_psnr:.2f} dB, sharp {bench.bicubic_sharpness:.2f}"
 
     def _show_ledger(self, ledger: dict[str, Entry]) -> None:
         self.ledger = ledger
@@ -194,16 +194,13 @@ class Screen:
 
     def drawn_charts(self) -> list[Image.Image]:
         """The weighted terms, PSNR, and the map."""
-        points = self._own_points()
+        everywhere = [p for p in self.bench.history.points if isinstance(p, LossFigures)]
+        points = [p for p in everywhere if p.photo_name == self.bench.photo_name]
         return [
-            terms_chart(self.bench.history.points),
+            terms_chart(everywhere),
             psnr_chart(points, self.bench.bicubic_psnr),
             runs_chart(_path([*points, self.figures]), self._other_paths(), self._marks()),
         ]
-
-    def _own_points(self) -> list[LossFigures]:
-        name = self.bench.photo_name
-        return [p for p in self.bench.history.points if p.photo_name == name]
 
     def _other_paths(self) -> dict[str, list[Point]]:
         """The ways of all other runs on this photograph; a fork's begins at the fork."""
@@ -244,4 +241,4 @@ def _path(points: Sequence[Figures]) -> list[Point]:
 
 
 def _caption(figures: Figures) -> str:
-    return f"{figures.psnr:.2f} dB, sharpness {figures.sharpness:.2f}"
+    return f"{figures.psnr:.2f} dB, sharp {figures.sharpness:.2f}"

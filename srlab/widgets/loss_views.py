@@ -14,7 +14,7 @@ from srlab.widgets.loss_branch import LossFigures
 from srlab.widgets.parts import TEXT, LivePicture
 from srlab.widgets.poster import INK
 
-CHART = (350, 200)  # px; three stand side by side
+CHART = (322, 190)  # px; three stand side by side
 TILE = 256  # px, the longest side of a picture on the page
 
 
@@ -31,7 +31,7 @@ class Tile(VBox):  # type: ignore[misc]
         self._picture, self._caption = LivePicture(name), HTML()
         super().__init__(
             [self._picture, self._caption],
-            layout=Layout(flex="1 1 150px", max_width=f"{TILE + 4}px"),
+            layout=Layout(flex="1 1 130px", max_width=f"{TILE + 4}px"),
         )
 
     def show(self, picture: Tensor, name: str, caption: str) -> None:

@@ -27,7 +27,7 @@ def measures_html(rows: Mapping[str, Measures], protocol: str) -> str:
     names = [name for name in COLUMNS if any(name in row for row in rows.values())]
     head = "".join(f'<th scope="col" style="{NUMBER}">{COLUMNS[n][0]}</th>' for n in names)
     body = "".join(_row(name, measures, names) for name, measures in rows.items())
-    last = next(reversed(rows.values()))
+    last = list(rows.values())[-1]
     data = " ".join(f'data-{name}="{last[name]:.6g}"' for name in names if name in last)
     missing = "" if "lpips" in names else " LPIPS: its weights are not at hand."
     return (

@@ -1,0 +1,32 @@
+"""Names for sliders, which ipywidgets leaves out and screen readers need."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+
+def slider_names() -> list[Any]:
+    """An invisible widget that names the sliders of the output it lies in.
+
+    Returns:
+        The widget, to be put among a lab's children; nothing where anywidget
+        is missing or ``SRLAB_WIDGETS`` is ``core``.
+
+    Source: built by srlab.
+    """
+    if os.environ.get("SRLAB_WIDGETS") == "core":
+        return []
+    try:
+        import anywidget
+    except ImportError:
+        return []
+
+    class SliderNames(anywidget.AnyWidget):
+        _esm = Path(__file__).with_suffix(".js")
+
+        def __repr__(self) -> str:
+            return "SliderNames"
+
+    names = SliderNames()
+    names.layout.display = "none"
+    return [names]
