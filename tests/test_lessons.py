@@ -76,6 +76,6 @@ def test_solutions_belong_to_a_lesson():
         [
             f"{lesson.path.name} solves no lesson."
             for lesson in ALL
-            if lesson.path.name not in names
+            if lesson.is_solution and lesson.path.name not in names
         ]
     )
