@@ -62,7 +62,7 @@ PRESETS = {
             "vgg16_bn; here relu5_3 is left out, since the stand-in ends at relu4_3, style has "
             "the layers' weights unsquared, and content and style are scaled so that pixel is "
             "about 8 % of the sum at the start, as in their table, the rest in halves.",
-            {"pixel": 1.0, "content": 0.007, "style": 1.2},
+            {"pixel": 1.0, "content": 0.011, "style": 1.9},
             {"relu3_3": 5.0, "relu4_3": 15.0},
         ),
         Preset(
