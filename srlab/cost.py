@@ -40,7 +40,7 @@ def count_multiply_adds(model: nn.Module, height: int, width: int) -> int:
     """
     require_count(height, "height")
     require_count(width, "width")
-    shapes_only = copy.deepcopy(model).to("meta").eval()
+    shapes_only = copy.deepcopy(model).to("meta", torch.float32).eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         shapes_only(torch.empty(1, 3, height, width, device="meta"))
     return int(counter.get_total_flops()) // 2

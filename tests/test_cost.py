@@ -69,6 +69,12 @@ def test_the_model_stays_as_it_was(model):
     assert model(torch.rand(1, 3, 8, 8)).isfinite().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_precision_does_not_matter(dtype):
+    plain = count_multiply_adds(UNet(2, 4, 1), 8, 8)
+    assert count_multiply_adds(UNet(2, 4, 1).to(dtype), 8, 8) == plain
+
+
 @pytest.mark.parametrize(
     ("size", "sentence"),
     [
