@@ -27,6 +27,7 @@ from srlab.widgets.feature_reading import PIXELS, Reading, Seen, relative_differ
 from srlab.widgets.feature_table import Rows, status_html
 from srlab.widgets.feature_views import OneView, PairView, row
 from srlab.widgets.poster import PosterMixin
+from srlab.widgets.slider_names import slider_names
 
 LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 MODES = {"one": "one picture", "pair": "a pair"}
@@ -187,7 +188,7 @@ class FeatureExplorer(PosterMixin, VBox):  # type: ignore[misc]
         order = "photograph", "mode", "other", "layer", "channel"
         controls = [self._labeled(name) for name in order]
         self.children = [row(controls[:2]), row(controls[2:]), self._note, self._status,
-                         self._one_view, self._pair_view]  # fmt: skip
+                         self._one_view, self._pair_view, *slider_names()]  # fmt: skip
         self.add_class("srlab-feature-explorer")
 
     def _labeled(self, name: str) -> Any:

@@ -20,6 +20,7 @@ from srlab.require import require_batch, require_same_shape, require_scale
 from srlab.sources import embedded_photo, embedded_table
 from srlab.widgets.parts import TEXT, LivePicture
 from srlab.widgets.poster import PosterMixin, filmstrip, stack, text_lines
+from srlab.widgets.slider_names import slider_names
 
 CHANNEL_NAMES: dict[Channels, str] = {"rgb": "RGB", "y": "Y 16–235", "y-full": "Y 0–255"}
 RESAMPLERS = ("nearest", "bilinear", "bicubic")
@@ -172,7 +173,7 @@ class MetricLab(PosterMixin, VBox):  # type: ignore[misc]
             control.observe(self._on_change, "value")
         row = HBox(controls, layout=Layout(flex_flow="row wrap"))
         shown = [self._status, self._alert, self._table, self._picture, self._caption]
-        self.children = [row, *shown]
+        self.children = [row, *shown, *slider_names()]
         self.add_class("srlab-metric-lab")
 
     def _photographs(self) -> list[str]:

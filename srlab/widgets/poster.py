@@ -47,8 +47,9 @@ class PosterMixin:
         bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
         # anywidget adds metadata (Colab needs it), ipywidgets does not
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        extra = {"text/plain": self.summary(), "image/png": to_png(self.poster())}
-        return {**(data or {}), **extra}, metadata
+        summary = self.summary()
+        extra = {"text/plain": summary, "image/png": to_png(self.poster())}
+        return {**(data or {}), **extra}, {**metadata, "image/png": {"alt": summary}}
 
 
 def to_png(image: Image.Image, limit: int = BYTES_LIMIT) -> bytes:

@@ -28,6 +28,7 @@ from srlab.widgets.live_lab import LiveLab
 from srlab.widgets.parts import TEXT, LivePicture
 from srlab.widgets.poster import stack, text_lines
 from srlab.widgets.race import KINDS, NOT_STARTED, WINDOW, Race, Standing
+from srlab.widgets.slider_names import slider_names
 
 MOST_WEIGHT, MOST_DEPTH = 2.0, 64
 COLORS = {"plain": BLUE, "fixed": ORANGE, "learned": GREEN, "gates": PINK}
@@ -204,6 +205,7 @@ class ResidualDial(LiveLab):
             self._table,
             self._race_picture,
             self._status,
+            *slider_names(),
         ]
         self.add_class("srlab-residual-dial")
 

@@ -43,6 +43,7 @@ from srlab.widgets.skip_table import (
     status_html,
     table_html,
 )
+from srlab.widgets.slider_names import slider_names
 from srlab.widgets.unet_drawing import MUTED, draw_unet, unet_in_words
 
 SIDE = 256  # px on the page, at most
@@ -273,6 +274,7 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
             HBox([self.photograph, self._restore], layout=_wrap()),
             *skips, self._status, self._alert, HBox(views, layout=_wrap()),
             self._u, HTML(f'<div style="{TEXT}"><small>{LEGEND}</small></div>'), self._table,
+            *slider_names(),
         ]  # fmt: skip
 
     def _mute_button(self, name: str) -> Button:

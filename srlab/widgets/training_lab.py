@@ -28,6 +28,7 @@ from srlab.widgets.live import State
 from srlab.widgets.live_lab import LiveLab
 from srlab.widgets.parts import TEXT, LivePicture, action_button
 from srlab.widgets.poster import stack, text_lines
+from srlab.widgets.slider_names import slider_names
 from srlab.widgets.workbench import Snapshot, Workbench
 
 CHARTS = {
@@ -186,6 +187,7 @@ class TrainingLab(LiveLab):
             self._preview,
             HBox(self._curves, layout=wrap),
             self._status,
+            *slider_names(),
         ]
         self.add_class("srlab-training-lab")
 
