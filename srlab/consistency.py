@@ -7,7 +7,7 @@ from srlab.models import enlarge
 from srlab.require import require_enlarged
 
 
-def back_project(sr: Tensor, lr: Tensor, rounds: int = 60) -> Tensor:
+def back_project(sr: Tensor, lr: Tensor, rounds: int = 100) -> Tensor:
     """Change a large picture until the small one made of it is ``lr``.
 
     ``sr = sr + enlarge(lr - reduced(sr))``, again and again

@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Self
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from srlab.runcard import RunCard
 from srlab.runs import Progress
