@@ -290,11 +290,26 @@ def load_card(path: str | os.PathLike[str]) -> RunCard:
         raise IsADirectoryError(f"{path} is a folder, but a run card was expected.")
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; check the name.")
+    return read_card(path.read_bytes(), path.name)
+
+
+def read_card(data: bytes, name: str) -> RunCard:
+    """Read a run card from the bytes of a JSON file.
+
+    Args:
+        data: UTF-8, also with the mark that Notepad puts before it.
+        name: what errors call it.
+
+    Raises:
+        ValueError: if it is no JSON or no valid card.
+
+    Source: built by srlab.
+    """
     try:
-        values = json.loads(path.read_text(encoding="utf-8-sig"))  # as Notepad saves it
+        values = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also for numbers of 5000 digits
-        raise ValueError(f"{path.name} is not JSON ({error}).") from None
-    return parse_card(values, path.name)
+        raise ValueError(f"{name} is not JSON ({error}).") from None
+    return parse_card(values, name)
 
 
 def save_card(card: RunCard, path: str | os.PathLike[str]) -> None:

@@ -25,6 +25,7 @@ PROGRESS, STAGE = ".srlab-photo-desk .srlab-progress", ".srlab-photo-desk .srlab
 @pytest.fixture
 def page(lab: LabPage) -> LabPage:
     lab.page.set_viewport_size({"width": 1100, "height": 1500})
+    lab.page.on("filechooser", lambda _: None)  # from now on, not only from the click on
     notebook = new_notebook(cells=[new_code_cell(source) for source in CELLS])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, lab.server.folder / "desk.ipynb")

@@ -1,0 +1,484 @@
+"""ClassBoard: many cards in, each where it belongs, and none believed too much."""
+
+import csv
+import io
+import json
+import re
+from base64 import b64decode
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from srlab.data import crop_to_multiple, degrade
+from srlab.metrics import Protocol, psnr, sharpness
+from srlab.models import enlarge
+from srlab.runcard import FeatureSpec, ModelSpec, RunCard, Stage, save_card
+from srlab.sources import load_photos
+from srlab.widgets.board_cards import MEASURES, find_doubt, known_bicubic, short
+from srlab.widgets.board_map import MOST_NAMES, SIZE, ticks
+from srlab.widgets.class_board import PAGE, ClassBoard
+from srlab.widgets.poster import BYTES_LIMIT
+from tests.test_parts import alt_of
+from tests.watching import attributes_in, from_another_thread
+
+
+def card(name: str, scale: int = 4, **scores: float) -> RunCard:
+    """A finished card: 1 dB above bicubic, unless it says something else."""
+    bicubic = known_bicubic(scale)
+    said = {
+        "psnr_y": bicubic["psnr_y"] + 1, "ssim_y": 0.74, "psnr_rgb": 27.0, "sharpness": 0.2,
+        "checkerboard": 0.5, "bicubic_psnr_y": round(bicubic["psnr_y"], 4),
+    }  # fmt: skip
+    return RunCard(name=name, stages=[Stage(scale=scale, steps=10)], scores={**said, **scores})
+
+
+def column(board: ClassBoard, title: str) -> list[str]:
+    """What a column of the table says, bicubic first."""
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', board._table.value)
+    (at,) = [i for i, head in enumerate(heads) if head.removesuffix(" ▾") == title]
+    rows = board._table.value.split("<tbody>")[1].split("</tr>")[:-1]
+    return [re.sub("<[^>]*>", "", re.findall(r"<t[dh].*?</t[dh]>", row)[at]) for row in rows]
+
+
+def upload(board: ClassBoard, **files: bytes) -> None:
+    """What the page does with chosen files."""
+    board.upload.value = [
+        {"name": name, "type": "", "size": len(data), "content": memoryview(data),
+         "last_modified": datetime.now(UTC)}
+        for name, data in files.items()
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def board() -> ClassBoard:
+    """Three cards of x4, each the best by something, and one of x2."""
+    return ClassBoard([
+        card("anna", psnr_y=28.9, sharpness=0.2, checkerboard=0.2),
+        card("ben", psnr_y=28.1, sharpness=1.1, checkerboard=3.0),
+        card("cleo", psnr_y=27.9, sharpness=1.4, ssim_y=0.81, checkerboard=0.1),
+        card("dora", scale=2, psnr_y=33.0, sharpness=0.9),
+    ])  # fmt: skip
+
+
+# -- ranking ---------------------------------------------------------------------
+
+
+def test_the_best_by_each_measure(board: ClassBoard) -> None:
+    best = {measure: board.best(measure).name for measure in MEASURES}  # type: ignore[union-attr]
+    assert best == {
+        "psnr_y": "anna",
+        "ssim_y": "cleo",
+        "psnr_rgb": "anna",  # all say 27.0: who came first
+        "sharpness": "ben",  # 1.1 is nearer to the truth's 1 than 0.2 and 1.4
+        "checkerboard": "cleo",
+    }
+    words = re.sub("<[^>]*>", "", board._best.value)
+    assert "PSNR Y, highest: anna 28.90 dB (bicubic 27.70 dB)" in words
+    assert "sharpness, nearest to the truth's 1: ben 1.100 (bicubic 0.029)" in words
+
+
+@pytest.mark.parametrize(
+    ("order", "names"),
+    [
+        ("psnr_y", ["anna", "ben", "cleo"]),
+        ("ssim_y", ["cleo", "anna", "ben"]),
+        ("sharpness", ["ben", "cleo", "anna"]),
+        ("checkerboard", ["cleo", "anna", "ben"]),
+        ("name", ["anna", "ben", "cleo"]),
+    ],
+)
+def test_the_table_is_sorted(board: ClassBoard, order: str, names: list[str]) -> None:
+    board.order.value = order
+    assert [row.name for row in board.rows] == names
+    assert column(board, "name") == ["bicubic", *names]
+    assert column(board, "#") == ["", "1", "2", "3"]
+    assert board._table.value.count("aria-sort") == 1
+    board.reverse.value = True
+    assert [row.name for row in board.rows] == names[::-1]
+    assert column(board, "name") == ["bicubic", *names[::-1]]
+
+
+def test_the_list_of_cards_follows_order_and_scale(board: ClassBoard) -> None:
+    board.order.value = "sharpness"
+    assert [value for _, value in board.card.options] == ["", "ben", "cleo", "anna"]
+    board.card.value = "cleo"
+    board.scale.value = 2
+    assert [value for _, value in board.card.options] == ["", "dora"]
+    assert (board.card.value, board._opened.value) == ("", "")
+
+
+def test_steps_and_time_are_sorted_by_too() -> None:
+    cards = [card(name).model_copy(update={"seconds": s}) for name, s in (("a", 9), ("b", 2))]
+    board = ClassBoard(cards)
+    assert [row.name for row in board.choose(order="seconds")] == ["b", "a"]
+    assert column(board, "time") == ["–", "2 s", "9 s"]
+
+
+def test_the_best_are_marked_and_not_by_color_alone(board: ClassBoard) -> None:
+    assert column(board, "PSNR Y") == ["27.70", "▲ 28.90", "28.10", "27.90"]
+    assert column(board, "sharpness") == ["0.029", "0.200", "▲ 1.100", "1.400"]
+    assert column(board, "checkerboard")[1:] == ["0.200", "3.000", "▲ 0.100"]
+    assert board._table.value.count("▲ ") - board._table.value.count("▲ best") == 5
+
+
+def test_scales_are_never_mixed(board: ClassBoard) -> None:
+    assert board.scale.value == 4, "that of most cards"
+    assert [text for text, _ in board.scale.options] == ["×2: 1 card", "×4: 3 cards"]
+    assert "dora" not in board._table.value + alt_of(board._picture) + board._best.value
+    assert [row.name for row in board.choose(scale=2)] == ["dora"]
+    assert "anna" not in board._table.value + alt_of(board._picture) + board._best.value
+    assert column(board, "PSNR Y")[0] == f"{known_bicubic(2)['psnr_y']:.2f}"
+    with pytest.raises(ValueError, match="scale must be one of 2, 4, but 8 came"):
+        board.choose(scale=8)
+
+
+def test_a_missing_figure_is_last_and_never_best() -> None:
+    board = ClassBoard([card("a"), card("b")])
+    old = card("old")
+    del old.scores["checkerboard"]
+    board.add(old)
+    assert [row.name for row in board.choose(order="checkerboard")] == ["a", "b", "old"]
+    assert column(board, "checkerboard")[-1] == "–"
+
+
+# -- whom to believe -------------------------------------------------------------
+
+
+def test_the_known_bicubic_is_measured_here() -> None:
+    values = []
+    for photo in load_photos("embedded", "val").values():
+        hr = crop_to_multiple(photo[None].float() / 255, 4)
+        sr, y = enlarge(degrade(hr, 4), 4).clamp(0, 1), Protocol("y", 4)
+        values.append((psnr(y.apply(sr), y.apply(hr)), sharpness(sr, hr, scale=4)))
+    decibels, sharp = (sum(v).item() / len(v) for v in zip(*values, strict=True))
+    assert known_bicubic(4)["psnr_y"] == pytest.approx(decibels, abs=1e-3)
+    assert known_bicubic(4)["sharpness"] == pytest.approx(sharp, rel=0.05)  # not rounded here
+
+
+def test_a_card_measured_otherwise_is_flagged_and_not_ranked(board: ClassBoard) -> None:
+    row = board.add(card("eve", psnr_y=31.5, sharpness=1.0, bicubic_psnr_y=28.42))
+    assert row is not None
+    sentence = (
+        "measured otherwise: its bicubic has 28.42 dB, that of the validation photographs "
+        "27.70 dB"
+    )
+    assert row.doubt == sentence
+    assert f"eve: {sentence}." in board._rest.value
+    assert [row.name for row in board.rows][-1] == "eve"
+    assert "⚠ eve" in column(board, "name")
+    assert "eve" not in {board.best(measure).name for measure in MEASURES}  # type: ignore[union-attr]
+    assert "eve" not in alt_of(board._picture), "its PSNR has no place among the others'"
+    assert "is checked" in board.children[-1].value
+
+
+@pytest.mark.parametrize("there", [0.019, -0.019])
+def test_rounding_between_machines_is_no_doubt(there: float) -> None:
+    assert find_doubt(card("a", bicubic_psnr_y=known_bicubic(4)["psnr_y"] + there)) == ""
+
+
+def test_a_card_that_does_not_say_its_bicubic_is_flagged() -> None:
+    silent = card("silent")
+    del silent.scores["bicubic_psnr_y"]
+    assert find_doubt(silent) == (
+        "it does not say what bicubic has, so nobody can tell what it was measured on"
+    )
+
+
+@pytest.mark.parametrize("scores", [{"psnr_y": 1e300}, {"psnr_y": -3.0}, {"sharpness": 1e9}])
+def test_impossible_figures_spoil_neither_table_nor_map(
+    board: ClassBoard, scores: dict[str, float]
+) -> None:
+    before = alt_of(board._picture)
+    row = board.add(card("joke", **scores))
+    assert row is not None
+    assert row.doubt.startswith("its figures cannot be: ")
+    assert alt_of(board._picture) == before
+    assert len(board._table.value) < 10_000
+
+
+# -- what comes in ---------------------------------------------------------------
+
+
+def test_files_bytes_and_cards_are_the_same(tmp_path: Path) -> None:
+    one = card("anna")
+    save_card(one, tmp_path / "anna.json")
+    data = (tmp_path / "anna.json").read_bytes()
+    for source in (one, tmp_path / "anna.json", str(tmp_path / "anna.json"), data):
+        (row,) = ClassBoard([source]).rows
+        assert row.card == one
+    (row,) = ClassBoard({"from anna": data}).rows
+    assert row.file == "from anna"
+
+
+def test_what_is_no_finished_card_is_named_and_the_others_go_in(board: ClassBoard) -> None:
+    good = card("good").to_json().encode()
+    unfinished = card("slow").model_copy(update={"scores": {}}).to_json().encode()
+    partial = json.loads(good)
+    del partial["scores"]["sharpness"]
+    foreign = json.dumps({"cells": [], "nbformat": 4}).encode()
+    upload(board, **{
+        "half.json": good[: len(good) // 2], "first.json": good, "slow.json": unfinished,
+        "notebook.json": foreign, "list.json": b"[1]", "photo.json": b"\xff\xd8\xff\xe0",
+        "part.json": json.dumps(partial).encode(), "<b>.json": b"",
+        "big.json": b" " * 1_000_001,
+        "last.json": card("last").to_json().encode("utf-8-sig"),
+    })  # fmt: skip
+    names = {row.name for row in board.rows}
+    assert names == {"anna", "ben", "cleo", "good", "last"}
+    starts = [
+        "half.json is not JSON (",
+        "slow.json has no scores, as its training did not come to its end; hand in the card",
+        "notebook.json: ",
+        "list.json: the card: ",
+        "photo.json is not JSON (",
+        "part.json lacks sharpness among its scores.",
+        "<b>.json is not JSON (",
+        "big.json has 1.0 MB, so it is no run card.",
+    ]
+    assert len(board.remarks) == len(starts)
+    for remark, start in zip(board.remarks, starts, strict=True):
+        assert remark.startswith(start)
+    shown = board._trouble.value
+    assert 'role="status"' in shown
+    assert "&lt;b&gt;.json" in shown
+    assert "<b>.json" not in shown
+    assert board.upload.value == ()
+
+
+def test_the_same_card_twice_counts_once(board: ClassBoard, tmp_path: Path) -> None:
+    save_card(board.rows[0].card, tmp_path / "again.json")
+    assert board.add(tmp_path / "again.json") is None
+    assert len(board.rows) == 3
+    assert board.remarks == ["again.json is the same card as anna; it counts once."]
+
+
+def test_two_cards_of_one_name_are_told_apart(board: ClassBoard) -> None:
+    second = board.add(card("anna", psnr_y=28.5))
+    third = board.add(card("anna", psnr_y=28.4))
+    assert second is not None
+    assert third is not None
+    assert (second.name, third.name) == ("anna (2)", "anna (3)")
+    assert column(board, "name")[1:4] == ["anna", "anna (2)", "anna (3)"]
+    board.choose(card="anna (2)")
+    assert "28.5000" in board._opened.value
+
+
+def test_a_folder_with_all_below_it_but_no_checkpoints(tmp_path: Path) -> None:
+    for place in ("anna", "ben/deep", ".ipynb_checkpoints"):
+        (tmp_path / place).mkdir(parents=True)
+        save_card(card(place.split("/")[0].strip(".")[:4]), tmp_path / place / "card.json")
+    (tmp_path / "notes.txt").write_text("no card")
+    (tmp_path / "broken.json").write_text("{")
+    board = ClassBoard()
+    assert board.add_folder(tmp_path) == 2
+    assert [row.file for row in board.rows] == ["anna/card.json", "ben/deep/card.json"]
+    assert len(board.remarks) == 1
+    assert board.remarks[0].startswith("broken.json is not JSON")
+    with pytest.raises(NotADirectoryError, match=r"broken\.json is no folder; give the one"):
+        board.add_folder(tmp_path / "broken.json")
+
+
+@pytest.mark.parametrize(
+    ("cards", "sentence"),
+    [
+        ([3], "A int came, but a run card, its file or the file's bytes were expected"),
+        ("card.json", r"cards is one card, but a list of them was expected; write \[card\]"),
+    ],
+)
+def test_what_is_no_card_at_all(cards: object, sentence: str) -> None:
+    with pytest.raises(TypeError, match=sentence):
+        ClassBoard(cards)  # type: ignore[arg-type]
+
+
+def test_a_missing_file_is_a_remark(board: ClassBoard, tmp_path: Path) -> None:
+    assert board.add(tmp_path / "none.json") is None
+    assert board.remarks[0].endswith("none.json does not exist; check the name.")
+
+
+# -- what is shown ---------------------------------------------------------------
+
+
+def test_a_card_is_opened(board: ClassBoard) -> None:
+    stages = [
+        Stage(scale=2, steps=300, hr_size=64),
+        Stage(
+            scale=4, steps=200, weights={"pixel": 1.0, "content": 0.05, "tv": 0.0},
+            features=FeatureSpec(layers={"relu2_2": 1.0}),
+        ),
+    ]  # fmt: skip
+    long = card("grown").model_copy(
+        update={"stages": stages, "model": ModelSpec(num_features=24), "seed": 7,
+                "device": "<script>"}
+    )  # fmt: skip
+    board.add(long)
+    board.card.value = "grown"
+    shown = re.sub("<[^>]*>", "|", board._opened.value)
+    loss = "1 · pixel + 0.05 · content (layers relu2_2 1; embedded)"
+    for words in ("×2", "64 px", "300", "1 · l1", loss, "num features 24", "&lt;script&gt;"):
+        assert words in shown, words
+    assert "tv" not in shown, "a weight of 0 is off"
+    assert "<script>" not in board._opened.value
+    board.card.value = ""
+    assert board._opened.value == ""
+
+
+def test_the_map_says_its_numbers(board: ClassBoard) -> None:
+    assert alt_of(board._picture) == (
+        "Sharpness over PSNR; the truth has 1: bicubic 27.70 dB, sharpness 0.03; "
+        "anna 28.90 dB, sharpness 0.20; ben 28.10 dB, sharpness 1.10; "
+        "cleo 27.90 dB, sharpness 1.40"
+    )
+
+
+def test_a_dot_is_where_its_numbers_are(board: ClassBoard) -> None:
+    before = np.asarray(board._map()[0], int)
+    moved = ClassBoard([row.card for row in board.rows[:2]] + [card("cleo", psnr_y=28.5)])
+    after = np.asarray(moved._map()[0], int)
+    assert before.shape == (SIZE[1], SIZE[0], 3)
+    assert np.abs(before - after).max() > 100
+
+
+def test_ticks_are_round_and_inside() -> None:
+    assert ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert ticks(27.9, 27.95) == [27.9, 27.91, 27.92, 27.93, 27.94, 27.95]
+
+
+def test_a_thousand_cards_stay_usable() -> None:
+    cards = [card(f"run-{i}", psnr_y=27 + i / 1000, sharpness=i / 900) for i in range(1000)]
+    board = ClassBoard(cards)
+    assert len(board.rows) == 1000
+    assert board.best().name == "run-999"  # type: ignore[union-attr]
+    assert column(board, "name") == ["bicubic", *(f"run-{i}" for i in range(999, 979, -1))]
+    assert len(board._table.value) < 30_000
+    assert "and 980 more, pale" in alt_of(board._picture)
+    assert alt_of(board._picture).count("sharpness 1.1") > 0
+    assert len(alt_of(board._picture)) < 2000
+    board._next.click()
+    assert column(board, "#")[1] == str(PAGE + 1)
+    assert attributes_in(board._paging.value)["scale"] == "4"
+    assert "rows 21 to 40 of 1000" in board._paging.value
+    board._previous.click()
+    assert "rows 1 to 20 of 1000" in board._paging.value
+    assert board._previous.disabled
+    for _ in range(60):
+        board._next.click()
+    assert "rows 981 to 1000 of 1000" in board._paging.value
+    assert board._next.disabled
+    assert PAGE > MOST_NAMES, "so such dots carry their rank"
+
+
+def test_many_remarks_stay_few_lines(board: ClassBoard) -> None:
+    for number in range(50):
+        board.add(b"{", f"broken-{number}.json")
+    assert len(board.remarks) == 50
+    assert board._trouble.value.count("<li>") == 9
+    assert "… and 42 more before these" in board._trouble.value
+
+
+def test_an_empty_board_asks_for_cards() -> None:
+    board = ClassBoard()
+    assert repr(board) == "ClassBoard: no cards yet"
+    assert board.best() is None
+    assert [part.layout.display for part in board._shown] == ["none"] * len(board._shown)
+    board.poster()
+    upload(board, **{"a.json": card("a").to_json().encode()})
+    assert [part.layout.display for part in board._shown] == [None] * len(board._shown)
+    assert repr(board) == "ClassBoard: 1 run card (1 of ×4); best PSNR of ×4: a 28.70 dB"
+
+
+def test_only_doubtful_cards_are_shown_but_none_is_best() -> None:
+    board = ClassBoard([card("eve", bicubic_psnr_y=20.0)])
+    assert board.best() is None
+    assert "none of ×4 can be compared" in repr(board)
+    board.poster()
+    assert column(board, "name") == ["bicubic", "⚠ eve"]
+
+
+# -- CSV -------------------------------------------------------------------------
+
+
+def read_csv(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+def test_the_teacher_gets_every_card_as_csv(board: ClassBoard, tmp_path: Path) -> None:
+    board.add(card("eve", bicubic_psnr_y=28.42).to_json().encode(), "=HYPERLINK(1).json")
+    board.to_csv(tmp_path / "class.csv")
+    data = (tmp_path / "class.csv").read_bytes()
+    rows = read_csv(data)
+    assert [row["name"] for row in rows] == ["dora", "anna", "ben", "cleo", "eve"]
+    assert [row["scale"] for row in rows] == ["2", "4", "4", "4", "4"]
+    anna = board.rows[0].card
+    for measure in MEASURES:
+        assert float(rows[1][measure]) == anna.scores[measure]
+    assert rows[4]["file"] == "'=HYPERLINK(1).json", "text, and no formula"
+    assert rows[4]["doubt"].startswith("measured otherwise")
+    link = re.search(r'base64,([^"]*)"', board._link.value)
+    assert link is not None
+    assert b64decode(link[1]) == data
+    with pytest.raises(OSError, match="could not be written"):
+        board.to_csv(tmp_path / "none" / "class.csv")
+
+
+# -- for everybody ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ({"order": "beauty"}, "order must be one of psnr_y, ssim_y, .*, but 'beauty' came"),
+        ({"card": "dora"}, "card must be one of anna, ben, cleo, but 'dora' came"),
+    ],
+)
+def test_an_unknown_choice_changes_nothing(
+    board: ClassBoard, choice: dict[str, str], sentence: str
+) -> None:
+    board.choose(order="sharpness")
+    with pytest.raises(ValueError, match=sentence):
+        board.choose(**choice)  # type: ignore[arg-type]
+    assert board.order.value == "sharpness"
+    with pytest.raises(ValueError, match="measure must be one of psnr_y"):
+        board.best("beauty")
+
+
+def test_controls_work_from_any_thread(board: ClassBoard) -> None:
+    def order_by_sharpness() -> None:
+        board.order.value = "sharpness"
+
+    from_another_thread(order_by_sharpness)
+    assert column(board, "name")[1] == "ben"
+    from_another_thread(lambda: upload(board, **{"f.json": card("fay").to_json().encode()}))
+    assert "fay" in column(board, "name")
+
+
+def test_what_was_chosen_stays_when_cards_come(board: ClassBoard) -> None:
+    board.choose(scale=2, card="dora")
+    board.add(card("new"))
+    assert (board.scale.value, board.card.value) == (2, "dora")
+    assert 'data-card="dora"' in board._opened.value
+
+
+def test_readers_without_kernel_get_a_picture_and_a_sentence(board: ClassBoard) -> None:
+    data, _ = board._repr_mimebundle_()
+    assert data["text/plain"] == repr(board)
+    assert repr(board) == (
+        "ClassBoard: 4 run cards (1 of ×2, 3 of ×4); best PSNR of ×4: anna 28.90 dB"
+    )
+    assert len(data["image/png"]) <= BYTES_LIMIT
+    Image.open(io.BytesIO(data["image/png"])).verify()
+
+
+def test_each_control_has_a_label_and_a_tooltip(board: ClassBoard) -> None:
+    for control in (board.upload, board.scale, board.order, board.reverse, board.card):
+        assert control.description
+        assert control.tooltip
+    assert '<table aria-label="Run cards by PSNR Y"' in board._table.value
+
+
+def test_figures_for_people() -> None:
+    assert [short(v) for v in (28.666, None, 1e300, float("nan"))] == [
+        "28.67", "–", "1.0e+300", "–",
+    ]  # fmt: skip
