@@ -131,6 +131,7 @@ class Actions:
         bench.show(self.bench.photo_name)
         if bench.data.scale == self.bench.data.scale:
             bench.snapshots = self._snapshots_to_carry()
+        self.screen.keep_runs()
         self.screen.watch(bench)
         self.panel.name.value = card.name
         self.say(f"{card.name} is loaded. {self._what_start_does(card)}")

@@ -197,9 +197,10 @@ class LossLab(LiveLab):
         """Training steps, one for each item asked for, of whatever is on the bench."""
         while True:
             bench, left = self.bench, self.bench.replay_left
-            yield next(bench.steps())
-            if left and not bench.replay_left and self.bench is bench:
+            step = next(bench.steps())
+            if left and not bench.replay_left:
                 self._end_of_replay(bench.branch.goal)
+            yield step
 
     def change(self, name: str, value: Any) -> None:
         """Take over a control's value."""
