@@ -175,9 +175,9 @@ def has_a_fixed_eps(images, eps):  # noqa: ARG001
         (gives_a_float, ".item() and float() drop"),
         (cuts_the_way_back, "cut the way back"),
         (gives_one_for_each_picture, "One number for the whole batch"),
-        (steps_across_the_corner, "right and down from pixels that have both"),
-        (knows_only_square_pictures, "right and down from pixels that have both"),
-        (knows_only_one_picture, "right and down from pixels that have both"),
+        (steps_across_the_corner, "both steps start at one pixel"),
+        (knows_only_square_pictures, "both steps start at one pixel"),
+        (knows_only_one_picture, "both steps start at one pixel"),
         (writes_into_its_input, "Leave the arguments as they came"),
     ],
 )
@@ -348,8 +348,8 @@ def masks_in_place(features, mask):
         (subtracts_the_mean, "No mean is subtracted"),
         (multiplies_means, "First the product at each pixel"),
         (takes_the_pixels_outside, "the pixels outside the mask"),
-        (cuts_features_together, "features * mask, then as gram_matrix"),
-        (views_instead_of_flattening, "features * mask, then as gram_matrix"),
+        (cuts_features_together, "must add nothing to the sums"),
+        (views_instead_of_flattening, "must add nothing to the sums"),
         (masks_in_place, "Leave the arguments as they came"),
     ],
 )

@@ -34,7 +34,7 @@ def check_isotropic_tv(answer: Answer | None) -> Verdict:
             }.items()
         },
         mistakes=[replace(m, answer=_value_and_slope(m.answer)) for m in TV_MISTAKES],
-        hint="right and down from pixels that have both; root of right², down², eps²; mean.",
+        hint="Slice as in tv_loss, so that both steps start at one pixel; then the formula.",
         tolerance=1e-5,
     )
 
@@ -65,7 +65,7 @@ def check_gram_of_part(answer: Answer | None) -> Verdict:
             "a mask of all pixels": (_signal(5, 2, 5, 4, 3), everywhere),
         },
         mistakes=GRAM_MISTAKES,
-        hint="features * mask, then as gram_matrix, but h * w becomes each mask's pixels.",
+        hint="A pixel that does not count must add nothing to the sums. How many are left?",
         tolerance=1e-5,
     )
 
@@ -89,7 +89,7 @@ def check_balance(answer: Answer | None) -> Verdict:
             )
         },
         mistakes=[replace(m, answer=_by_name(m.answer)) for m in BALANCE_MISTAKES],
-        hint="Norm of each gradient at sr; share / norm; then divide so that the first is 1.",
+        hint="A share comes from weight * norm of the gradient. Which weight gives it?",
         tolerance=1e-5,
     )
 
