@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from srlab.ledger import Entry
 from srlab.losses import EXPANDED_TERMS
 from srlab.presets import LAYERS, PRESETS, Preset, read_presets, save_preset
-from srlab.widgets.loss_card import lab_card
+from srlab.widgets.loss_bench import LossBench, lab_card
 
 MINE = Preset("mine", "My own.", {"pixel": 1.0, "tv": 0.5}, {"relu2_2": 2.0})
 
@@ -16,6 +17,7 @@ MINE = Preset("mine", "My own.", {"pixel": 1.0, "tv": 0.5}, {"relu2_2": 2.0})
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
     return tmp_path / "home"
 
 
@@ -46,6 +48,40 @@ def test_what_the_papers_say() -> None:
     assert fastai.layers.keys() == {"relu3_3", "relu4_3"}
     assert "relu5_3" in fastai.source
     assert "left out" in fastai.source
+
+
+def at_the_start(preset: str) -> list[dict[str, Entry]]:
+    """The ledgers of all photographs that the lab shows, before the first step."""
+    bench = LossBench(lab_card(preset))
+    ledgers = []
+    for photo in bench.photos:
+        bench.show(photo)
+        ledgers.append(bench.ledger())
+    return ledgers
+
+
+def mean_share(ledgers: list[dict[str, Entry]], term: str) -> float:
+    return sum(ledger[term].share for ledger in ledgers) / len(ledgers)
+
+
+def test_what_is_said_of_this_courses_preset() -> None:
+    ledgers = at_the_start("this course")
+    assert 0.5 < mean_share(ledgers, "content") < 0.66
+    assert mean_share(ledgers, "pixel") == pytest.approx(1 / 5, abs=0.05)
+    assert mean_share(ledgers, "style") == pytest.approx(1 / 6, abs=0.05)
+    assert 0.02 < mean_share(ledgers, "tv") < 0.1
+
+
+def test_what_is_said_of_fastais_preset() -> None:
+    ledgers = at_the_start("fast.ai lesson 7")
+    sums = [sum(entry.weighted for entry in ledger.values()) for ledger in ledgers]
+    parts = {
+        term: sum(ledger[term].weighted / s for ledger, s in zip(ledgers, sums, strict=True))
+        / 3
+        for term in EXPANDED_TERMS
+    }
+    assert parts["pixel"] == pytest.approx(0.08, abs=0.02)
+    assert parts["content"] == pytest.approx(parts["style"], abs=0.1)
 
 
 def test_ones_own_come_after_the_built_in_ones(home: Path) -> None:
