@@ -1,13 +1,17 @@
 """Parameters and multiply-adds, against what is counted by hand."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from srlab.cost import count_multiply_adds, count_parameters
-from srlab.models import Bicubic, SrResNet
-from srlab.residuals import ChannelGates
+from srlab.models import Bicubic, SrResNet, Upsampler
+from srlab.residuals import ChannelGates, WeightedResidualBlock
 from srlab.unet import UNet, VggEncoder
+from srlab.upsamplers import TransposedStage
 
 
 def convolution(in_channels: int, out_channels: int, pixels: int, kernel: int = 3) -> int:
@@ -37,6 +41,25 @@ def test_unet_by_hand():
     down += convolution(4, 8, coarse) + convolution(8, 8, coarse)
     up = convolution(8, 16, coarse) + convolution(8, 4, fine) + convolution(4, 4, fine)
     assert count_multiply_adds(UNet(2, 4, 1), 8, 8) == down + up + convolution(4, 12, fine)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SrResNet(4, 8, 2),
+        SrResNet(2, 4, 1, upsampler=partial(Upsampler, stage=TransposedStage)),
+        SrResNet(2, 4, 1, block=lambda n: WeightedResidualBlock(n, ChannelGates(n))),
+        UNet(4, 4, 2),
+        UNet(2, encoder=VggEncoder(1)),
+        nn.Conv2d(3, 6, 3, stride=2, groups=3),
+        nn.Sequential(conv := nn.Conv2d(3, 3, 3), conv),
+    ],
+    ids=["srresnet", "transposed", "gates", "unet", "vgg", "groups", "used twice"],
+)
+def test_half_of_the_flops_that_torch_counts(model):
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(torch.rand(1, 3, 9, 14))
+    assert count_multiply_adds(model, 9, 14) == counter.get_total_flops() // 2 > 0
 
 
 def test_what_is_no_convolution_is_left_out():
