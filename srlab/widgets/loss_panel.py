@@ -86,6 +86,8 @@ class Panel:
         self.compare = button(
             "Compare", "columns", "Lay snapshots and runs over each other", actions["compare"]
         )
+        self.compare.remove_class("srlab-compare")  # that is the comparison itself
+        self.compare.add_class("srlab-open-compare")
         self.branch = menu(
             "run", "Go on with this run where it was left", width="210px", description="32px"
         )
