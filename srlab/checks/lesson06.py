@@ -104,9 +104,13 @@ def _field(layers: Layers) -> int:
 
 
 def _shapes(height: int, width: int, scale: int, num_features: int, depth: int) -> list[Map]:
-    multiple = 2**depth
-    padded = [side + -side % multiple for side in (height, width)]
+    padded = _up(height, 2**depth), _up(width, 2**depth)
     return [*_maps(*padded, num_features, depth), (3, scale * height, scale * width)]
+
+
+def _up(side: int, multiple: int) -> int:
+    """To the next multiple, if it is none."""
+    return side + -side % multiple
 
 
 def _maps(height: int, width: int, num_features: int, depth: int) -> list[Map]:
@@ -235,38 +239,34 @@ FIELD_MISTAKES = [
 # Mistakes of exercise 2 ----------------------------------------------------------------
 
 
-def _to_multiple(side: int, multiple: int) -> int:
-    return side + -side % multiple
-
-
 def _without_padding(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
     return [*_maps(h, w, num_features, depth), (3, scale * h, scale * w)]
 
 
 def _padded_to(multiple: int, h: int, w: int, *rest: int) -> list[Map]:
     scale, num_features, depth = rest
-    padded = [_to_multiple(side, multiple) for side in (h, w)]
+    padded = _up(h, multiple), _up(w, multiple)
     return [*_maps(*padded, num_features, depth), (3, scale * h, scale * w)]
 
 
 def _always_padded(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
-    padded = [side + 2**depth - side % 2**depth for side in (h, w)]
+    padded = _up(h + 1, 2**depth), _up(w + 1, 2**depth)
     return [*_maps(*padded, num_features, depth), (3, scale * h, scale * w)]
 
 
 def _square(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
-    side = _to_multiple(max(h, w), 2**depth)
+    side = _up(max(h, w), 2**depth)
     return [*_maps(side, side, num_features, depth), (3, scale * h, scale * w)]
 
 
 def _uncropped(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
-    padded = [_to_multiple(side, 2**depth) for side in (h, w)]
-    return [*_maps(*padded, num_features, depth), (3, *(scale * side for side in padded))]
+    h, w = _up(h, 2**depth), _up(w, 2**depth)
+    return [*_maps(h, w, num_features, depth), (3, scale * h, scale * w)]
 
 
 def _floor_below(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
     """Cut to a multiple, where it should be padded."""
-    cut = [side // 2**depth * 2**depth for side in (h, w)]
+    cut = h // 2**depth * 2**depth, w // 2**depth * 2**depth
     return [*_maps(*cut, num_features, depth), (3, scale * h, scale * w)]
 
 
