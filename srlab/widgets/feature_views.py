@@ -53,7 +53,8 @@ class OneView(HBox):  # type: ignore[misc]
             self._draw_atlas(maps, reading.layer)
         for button in self.buttons:
             chosen = button.description == str(reading.channel)
-            button.button_style = "info" if chosen else ""
+            button.button_style = "primary" if chosen else ""  # "info" is too pale for white
+            button.style.font_weight = "bold" if chosen else None  # not by color alone
 
     def _draw_atlas(self, maps: Tensor, layer: str) -> None:
         self.title.value = (
