@@ -675,6 +675,15 @@ def test_a_slider_waits_for_no_slow_part(lab: LossLab):
     assert screen._due("paused", changed=True) == list(PERIODS), "at rest there is time"
 
 
+def test_a_move_is_shown_before_the_next_step(lab: LossLab):
+    lab.run_steps(1)
+    before = lab.bench.step
+    lab.change("content", 0.75)
+    assert lab.bench.step is before
+    assert numbers(lab)["w-content"] == "0.75"
+    assert table(lab.panel.ledger.value)[2][1] == "0.75"
+
+
 def test_every_slow_part_has_its_turn_while_it_runs(lab: LossLab):
     lab.start()
     wait_for(lambda: lab.live.state == "running", "it to run")

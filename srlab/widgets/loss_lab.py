@@ -207,6 +207,7 @@ class LossLab(LiveLab):
         self._changed = True
         if name in self.panel.dials:
             self.follower.apply(name, value, self.bench)
+            self.screen.show_weights(self.live.state)  # before the next step, which takes long
         elif name == "photo":
             self.bench.show(value)
         elif name == "branch":

@@ -87,13 +87,17 @@ class Screen:
 
     def show(self, state: State, *, changed: bool) -> None:
         """Show numbers and picture at once, and of the rest what is due."""
-        self.panel.numbers.value = numbers_html(self.bench, self.figures, state)
+        self.show_weights(state)
         self._show_tiles()
-        if self.ledger:  # its numbers follow the sliders at once
-            self._show_ledger(reweighed(self.ledger, self.bench.loss.weights))
         for part in self._due(state, changed):
             getattr(self, f"_draw_{part}")()
             self._drawn[part] = time.monotonic()
+
+    def show_weights(self, state: State) -> None:
+        """Show numbers and ledger with the weights of now; no network is asked."""
+        self.panel.numbers.value = numbers_html(self.bench, self.figures, state)
+        if self.ledger:
+            self._show_ledger(reweighed(self.ledger, self.bench.loss.weights))
 
     def pictures(self) -> dict[str, Tensor]:
         """What can be compared, by name; all of the photograph that is shown."""
