@@ -43,6 +43,7 @@ from srlab.widgets.photo_views import (
     spoken,
 )
 from srlab.widgets.poster import PosterMixin, encode_png, stack, text_lines
+from srlab.widgets.slider_names import slider_names
 
 EXAMPLE = "citrus-slices"
 """An embedded photograph that the shipped models never saw in training."""
@@ -408,6 +409,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             self._alert,
             self._place,
             self._stage,
+            *slider_names(),
             HTML(f'<div style="{TEXT}">{INVENTED}</div>'),
         ]
         self.add_class("srlab-photo-desk")

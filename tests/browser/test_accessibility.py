@@ -72,6 +72,13 @@ from srlab.widgets.skip_explorer import SkipExplorer
 skips = SkipExplorer(UNet(2, num_features=4))
 skips.set("skip 1", 0)
 skips""",
+    "PhotoDesk": """\
+from srlab.widgets.photo_desk import PhotoDesk
+PhotoDesk("pixel-x2")""",
+    "ClassBoard": """\
+from srlab.sources import ASSETS
+from srlab.widgets.class_board import ClassBoard
+ClassBoard(sorted((ASSETS / "cards").glob("*.json")))""",
 }
 
 BAD = """\
