@@ -85,7 +85,7 @@ install: .venv/installed
 # The stamp is renamed into place at the very end. An install that was cut off
 # leaves "installing" behind, and the next one begins with a new .venv.
 .venv/installed: requirements.lock pyproject.toml .jupyter/overrides.json \
-		$(wildcard labextension/*.json labextension/static/*)
+		$(wildcard .jupyter/labextension/*.json .jupyter/labextension/static/*)
 	@$(MAKE) --no-print-directory check-python
 	@if test -e .venv/installing || ! $(UV) --version 2>&1 | grep -qF "uv $(UV_VERSION)"; then \
 		$(PYTHON) -m venv --clear .venv && \
