@@ -194,6 +194,17 @@ def test_following_leaves_no_note(lab: LossLab):
     assert lab.panel.dials["content"].value == 1.0
 
 
+def test_weights_beyond_a_slider_stay_as_they_are(lab: LossLab):
+    """The slider stands at its end; moving it there must not come back as a wish."""
+    lab.bench.set_weight("style", 5e4)  # as a balance may, or a card that is repeated
+    lab.bench.set_weight("tv", 5e-6)
+    lab.run_steps(1)
+    lab.run_steps(1)
+    assert (lab.panel.dials["style"].value, lab.panel.dials["tv"].value) == (1e4, 1e-5)
+    assert (lab.bench.loss.weights["style"], lab.bench.loss.weights["tv"]) == (5e4, 5e-6)
+    assert [row[1] for row in table(lab.panel.ledger.value)[3:]] == ["5e+04", "5e-06"]
+
+
 def test_another_photograph_is_shown_and_measured(lab: LossLab):
     before = lab.panel.tiles["truth"].data, numbers(lab)["bicubic"], lab.panel.measures.value
     lab.panel.photo.value = "coffee-cup"
@@ -667,7 +678,7 @@ def test_the_whole_name_of_a_written_file_is_said(lab: LossLab, tmp_path: Path):
 
 def test_a_slider_waits_for_no_slow_part(lab: LossLab):
     screen = lab.screen
-    screen._drawn = dict.fromkeys(PERIODS, time.monotonic() - 2.5)  # all of them late
+    screen._drawn = dict.fromkeys(PERIODS, time.monotonic() - 2.5)
     assert screen._due("running", changed=True) == ["charts"], "late by more than two periods"
     screen._drawn["charts"] = time.monotonic()
     assert screen._due("running", changed=True) == []

@@ -23,7 +23,7 @@ from srlab.widgets.loss_words import numbers_html, sentence
 from srlab.widgets.measures_view import measures_html
 from srlab.widgets.workbench import Figures, History
 
-PERIODS = {"charts": 1.0, "ledger": 2.0, "measures": 2.0}
+PERIODS = {"charts": 1.0, "ledger": 2.0, "measures": 3.0}
 """Seconds between two drawings of what takes longer, while a training runs."""
 PATIENCE = 2.0
 """How many periods a part waits at most for a moment without a slider's move."""
