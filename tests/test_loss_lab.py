@@ -3,6 +3,7 @@
 import gc
 import html
 import json
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import ipywidgets
 import psutil
 import pytest
 import torch
+from PIL import ImageChops, ImageColor
 
 from srlab.checkpoints import load_checkpoint
 from srlab.ledger import Entry, make_ledger
@@ -21,10 +23,12 @@ from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.runs import run_card
 from srlab.widgets.ledger_view import TERM_COLORS, ledger_html, reweighed
 from srlab.widgets.loss_actions import MOST_SNAPSHOTS
+from srlab.widgets.loss_branch import LossFigures
 from srlab.widgets.loss_card import lab_card
 from srlab.widgets.loss_files import MOST_BYTES, read_card, read_shares
 from srlab.widgets.loss_lab import LossLab
 from srlab.widgets.loss_screen import MOST_COMPARED, PERIODS
+from srlab.widgets.loss_views import runs_chart, terms_chart
 from srlab.widgets.measures_view import measures_html
 from srlab.widgets.poster import BYTES_LIMIT
 from tests.test_parts import alt_of
@@ -703,6 +707,37 @@ def test_every_slow_part_has_its_turn_while_it_runs(lab: LossLab):
         lambda: all(lab.screen._drawn[part] > before[part] for part in PERIODS),
         "ledger, measures and charts",
     )
+
+
+def test_names_on_the_map_do_not_cover_each_other():
+    corners = {"bicubic": (20.0, 0.0), "other": (30.0, 1.0)}
+    one = runs_chart([(25.0, 0.5)], {}, {**corners, "first": (22.0, 0.5)})
+    two = runs_chart(
+        [(25.0, 0.5)], {}, {**corners, "first": (22.0, 0.5), "second": (22.0, 0.5)}
+    )
+    _, top, _, bottom = ImageChops.difference(one, two).getbbox()
+    assert bottom - top < 20, "only one more name"
+    middle = (28 + one.height - 24) / 2  # where both marks are
+    assert top > middle, "below the first"
+
+
+def test_the_map_draws_every_path():
+    marks = {"bicubic": (20.0, 0.0)}
+    alone = runs_chart([(25.0, 0.5)], {}, marks)
+    beside = runs_chart([(25.0, 0.5)], {"run 1": [(22.0, 0.4), (23.0, 0.1)]}, marks)
+    assert ImageChops.difference(alone, beside).getbbox() is not None
+    nothing = runs_chart([(25.0, 0.5)], {"run 1": [(math.nan, 0.4)]}, marks)
+    assert ImageChops.difference(alone, nothing).getbbox() is None
+
+
+def test_curves_of_terms_have_the_terms_colors():
+    points = [
+        LossFigures(step, 1.0, 20.0, 0.5, terms={"pixel": 0.1 * step, "tv": 1e-4 * step})
+        for step in (1, 2, 3)
+    ]
+    colors = {color for _, color in terms_chart(points).getcolors(maxcolors=10**6)}
+    shown = {name: ImageColor.getrgb(color) in colors for name, color in TERM_COLORS.items()}
+    assert shown == {"pixel": True, "content": False, "style": False, "tv": True}
 
 
 def test_history_holds_a_step_once(lab: LossLab):

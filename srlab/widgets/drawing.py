@@ -154,7 +154,9 @@ def map_chart(
         inside = x < (box[0] + box[2]) / 2
         anchor, x = ("lm", x + 9) if inside else ("rm", x - 9)
         y = _free_height(draw.textbbox((x, y), name, font=font, anchor=anchor), written, y)
-        draw.text((x, y), name, fill=GRAY, font=font, anchor=anchor)
+        draw.text(  # with a halo, since a path may run below it
+            (x, y), name, fill=GRAY, font=font, anchor=anchor, stroke_width=2, stroke_fill=PAPER
+        )
         written.append(draw.textbbox((x, y), name, font=font, anchor=anchor))
     return image
 

@@ -124,7 +124,7 @@ class Panel:
 
     def _weights(self) -> HBox:
         terms = [self.dials[name] for name in EXPANDED_TERMS]
-        return row(column("weight: left end is off; or type a number", terms), self.ledger)
+        return row(column("weight (left end: off)", terms), self.ledger)
 
     def _settings(self) -> HBox:
         layers = [self.dials[name] for name in self.layers]
