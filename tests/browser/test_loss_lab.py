@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import FileChooser
 
 from tests.browser.lab import SELECT_ALL, LabPage, wait_until
 
@@ -39,6 +40,9 @@ def test_a_person_works_the_lab_by_keyboard_alone(lab: LabPage):
     notebook = new_notebook(cells=[new_code_cell(CODE)])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, lab.server.folder / "loss_lab.ipynb")
+    choosers: list[FileChooser] = []
+    # From the start on: asked for at the moment of the key, it may come too late.
+    lab.page.on("filechooser", lambda chooser: choosers.append(chooser))
     lab.open("loss_lab.ipynb")
     lab.run_all(timeout=300)
     assert lab.page.locator(".jupyter-widgets-error-widget").count() == 0
@@ -51,7 +55,7 @@ def test_a_person_works_the_lab_by_keyboard_alone(lab: LabPage):
     shares_are_balanced(lab)
     a_preset_is_chosen_and_an_own_one_saved(lab)
     files = a_card_and_a_program_are_written(lab)
-    the_card_is_loaded_and_repeated(lab, files)
+    the_card_is_loaded_and_repeated(lab, files, choosers)
     pictures_are_compared(lab)
     assert lab.problems == []
 
@@ -236,13 +240,13 @@ def a_card_and_a_program_are_written(lab: LabPage) -> Path:
     return folder
 
 
-def the_card_is_loaded_and_repeated(lab: LabPage, folder: Path):
+def the_card_is_loaded_and_repeated(lab: LabPage, folder: Path, choosers: list[FileChooser]):
     steps = int(status(lab, "step"))
     there = lab.ask(SUM_OF_WEIGHTS)
     back_to(lab, ".srlab-load-card")
-    with lab.page.expect_file_chooser() as chooser:
-        press(lab, "Enter")
-    chooser.value.set_files(folder / "by-keyboard.json")
+    press(lab, "Enter")
+    wait_until(lambda: lab.page.wait_for_timeout(50) or choosers, what="the choice of a file")
+    choosers[0].set_files(folder / "by-keyboard.json")
     wait_for_message(lab, f"by-keyboard is loaded. Start repeats its {steps} steps")
     lab.wait_for_status(NUMBERS, "data-replay-left", str(steps))
     back_to(lab, ".srlab-start")
