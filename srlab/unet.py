@@ -1,5 +1,6 @@
 """A UNet that enlarges: down to the whole scene, up again with skips, then larger."""
 
+import math
 from itertools import pairwise
 
 import torch
@@ -148,7 +149,7 @@ class UNet(nn.Module):
         self.upsampler = Upsampler(widths[0], scale, stage=IcnrStage)
         start_at_zero(self.upsampler)
         self.gains = [1.0] * len(self.ups)
-        self.reach = count_reach(self, 2 ** len(self.ups))
+        self.reach = count_reach(self)
 
     def forward(self, lr: Tensor) -> Tensor:
         require_batch(lr, "lr")
@@ -160,22 +161,32 @@ class UNet(nn.Module):
         return sr + self.upsampler(features)[..., : sr.shape[-2], : sr.shape[-1]]
 
 
-def count_reach(model: nn.Module, step: int) -> int:
+def count_reach(unet: UNet) -> int:
     """How many px of lr around a pixel its enlargement depends on, at most.
 
-    Every convolution is counted as if it worked at the coarsest size.
-
-    Args:
-        model: convolutions and poolings.
-        step: px of lr in a pixel of the coarsest map.
-
     Returns:
-        A multiple of ``step``, so that tiles halve as the whole does.
+        A multiple of what the encoder divides by, so that tiles halve as the
+        whole does.
 
     Source: built by srlab; ``srlab.inference.enlarge_in_tiles`` asks for it.
     """
-    convs = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
-    return step * (1 + sum(conv.kernel_size[0] // 2 for conv in convs))
+    sizes: dict[nn.Module, int] = {
+        unet.upsampler: 1
+    }  # part -> px of lr in a pixel of the maps that it takes
+    for level, block in enumerate(unet.encoder.blocks):
+        sizes[block] = 2**level
+    for level, (up, merge) in enumerate(zip(unet.ups, unet.merges, strict=True)):
+        sizes |= {up: 2 ** (level + 1), merge: 2**level}
+    coarsest = 2 ** len(unet.ups)
+    # A pooled pixel may begin that much before the one that is asked about.
+    reach = coarsest - 1 + sum(size * count_margin(part) for part, size in sizes.items())
+    return math.ceil(reach / coarsest) * coarsest
+
+
+def count_margin(part: nn.Module) -> int:
+    """How many px the convolutions of a part look around a pixel, together."""
+    convs = [layer for layer in part.modules() if isinstance(layer, nn.Conv2d)]
+    return sum(conv.kernel_size[0] // 2 for conv in convs)
 
 
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:

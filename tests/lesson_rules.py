@@ -195,6 +195,10 @@ def is_stored_whole(lesson: Lesson) -> list[str]:
     if (size := lesson.path.stat().st_size) > BYTES:
         wrong.append(f"It has {size / 1e6:.1f} MB, more than {BYTES / 1e6:.1f} MB.")
     for cell in executed:
+        if (names := [output.get("name") for output in cell.outputs]).count("stdout") > 1:
+            wrong.append(
+                f"What it printed is stored in {names.count('stdout')} pieces:\n{cell.source}"
+            )
         for output in cell.outputs:
             wrong += [f"{problem}:\n{cell.source}" for problem in _output_problems(output)]
     if wrong:

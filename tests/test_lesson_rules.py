@@ -146,6 +146,13 @@ def test_what_a_stored_lesson_may_not_hold(root: Path, cell, problem: str):
     assert found[1:] == ["(python -m tests.lesson_cells store)"]
 
 
+def test_printing_in_pieces_is_told(root: Path):
+    cell = executed("x", 1, printed("one\n"))
+    cell.outputs.append(printed("two\n"))
+    found = rules.is_stored_whole(add_lesson(root, "00_a.ipynb", cell))
+    assert found[0] == "What it printed is stored in 2 pieces:\nx"
+
+
 def test_empty_cells_widget_state_and_size_are_told(root: Path):
     lesson = add_lesson(root, "00_a.ipynb", executed("x", 1, printed("x" * rules.BYTES)), "")
     lesson.notebook.metadata["widgets"] = {}

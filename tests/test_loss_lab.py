@@ -22,7 +22,7 @@ from srlab.presets import PRESETS
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.runs import run_card
 from srlab.widgets.ledger_view import TERM_COLORS, ledger_html, reweighed
-from srlab.widgets.loss_actions import MOST_SNAPSHOTS
+from srlab.widgets.loss_actions import MOST_SNAPSHOTS, close_whole
 from srlab.widgets.loss_branch import LossFigures
 from srlab.widgets.loss_card import lab_card
 from srlab.widgets.loss_files import MOST_BYTES, read_card, read_shares
@@ -63,6 +63,7 @@ def lab(card: RunCard) -> Iterator[LossLab]:
     lab = LossLab(card)
     yield lab
     lab.pause()
+    close_whole(lab)  # ipywidgets would keep it, with its network and VGG
 
 
 def numbers(lab: LossLab) -> dict[str, str]:

@@ -94,6 +94,14 @@ def test_reach_is_not_too_small(unet):
     assert unet.reach % 4 == 0
 
 
+def test_reach_is_not_much_too_large(unet):
+    """Each px costs time, since every tile is computed with that margin."""
+    lr = torch.rand(1, 3, 160, 160, requires_grad=True)
+    unet(lr)[0, :, 320:324, 320:324].sum().backward()
+    rows = lr.grad[0].abs().sum(0).sum(1).nonzero().flatten()
+    assert unet.reach <= max(80 - rows.min(), rows.max() - 80) + 4
+
+
 def test_vgg_encoder_gives_the_maps_before_each_pooling():
     images = torch.rand(1, 3, 32, 32)
     maps = VggEncoder(2)(images)

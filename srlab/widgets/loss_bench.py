@@ -179,7 +179,7 @@ class LossBench(Workbench[ExpandedLoss]):
 
     def go_to(self, name: str) -> Branch:
         """Go back to a branch where it was left; the present one is kept."""
-        require_known([name], self.branches, "run")
+        require_known([name], self.branches, "run called")
         branch = self.branches[name]
         if branch.state is not None:
             with _whole():
