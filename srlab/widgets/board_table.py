@@ -41,7 +41,7 @@ def table_html(
         f'<thead><tr><th scope="col" style="{CELL}">#</th>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
         f'<div style="{TEXT}">▲ best of its column: PSNR and SSIM highest, sharpness nearest '
-        f"to the truth’s 1, checkerboard lowest (a blur draws no grid either, so look at both). "
+        f"to the truth’s 1, checkerboard lowest (a blur draws no grid either). "
         f"PSNR in dB. ⚠ not comparable: see below.</div>"
     )
 
