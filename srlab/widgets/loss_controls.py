@@ -25,8 +25,9 @@ MOST_OF_A_TERM = 1e4
 """Gram matrices are small numbers, so the style term may need a large weight."""
 OWN = "set by hand"
 """What the menu of presets says while the weights are those of none."""
-WRAP = Layout(flex_flow="row wrap")
-GROUP = Layout(flex="1 1 236px", max_width="326px", margin="0 12px 4px 0")
+# Not Layout objects: those would be shared, and closed along with the first lab.
+WRAP = {"flex_flow": "row wrap"}
+GROUP = {"flex": "1 1 236px", "max_width": "326px", "margin": "0 12px 4px 0"}
 
 
 def make_dials(layers: Iterable[str]) -> dict[str, FloatLogSlider]:
