@@ -80,19 +80,24 @@ def score(
     folder: Annotated[Path, typer.Argument(help="A folder of sharp pictures.")],
     scale: ScaleOption = 4,
     model: Annotated[
-        list[str] | None, typer.Option(help="A model's name or checkpoint; repeat for more.")
+        list[str] | None,
+        typer.Option(
+            help="A model's name, a checkpoint, net.onnx, a torch.export program (net.pt2), "
+            "or module:function, whose code is run; repeat for more."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
 ) -> None:
     """Score models on a folder of pictures, by the published protocol."""
-    from srlab.inference import load_model
+    from srlab.foreign import open_network, table_names
     from srlab.require import require_scale
     from srlab.scoring import format_rows, rows_to_json, score_models
     from srlab.sources import load_folder
 
     require_scale(scale)
     photos = load_folder(folder)
-    models = {name: load_model(name, scale) for name in model or [] if name != "bicubic"}
+    named = table_names(name for name in model or [] if name != "bicubic")
+    models = {short: open_network(name, scale) for short, name in named.items()}
     rows = score_models(photos, models, scale=scale)
     typer.echo(rows_to_json(rows) if as_json else format_rows(rows))
 

@@ -17,6 +17,7 @@ PACKAGE = ROOT / "srlab"
 
 DRAWING = {"matplotlib", "ipywidgets", "anywidget"}
 HEAVY = {"torch", "torchvision", "matplotlib", "ipywidgets"}
+OPTIONAL = {"onnxruntime"}  # of an extra: imported inside the function that needs it
 
 # What a package is called where it is imported, if not as where it is installed.
 IMPORTED_AS = {
@@ -190,12 +191,22 @@ def test_importing_it_loads_nothing_heavy(module: str) -> None:
     assert done.stdout.split() == []
 
 
+def test_what_is_optional_is_imported_where_it_is_needed() -> None:
+    for path in FILES.values():
+        top = ast.Module([n for n in ast.parse(path.read_text()).body if not _defines(n)], [])
+        assert not OPTIONAL & imported_names(ast.unparse(top)), path.name
+
+
+def _defines(node: ast.stmt) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+
 def declared(*, tests: bool) -> set[str]:
     """The packages of pyproject.toml, by the name one imports."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = list(project["dependencies"])
-    if tests:
-        lines += project["optional-dependencies"]["test"]
+    for extra, optional in project["optional-dependencies"].items():
+        lines += optional if tests or extra != "test" else []
     names = (Requirement(line).name for line in lines)
     return {IMPORTED_AS.get(name, re.sub("-", "_", name)) for name in names}
 

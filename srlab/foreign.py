@@ -1,0 +1,363 @@
+"""Other people's networks in our tables: ONNX, ``torch.export``, Python functions."""
+
+import importlib
+import math
+import operator
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from srlab.inference import load_model
+from srlab.programs import SavedProgram
+from srlab.require import require_scale
+
+Enlarge = Callable[[Tensor], Any]
+"""lr -> sr, float ``(1, 3, h, w)`` -> ``(1, 3, s*h, s*w)``."""
+
+FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin"})
+
+ONNX_TYPES = {
+    "tensor(float)": torch.float32,
+    "tensor(float16)": torch.float16,
+    "tensor(double)": torch.float64,
+}
+
+DYNAMIC_ONNX = (
+    'torch.onnx.export(net, (lr,), "net.onnx", '
+    'dynamic_shapes=({2: "h", 3: "w"},), external_data=False)'
+)
+DYNAMIC_PROGRAM = (
+    "torch.export.export(net, (lr,), "
+    "dynamic_shapes=({2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO},))"
+)
+
+
+class ForeignNetwork(nn.Module):
+    """Somebody else's network, whose every answer is looked at.
+
+    How far it sees is unknown. So its ``reach`` is infinite, and pictures are
+    enlarged whole: tiles would change its figures. The memory it needs grows
+    with the picture.
+
+    Args:
+        name: for the messages.
+        run: lr -> sr. A module is called in evaluation, on its own device and
+            in its own type.
+        scale: what it is expected to enlarge.
+
+    Source: built by srlab.
+    """
+
+    reach = math.inf
+
+    def __init__(self, name: str, run: Enlarge, scale: int):
+        require_scale(scale)
+        super().__init__()
+        self.name, self.scale = name, scale
+        self.run = run
+
+    def forward(self, lr: Tensor) -> Tensor:
+        height, width = lr.shape[-2:]
+        try:
+            sr = self.run(lr)
+        except Exception as error:  # it may raise whatever it likes
+            raise ValueError(
+                f"{self.name} could not enlarge lr of {height} x {width} px: "
+                f"{_first_line(error)}; it should take any float lr (1, 3, h, w) in [0, 1]."
+            ) from error
+        _require_picture(sr, self.name)
+        _require_scale_of(sr, lr, self.scale, self.name)
+        _require_range(sr, self.name)
+        return sr.float()
+
+
+def open_network(name: str, scale: int) -> nn.Module:
+    """A network by any name that ``srlab score`` takes.
+
+    Args:
+        name: a shipped model, a checkpoint (``.safetensors``), an ONNX file
+            (``.onnx``), a saved ``torch.export`` program (``.pt2``), or a
+            Python callable as ``module:function``, which takes lr and returns
+            sr. Only the last one runs code of its own, as an import does.
+        scale: 2, 4 or 8.
+
+    Returns:
+        lr -> sr; what is not srlab's own as a ``ForeignNetwork``.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it cannot be opened or does not take pictures.
+
+    Source: built by srlab.
+    """
+    require_scale(scale)
+    path = Path(name)
+    ending = path.suffix.lower()
+    if ending in PICKLES:
+        raise ValueError(
+            f"{path.name} is a pickle, which can run any code when it is opened; export the "
+            f"network as .onnx or .pt2, or name a function that loads it (module:function)."
+        )
+    if ending in OPENERS:
+        if not path.is_file():
+            raise FileNotFoundError(f"{name} is no file; give the path of a network.")
+        return ForeignNetwork(path.name, OPENERS[ending](path), scale)
+    if FUNCTION.fullmatch(name):
+        return ForeignNetwork(name, find_function(name), scale)
+    return load_model(name, scale)
+
+
+def table_names(models: Iterable[str]) -> dict[str, str]:
+    """Short names for a table -> what was asked for, each once.
+
+    A file goes by its stem, a function by its own name; where two would be
+    called the same, both keep what was asked for.
+
+    Example:
+        >>> table_names(["a/net.onnx", "my.nets:tiny", "pixel-x4"])
+        {'net': 'a/net.onnx', 'tiny': 'my.nets:tiny', 'pixel-x4': 'pixel-x4'}
+
+    Source: built by srlab.
+    """
+    asked = dict.fromkeys(models)
+    counts = Counter(["bicubic", *map(_short_name, asked)])
+    return {short if counts[short := _short_name(m)] == 1 else m: m for m in asked}
+
+
+def _short_name(model: str) -> str:
+    if Path(model).suffix.lower() in OPENERS:
+        return Path(model).stem
+    return model.rpartition(":")[2] if FUNCTION.fullmatch(model) else model
+
+
+# -- a function ------------------------------------------------------------------
+
+
+def find_function(name: str) -> Enlarge:
+    """Import ``module:function``, also from the current folder.
+
+    Importing runs the module, as Python does everywhere.
+
+    Raises:
+        ValueError: if there is no such module or function, or it cannot be
+            imported or called.
+
+    Source: built by srlab.
+    """
+    module_name, _, function = name.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as `python -m` does
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise ValueError(_failed_import(module_name, error)) from error
+        raise ValueError(
+            f"There is no module {module_name} here; call srlab in the folder of "
+            f"{module_name.partition('.')[0]}.py, or install it."
+        ) from None
+    except Exception as error:  # a module may raise whatever it likes
+        raise ValueError(_failed_import(module_name, error)) from error
+    try:
+        found = operator.attrgetter(function)(module)
+    except AttributeError:
+        raise ValueError(
+            f"{module_name} ({getattr(module, '__file__', 'built in')}) has no function "
+            f"{function}; there are {', '.join(_functions(module)) or 'none'}."
+        ) from None
+    if not callable(found):
+        raise ValueError(
+            f"{name} is a {type(found).__name__}, but a function lr -> sr was expected; "
+            f"name one that returns the enlarged picture."
+        )
+    return found
+
+
+def _failed_import(module_name: str, error: Exception) -> str:
+    return (
+        f"The module {module_name} could not be imported: {_first_line(error)}; "
+        f"try python -c 'import {module_name}'."
+    )
+
+
+def _functions(module: object) -> list[str]:
+    """What a module itself defines and one can call."""
+    own = getattr(module, "__name__", None)
+    return [
+        name for name, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", None) == own
+    ]  # fmt: skip
+
+
+# -- a torch.export program ------------------------------------------------------
+
+
+def open_program(path: Path) -> Enlarge:
+    """A saved ``torch.export`` program; no code of the file is run.
+
+    Raises:
+        ValueError: if it is none, or does not take pictures of any size.
+
+    Source: built by srlab.
+    """
+    program = SavedProgram(path)
+    _require_dynamic(program.shape, path.name, DYNAMIC_PROGRAM)
+    _require_floating(
+        program.dtype if program.dtype.is_floating_point else None,
+        str(program.dtype),
+        path.name,
+    )
+    return program
+
+
+# -- ONNX ------------------------------------------------------------------------
+
+
+def open_onnx(path: Path) -> Enlarge:
+    """An ONNX file, run by onnxruntime on the CPU.
+
+    The file is a list of known operations and holds no code. Weights may lie
+    in a file beside it; onnxruntime refuses those outside its folder.
+
+    Raises:
+        ValueError: if onnxruntime is missing or refuses the file, or it does
+            not take pictures of any size.
+
+    Source: built by srlab.
+    """
+    session = _session(path)
+    (given,) = _require_one(session.get_inputs(), "input", path.name)
+    (answer,) = _require_one(session.get_outputs(), "output", path.name)
+    dtype = ONNX_TYPES.get(given.type)
+    _require_floating(dtype, given.type, path.name)
+    _require_dynamic(given.shape, path.name, DYNAMIC_ONNX)
+
+    def run(lr: Tensor) -> Tensor:
+        array = lr.to("cpu", dtype).contiguous().numpy()
+        return torch.from_numpy(session.run([answer.name], {given.name: array})[0])
+
+    return run
+
+
+def _session(path: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ValueError(
+            f"{path.name} needs onnxruntime, which is not installed here; "
+            f'install it with pip install "srlab[onnx]".'
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is raised as well
+    options.intra_op_num_threads = torch.get_num_threads()
+    try:
+        return onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no class in common
+        raise ValueError(
+            f"{path.name} was refused by onnxruntime {onnxruntime.__version__}: "
+            f"{_first_line(error)}; export it again, or update onnxruntime."
+        ) from error
+
+
+def _require_one(found: Sequence[Any], kind: str, name: str) -> Sequence[Any]:
+    if len(found) != 1:
+        raise ValueError(
+            f"{name} has {len(found)} {kind}s ({', '.join(one.name for one in found)}), but "
+            f"one was expected: lr (1, 3, h, w) in, sr (1, 3, s*h, s*w) out; export it so."
+        )
+    return found
+
+
+# -- what is asked of all --------------------------------------------------------
+
+
+def _require_floating(dtype: torch.dtype | None, came: str, name: str) -> None:
+    if dtype is None:
+        raise ValueError(
+            f"{name} takes {came}, but floating point in [0, 1] was expected; "
+            f"export it with its conversion inside."
+        )
+
+
+def _require_dynamic(shape: Sequence[int | str | None], name: str, how: str) -> None:
+    """Raise unless one RGB picture of any size may go in."""
+    wanted = tuple(side if isinstance(side, int) else "any" for side in shape)
+    if len(wanted) != 4 or wanted[0] not in (1, "any") or wanted[1] not in (3, "any"):
+        raise ValueError(
+            f"{name} takes a tensor {_written(wanted)}, but one RGB picture (1, 3, h, w) "
+            f"was expected; export it for such."
+        )
+    if wanted[2:] != ("any", "any"):
+        raise ValueError(
+            f"{name} takes pictures of {wanted[2]} x {wanted[3]} px alone; export it with "
+            f"free sides: {how}."
+        )
+
+
+def _require_picture(sr: object, name: str) -> None:
+    if not isinstance(sr, Tensor):
+        raise TypeError(
+            f"{name} gave a {type(sr).__name__}, but a tensor sr (1, 3, s*h, s*w) was "
+            f"expected; return the enlarged picture itself."
+        )
+    if not sr.is_floating_point():
+        raise TypeError(
+            f"{name} gave {sr.dtype}, but floating point in [0, 1] was expected; return "
+            f"sr.float() / 255."
+        )
+    if sr.ndim != 4 or sr.shape[:2] != (1, 3) or not sr.numel():
+        raise ValueError(
+            f"{name} gave a tensor {_written(sr.shape)}, but one RGB picture "
+            f"(1, 3, s*h, s*w) was expected; return sr with all four axes."
+        )
+
+
+def _require_scale_of(sr: Tensor, lr: Tensor, scale: int, name: str) -> None:
+    (height, width), (made, wide) = lr.shape[-2:], sr.shape[-2:]
+    if (made, wide) == (height * scale, width * scale):
+        return
+    own = made // height
+    fits = own > 1 and (made, wide) == (height * own, width * own)
+    fix = f"score it with --scale {own}" if fits else "do its sides depend on padding?"
+    raise ValueError(
+        f"{name} made {made} x {wide} px of {height} x {width} px, but "
+        f"{height * scale} x {width * scale} px were expected (x{scale}); {fix}"
+        + ("." if fits else "")
+    )
+
+
+def _require_range(sr: Tensor, name: str) -> None:
+    low, high = (value.item() for value in torch.aminmax(sr.detach()))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError(
+            f"{name} gave values that are no numbers (NaN or infinite), but [0, 1] was "
+            f"expected; does it divide by zero, or overflow in half precision?"
+        )
+    if not -1 <= low <= high <= 2:  # networks overshoot a little
+        raise ValueError(
+            f"{name} gave values from {low:.3g} to {high:.3g}, but about [0, 1] was "
+            f"expected; divide by 255 at its end, or undo its normalization."
+        )
+
+
+def _written(shape: Iterable[int | str]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def _first_line(error: Exception) -> str:
+    """An error of somebody else's code, in one short line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = lines[0][:300].rstrip(".") if lines else ""
+    return said if type(error) is ValueError else f"{type(error).__name__}: {said}"
+
+
+OPENERS: dict[str, Callable[[Path], Enlarge]] = {".onnx": open_onnx, ".pt2": open_program}
+"""A file's ending -> what opens it."""

@@ -1,0 +1,751 @@
+"""Other people's networks: real ONNX files, real torch.export programs, real functions."""
+
+import io
+import json
+import operator
+import pickle
+import sys
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+from torch import Tensor, nn
+from torch.export import Dim
+
+import srlab.cli
+from srlab.foreign import (
+    ForeignNetwork,
+    find_function,
+    open_network,
+    table_names,
+)
+from srlab.inference import enlarge_in_tiles
+from srlab.models import Bicubic, SrResNet
+from srlab.residuals import ChannelGates
+from srlab.scoring import score_models
+from srlab.sources import load_folder
+from tests.conftest import Command
+
+FREE = {2: Dim.AUTO, 3: Dim.AUTO}
+
+
+def small_net(scale: int = 2) -> nn.Sequential:
+    """A network that every format can hold, as no other net would answer."""
+    torch.manual_seed(3)
+    conv = nn.Conv2d(3, 3 * scale**2, 3, padding=1)
+    return nn.Sequential(conv, nn.PixelShuffle(scale), nn.Sigmoid()).eval()
+
+
+def lr_of(height: int, width: int) -> Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(height))
+
+
+def refused(name: object, scale: int = 2, lr: Tensor | None = None) -> str:
+    """The one sentence with which a network is refused, at once or with a picture."""
+    with pytest.raises((ValueError, TypeError, FileNotFoundError)) as error:
+        open_network(str(name), scale)(lr_of(24, 32) if lr is None else lr)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+# -- ONNX ------------------------------------------------------------------------
+
+
+def onnx_model(
+    net: nn.Sequential,
+    shape: tuple[object, ...] = (1, 3, "h", "w"),
+    kind: int = TensorProto.FLOAT,
+    **changes: Any,
+) -> onnx.ModelProto:
+    """The ONNX graph of ``small_net``; changes go to its last operation."""
+    conv, shuffle = net[0], net[1]
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    weights = [
+        onnx.numpy_helper.from_array(tensor.detach().numpy().astype(dtype), name)
+        for name, tensor in (("weight", conv.weight), ("bias", conv.bias))
+    ]
+    last = {"op_type": "Sigmoid", "inputs": ["big"], "outputs": ["sr"], **changes}
+    nodes = [
+        helper.make_node("Conv", ["lr", "weight", "bias"], ["many"], pads=[1, 1, 1, 1]),
+        helper.make_node(
+            "DepthToSpace", ["many"], ["big"], blocksize=shuffle.upscale_factor, mode="CRD"
+        ),
+        helper.make_node(**last),
+    ]
+    given = helper.make_tensor_value_info("lr", kind, shape)
+    answer = helper.make_tensor_value_info("sr", kind, (1, 3, "H", "W"))
+    graph = helper.make_graph(nodes, "net", [given], [answer], weights)
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=8)
+
+
+@pytest.fixture
+def onnx_file(tmp_path: Path) -> Path:
+    onnx.save(onnx_model(small_net()), tmp_path / "net.onnx")
+    return tmp_path / "net.onnx"
+
+
+def test_onnx_answers_as_the_module(onnx_file: Path) -> None:
+    network = open_network(str(onnx_file), 2)
+    for size in ((24, 32), (33, 21), (7, 5)):
+        torch.testing.assert_close(
+            network(lr_of(*size)), small_net()(lr_of(*size)).detach(), rtol=1e-5, atol=1e-6
+        )
+
+
+def test_a_half_precision_graph_is_fed_half_precision(tmp_path: Path) -> None:
+    model = onnx_model(small_net(), kind=TensorProto.FLOAT16)
+    onnx.save(model, tmp_path / "half.ONNX")
+    sr = open_network(str(tmp_path / "half.ONNX"), 2)(lr_of(20, 30))
+    assert sr.dtype == torch.float32
+    error = (sr - small_net()(lr_of(20, 30))).abs().max()
+    assert 1e-6 < error < 2e-3
+
+
+def test_weights_may_lie_beside_an_onnx_file_and_nowhere_else(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    path = folder / "net.onnx"
+    onnx.save(
+        onnx_model(small_net()), path,
+        save_as_external_data=True, location="net.data", size_threshold=0,
+    )  # fmt: skip
+    expected = small_net()(lr_of(9, 9)).detach()
+    torch.testing.assert_close(open_network(str(path), 2)(lr_of(9, 9)), expected)
+    (tmp_path / "secret").write_bytes((folder / "net.data").read_bytes())
+    for location in ("../secret", str(tmp_path / "secret")):
+        moved = onnx.load(path, load_external_data=False)
+        for tensor in moved.graph.initializer:
+            next(e for e in tensor.external_data if e.key == "location").value = location
+        path.write_bytes(moved.SerializeToString())
+        message = refused(path)
+        assert message.startswith("net.onnx was refused by onnxruntime 1.")
+        assert "External data path" in message
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        (
+            lambda: onnx_model(small_net(), (1, 3, 24, 32)),
+            "net.onnx takes pictures of 24 x 32 px alone; export it with free sides: "
+            'torch.onnx.export(net, (lr,), "net.onnx", dynamic_shapes=({2: "h", 3: "w"},), '
+            "external_data=False).",
+        ),
+        (
+            lambda: onnx_model(small_net(), (8, 3, "h", "w")),
+            "net.onnx takes a tensor (8, 3, any, any), but one RGB picture (1, 3, h, w) was "
+            "expected; export it for such.",
+        ),
+        (
+            lambda: onnx_model(
+                small_net(), kind=TensorProto.DOUBLE, op_type="Own", domain="own"
+            ),
+            "own:Own(-1) is not a registered function/op",
+        ),
+    ],
+)
+def test_onnx_files_that_do_not_fit(
+    model: Callable[[], onnx.ModelProto], sentence: str, tmp_path: Path
+) -> None:
+    onnx.save(model(), tmp_path / "net.onnx")
+    assert sentence in refused(tmp_path / "net.onnx")
+
+
+def test_onnx_files_of_several_inputs_or_outputs_or_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    model = onnx_model(small_net())
+    model.graph.output.append(helper.make_tensor_value_info("big", TensorProto.FLOAT, None))
+    onnx.save(model, path)
+    assert refused(path) == (
+        "net.onnx has 2 outputs (sr, big), but one was expected: lr (1, 3, h, w) in, "
+        "sr (1, 3, s*h, s*w) out; export it so."
+    )
+    model = onnx_model(small_net(), op_type="Add", inputs=["big", "noise"])
+    noise = helper.make_tensor_value_info("noise", TensorProto.FLOAT, (1,))
+    model.graph.input.append(noise)
+    onnx.save(model, path)
+    assert "net.onnx has 2 inputs (lr, noise), but one was expected" in refused(path)
+    nodes = [
+        helper.make_node("Cast", ["lr"], ["sr"], to=TensorProto.FLOAT),
+    ]
+    given = helper.make_tensor_value_info("lr", TensorProto.UINT8, (1, 3, "h", "w"))
+    answer = helper.make_tensor_value_info("sr", TensorProto.FLOAT, (1, 3, "h", "w"))
+    graph = helper.make_graph(nodes, "net", [given], [answer])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+        path,
+    )
+    assert refused(path) == (
+        "net.onnx takes tensor(uint8), but floating point in [0, 1] was expected; export it "
+        "with its conversion inside."
+    )
+
+
+def test_a_damaged_onnx_file(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"no network")
+    message = refused(tmp_path / "net.onnx")
+    assert message.startswith("net.onnx was refused by onnxruntime 1.")
+    assert message.endswith("; export it again, or update onnxruntime.")
+
+
+def test_without_onnxruntime(onnx_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert refused(onnx_file) == (
+        "net.onnx needs onnxruntime, which is not installed here; install it with "
+        'pip install "srlab[onnx]".'
+    )
+
+
+# -- torch.export programs -------------------------------------------------------
+
+
+def save_program(path: Path, net: nn.Module, example: Tensor | None = None, **how: Any) -> Path:
+    example = lr_of(24, 32) if example is None else example
+    how = {"dynamic_shapes": (FREE,), **how}
+    torch.export.save(torch.export.export(net, (example,), **how), path)
+    return path
+
+
+class Everything(nn.Module):
+    """What networks do beside convolving.
+
+    Constants, buffers, sizes, several results of one operation, types, an infinite
+    number, a part without gradients.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 12, 3, padding="same")
+        self.norm = nn.BatchNorm2d(12)
+        self.attention = nn.MultiheadAttention(12, 2, batch_first=True)
+        self.register_buffer("shift", torch.rand(1, 12, 1, 1), persistent=False)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        height, width = lr.shape[-2:]
+        padded = nn.functional.pad(lr, (0, -width % 4, 0, -height % 4), mode="replicate")
+        with torch.no_grad():
+            features = self.norm(self.conv(padded)) + self.shift
+        n, channels, h, w = features.shape
+        tokens = features.flatten(2).transpose(1, 2)
+        tokens = self.attention(tokens, tokens, tokens, need_weights=False)[0]
+        first, second = (tokens.transpose(1, 2).view(n, channels, h, w)).chunk(2, 1)
+        best, _ = torch.cat([first, second], 1).max(1, keepdim=True)
+        features = features + best * torch.tensor([1.0, 2.0, 3.0]).repeat(4).view(1, 12, 1, 1)
+        big = nn.functional.pixel_shuffle(features, 2)[..., : 2 * height, : 2 * width]
+        return big.masked_fill(big.isnan(), float("-inf")).double().sigmoid().float()
+
+
+class Gated(SrResNet):
+    def __init__(self) -> None:
+        super().__init__(
+            2, 8, 1, block=lambda n: nn.Sequential(nn.Conv2d(n, n, 1), ChannelGates(n))
+        )
+
+
+NETS: dict[str, Callable[[], nn.Module]] = {
+    "small": small_net,
+    "everything": Everything,
+    "srresnet": lambda: SrResNet(2, 8, 1),
+    "gated": Gated,
+    "bicubic": lambda: Bicubic(2),
+}
+
+
+@pytest.mark.parametrize("kind", NETS)
+@pytest.mark.filterwarnings("ignore:The tensor attribute:UserWarning")  # of ChannelGates
+def test_a_program_answers_as_the_module(kind: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    net = NETS[kind]().eval()
+    for parameter in net.parameters():
+        nn.init.normal_(parameter, std=0.05)
+    path = save_program(tmp_path / "net.pt2", net, lr_of(23, 31))
+    network = open_network(str(path), 2)
+    for size in ((23, 31), (37, 26), (9, 57)):
+        assert torch.equal(network(lr_of(*size)), net(lr_of(*size)))
+
+
+def test_a_program_in_half_precision(tmp_path: Path) -> None:
+    net = small_net().half()
+    path = save_program(tmp_path / "net.pt2", net, lr_of(24, 32).half())
+    sr = open_network(str(path), 2)(lr_of(20, 30))
+    assert sr.dtype == torch.float32
+    assert torch.equal(sr, net(lr_of(20, 30).half()).float())
+
+
+def test_a_program_of_fixed_size_says_how_to_free_it(tmp_path: Path) -> None:
+    net, lr = small_net(), lr_of(24, 32)
+    path = save_program(tmp_path / "net.pt2", net, dynamic_shapes=None)
+    message = refused(path)
+    start = "net.pt2 takes pictures of 24 x 32 px alone; export it with free sides: "
+    assert message.startswith(start)
+    advice = message.removeprefix(start).removesuffix(".")
+    program = eval(advice, {"torch": torch, "net": net, "lr": lr})
+    torch.export.save(program, path)
+    assert open_network(str(path), 2)(lr_of(5, 7)).shape == (1, 3, 10, 14)
+
+
+class Branching(nn.Module):
+    """Exporting takes one of its branches, and keeps the condition."""
+
+    def forward(self, lr: Tensor) -> Tensor:
+        if lr.shape[-2] % 8 == 0 and lr.shape[-1] > 20:
+            return lr.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        return torch.zeros(1, 3, 2 * lr.shape[-2], 2 * lr.shape[-1])
+
+
+def test_conditions_of_an_export_are_kept(tmp_path: Path) -> None:
+    path = save_program(tmp_path / "net.pt2", Branching())
+    assert open_network(str(path), 2)(lr_of(40, 33)).shape == (1, 3, 80, 66)
+    assert refused(path, lr=lr_of(33, 33)) == (
+        "net.pt2 could not enlarge lr of 33 x 33 px: it was exported for sides with "
+        "(h % 8) == 0; export it from an example with such sides, or name a function "
+        "(module:function); it should take any float lr (1, 3, h, w) in [0, 1]."
+    )
+    assert "other sides than 20 px" in refused(path, lr=lr_of(40, 20))
+
+
+def test_sides_in_steps_are_kept(tmp_path: Path) -> None:
+    steps = ({2: 8 * Dim("a", max=9), 3: Dim("w", max=50)},)
+    path = save_program(tmp_path / "net.pt2", small_net(), dynamic_shapes=steps)
+    assert open_network(str(path), 2)(lr_of(32, 9)).shape == (1, 3, 64, 18)
+    for size, wrong in (((33, 9), 33), ((80, 9), 80), ((32, 51), 51)):
+        assert f"it was exported for other sides than {wrong} px" in refused(
+            path, lr=lr_of(*size)
+        )
+
+
+class TwoAnswers(nn.Module):
+    def forward(self, lr: Tensor) -> tuple[Tensor, Tensor]:
+        return lr, lr + 1
+
+
+class Counting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, lr: Tensor) -> Tensor:
+        self.count.add_(1)
+        return lr + self.count
+
+
+def test_programs_that_do_not_fit(tmp_path: Path) -> None:
+    path = tmp_path / "net.pt2"
+    assert refused(save_program(path, TwoAnswers())) == (
+        "net.pt2 gives 2 outputs, but one tensor sr (1, 3, s*h, s*w) was expected; export a "
+        "network that returns the picture alone."
+    )
+    learning = nn.Sequential(nn.BatchNorm2d(3), nn.Upsample(scale_factor=2)).train()
+    assert refused(save_program(path, learning)) == (
+        "net.pt2 was exported in training (torch.ops.aten.batch_norm.default), so that it "
+        "changes from picture to picture; call net.eval() before you export it."
+    )
+    exported = torch.export.export(Counting(), (lr_of(24, 32),), dynamic_shapes=(FREE,))
+    torch.export.save(exported.run_decompositions({}), path)
+    assert refused(path) == (
+        "net.pt2 changes its own buffers when it runs; export a network that keeps nothing."
+    )
+    both = torch.export.export(nn.Bilinear(4, 4, 4), (torch.rand(2, 4), torch.rand(2, 4)))
+    torch.export.save(both, path)
+    assert refused(path) == (
+        "net.pt2 takes 2 inputs, but one tensor lr (1, 3, h, w) was expected; export a "
+        "network that asks for nothing else."
+    )
+    gray = nn.Sequential(nn.Conv2d(1, 4, 1), nn.PixelShuffle(2))
+    assert refused(save_program(path, gray, lr_of(24, 32)[:, :1])) == (
+        "net.pt2 takes a tensor (1, 1, any, any), but one RGB picture (1, 3, h, w) was "
+        "expected; export it for such."
+    )
+
+
+# -- no file runs code -----------------------------------------------------------
+
+
+def rewrite(path: Path, end: str, change: Callable[[bytes], bytes]) -> None:
+    """Change one member of an archive, as an attacker would."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    assert any(name.endswith(end) for name in members)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, change(content) if name.endswith(end) else content)
+
+
+def change_json(path: Path, end: str, *keys: str | int, to: Any) -> None:
+    def change(content: bytes) -> bytes:
+        values = json.loads(content)
+        inner = values
+        for key in keys[:-1]:
+            inner = inner[key]
+        inner[keys[-1]] = to
+        return json.dumps(values).encode()
+
+    rewrite(path, end, change)
+
+
+class Payload:
+    """Unpickling it makes a file."""
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return operator.methodcaller("touch"), (self.mark,)
+
+
+def torch_runs(path: Path) -> None:
+    """Let torch itself open the file, so that the payload is known to work."""
+    with suppress(Exception):
+        torch.export.load(path).module()(lr_of(24, 32))
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    return save_program(tmp_path / "net.pt2", small_net())
+
+
+def torch_save(content: object) -> bytes:
+    """As torch.save writes it, with a pickle inside."""
+    memory = io.BytesIO()
+    torch.save(content, memory)
+    return memory.getvalue()
+
+
+def test_a_pickled_weight_is_refused_and_does_not_run(program: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    rewrite(program, "weights/weight_0", lambda _: torch_save(Payload(mark)))
+    listed = "weights/model_weights_config.json"
+    change_json(program, listed, "config", "0.weight", "use_pickle", to=True)
+    assert refused(program) == (
+        "net.pt2 keeps weight_0 in a pickle, which srlab never opens; export a network of "
+        "plain tensors."
+    )
+    assert not mark.exists()
+    torch_runs(program)
+    assert mark.exists()
+
+
+def test_pickled_examples_are_never_opened(program: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    rewrite(program, "sample_inputs/model.pt", lambda _: torch_save(Payload(mark)))
+    sr = open_network(str(program), 2)(lr_of(9, 9))
+    assert torch.equal(sr, small_net()(lr_of(9, 9)))
+    assert not mark.exists()
+    torch_runs(program)
+    assert mark.exists()
+
+
+def test_texts_that_torch_evaluates_do_not_run(program: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    evil = f"__import__('pathlib').Path({str(mark)!r}).touch()"
+    size = ("graph_module", "graph", "tensor_values", "input", "sizes", 2)
+    change_json(program, "models/model.json", *size, "as_expr", "expr_str", to=evil)
+    assert "net.pt2 could not enlarge lr of 24 x 32 px: its sides follow the rule" in refused(
+        program
+    )
+    assert not mark.exists()
+    torch_runs(program)
+    assert mark.exists()
+
+
+def test_conditions_that_torch_executes_do_not_run(program: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    evil = f"__import__('pathlib').Path({str(mark)!r}).touch()"
+    change_json(program, "models/model.json", "guards_code", to=[evil])
+    assert "a condition unknown to srlab: __import__" in refused(program)
+    assert not mark.exists()
+    torch_runs(program)
+    assert mark.exists()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "torch.os.system",
+        "torch.ops.aten.save.default",
+        "torch.ops.aten.from_file.default",
+        "torch.ops.aten.__class__.__init__",
+        "torch.ops.higher_order.call_torchbind",
+        "torch.ops.mine.enlarge.default",
+        "_operator.methodcaller",
+        "#extension:op",
+    ],
+)
+def test_only_operations_on_tensors_are_called(target: str, program: Path) -> None:
+    node = ("graph_module", "graph", "nodes", 0, "target")
+    change_json(program, "models/model.json", *node, to=target)
+    assert refused(program) == (
+        f"net.pt2 calls {target}, but srlab calls the tensor operations of torch "
+        f"{torch.__version__} alone; export it without, or name a function (module:function)."
+    )
+
+
+@pytest.mark.parametrize(
+    "member", ["serialized_exported_program.json", "data/weights/model.pt"]
+)
+def test_programs_of_an_old_torch_are_refused(member: str, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    with zipfile.ZipFile(tmp_path / "net.pt2", "w") as archive:
+        archive.writestr("net/models/model.json", "{}")
+        archive.writestr(member, pickle.dumps(Payload(mark)))
+    assert refused(tmp_path / "net.pt2") == (
+        "net.pt2 was saved by an old torch with its weights in a pickle, which srlab never "
+        "opens; save it again with torch 2.10 or newer."
+    )
+    assert not mark.exists()
+
+
+def test_a_program_of_a_torch_to_come(program: Path) -> None:
+    change_json(program, "models/model.json", "schema_version", "major", to=9)
+    assert refused(program) == (
+        f"net.pt2 was saved by torch {torch.__version__} in format 9, but srlab reads format "
+        f"8; export it again with torch {torch.__version__}."
+    )
+
+
+def test_damaged_programs(program: Path) -> None:
+    whole = program.read_bytes()
+    start = "net.pt2 is damaged or not a program of torch.export.save ("
+    for content in (b"no program", whole[:1000], b""):
+        program.write_bytes(content)
+        assert refused(program).startswith(start)
+    torch.save({"weight": torch.zeros(1)}, program)  # a zip as well
+    assert refused(program).startswith(start)
+    program.write_bytes(whole)
+    rewrite(program, "weights/weight_0", lambda content: content[:40])  # too few bytes
+    assert refused(program).startswith(start)
+
+
+@pytest.mark.parametrize("ending", ["pt", "pth", "ckpt", "pkl"])
+def test_pickles_are_refused(ending: str, tmp_path: Path) -> None:
+    assert refused(tmp_path / f"net.{ending}") == (
+        f"net.{ending} is a pickle, which can run any code when it is opened; export the "
+        f"network as .onnx or .pt2, or name a function that loads it (module:function)."
+    )
+
+
+# -- functions -------------------------------------------------------------------
+
+MODULE = """
+import torch
+from torch.nn import Conv2d, Dropout, Module, PixelShuffle, Sequential, Upsample
+
+def twice(lr):
+    return torch.nn.functional.interpolate(lr, scale_factor=2, mode="nearest")
+
+def broken(lr):
+    raise KeyError("conv9")
+
+def stretched(lr):
+    return twice(lr)[..., :-1]
+
+class Maker:
+    net = Sequential(Upsample(scale_factor=2), Dropout(0.5))
+
+def as_array(lr): return twice(lr).numpy()
+def as_bytes(lr): return (twice(lr) * 255).byte()
+def as_255(lr): return 255 * twice(lr)
+def as_nan(lr): return twice(lr) / 0 * 0
+def squeezed(lr): return twice(lr)[0]
+def four_times(lr): return twice(twice(lr))
+number = 3
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module in the current folder; another one for each test."""
+    name = f"mine_{tmp_path.name.rpartition('_')[2]}{abs(hash(tmp_path)) % 10**9}"
+    (tmp_path / f"{name}.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    return name
+
+
+def test_a_function_of_the_current_folder(mine: str) -> None:
+    network = open_network(f"{mine}:twice", 2)
+    lr = lr_of(6, 5)
+    assert torch.equal(network(lr), lr.repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
+def test_a_module_with_layers_is_called_in_evaluation(mine: str) -> None:
+    network = open_network(f"{mine}:Maker.net", 2)
+    lr = lr_of(6, 5)
+    expected = lr.repeat_interleave(2, 2).repeat_interleave(2, 3).mul(255).round().byte()[0]
+    assert torch.equal(enlarge_in_tiles(network, lr, scale=2), expected)  # no dropout
+
+
+def test_foreign_networks_see_the_whole_picture() -> None:
+    seen = []
+    network = ForeignNetwork("seen", lambda lr: seen.append(lr.shape) or Bicubic(2)(lr), 2)
+    lr = lr_of(40, 50)
+    whole = enlarge_in_tiles(Bicubic(2), lr, scale=2)
+    assert torch.equal(enlarge_in_tiles(network, lr, scale=2, tile=8), whole)
+    assert seen == [(1, 3, 40, 50)]
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        (
+            "broken",
+            "could not enlarge lr of 24 x 32 px: KeyError: 'conv9'; it should take any float "
+            "lr (1, 3, h, w) in [0, 1].",
+        ),
+        (
+            "as_array",
+            "gave a ndarray, but a tensor sr (1, 3, s*h, s*w) was expected; return the "
+            "enlarged picture itself.",
+        ),
+        (
+            "as_bytes",
+            "gave torch.uint8, but floating point in [0, 1] was expected; return "
+            "sr.float() / 255.",
+        ),
+        (
+            "as_255",
+            "gave values from 0.187 to 255, but about [0, 1] was expected; divide by 255 at "
+            "its end, or undo its normalization.",
+        ),
+        (
+            "as_nan",
+            "gave values that are no numbers (NaN or infinite), but [0, 1] was expected; does "
+            "it divide by zero, or overflow in half precision?",
+        ),
+        (
+            "squeezed",
+            "gave a tensor (3, 48, 64), but one RGB picture (1, 3, s*h, s*w) was expected; "
+            "return sr with all four axes.",
+        ),
+        (
+            "four_times",
+            "made 96 x 128 px of 24 x 32 px, but 48 x 64 px were expected (x2); score it with "
+            "--scale 4.",
+        ),
+        (
+            "stretched",
+            "made 48 x 63 px of 24 x 32 px, but 48 x 64 px were expected (x2); do its sides "
+            "depend on padding?",
+        ),
+    ],
+)
+def test_answers_that_do_not_fit(function: str, sentence: str, mine: str) -> None:
+    lr = lr_of(24, 32)
+    lr[0, 0, 0, 0], lr[0, 0, 0, 1] = 0.000733, 1.0
+    assert (
+        refused(f"{mine}:{function}", lr=lr.clamp(min=0.000733))
+        == f"{mine}:{function} {sentence}"
+    )
+
+
+def test_functions_that_are_not_there(mine: str, tmp_path: Path) -> None:
+    assert refused("nowhere.at_all:net") == (
+        "There is no module nowhere.at_all here; call srlab in the folder of nowhere.py, or "
+        "install it."
+    )
+    message = refused(f"{mine}:twcie")
+    assert message.startswith(
+        f"{mine} ({tmp_path / mine}.py) has no function twcie; there are "
+    )
+    assert "twice, broken" in message
+    assert "Conv2d" not in message
+    assert refused(f"{mine}:number") == (
+        f"{mine}:number is a int, but a function lr -> sr was expected; name one that returns "
+        f"the enlarged picture."
+    )
+
+
+def test_modules_that_cannot_be_imported(mine: str, tmp_path: Path) -> None:
+    (tmp_path / f"{mine}_a.py").write_text("import not_installed_here")
+    (tmp_path / f"{mine}_b.py").write_text("x = 1 / 0")
+    assert refused(f"{mine}_a:net") == (
+        f"The module {mine}_a could not be imported: ModuleNotFoundError: No module named "
+        f"'not_installed_here'; try python -c 'import {mine}_a'."
+    )
+    assert "could not be imported: ZeroDivisionError: division by zero" in refused(
+        f"{mine}_b:net"
+    )
+
+
+def test_a_function_of_an_installed_module() -> None:
+    assert find_function("torch.nn.functional:pixel_shuffle") is nn.functional.pixel_shuffle
+
+
+# -- names, and the command ------------------------------------------------------
+
+
+def test_two_of_one_name_keep_different_names() -> None:
+    asked = ["a/net.onnx", "b/net.pt2", "mine:tiny", "pixel-x4", "mine:tiny", "m/bicubic.pt2"]
+    assert table_names(asked) == {
+        "a/net.onnx": "a/net.onnx",
+        "b/net.pt2": "b/net.pt2",
+        "tiny": "mine:tiny",
+        "pixel-x4": "pixel-x4",
+        "m/bicubic.pt2": "m/bicubic.pt2",
+    }
+
+
+def test_shipped_models_and_checkpoints_are_opened_as_before(checkpoint: Path) -> None:
+    assert isinstance(open_network(str(checkpoint), 4), SrResNet)
+    assert isinstance(open_network("bicubic", 2), Bicubic)
+    assert refused("pixel-x5").startswith("There is no model 'pixel-x5'; there are bicubic, ")
+
+
+@pytest.mark.parametrize("ending", ["onnx", "pt2"])
+def test_a_file_that_is_not_there(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"net.{ending}"
+    assert refused(path) == f"{path} is no file; give the path of a network."
+
+
+def test_score_takes_all_of_them(
+    command: Command, photo_folder: Path, mine: str, tmp_path: Path
+) -> None:
+    net = small_net()
+    onnx.save(onnx_model(net), tmp_path / "first.onnx")
+    save_program(tmp_path / "second.pt2", net)
+    models = ("first.onnx", "second.pt2", f"{mine}:twice")
+    options = [part for model in models for part in ("--model", model)]
+    result = command("score", photo_folder, "--scale", 2, *options, "--json", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    rows = json.loads(result.stdout)
+    assert [row["model"] for row in rows] == ["bicubic", "first", "second", "twice"]
+    direct = score_models(
+        load_folder(photo_folder), {"net": net, "near": nn.Upsample(scale_factor=2)}, scale=2
+    )
+    for row, own in zip(rows, [direct[0], direct[1], direct[1], direct[2]], strict=True):
+        for figure in ("psnr_y", "ssim_y", "psnr_rgb", "sharpness", "checkerboard"):
+            assert row[figure] == pytest.approx(own[figure], rel=1e-4), (row["model"], figure)
+
+
+def test_score_refuses_in_one_line(
+    photo_folder: Path,
+    mine: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    args = [
+        "srlab",
+        "score",
+        str(photo_folder),
+        "--scale",
+        "2",
+        "--model",
+        f"{mine}:four_times",
+    ]
+    monkeypatch.setattr(sys, "argv", args)
+    with pytest.raises(SystemExit) as end:
+        srlab.cli.main()
+    assert end.value.code == 2
+    assert capsys.readouterr() == (
+        "",
+        f"srlab: cat.png: {mine}:four_times made 192 x 256 px of 48 x 64 px, but 96 x 128 px "
+        f"were expected (x2); score it with --scale 4.\n",
+    )
