@@ -31,12 +31,14 @@ class Checkpoint:
         model: name -> parameter or buffer.
         optimizer: the optimizer's ``state_dict``, or None in a file that is
             only for use.
+        average: name -> running average of a parameter, or None without one.
     """
 
     card: dict[str, Any]
     step: int
     model: dict[str, Tensor]
     optimizer: dict[str, Any] | None = field(default=None)
+    average: dict[str, Tensor] | None = field(default=None)
 
 
 def save_checkpoint(
@@ -46,6 +48,7 @@ def save_checkpoint(
     card: dict[str, Any],
     step: int,
     optimizer: Optimizer | None = None,
+    average: nn.Module | None = None,
 ) -> None:
     """Write a checkpoint, all of it or nothing.
 
@@ -55,6 +58,7 @@ def save_checkpoint(
         card: the run card as plain JSON values.
         step: optimizer steps done.
         optimizer: give it if the training is to go on.
+        average: the model with averaged weights, where there is one.
 
     Raises:
         OSError: if the file cannot be written.
@@ -62,6 +66,8 @@ def save_checkpoint(
     Source: built by srlab.
     """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     groups = None
     if optimizer is not None:
         state = optimizer.state_dict()
@@ -113,6 +119,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         about["step"],
         _under(tensors, "model."),
         _optimizer_state(_under(tensors, "optimizer."), about["groups"]),
+        _under(tensors, "average.") or None,
     )
 
 

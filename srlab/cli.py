@@ -4,12 +4,16 @@ Heavy imports wait inside the commands, so that ``srlab --help`` is quick.
 """
 
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from srlab.runcard import RunCard
 
 app = typer.Typer(
     help="Learn and use image super-resolution.",
@@ -56,23 +60,36 @@ def train(
         Path | None, typer.Option(help="Folder for the results; default runs/<name>.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of photographs, in place of the card's data.")
+    ] = None,
 ) -> None:
-    """Train what a run card says."""
+    """Train what a run card says; under torchrun, on several processors or hosts."""
     from srlab.runcard import load_card
-    from srlab.runs import run_card
+    from srlab.runs import LAST, run_card
+    from srlab.team import join_team
     from srlab.training_bar import TrainingBar
 
     run = load_card(card)
+    if data:
+        run = run.model_copy(update={"data": str(data)})
     folder = out or Path("runs") / run.name
+    # Whoever ends a process politely, such as Slurm or torchrun, means Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        with TrainingBar(run) as bar:
-            finished = run_card(run, folder, resume=resume, report=bar.update)
+        team = join_team()
+        with TrainingBar(run, quiet=not team.leads) as bar:
+            finished = run_card(run, folder, resume=resume, report=bar.update, team=team)
     except KeyboardInterrupt:
-        typer.echo(f"srlab: stopped; {folder} keeps it, go on with --resume.", err=True)
+        kept = (
+            f"{folder} keeps it, go on with --resume"
+            if (folder / LAST).exists()
+            else ("nothing was trained yet")
+        )
+        typer.echo(f"srlab: stopped; {kept}.", err=True)
         raise typer.Exit(130) from None
-    typer.echo(f"{folder}: {finished.seconds:.0f} s on {finished.device}, {finished.precision}")
-    for name, value in finished.scores.items():
-        typer.echo(f"{name:16} {value:.4f}")
+    if team.leads:
+        _tell_finished(finished, folder)
 
 
 @app.command()
@@ -115,6 +132,14 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+def _tell_finished(card: "RunCard", folder: Path) -> None:
+    """What came of a training."""
+    by = f" x {card.processes}" if card.processes > 1 else ""
+    typer.echo(f"{folder}: {card.seconds:.0f} s on {card.device}{by}, {card.precision}")
+    for name, value in card.scores.items():
+        typer.echo(f"{name:16} {value:.4f}")
+
+
 def _require_different(photos: list[Path], targets: list[Path]) -> None:
     """Raise if two photographs would be written to one file."""
     # Without regard to case, as the file systems of Windows and macOS compare.
@@ -138,7 +163,7 @@ def main() -> NoReturn:
     warnings.showwarning = _show_warning
     try:
         app(standalone_mode=True)
-    except (ValueError, TypeError, ArithmeticError, OSError) as error:
+    except (ValueError, TypeError, ArithmeticError, OSError, ImportError) as error:
         if os.environ.get("SRLAB_TRACEBACK"):
             raise
         print(_printable(f"srlab: {_one_line(error)}"), file=sys.stderr)

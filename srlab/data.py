@@ -96,11 +96,15 @@ class Pairs:
         self.scale = self.hr_size // self.lr_size
 
     def __getitem__(self, index: int) -> Pair:
+        return self.part(index, range(self.batch_size))
+
+    def part(self, index: int, places: range) -> Pair:
+        """Some of the pairs of batch ``index``; several computers can share it."""
         # torch looks at the lower 32 bits of a seed alone, so both are mixed into them
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + index) % 2**32)
         picks = torch.randint(len(self.photos), (self.batch_size,), generator=generator)
         crops = [random_crop(self.photos[i], self.hr_size, generator) for i in picks.tolist()]
-        hr = torch.stack(crops).float() / 255
+        hr = torch.stack(crops[places.start : places.stop]).float() / 255
         return degrade(hr, self.scale), hr
 
     def __iter__(self) -> Iterator[Pair]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from srlab.runcard import Part, RunCard
 
 WIDTH = 92
-NOT_REPEATED = {"kind", "format", "versions", "device", "seconds", "scores"}
+NOT_REPEATED = {"kind", "format", "versions", "device", "seconds", "scores", "processes"}
 """What a training writes into its card anew, and what goes without saying."""
 
 PROGRAM = '''"""{name}: a training of {steps} with srlab, in plain Python.
@@ -22,9 +22,10 @@ from srlab.data import get_data
 {imports}
 from srlab.machine import PRECISIONS, place, using_threads
 from srlab.runcard import {parts}
-from srlab.runs import {runs}
+from srlab.runs import on_this_machine
 from srlab.scoring import format_rows, score_models
 from srlab.sources import load_photos
+from srlab.stages import {stages}
 from srlab.training import cosine_schedule, train
 
 CARD = on_this_machine(
@@ -120,7 +121,7 @@ def to_python(card: RunCard) -> str:
         checkpoints=f"{'load_checkpoint, ' if trained else ''}save_checkpoint",
         imports="\n".join(imports),
         parts=", ".join(sorted(_parts(card))),
-        runs=f"apply_change, {'' if known else 'make_loss, '}on_this_machine",
+        stages=f"apply_change{'' if known else ', make_loss'}",
         card=to_source(card, indent=4),
         loss=EXPANDED_LOSS if known else "",
         start="load_checkpoint(find_checkpoint(CARD.start)).model" if trained else "{}",

@@ -218,10 +218,15 @@ class RunCard(Part):
         precision: ``"fp32"``, ``"bf16"``, or ``"auto"`` for what the machine
             does faster; a finished card says which it was.
         stages: one after the other; the network is carried along.
+        ema: decay of the exponential moving average of the weights, which is
+            then what counts and what the next stage begins with; 0 for none.
+        validate_every: steps between two looks at the validation photographs;
+            0 for none.
         versions: of what made it; written by the training.
         device: what it ran on; written by the training.
         threads: of the processor, on which the last digits depend; 0 for as
             many as torch takes. Written by the training.
+        processes: that shared each batch; written by the training.
         seconds: how long it took; written by the training.
         scores: figure -> value on the validation photographs; written by the
             training.
@@ -241,9 +246,12 @@ class RunCard(Part):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     stages: Annotated[list[Stage], Field(min_length=1, max_length=32)]
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    validate_every: Annotated[int, Field(ge=0)] = 500
     versions: dict[str, str] = {}
     device: str = ""
     threads: Annotated[int, Field(ge=0, le=4096)] = 0
+    processes: Positive = 1
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     scores: dict[str, Figure] = {}
 

@@ -8,35 +8,26 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from srlab import __version__
-from srlab.checkpoints import (
-    Checkpoint,
-    carry_weights,
-    load_checkpoint,
-    load_optimizer,
-    save_checkpoint,
-)
-from srlab.data import Pairs, get_data
-from srlab.features import FeatureExtractor
-from srlab.inference import build_model, find_checkpoint
-from srlab.losses import ExpandedLoss, WeightedLoss, l1_loss, l2_loss, tv_loss
+from srlab.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from srlab.machine import (
-    PRECISIONS,
     pick_device,
     pick_precision,
-    place,
     require_device,
     usable_threads,
     using_threads,
 )
-from srlab.runcard import Change, RunCard, Stage, parse_card, save_card
+from srlab.runcard import RunCard, parse_card, save_card
 from srlab.scoring import score_models
 from srlab.sources import load_photos
-from srlab.training import Step, cosine_schedule, set_learning_rate, train
+from srlab.stages import StageTraining, stage_network
+from srlab.team import ALONE, Team
+from srlab.training import Step
+from srlab.validation import Reading, Validation
 
 LAST = "last.safetensors"
+BEST = "best.safetensors"
 FINISHED = "model.safetensors"
 CARD = "card.json"
 FIGURES = ("psnr_y", "ssim_y", "psnr_rgb", "sharpness", "checkerboard")
@@ -45,38 +36,47 @@ SECONDS_BETWEEN_SAVES = 30.0
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: its step over all stages, and the network."""
+    """Where a run stands: its step over all stages, and the network that counts.
+
+    ``reading`` is there after the steps at which the card wants one.
+    """
 
     done: int
     total: int
     scale: int
     step: Step
     model: nn.Module
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True)
 class _Point:
-    """A point of a run: the stage, what it trains, and the step just done."""
+    """A point of a run: the stage, the step just done, and what was seen then."""
 
-    stage: Stage
-    model: nn.Module
-    optimizer: Optimizer
+    training: StageTraining
     before: int
     """Steps of the stages before."""
     step: Step
+    reading: Reading | None
 
     def progress(self, total: int) -> Progress:
         """The same for those who watch."""
-        done = self.before + self.step.number
-        return Progress(done, total, self.stage.scale, self.step, self.model)
+        return Progress(
+            self.before + self.step.number,
+            total,
+            self.training.stage.scale,
+            self.step,
+            self.training.network,
+            self.reading,
+        )
 
     def done(self) -> int:
         """Steps of the whole run, by the optimizer's own count.
 
         Ctrl-C may fall between a step and the news of it.
         """
-        counts = [int(moments["step"]) for moments in self.optimizer.state.values()]
-        return self.before + max(counts)
+        states = self.training.optimizer.state.values()
+        return self.before + max(int(moments["step"]) for moments in states)
 
 
 @dataclass
@@ -87,6 +87,7 @@ class _State:
     done: int = 0
     weights: dict[str, Tensor] | None = None
     optimizer: dict[str, object] | None = None
+    average: dict[str, Tensor] | None = None
 
 
 def run_card(
@@ -96,20 +97,24 @@ def run_card(
     resume: bool = False,
     report: Callable[[Progress], None] | None = None,
     save_every: float = SECONDS_BETWEEN_SAVES,
+    team: Team = ALONE,
 ) -> RunCard:
     """Train what the card says and write the result into a folder.
 
     The folder gets ``last.safetensors`` on the way (the network and its
-    optimizer, to go on from), and at the end ``model.safetensors`` (to use)
-    and ``card.json`` (with device, seconds and scores).
+    optimizer, to go on from) and ``best.safetensors`` (the network of the last
+    stage with the lowest loss on the validation photographs), and at the end
+    ``model.safetensors`` (to use) and ``card.json`` (with device, seconds and
+    scores).
 
     Args:
         card: what to train.
-        out: a folder; made if it is missing.
+        out: a folder; made if it is missing. All processes of a team see it.
         resume: go on from ``last.safetensors``, exactly as if nothing had
             happened; from the start if the folder holds none yet.
         report: called after each step.
         save_every: seconds between two checkpoints.
+        team: the processes that share each batch; one of them writes.
 
     Returns:
         The finished card.
@@ -119,18 +124,24 @@ def run_card(
             set.
         ValueError: if what is there belongs to another card or is damaged.
         DivergedError: if the loss is no longer a number.
+        ConnectionError: if another process of the team was lost.
 
     Source: built by srlab.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     state = _resume(card, out) if resume and (out / LAST).exists() else _begin(card, out)
-    with using_threads(state.card.threads):
-        return _run(state, out, report, save_every)
+    state.card = team.agree(state.card.model_copy(update={"processes": team.size}))
+    with using_threads(state.card.threads), team.watched():
+        return _run(state, out, report, save_every, team)
 
 
 def _run(
-    state: _State, out: Path, report: Callable[[Progress], None] | None, save_every: float
+    state: _State,
+    out: Path,
+    report: Callable[[Progress], None] | None,
+    save_every: float,
+    team: Team,
 ) -> RunCard:
     """Train from where the state stands to the end."""
     began, last_save = time.monotonic(), time.monotonic()
@@ -141,34 +152,25 @@ def _run(
         return state.card.model_copy(update={"seconds": round(seconds, 1)})
 
     try:
-        for point in _steps(state):
+        for point in _steps(state, out, team):
             if report:
                 report(point.progress(state.card.steps))
-            if time.monotonic() - last_save > save_every:
+            if team.leads and time.monotonic() - last_save > save_every:
                 _save_last(out, stamped(), point)
                 last_save = time.monotonic()
     finally:  # Ctrl-C and a diverged loss leave the last whole step behind
-        if point:
+        if point and team.leads:
             _save_last(out, stamped(), point)
+    if not team.leads:
+        return stamped()
     # Without a point it was resumed after the last step.
-    last_stage = state.card.stages[-1]
-    model = point.model if point else stage_network(state.card, last_stage, state.weights)
-    return _finish(out, stamped(), model)
+    network = point.training.network if point else _resumed_network(state)
+    return _finish(out, stamped(), network)
 
 
-def make_loss(stage: Stage, device: torch.device | str = "cpu") -> WeightedLoss | ExpandedLoss:
-    """The loss that a stage's weights name, on the device where it is needed.
-
-    Source: built by srlab.
-    """
-    weights = {str(name): weight for name, weight in stage.weights.items()}
-    if not stage.is_expanded:
-        return WeightedLoss({"l1": l1_loss, "l2": l2_loss}, weights)
-    if stage.features is None:
-        return WeightedLoss({"pixel": l1_loss, "tv": lambda sr, _: tv_loss(sr)}, weights)
-    spec = stage.features
-    extractor = FeatureExtractor(list(spec.layers), spec.weights, spec.pooling)
-    return place(ExpandedLoss(extractor, weights, spec.layers), device)
+def _resumed_network(state: _State) -> nn.Module:
+    """The network of a training that had come to its end."""
+    return stage_network(state.card, state.card.stages[-1], state.average or state.weights)
 
 
 def _begin(card: RunCard, out: Path) -> _State:
@@ -204,112 +206,81 @@ def _resume(card: RunCard, out: Path) -> _State:
     """What ``last.safetensors`` holds, if it belongs to this card."""
     checkpoint: Checkpoint = load_checkpoint(out / LAST)
     saved = parse_card(checkpoint.card, LAST)
-    for name in ("name", "model", "data", "start", "seed", "stages"):
+    for name in ("name", "model", "data", "start", "seed", "stages", "ema"):
         if getattr(saved, name) != getattr(card, name):
             raise ValueError(
                 f"{out / LAST} belongs to another card: its {name} differs; "
                 f"give that card or another folder."
             )
     require_device(saved.device)
-    return _State(saved, checkpoint.step, checkpoint.model, checkpoint.optimizer)
-
-
-def _steps(state: _State) -> Iterator[_Point]:
-    """All stages, from where the state stands."""
-    before = 0
-    weights = state.weights
-    for stage in state.card.stages:
-        start = min(max(state.done - before, 0), stage.steps)
-        if start < stage.steps:
-            model = stage_network(state.card, stage, weights)
-            optimizer = torch.optim.Adam(model.parameters(), stage.learning_rate, fused=True)
-            if start and state.optimizer:
-                load_optimizer(optimizer, state.optimizer)
-            for step in _stage_steps(state.card, stage, model, optimizer, start):
-                yield _Point(stage, model, optimizer, before, step)
-            weights = model.state_dict()
-        before += stage.steps
-
-
-def _stage_steps(
-    card: RunCard, stage: Stage, model: nn.Module, optimizer: Optimizer, start: int
-) -> Iterator[Step]:
-    """One stage's part of the one training loop, with the changes made on the way."""
-    data = stage_data(card, stage)
-    loss = make_loss(stage, card.device)
-    falling = stage.schedule == "cosine"
-    for change in stage.changes:
-        if change.after <= start:
-            apply_change(change, loss, optimizer)
-    for step in train(
-        model,
-        data,
-        loss,
-        optimizer,
-        steps=stage.steps,
-        start=start,
-        schedule=cosine_schedule(stage.learning_rate) if falling else None,
-        precision=PRECISIONS[card.precision],
-    ):
-        yield step
-        for change in stage.changes:
-            if change.after == step.number:
-                apply_change(change, loss, optimizer)
-
-
-def apply_change(
-    change: Change, loss: WeightedLoss | ExpandedLoss, optimizer: Optimizer
-) -> None:
-    """Set what was changed; the next step counts with it.
-
-    Source: built by srlab.
-    """
-    loss.weights.update({str(name): weight for name, weight in change.weights.items()})
-    if isinstance(loss, ExpandedLoss):
-        loss.layer_weights.update(change.layers)
-    if change.learning_rate:
-        set_learning_rate(optimizer, change.learning_rate)
-
-
-def stage_data(card: RunCard, stage: Stage) -> Pairs:
-    """The pairs that a stage learns from, on the card's device.
-
-    Source: built by srlab.
-    """
-    sizes = stage.hr_size // stage.scale, stage.hr_size
-    return get_data(
-        stage.batch_size, sizes, source=card.data, seed=card.seed, device=card.device
+    return _State(
+        saved, checkpoint.step, checkpoint.model, checkpoint.optimizer, checkpoint.average
     )
 
 
-def stage_network(
-    card: RunCard, stage: Stage, weights: dict[str, Tensor] | None = None
-) -> nn.Module:
-    """The network that a stage begins with, on the card's device.
+def _steps(state: _State, out: Path, team: Team) -> Iterator[_Point]:
+    """All stages, from where the state stands."""
+    card, before, weights = state.card, 0, state.average or state.weights
+    for stage in card.stages:
+        start = min(max(state.done - before, 0), stage.steps)
+        if start < stage.steps:
+            # In its middle a stage goes on with the weights that the optimizer moves.
+            training = StageTraining(card, stage, state.weights if start else weights, team)
+            if start and state.optimizer:
+                training.restore(state.optimizer, state.average, start)
+            best = out / BEST if before + stage.steps == card.steps else None
+            watch = _Watch(training, before, best, resumed=start > 0) if team.leads else None
+            for step in training.steps(start):
+                yield _Point(training, before, step, watch.look(step.number) if watch else None)
+            weights = training.network.state_dict()
+        before += stage.steps
+
+
+class _Watch:
+    """Look at the validation photographs when the card says so, and keep the best.
 
     Args:
-        card, stage: the stage is one of the card's.
-        weights: of the stage before; those that fit are taken over. Without
-            them the card's ``start`` gives them.
-
-    Source: built by srlab.
+        training: whose network is looked at.
+        before: steps of the stages before.
+        best: the file for the best network, or None if none is kept.
+        resumed: whether a best network may be there already.
     """
-    torch.manual_seed(card.seed)
-    model = build_model(card.model, stage.scale)
-    if weights is None and card.start != "untrained":
-        weights = load_checkpoint(find_checkpoint(card.start)).model
-    if weights is not None:
-        carry_weights(model, weights)
-    return place(model, card.device)
+
+    def __init__(
+        self, training: StageTraining, before: int, best: Path | None, *, resumed: bool
+    ):
+        self.training, self.before, self.best = training, before, best
+        self.every = training.card.validate_every
+        self.lowest = float("inf")
+        stage, device = training.stage, training.card.device
+        if self.every:
+            self.validation = Validation(stage.scale, training.loss, device)
+            if resumed and best and best.exists():
+                network = stage_network(training.card, stage, load_checkpoint(best).model)
+                self.lowest = self.validation.look(network, before).loss
+
+    def look(self, step: int) -> Reading | None:
+        """What is seen after ``step`` steps of the stage, if it is time to look."""
+        last = self.training.stage.steps
+        if not self.every or (step % self.every and step != last):
+            return None
+        network = self.training.network
+        reading = self.validation.look(network, self.before + step)
+        if self.best and reading.loss < self.lowest:
+            self.lowest = reading.loss
+            card = self.training.card.model_dump()
+            save_checkpoint(self.best, network, card=card, step=reading.step)
+        return reading
 
 
 def _save_last(out: Path, card: RunCard, point: _Point) -> None:
     save_checkpoint(
         out / LAST,
-        point.model,
+        point.training.model,
         card=card.model_dump(),
         step=point.done(),
-        optimizer=point.optimizer,
+        optimizer=point.training.optimizer,
+        average=point.training.network if card.ema else None,
     )
 
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import srlab.cli
-import srlab.runs
+import srlab.stages
 from srlab.checkpoints import load_checkpoint
 from srlab.inference import upscale
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
@@ -215,7 +215,7 @@ def test_resume_goes_on(
     """The real command, interrupted in this process by Ctrl-C after the third step."""
     monkeypatch.setenv("SRLAB_DEVICE", "cpu")
     card = write_card(tmp_path, photo_folder, 6)
-    train = srlab.runs.train
+    train = srlab.stages.train
 
     def interrupted(*args: object, **options: object) -> object:
         for step in train(*args, **options):
@@ -224,7 +224,7 @@ def test_resume_goes_on(
                 signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr("srlab.runs.train", interrupted)
+        patch.setattr("srlab.stages.train", interrupted)
         assert in_process(patch, "train", card, "--out", tmp_path / "a") == 130
     assert load_checkpoint(tmp_path / "a" / "last.safetensors").step == 3
     assert in_process(monkeypatch, "train", card, "--out", tmp_path / "a", "--resume") == 0

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 import srlab.runs
+import srlab.stages
 import srlab.training
 from srlab.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from srlab.data import get_data
@@ -33,10 +34,12 @@ from srlab.runcard import (
     parse_card,
     save_card,
 )
-from srlab.runs import Progress, make_loss, run_card
+from srlab.runs import Progress, run_card
+from srlab.stages import make_loss
 from srlab.training import DivergedError, set_learning_rate, train
 from srlab.unet import UNet
 from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
+from srlab.validation import Reading, Validation
 from tests.conftest import ONE_THREAD
 
 TINY = ModelSpec(num_features=8, num_blocks=1)
@@ -131,7 +134,7 @@ def two_stages(folder: Path) -> RunCard:
 
 def test_a_run_leaves_network_training_and_card(finished: Path, photo_folder: Path) -> None:
     assert {p.name for p in finished.iterdir()} == {
-        "last.safetensors", "model.safetensors", "card.json",
+        "last.safetensors", "best.safetensors", "model.safetensors", "card.json",
     }  # fmt: skip
     card = load_card(finished / "card.json")
     assert card.stages == two_stages(photo_folder).stages
@@ -211,6 +214,106 @@ def test_a_card_says_its_threads_and_keeps_to_them(
     assert parse_card(last(tmp_path / "two").card).threads == 2
 
 
+# -- the average, the readings and the best ---------------------------------------
+
+
+def steady(folder: Path, *stages: Stage, **changes: object) -> RunCard:
+    """A card whose weights are averaged."""
+    return tiny_card(folder, *stages, ema=0.5, **changes)
+
+
+def test_the_average_is_what_counts(photo_folder: Path, tmp_path: Path) -> None:
+    seen: list[dict[str, Tensor]] = []
+    card = steady(photo_folder, stage(5))
+    run_card(card, tmp_path, report=lambda p: seen.append(copy(p.model)))
+    train_only(tiny_card(photo_folder, stage(5)), tmp_path / "plain")
+    assert same(last(tmp_path).model, last(tmp_path / "plain").model), "it moves nothing"
+    raw = raw_weights(tiny_card(photo_folder, stage(5)), tmp_path / "raw")
+    expected = raw[0]
+    for weights in raw[1:]:
+        expected = {name: 0.5 * expected[name] + 0.5 * weights[name] for name in weights}
+    torch.testing.assert_close(seen[-1], expected)
+    assert same(load_checkpoint(tmp_path / "model.safetensors").model, seen[-1])
+    assert not same(seen[-1], raw[-1])
+
+
+def copy(model: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def raw_weights(card: RunCard, out: Path) -> list[dict[str, Tensor]]:
+    """Those of every step, without an average."""
+    seen: list[dict[str, Tensor]] = []
+    run_card(card, out, report=lambda p: seen.append(copy(p.model)))
+    return seen
+
+
+def test_the_next_stage_begins_with_the_average(photo_folder: Path, tmp_path: Path) -> None:
+    seen: list[dict[str, Tensor]] = []
+    card = steady(photo_folder, stage(4), stage(1, learning_rate=1e-12))
+    run_card(card, tmp_path, report=lambda p: seen.append(copy(p.model)))
+    torch.testing.assert_close(last(tmp_path).model, seen[3])
+
+
+@pytest.mark.parametrize("step", [1, 4, 5, 6])
+def test_the_average_goes_on_exactly(photo_folder: Path, tmp_path: Path, step: int) -> None:
+    card = steady(photo_folder, stage(5, scale=2), stage(3))
+    train_only(card, tmp_path / "whole")
+    train_only(card, tmp_path / "parts", steps=step)
+    train_only(card, tmp_path / "parts", resume=True)
+    assert same_training(tmp_path / "whole", tmp_path / "parts")
+    one, other = (last(tmp_path / name).average for name in ("whole", "parts"))
+    assert same(one or {}, other or {})
+    assert one
+
+
+def restless(folder: Path) -> RunCard:
+    """A training in which a later step may well be a worse one."""
+    return tiny_card(
+        folder, stage(2), stage(8, learning_rate=0.05, schedule="constant"), validate_every=1
+    )
+
+
+def test_the_best_of_the_last_stage_is_kept(photo_folder: Path, tmp_path: Path) -> None:
+    readings = readings_of(restless(photo_folder), tmp_path)
+    assert [reading.step for reading in readings] == [*range(1, 11)]
+    best = min(readings[2:], key=lambda reading: reading.loss)
+    assert best.step < 10, "or else the last would be the best, and nothing tested"
+    kept = load_checkpoint(tmp_path / "best.safetensors")
+    assert kept.step == best.step
+    assert kept.optimizer is None
+    again = Validation(4, make_loss(Stage())).look(
+        load_model(tmp_path / "best.safetensors", 4), 0
+    )
+    assert again.psnr == pytest.approx(best.psnr, abs=1e-4)
+
+
+def readings_of(card: RunCard, out: Path, **options: object) -> list[Reading]:
+    seen: list[Reading | None] = []
+    run_card(card, out, report=lambda p: seen.append(p.reading), **options)
+    return [reading for reading in seen if reading]
+
+
+def test_a_worse_network_is_not_the_best_after_a_stop(
+    photo_folder: Path, tmp_path: Path
+) -> None:
+    card = restless(photo_folder)
+    readings = readings_of(card, tmp_path / "whole")[2:]
+    best = min(readings, key=lambda reading: reading.loss).step
+    train_only(card, tmp_path / "parts", steps=best)
+    resumed = readings_of(card, tmp_path / "parts", resume=True)
+    assert resumed == readings[best - 2 :]
+    assert load_checkpoint(tmp_path / "parts" / "best.safetensors").step == best
+
+
+def test_a_card_says_when_to_look(photo_folder: Path, tmp_path: Path) -> None:
+    card = tiny_card(photo_folder, stage(5), validate_every=2)
+    assert [reading.step for reading in readings_of(card, tmp_path / "often")] == [2, 4, 5]
+    never = card.model_copy(update={"validate_every": 0})
+    assert readings_of(never, tmp_path / "never") == []
+    assert not (tmp_path / "never" / "best.safetensors").exists()
+
+
 # -- stopping and going on -------------------------------------------------------
 
 
@@ -259,7 +362,7 @@ def interrupted_at_line(number: int, card: RunCard, out: Path) -> bool:
     Returns:
         Whether the run got as far as that line.
     """
-    files = {srlab.runs.__file__, srlab.training.__file__}
+    files = {srlab.runs.__file__, srlab.stages.__file__, srlab.training.__file__}
     lines = 0
 
     def watch(frame: FrameType, event: str, _: object) -> object:
@@ -390,7 +493,7 @@ def test_a_diverged_run_keeps_its_last_whole_step(
             next(losses)(sr, hr) if losses.__length_hint__() else {"l1": sr.sum() * torch.nan}
         )
 
-    monkeypatch.setattr("srlab.runs.make_loss", lambda *_: loss)
+    monkeypatch.setattr("srlab.stages.make_loss", lambda *_: loss)
     with pytest.raises(DivergedError, match="start again with a smaller one"):
         run_card(tiny_card(photo_folder, stage(30)), tmp_path)
     checkpoint = last(tmp_path)
@@ -512,6 +615,15 @@ def test_layers_change_too(photo_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="No term of the loss depends on the network"):
         run_card(tiny_card(photo_folder, expanded), tmp_path)
     assert last(tmp_path).step == 1
+
+
+def test_a_start_of_which_nothing_fits_is_refused(
+    photo_folder: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    """Or else it would train from scratch, and say that it did not."""
+    card = tiny_card(photo_folder, stage(1), start=str(checkpoint), model=UNetSpec(depth=1))
+    with pytest.raises(ValueError, match=r"Nothing of .*tiny.safetensors fits the card's"):
+        run_card(card, tmp_path)
 
 
 def test_a_run_may_begin_with_a_trained_network(photo_folder: Path, tmp_path: Path) -> None:

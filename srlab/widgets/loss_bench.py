@@ -16,13 +16,8 @@ from srlab.metrics import checkerboard
 from srlab.presets import Preset
 from srlab.require import require_known, require_weight
 from srlab.runcard import Change, RunCard, Stage
-from srlab.runs import (
-    apply_change,
-    on_this_machine,
-    scored,
-    stage_data,
-    stage_network,
-)
+from srlab.runs import on_this_machine, scored
+from srlab.stages import apply_change, stage_data, stage_network
 from srlab.training import Step, train, undivided
 from srlab.widgets.loss_branch import Branch, LossFigures, State
 from srlab.widgets.loss_card import expanded_loss, lab_card, start_weights, steerable

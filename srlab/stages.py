@@ -1,0 +1,159 @@
+"""One stage of a run card: its loss, its data, its network, and how it trains."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from srlab.checkpoints import carry_weights, load_checkpoint, load_optimizer, load_weights
+from srlab.data import Pairs, get_data
+from srlab.features import FeatureExtractor
+from srlab.inference import build_model, find_checkpoint
+from srlab.losses import ExpandedLoss, WeightedLoss, l1_loss, l2_loss, tv_loss
+from srlab.machine import PRECISIONS, place
+from srlab.runcard import Change, RunCard, Stage
+from srlab.team import ALONE, Team
+from srlab.training import Step, cosine_schedule, set_learning_rate, train
+
+Loss = WeightedLoss | ExpandedLoss
+
+
+class StageTraining:
+    """What is trained in a stage, and how it goes on.
+
+    Args:
+        card, stage: the stage is one of the card's.
+        weights: of the stage before, as for ``stage_network``.
+        team: the processes that share each batch.
+
+    Attributes:
+        model: what the optimizer moves.
+        network: what counts: the average of the weights if the card wants
+            one, else the model itself.
+
+    Source: built by srlab.
+    """
+
+    def __init__(
+        self,
+        card: RunCard,
+        stage: Stage,
+        weights: dict[str, Tensor] | None = None,
+        team: Team = ALONE,
+    ):
+        self.card, self.stage, self.team = card, stage, team
+        self.model = stage_network(card, stage, weights)
+        self.loss = make_loss(stage, card.device)
+        self.optimizer = torch.optim.Adam(
+            self.model.parameters(), stage.learning_rate, fused=True
+        )
+        self.average = self._follow() if card.ema else None
+
+    @property
+    def network(self) -> nn.Module:
+        return self.model if self.average is None else self.average.module
+
+    def restore(
+        self, optimizer: dict[str, Any], average: dict[str, Tensor] | None, done: int
+    ) -> None:
+        """Put back what a checkpoint kept after ``done`` steps of the stage."""
+        load_optimizer(self.optimizer, optimizer)
+        if self.average is not None and average is not None:
+            load_weights(self.average.module, average, "the average")
+            self.average.n_averaged.fill_(done)
+
+    def steps(self, start: int = 0) -> Iterator[Step]:
+        """Train on from ``start``, with the changes that were made on the way."""
+        for change in self.stage.changes:
+            if change.after <= start:
+                apply_change(change, self.loss, self.optimizer)
+        peak = self.stage.learning_rate
+        for step in train(
+            self.team.wrap(self.model),
+            self.team.share(stage_data(self.card, self.stage)),
+            self.loss,
+            self.optimizer,
+            steps=self.stage.steps,
+            start=start,
+            schedule=cosine_schedule(peak) if self.stage.schedule == "cosine" else None,
+            precision=PRECISIONS[self.card.precision],
+        ):
+            yield step
+            for change in self.stage.changes:
+                if change.after == step.number:
+                    apply_change(change, self.loss, self.optimizer)
+
+    def _follow(self) -> AveragedModel:
+        """An average that takes in the weights as a part of each optimizer step."""
+        # A part of it, so that Ctrl-C never comes between the two.
+        average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.card.ema))
+        self.optimizer.register_step_post_hook(lambda *_: average.update_parameters(self.model))
+        return average
+
+
+def make_loss(stage: Stage, device: torch.device | str = "cpu") -> Loss:
+    """The loss that a stage's weights name, on the device where it is needed.
+
+    Source: built by srlab.
+    """
+    weights = {str(name): weight for name, weight in stage.weights.items()}
+    if not stage.is_expanded:
+        return WeightedLoss({"l1": l1_loss, "l2": l2_loss}, weights)
+    if stage.features is None:
+        return WeightedLoss({"pixel": l1_loss, "tv": lambda sr, _: tv_loss(sr)}, weights)
+    spec = stage.features
+    extractor = FeatureExtractor(list(spec.layers), spec.weights, spec.pooling)
+    return place(ExpandedLoss(extractor, weights, spec.layers), device)
+
+
+def apply_change(change: Change, loss: Loss, optimizer: Optimizer) -> None:
+    """Set what was changed; the next step counts with it.
+
+    Source: built by srlab.
+    """
+    loss.weights.update({str(name): weight for name, weight in change.weights.items()})
+    if isinstance(loss, ExpandedLoss):
+        loss.layer_weights.update(change.layers)
+    if change.learning_rate:
+        set_learning_rate(optimizer, change.learning_rate)
+
+
+def stage_data(card: RunCard, stage: Stage) -> Pairs:
+    """The pairs that a stage learns from, on the card's device.
+
+    Source: built by srlab.
+    """
+    sizes = stage.hr_size // stage.scale, stage.hr_size
+    return get_data(
+        stage.batch_size, sizes, source=card.data, seed=card.seed, device=card.device
+    )
+
+
+def stage_network(
+    card: RunCard, stage: Stage, weights: dict[str, Tensor] | None = None
+) -> nn.Module:
+    """The network that a stage begins with, on the card's device.
+
+    Args:
+        card, stage: the stage is one of the card's.
+        weights: of the stage before; those that fit are taken over. Without
+            them the card's ``start`` gives them.
+
+    Raises:
+        ValueError: if nothing of the card's ``start`` fits.
+
+    Source: built by srlab.
+    """
+    torch.manual_seed(card.seed)
+    model = build_model(card.model, stage.scale)
+    if weights is None and card.start != "untrained":
+        weights = load_checkpoint(find_checkpoint(card.start)).model
+    if weights is not None and not carry_weights(model, weights).loaded:
+        raise ValueError(
+            f"Nothing of {card.start} fits the card's network: every name or shape differs; "
+            f"start from a network of the same kind and width, or untrained."
+        )
+    return place(model, card.device)

@@ -1,0 +1,181 @@
+"""Put a trained network into the package, with its card and a page about it.
+
+    python -m tests.ship RUN_FOLDER --data WORDS [--best] [--set5 FOLDER]
+
+The weights go to ``srlab/assets/models/NAME.safetensors``, in float16 where
+that costs less than 0.02 dB on the validation photographs, what repeats the
+training to ``srlab/assets/cards/NAME.json``, and a page with data, time and
+scores to ``srlab/assets/models/NAME.md``. Call ``make sums`` afterwards.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from srlab.checkpoints import load_checkpoint, load_weights, save_checkpoint
+from srlab.files import replacing
+from srlab.inference import build_model
+from srlab.runcard import RunCard, Stage, load_card, parse_card, save_card
+from srlab.runs import BEST, CARD, FINISHED
+from srlab.scoring import Row, score_models
+from srlab.sources import ASSETS, load_folder, load_photos
+
+MOST_LOSS = 0.02
+"""What float16 may cost, in dB."""
+
+DATA = "photographs"
+"""What a shipped card calls the folder: ``srlab train CARD.json --data FOLDER``."""
+
+PAGE = """# {name}
+
+{what}. Made to learn from, and to enlarge photographs for the eye.
+
+| | |
+| --- | --- |
+| network | {network}, {parameters:,} parameters, {stored} |
+| trained on | {data} |
+| begun from | {start} |
+| stages | {stages} |
+| took | {seconds} on {device}, {precision}, torch {torch} |
+
+{scores}
+**Train it again:** `srlab train srlab/assets/cards/{name}.json --data FOLDER`, with
+photographs of your own in the folder; {repeat}
+
+**What it must not be used for.** What it adds to a picture is a guess: detail that fits, not
+detail that was there. It is no evidence, of no use for a diagnosis, and no measurement. It has
+seen inputs that were made by one known way of shrinking, and no noise; on a photograph that was
+compressed, sharpened or enlarged before, it does worse than the figures say.
+
+MIT, like the code; the photographs that it has seen keep their own licenses.
+"""
+
+
+def ship(run: Path, data: str, *, best: bool = False, set5: Path | None = None) -> None:
+    """Read a finished run, and write its three files."""
+    checkpoint = load_checkpoint(run / (BEST if best else FINISHED))
+    card = load_card(run / CARD)
+    network = build_model(card.model, card.scale)
+    load_weights(network, checkpoint.model, card.name)
+    stored = lighter(network, card.scale)
+    finished = parse_card({**card.model_dump(), "data": DATA})
+    folder = ASSETS / "models"
+    target = folder / f"{card.name}.safetensors"
+    save_checkpoint(target, stored, card=finished.model_dump(), step=checkpoint.step)
+    save_card(bare(finished), ASSETS / "cards" / f"{card.name}.json")
+    scores = [*test_rows(network.float(), card), *set5_rows(network, card, set5)]
+    with replacing(folder / f"{card.name}.md") as part:
+        part.write_text(page(finished, stored, data, scores), encoding="utf-8")
+    print(f"{target.name}: {target.stat().st_size / 1e6:.2f} MB")
+
+
+def lighter(network: nn.Module, scale: int) -> nn.Module:
+    """The network in float16, or as it is where that would cost too much."""
+    photos = load_photos("embedded", "val")
+    before = score_models(photos, {"own": network}, scale=scale)[1]["psnr_y"]
+    whole = {name: value.clone() for name, value in network.state_dict().items()}
+    rounded = {name: value.half().float() for name, value in whole.items()}
+    network.load_state_dict(rounded)
+    cost = before - score_models(photos, {"own": network}, scale=scale)[1]["psnr_y"]
+    print(f"float16 costs {cost:+.4f} dB")
+    if cost < MOST_LOSS:
+        return network.half()
+    network.load_state_dict(whole)
+    return network
+
+
+def bare(card: RunCard) -> RunCard:
+    """What the training was told, without what it wrote into the card."""
+    kept = {"name", "model", "data", "start", "seed", "precision", "stages", "ema"}
+    return parse_card({k: v for k, v in card.model_dump().items() if k in kept})
+
+
+def test_rows(network: nn.Module, card: RunCard) -> list[tuple[str, Row]]:
+    photos = load_photos("embedded", "test")
+    rows = score_models(photos, {card.name: network}, scale=card.scale)
+    return [("the three test photographs", row) for row in rows]
+
+
+def set5_rows(network: nn.Module, card: RunCard, folder: Path | None) -> list[tuple[str, Row]]:
+    if folder is None:
+        return []
+    rows = score_models(load_folder(folder), {card.name: network}, scale=card.scale)
+    return [("Set5", row) for row in rows]
+
+
+def page(card: RunCard, network: nn.Module, data: str, scores: list[tuple[str, Row]]) -> str:
+    """The text about a network."""
+    parameters = list(network.parameters())
+    return PAGE.format(
+        name=card.name,
+        what=f"Enlarges photographs {card.scale} times",
+        network=network_words(card),
+        parameters=sum(p.numel() for p in parameters),
+        stored="stored in float16" if parameters[0].dtype == torch.float16 else "in float32",
+        data=data,
+        start="random weights" if card.start == "untrained" else f"`{card.start}`",
+        stages="; ".join(stage_words(stage) for stage in card.stages),
+        seconds=f"{card.seconds / 60:.0f} minutes",
+        device=f"{card.device}, {card.threads} thread{'s' * (card.threads != 1)}",
+        precision=card.precision,
+        torch=card.versions.get("torch", "?"),
+        scores=scores_table(scores),
+        repeat="the seed is in the card, and the result is as good as the photographs.",
+    )
+
+
+def network_words(card: RunCard) -> str:
+    model = card.model
+    if model.kind == "unet":
+        return f"UNet, {model.encoder} encoder, {model.depth} halvings"
+    return (
+        f"SrResNet, {model.num_features} features, {model.num_blocks} blocks, {model.doubling}"
+    )
+
+
+def stage_words(stage: Stage) -> str:
+    weights = ", ".join(
+        f"{name} {weight:g}" for name, weight in stage.weights.items() if weight
+    )
+    crops = f"{stage.batch_size} crops of {stage.hr_size} px"
+    return (
+        f"{stage.steps:,} steps at {stage.scale}x, {crops}, "
+        f"learning rate {stage.learning_rate:g} ({stage.schedule}), {weights}"
+    )
+
+
+def scores_table(scores: list[tuple[str, Row]]) -> str:
+    """A table with bicubic beside the network, and the protocol below."""
+    lines = [
+        "| on | | PSNR Y | SSIM Y | sharpness | checkerboard |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for on, row in scores:
+        lines.append(
+            f"| {on} | {row['model']} | {row['psnr_y']:.2f} dB | {row['ssim_y']:.4f} "
+            f"| {row['sharpness']:.3f} | {row['checkerboard']:.3f} |"
+        )
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{scores[0][1]['protocol']}. Sharpness and checkerboard: the truth has 1.",
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.ship", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("--data", required=True, help="what it was trained on, in words")
+    parser.add_argument("--best", action="store_true", help="the best network, not the last")
+    parser.add_argument("--set5", type=Path, help="folder of the Set5 pictures")
+    options = parser.parse_args()
+    ship(options.run, options.data, best=options.best, set5=options.set5)
+
+
+if __name__ == "__main__":
+    main()

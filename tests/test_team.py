@@ -1,0 +1,229 @@
+"""Several processes that train together: the same training, whoever shares it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from srlab.checkpoints import load_checkpoint
+from srlab.data import get_data
+from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
+from srlab.runs import run_card
+from srlab.team import ALONE, Share, Team, join_team
+from tests.conftest import ONE_THREAD
+
+TINY = ModelSpec(num_features=8, num_blocks=1)
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+
+# The readings of a run, written by the process that leads.
+READINGS = """
+import json, sys
+from srlab.runcard import load_card
+from srlab.runs import run_card
+from srlab.team import join_team
+
+team, seen = join_team(), []
+card = load_card(sys.argv[1])
+run_card(card, sys.argv[2], team=team, report=lambda p: seen.append(p.reading))
+if team.leads:
+    print("READINGS", json.dumps([reading.loss for reading in seen]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+
+
+def card_of(folder: Path, steps: int, **changes: object) -> RunCard:
+    stages = [Stage(hr_size=32, batch_size=4, steps=steps, learning_rate=1e-3)]
+    card = RunCard(name="team", model=TINY, data=str(folder), precision="fp32", stages=stages)
+    return card.model_copy(update=changes)
+
+
+# -- the parts of a batch -------------------------------------------------------------------
+
+
+def test_the_parts_are_the_whole():
+    pairs = get_data(6, (8, 32))
+    parts = [Share(pairs, rank, 3)[5] for rank in range(3)]
+    for whole, pieces in zip(pairs[5], zip(*parts, strict=True), strict=True):
+        assert [len(piece) for piece in pieces] == [2, 2, 2]
+        assert torch.equal(torch.cat(pieces), whole)
+
+
+def test_a_batch_that_cannot_be_shared_equally():
+    with pytest.raises(ValueError, match="batch of 6 pairs cannot be shared equally by 4"):
+        Share(get_data(6, (8, 32)), 0, 4)
+
+
+def test_alone_everything_stays_as_it_is(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    pairs, model = get_data(2, (8, 32)), torch.nn.Identity()
+    assert join_team() is ALONE
+    assert (ALONE.rank, ALONE.size, ALONE.leads) == (0, 1, True)
+    assert ALONE.share(pairs) is pairs
+    assert ALONE.wrap(model) is model
+    assert ALONE.agree("card") == "card"
+
+
+def test_without_fabric_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    with pytest.raises(
+        ModuleNotFoundError, match=r'install it with pip install "srlab\[team\]"'
+    ):
+        join_team()
+
+
+class Fabric:
+    """As much of a launched Fabric as a team asks for before it trains."""
+
+    global_rank, world_size = 1, 2
+
+
+def test_a_lost_process_is_told_in_one_sentence():
+    lost = pytest.raises(ConnectionError, match="Another of the 2 processes")
+    with lost as error, Team(Fabric()).watched():
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer")
+    assert "process 1 stopped; go on with --resume" in str(error.value)
+
+
+@pytest.mark.parametrize("team", [ALONE, Team(Fabric())], ids=["alone", "team"])
+def test_other_errors_stay_as_they_are(team: Team):
+    with pytest.raises(RuntimeError, match="out of memory"), team.watched():
+        raise RuntimeError("out of memory")
+
+
+# -- real processes -------------------------------------------------------------------------
+
+
+def together(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*TORCHRUN, *map(str, arguments)],
+        capture_output=True, text=True, timeout=300, env={**os.environ, **ONE_THREAD},
+    )  # fmt: skip
+
+
+def test_two_processes_train_as_one_with_the_double_batch(photo_folder: Path, tmp_path: Path):
+    card, program = tmp_path / "card.json", tmp_path / "readings.py"
+    save_card(card_of(photo_folder, 50, validate_every=1, ema=0.9), card)
+    program.write_text(READINGS)
+    result = together(program, card, tmp_path / "two")
+    assert result.returncode == 0, result.stderr
+    line = next(x for x in result.stdout.splitlines() if x.startswith("READINGS"))
+    two = json.loads(line.removeprefix("READINGS"))
+    one: list[float] = []
+    run_card(load_card(card), tmp_path / "one", report=lambda p: one.append(p.reading.loss))
+    assert len(two) == 50
+    assert two == pytest.approx(one, abs=1e-4)
+    moved = abs(one[-1] - one[0])
+    assert max(abs(a - b) for a, b in zip(one, two, strict=True)) < 0.01 * moved
+    ends = [load_checkpoint(tmp_path / name / "last.safetensors") for name in ("one", "two")]
+    assert distance(ends[0].model, ends[1].model) < 1e-3
+    assert distance(ends[0].average or {}, ends[1].average or {}) < 1e-3
+    assert load_card(tmp_path / "two" / "card.json").processes == 2
+
+
+def distance(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    """Between two networks, as a share of the first one's size."""
+    a, b = (torch.cat([w.flatten() for w in net.values()]) for net in (one, other))
+    return ((a - b).norm() / a.norm()).item()
+
+
+def test_each_process_sees_its_own_part_alone(photo_folder: Path, tmp_path: Path):
+    """If both saw the first half, the end would be another one."""
+    card = card_of(photo_folder, 5, validate_every=0)
+    run_card(card, tmp_path / "whole")
+    half = card.stages[0].model_copy(update={"batch_size": 2})
+    run_card(card.model_copy(update={"stages": [half]}), tmp_path / "half")
+    save_card(card, tmp_path / "card.json")
+    result = together("-m", "srlab", "train", tmp_path / "card.json", "--out", tmp_path / "two")
+    assert result.returncode == 0, result.stderr
+    names = ("whole", "half", "two")
+    whole, half_only, two = (
+        load_checkpoint(tmp_path / n / "last.safetensors").model for n in names
+    )
+    assert distance(whole, two) < 0.1 * distance(whole, half_only)
+    assert result.stdout.count("bicubic_psnr_y") == 1, "one of them tells the scores"
+    assert f"{tmp_path / 'two'}: " in result.stdout
+    assert "cpu x 2, fp32" in result.stdout
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_process_ends_the_run_and_it_goes_on(
+    photo_folder: Path, tmp_path: Path, victim: int
+):
+    card, out = tmp_path / "card.json", tmp_path / "run"
+    save_card(card_of(photo_folder, 100_000, validate_every=1), card)
+    run = subprocess.Popen(
+        [*TORCHRUN, "-m", "srlab", "train", str(card), "--out", str(out)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **ONE_THREAD},
+    )  # fmt: skip
+    try:
+        wait_for_file(out / "best.safetensors", run)  # it trains
+        os.kill(process_of_rank(run.pid, victim), signal.SIGKILL)
+        _, errors = run.communicate(timeout=120)
+    finally:
+        run.kill()
+    assert run.returncode != 0
+    said = [line for line in errors.splitlines() if line.startswith("srlab: ")]
+    assert any("go on with --resume" in line for line in said), errors
+    if victim == 1:  # the one that leads lives long enough to keep the last step
+        assert load_checkpoint(out / "last.safetensors").step > 0
+
+
+def wait_for_file(path: Path, run: "subprocess.Popen[str]", seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert run.poll() is None, run.communicate()[1]
+        assert time.monotonic() < end, f"no {path.name} after {seconds:g} s"
+        time.sleep(0.1)
+
+
+def process_of_rank(parent: int, rank: int) -> int:
+    for child in psutil.Process(parent).children(recursive=True):
+        if child.environ().get("RANK") == str(rank):
+            return child.pid
+    raise AssertionError(f"no process of rank {rank}")
+
+
+def test_resumed_by_one_what_two_began(photo_folder: Path, tmp_path: Path):
+    card, out = tmp_path / "card.json", tmp_path / "run"
+    save_card(card_of(photo_folder, 6, validate_every=0), card)
+    program = tmp_path / "stopped.py"
+    program.write_text(STOPPED)
+    assert together(program, card, out).returncode == 0
+    assert load_checkpoint(out / "last.safetensors").step == 3
+    run_card(load_card(card), out, resume=True)
+    run_card(load_card(card), tmp_path / "whole")
+    ends = [
+        load_checkpoint(path / "model.safetensors").model for path in (out, tmp_path / "whole")
+    ]
+    assert distance(ends[0], ends[1]) < 1e-3
+
+
+STOPPED = """
+import sys
+from srlab.runcard import load_card
+from srlab.runs import run_card
+from srlab.team import join_team
+
+def stop(progress):
+    if progress.done == 3:
+        raise KeyboardInterrupt
+
+team = join_team()
+try:
+    run_card(load_card(sys.argv[1]), sys.argv[2], team=team, report=stop)
+except KeyboardInterrupt:
+    pass
+"""

@@ -1,0 +1,71 @@
+"""Looking at the validation photographs on the way."""
+
+import pytest
+import torch
+
+from srlab.data import degrade
+from srlab.inference import load_model
+from srlab.losses import l1_loss, pixel_loss
+from srlab.metrics import score_pair
+from srlab.models import Bicubic, SrResNet, enlarge
+from srlab.sources import embedded_photo
+from srlab.validation import Reading, Validation
+
+PHOTOS = 3
+
+
+def loss(sr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"double": 2 * l1_loss(sr, hr)}
+
+
+@pytest.fixture(scope="module")
+def validation() -> Validation:
+    return Validation(4, loss)
+
+
+def test_a_new_network_is_bicubic(validation: Validation):
+    reading = validation.look(SrResNet(4, 8, 1), 7)
+    assert reading.step == 7
+    assert reading.psnr == pytest.approx(reading.bicubic, abs=1e-4)
+    assert str(reading) == f"{reading.psnr:.2f} dB, bicubic {reading.bicubic:.2f} dB"
+
+
+def test_figures_are_those_of_the_middle_of_each_photograph(validation: Validation):
+    assert validation.hr.shape == (PHOTOS, 3, 192, 192)
+    assert validation.lr.shape == (PHOTOS, 3, 48, 48)
+    torch.testing.assert_close(validation.lr, degrade(validation.hr, 4))
+    pairs = zip(enlarge(validation.lr, 4).clamp(0, 1), validation.hr, strict=True)
+    scores = [score_pair(sr[None], hr[None], scale=4)["psnr_y"] for sr, hr in pairs]
+    assert validation.bicubic == pytest.approx(sum(scores) / PHOTOS, abs=1e-3)
+
+
+def test_the_photographs_are_those_kept_for_validation(validation: Validation):
+    photo = embedded_photo("raccoon-face")[0]
+    top, left = ((side - 192) // 2 for side in photo.shape[-2:])
+    middle = photo[:, top : top + 192, left : left + 192]
+    assert any(torch.allclose(middle, hr) for hr in validation.hr)
+
+
+def test_the_loss_is_the_stages(validation: Validation):
+    reading = validation.look(Bicubic(4), 0)
+    expected = 2 * l1_loss(enlarge(validation.lr, 4), validation.hr).item()
+    assert reading.loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_looking_changes_nothing(validation: Validation):
+    model = SrResNet(4, 8, 1).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    state = torch.get_rng_state()
+    validation.look(model, 1)
+    assert model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert torch.equal(state, torch.get_rng_state()), "or a training would differ by looking"
+
+
+def test_a_better_network_has_a_lower_loss():
+    own = Validation(4, pixel_loss())
+    better, bicubic = own.look(load_model("pixel-x4", 4), 1), own.look(Bicubic(4), 1)
+    assert better.loss < bicubic.loss
+    assert better.psnr > better.bicubic + 0.5
+    assert isinstance(better, Reading)
