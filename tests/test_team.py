@@ -15,26 +15,35 @@ import torch
 from srlab.checkpoints import load_checkpoint
 from srlab.data import get_data
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
-from srlab.runs import run_card
+from srlab.runs import Progress, run_card
 from srlab.team import ALONE, Share, Team, join_team
 from tests.conftest import ONE_THREAD
 
 TINY = ModelSpec(num_features=8, num_blocks=1)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
 
-# The readings of a run, written by the process that leads.
-READINGS = """
-import json, sys
-from srlab.runcard import load_card
-from srlab.runs import run_card
-from srlab.team import join_team
+# The real command, which says at the end what it read after each step.
+COMMAND = """
+import json
+from srlab import training_bar
+from srlab.cli import main
 
-team, seen = join_team(), []
-card = load_card(sys.argv[1])
-run_card(card, sys.argv[2], team=team, report=lambda p: seen.append(p.reading))
-if team.leads:
-    print("READINGS", json.dumps([reading.loss for reading in seen]))
+seen, update = [], training_bar.TrainingBar.update
+
+def record(bar, progress):
+    seen.append(progress.reading and progress.reading.loss)
+    update(bar, progress)
+
+training_bar.TrainingBar.update = record
+try:
+    main()
+finally:
+    print("READINGS", json.dumps(seen), flush=True)
 """
+
+
+class Enough(Exception):  # noqa: N818
+    """A test has seen what it wanted."""
 
 
 @pytest.fixture(autouse=True)
@@ -113,48 +122,35 @@ def together(*arguments: object) -> "subprocess.CompletedProcess[str]":
 
 
 def test_two_processes_train_as_one_with_the_double_batch(photo_folder: Path, tmp_path: Path):
-    card, program = tmp_path / "card.json", tmp_path / "readings.py"
+    card, program = tmp_path / "card.json", tmp_path / "command.py"
     save_card(card_of(photo_folder, 50, validate_every=1, ema=0.9), card)
-    program.write_text(READINGS)
-    result = together(program, card, tmp_path / "two")
+    program.write_text(COMMAND)
+    result = together(program, "train", card, "--out", tmp_path / "two")
     assert result.returncode == 0, result.stderr
-    line = next(x for x in result.stdout.splitlines() if x.startswith("READINGS"))
-    two = json.loads(line.removeprefix("READINGS"))
+    two, others = sorted(readings_in(result.stdout), key=lambda seen: seen.count(None))
     one: list[float] = []
     run_card(load_card(card), tmp_path / "one", report=lambda p: one.append(p.reading.loss))
-    assert len(two) == 50
     assert two == pytest.approx(one, abs=1e-4)
     moved = abs(one[-1] - one[0])
     assert max(abs(a - b) for a, b in zip(one, two, strict=True)) < 0.01 * moved
     ends = [load_checkpoint(tmp_path / name / "last.safetensors") for name in ("one", "two")]
     assert distance(ends[0].model, ends[1].model) < 1e-3
     assert distance(ends[0].average or {}, ends[1].average or {}) < 1e-3
+    assert others == [None] * 50, "one of them reads"
+    assert result.stdout.count("bicubic_psnr_y") == 1, "one of them tells the scores"
+    assert "cpu x 2, fp32" in result.stdout
     assert load_card(tmp_path / "two" / "card.json").processes == 2
+
+
+def readings_in(text: str) -> list[list[float | None]]:
+    lines = [line for line in text.splitlines() if line.startswith("READINGS")]
+    return [json.loads(line.removeprefix("READINGS")) for line in lines]
 
 
 def distance(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
     """Between two networks, as a share of the first one's size."""
     a, b = (torch.cat([w.flatten() for w in net.values()]) for net in (one, other))
     return ((a - b).norm() / a.norm()).item()
-
-
-def test_each_process_sees_its_own_part_alone(photo_folder: Path, tmp_path: Path):
-    """If both saw the first half, the end would be another one."""
-    card = card_of(photo_folder, 5, validate_every=0)
-    run_card(card, tmp_path / "whole")
-    half = card.stages[0].model_copy(update={"batch_size": 2})
-    run_card(card.model_copy(update={"stages": [half]}), tmp_path / "half")
-    save_card(card, tmp_path / "card.json")
-    result = together("-m", "srlab", "train", tmp_path / "card.json", "--out", tmp_path / "two")
-    assert result.returncode == 0, result.stderr
-    names = ("whole", "half", "two")
-    whole, half_only, two = (
-        load_checkpoint(tmp_path / n / "last.safetensors").model for n in names
-    )
-    assert distance(whole, two) < 0.1 * distance(whole, half_only)
-    assert result.stdout.count("bicubic_psnr_y") == 1, "one of them tells the scores"
-    assert f"{tmp_path / 'two'}: " in result.stdout
-    assert "cpu x 2, fp32" in result.stdout
 
 
 @pytest.mark.parametrize("victim", [0, 1])
@@ -178,7 +174,22 @@ def test_a_killed_process_ends_the_run_and_it_goes_on(
     said = [line for line in errors.splitlines() if line.startswith("srlab: ")]
     assert any("go on with --resume" in line for line in said), errors
     if victim == 1:  # the one that leads lives long enough to keep the last step
-        assert load_checkpoint(out / "last.safetensors").step > 0
+        kept = load_checkpoint(out / "last.safetensors").step
+        assert kept > 0
+        assert first_step_of_a_resumed(card, out) == kept + 1
+
+
+def first_step_of_a_resumed(card: Path, out: Path) -> int:
+    """One process goes on with what two began."""
+    steps: list[int] = []
+
+    def report(progress: Progress) -> None:
+        steps.append(progress.done)
+        raise Enough
+
+    with pytest.raises(Enough):
+        run_card(load_card(card), out, resume=True, report=report)
+    return steps[0]
 
 
 def wait_for_file(path: Path, run: "subprocess.Popen[str]", seconds: float = 120) -> None:
@@ -194,36 +205,3 @@ def process_of_rank(parent: int, rank: int) -> int:
         if child.environ().get("RANK") == str(rank):
             return child.pid
     raise AssertionError(f"no process of rank {rank}")
-
-
-def test_resumed_by_one_what_two_began(photo_folder: Path, tmp_path: Path):
-    card, out = tmp_path / "card.json", tmp_path / "run"
-    save_card(card_of(photo_folder, 6, validate_every=0), card)
-    program = tmp_path / "stopped.py"
-    program.write_text(STOPPED)
-    assert together(program, card, out).returncode == 0
-    assert load_checkpoint(out / "last.safetensors").step == 3
-    run_card(load_card(card), out, resume=True)
-    run_card(load_card(card), tmp_path / "whole")
-    ends = [
-        load_checkpoint(path / "model.safetensors").model for path in (out, tmp_path / "whole")
-    ]
-    assert distance(ends[0], ends[1]) < 1e-3
-
-
-STOPPED = """
-import sys
-from srlab.runcard import load_card
-from srlab.runs import run_card
-from srlab.team import join_team
-
-def stop(progress):
-    if progress.done == 3:
-        raise KeyboardInterrupt
-
-team = join_team()
-try:
-    run_card(load_card(sys.argv[1]), sys.argv[2], team=team, report=stop)
-except KeyboardInterrupt:
-    pass
-"""
