@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from srlab.runcard import Part, RunCard
 
 WIDTH = 92
-NOT_REPEATED = {"kind", "format", "versions", "device", "seconds", "scores", "processes"}
-"""What a training writes into its card anew, and what goes without saying."""
+NOT_REPEATED = {
+    "kind", "format", "versions", "device", "seconds", "scores", "processes", "validate_every",
+    "ema",
+}  # fmt: skip
+"""What a training writes into its card anew, what moves no weight, what goes without saying."""
 
 PROGRAM = '''"""{name}: a training of {steps} with srlab, in plain Python.
 
@@ -106,8 +109,17 @@ def to_python(card: RunCard) -> str:
     Returns:
         The program's text; ``python program.py out.safetensors`` runs it.
 
+    Raises:
+        ValueError: if the card wants averaged weights, which the program does
+            not keep.
+
     Source: built by srlab; used from lesson 05 on.
     """
+    if card.ema:
+        raise ValueError(
+            f"{card.name} averages its weights (ema {card.ema:g}), but the program does not; "
+            f"train it with srlab train, or set ema to 0."
+        )
     known = all(stage.is_expanded and stage.features for stage in card.stages)
     trained = card.start != "untrained"
     imports = [

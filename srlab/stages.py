@@ -1,6 +1,6 @@
 """One stage of a run card: its loss, its data, its network, and how it trains."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -19,6 +19,9 @@ from srlab.team import ALONE, Team
 from srlab.training import Step, cosine_schedule, set_learning_rate, train
 
 Loss = WeightedLoss | ExpandedLoss
+
+LEAST_SHARE = 0.1
+"""What must fit of a network to begin with; a few biases fit by chance."""
 
 
 class StageTraining:
@@ -143,7 +146,7 @@ def stage_network(
             them the card's ``start`` gives them.
 
     Raises:
-        ValueError: if nothing of the card's ``start`` fits.
+        ValueError: if hardly anything of the card's ``start`` fits.
 
     Source: built by srlab.
     """
@@ -151,9 +154,17 @@ def stage_network(
     model = build_model(card.model, stage.scale)
     if weights is None and card.start != "untrained":
         weights = load_checkpoint(find_checkpoint(card.start)).model
-    if weights is not None and not carry_weights(model, weights).loaded:
-        raise ValueError(
-            f"Nothing of {card.start} fits the card's network: every name or shape differs; "
-            f"start from a network of the same kind and width, or untrained."
-        )
+    if weights is not None:
+        share = _share_of(model, carry_weights(model, weights).loaded)
+        if share < LEAST_SHARE:
+            raise ValueError(
+                f"Of the card's network {card.start} holds only {share:.0%}: nearly every name "
+                f"or shape differs; start from a network of the same kind and width."
+            )
     return place(model, card.device)
+
+
+def _share_of(model: nn.Module, names: Collection[str]) -> float:
+    """The share of a network's numbers that stand under these names."""
+    sizes = {name: value.numel() for name, value in model.state_dict().items()}
+    return sum(sizes[name] for name in names) / sum(sizes.values())

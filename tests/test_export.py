@@ -135,9 +135,15 @@ def test_names_stay_names(photo_folder: Path) -> None:
     assert texts.count(strange) == 2
 
 
+def test_averaged_weights_are_not_promised() -> None:
+    card = lab_card(name="steady").model_copy(update={"ema": 0.999})
+    with pytest.raises(ValueError, match=r"steady averages its weights \(ema 0.999\), but the"):
+        to_python(card)
+
+
 def test_it_is_short_and_imports_no_widget() -> None:
     text = to_python(lab_card())
-    assert len(text.splitlines()) <= 105
+    assert len(text.splitlines()) <= 110
     assert max(map(len, text.splitlines())) <= 96
     assert "widgets" not in text.replace("without widgets", "")
     assert "find_checkpoint" in text

@@ -537,6 +537,12 @@ def test_cards_that_cannot_be_steered(stages: list[Stage], sentence: str) -> Non
         LossBench(RunCard(name="named", stages=stages))
 
 
+def test_averaged_weights_cannot_be_steered() -> None:
+    card = lab_card().model_copy(update={"ema": 0.99})
+    with pytest.raises(ValueError, match=r"loss-lab averages its weights \(ema 0.99\), but"):
+        LossBench(card)
+
+
 def test_a_card_without_features_can_be_steered(photo_folder: Path, tmp_path: Path) -> None:
     plain = Stage(
         hr_size=32, batch_size=1, steps=3, schedule="constant", learning_rate=1e-3,

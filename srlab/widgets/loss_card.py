@@ -55,7 +55,7 @@ def steerable(card: RunCard) -> RunCard:
 
     Raises:
         ValueError: if it has several stages, a learning rate that a schedule
-            sets, or another loss than the expanded one.
+            sets, averaged weights, or another loss than the expanded one.
 
     Source: built by srlab.
     """
@@ -69,6 +69,11 @@ def steerable(card: RunCard) -> RunCard:
         raise ValueError(
             f"{card.name} leaves its learning rate to a {stage.schedule} schedule, but in the "
             f'Loss Lab one sets it by hand; take schedule "constant".'
+        )
+    if card.ema:
+        raise ValueError(
+            f"{card.name} averages its weights (ema {card.ema:g}), but the Loss Lab shows them "
+            f"as they are; set ema to 0, or train it with srlab train."
         )
     if not stage.is_expanded:
         raise ValueError(
