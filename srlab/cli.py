@@ -103,6 +103,14 @@ def score(
             "or module:function, whose code is run; repeat for more."
         ),
     ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Loading a torch.export program can run code that is hidden in the file; "
+            "whoever trusts its author adds --trust; an ONNX file needs no trust.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
 ) -> None:
     """Score models on a folder of pictures, by the published protocol."""
@@ -114,7 +122,7 @@ def score(
     require_scale(scale)
     photos = load_folder(folder)
     named = table_names(name for name in model or [] if name != "bicubic")
-    models = {short: open_network(name, scale) for short, name in named.items()}
+    models = {short: open_network(name, scale, trust=trust) for short, name in named.items()}
     rows = score_models(photos, models, scale=scale)
     typer.echo(rows_to_json(rows) if as_json else format_rows(rows))
 

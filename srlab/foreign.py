@@ -1,6 +1,7 @@
 """Other people's networks in our tables: ONNX, ``torch.export``, Python functions."""
 
 import importlib
+import logging
 import math
 import operator
 import os
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from srlab.inference import load_model
-from srlab.programs import SavedProgram
+from srlab.machine import pick_device
 from srlab.require import require_scale
 
 Enlarge = Callable[[Tensor], Any]
@@ -23,13 +24,11 @@ Enlarge = Callable[[Tensor], Any]
 
 FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin"})
-
 ONNX_TYPES = {
     "tensor(float)": torch.float32,
     "tensor(float16)": torch.float16,
     "tensor(double)": torch.float64,
 }
-
 DYNAMIC_ONNX = (
     'torch.onnx.export(net, (lr,), "net.onnx", '
     'dynamic_shapes=({2: "h", 3: "w"},), external_data=False)'
@@ -79,22 +78,24 @@ class ForeignNetwork(nn.Module):
         return sr.float()
 
 
-def open_network(name: str, scale: int) -> nn.Module:
+def open_network(name: str, scale: int, *, trust: bool = False) -> nn.Module:
     """A network by any name that ``srlab score`` takes.
 
     Args:
         name: a shipped model, a checkpoint (``.safetensors``), an ONNX file
             (``.onnx``), a saved ``torch.export`` program (``.pt2``), or a
             Python callable as ``module:function``, which takes lr and returns
-            sr. Only the last one runs code of its own, as an import does.
+            sr; its module is imported, and so run.
         scale: 2, 4 or 8.
+        trust: load a program, too, which can run code hidden in its file.
 
     Returns:
         lr -> sr; what is not srlab's own as a ``ForeignNetwork``.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it cannot be opened or does not take pictures.
+        ValueError: if it is not trusted, cannot be opened or does not take
+            pictures.
 
     Source: built by srlab.
     """
@@ -109,9 +110,15 @@ def open_network(name: str, scale: int) -> nn.Module:
     if ending in OPENERS:
         if not path.is_file():
             raise FileNotFoundError(f"{name} is no file; give the path of a network.")
+        if ending == ".pt2" and not trust:
+            raise ValueError(
+                f"{path.name} was not opened: loading a torch.export program can run code that "
+                f"is hidden in the file; whoever trusts its author adds --trust; an ONNX file "
+                f"needs no trust."
+            )
         return ForeignNetwork(path.name, OPENERS[ending](path), scale)
     if FUNCTION.fullmatch(name):
-        return ForeignNetwork(name, find_function(name), scale)
+        return ForeignNetwork(name, _find_function(name), scale)
     return load_model(name, scale)
 
 
@@ -138,40 +145,25 @@ def _short_name(model: str) -> str:
     return model.rpartition(":")[2] if FUNCTION.fullmatch(model) else model
 
 
-# -- a function ------------------------------------------------------------------
-
-
-def find_function(name: str) -> Enlarge:
-    """Import ``module:function``, also from the current folder.
-
-    Importing runs the module, as Python does everywhere.
-
-    Raises:
-        ValueError: if there is no such module or function, or it cannot be
-            imported or called.
-
-    Source: built by srlab.
-    """
+def _find_function(name: str) -> Enlarge:
+    """Import ``module:function``, also from the current folder."""
     module_name, _, function = name.partition(":")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does
     try:
         module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise ValueError(_failed_import(module_name, error)) from error
-        raise ValueError(
-            f"There is no module {module_name} here; call srlab in the folder of "
-            f"{module_name.partition('.')[0]}.py, or install it."
-        ) from None
     except Exception as error:  # a module may raise whatever it likes
-        raise ValueError(_failed_import(module_name, error)) from error
+        raise _failed_import(module_name, error) from error
     try:
         found = operator.attrgetter(function)(module)
     except AttributeError:
+        own = [
+            name for name, value in vars(module).items()
+            if callable(value) and getattr(value, "__module__", None) == module_name
+        ]  # fmt: skip
         raise ValueError(
             f"{module_name} ({getattr(module, '__file__', 'built in')}) has no function "
-            f"{function}; there are {', '.join(_functions(module)) or 'none'}."
+            f"{function}; there are {', '.join(own) or 'none'}."
         ) from None
     if not callable(found):
         raise ValueError(
@@ -181,64 +173,72 @@ def find_function(name: str) -> Enlarge:
     return found
 
 
-def _failed_import(module_name: str, error: Exception) -> str:
-    return (
-        f"The module {module_name} could not be imported: {_first_line(error)}; "
-        f"try python -c 'import {module_name}'."
+def _failed_import(module: str, error: Exception) -> ValueError:
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing and f"{module}.".startswith(f"{missing}."):
+        return ValueError(
+            f"There is no module {module} here; call srlab in the folder of "
+            f"{module.partition('.')[0]}.py, or install it."
+        )
+    return ValueError(
+        f"The module {module} could not be imported: {_first_line(error)}; "
+        f"try python -c 'import {module}'."
     )
 
 
-def _functions(module: object) -> list[str]:
-    """What a module itself defines and one can call."""
-    own = getattr(module, "__name__", None)
-    return [
-        name for name, value in vars(module).items()
-        if callable(value) and getattr(value, "__module__", None) == own
-    ]  # fmt: skip
+def _open_program(path: Path) -> Enlarge:
+    """A saved ``torch.export`` program; loading it can run code of the file."""
+    from torch.export.passes import move_to_device_pass
+
+    program, device = _load_program(path), pick_device()
+    names, nodes = program.graph_signature.user_inputs, program.graph.nodes
+    given = _require_one([node for node in nodes if node.name in names], "input", path.name)
+    dtype, shape = given.meta["val"].dtype, given.meta["val"].shape
+    _require_input(dtype, shape, path.name, DYNAMIC_PROGRAM)
+    module = move_to_device_pass(program, str(device)).module()
+
+    def run(lr: Tensor) -> Any:  # a function, since the module refuses eval()
+        try:
+            return module(lr.to(device, dtype))
+        except AssertionError as error:  # torch's guards
+            raise ValueError(
+                "it was exported for other sides; export it from an example with such sides, "
+                "or name a function (module:function)"
+            ) from error
+
+    return run
 
 
-# -- a torch.export program ------------------------------------------------------
+def _load_program(path: Path) -> Any:
+    """Load it; why torch cannot, it says in its log alone."""
+    reasons: list[Any] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        reasons.extend((record.exc_info or ())[1:2])
+        return False
+
+    log = logging.getLogger("torch.export")
+    log.addFilter(keep)
+    try:
+        with path.open("rb") as file:
+            return torch.export.load(file)
+    except Exception as error:  # its errors have no class in common
+        raise _refused(path, torch, next(iter(reasons), error)) from error
+    finally:
+        log.removeFilter(keep)
 
 
-def open_program(path: Path) -> Enlarge:
-    """A saved ``torch.export`` program; no code of the file is run.
-
-    Raises:
-        ValueError: if it is none, or does not take pictures of any size.
-
-    Source: built by srlab.
-    """
-    program = SavedProgram(path)
-    _require_dynamic(program.shape, path.name, DYNAMIC_PROGRAM)
-    _require_floating(
-        program.dtype if program.dtype.is_floating_point else None,
-        str(program.dtype),
-        path.name,
-    )
-    return program
-
-
-# -- ONNX ------------------------------------------------------------------------
-
-
-def open_onnx(path: Path) -> Enlarge:
+def _open_onnx(path: Path) -> Enlarge:
     """An ONNX file, run by onnxruntime on the CPU.
 
     The file is a list of known operations and holds no code. Weights may lie
     in a file beside it; onnxruntime refuses those outside its folder.
-
-    Raises:
-        ValueError: if onnxruntime is missing or refuses the file, or it does
-            not take pictures of any size.
-
-    Source: built by srlab.
     """
     session = _session(path)
-    (given,) = _require_one(session.get_inputs(), "input", path.name)
-    (answer,) = _require_one(session.get_outputs(), "output", path.name)
+    given = _require_one(session.get_inputs(), "input", path.name)
+    answer = _require_one(session.get_outputs(), "output", path.name)
     dtype = ONNX_TYPES.get(given.type)
-    _require_floating(dtype, given.type, path.name)
-    _require_dynamic(given.shape, path.name, DYNAMIC_ONNX)
+    _require_input(dtype or given.type, given.shape, path.name, DYNAMIC_ONNX)
 
     def run(lr: Tensor) -> Tensor:
         array = lr.to("cpu", dtype).contiguous().numpy()
@@ -261,39 +261,40 @@ def _session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
     except Exception as error:  # its errors have no class in common
-        raise ValueError(
-            f"{path.name} was refused by onnxruntime {onnxruntime.__version__}: "
-            f"{_first_line(error)}; export it again, or update onnxruntime."
-        ) from error
+        raise _refused(path, onnxruntime, error) from error
 
 
-def _require_one(found: Sequence[Any], kind: str, name: str) -> Sequence[Any]:
+def _refused(path: Path, library: Any, error: Exception) -> ValueError:
+    return ValueError(
+        f"{path.name} was refused by {library.__name__} {library.__version__}: "
+        f"{_first_line(error)}; export it again, or update {library.__name__}."
+    )
+
+
+def _require_one(found: Sequence[Any], kind: str, name: str) -> Any:
     if len(found) != 1:
         raise ValueError(
             f"{name} has {len(found)} {kind}s ({', '.join(one.name for one in found)}), but "
             f"one was expected: lr (1, 3, h, w) in, sr (1, 3, s*h, s*w) out; export it so."
         )
-    return found
+    return found[0]
 
 
-# -- what is asked of all --------------------------------------------------------
-
-
-def _require_floating(dtype: torch.dtype | None, came: str, name: str) -> None:
-    if dtype is None:
+def _require_input(
+    dtype: torch.dtype | str, shape: Iterable[object], name: str, how: str
+) -> None:
+    """Raise unless one RGB picture of any size may go in."""
+    if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         raise ValueError(
-            f"{name} takes {came}, but floating point in [0, 1] was expected; "
+            f"{name} takes {dtype}, but floating point in [0, 1] was expected; "
             f"export it with its conversion inside."
         )
-
-
-def _require_dynamic(shape: Sequence[int | str | None], name: str, how: str) -> None:
-    """Raise unless one RGB picture of any size may go in."""
     wanted = tuple(side if isinstance(side, int) else "any" for side in shape)
     if len(wanted) != 4 or wanted[0] not in (1, "any") or wanted[1] not in (3, "any"):
+        written = str(wanted).replace("'", "")
         raise ValueError(
-            f"{name} takes a tensor {_written(wanted)}, but one RGB picture (1, 3, h, w) "
-            f"was expected; export it for such."
+            f"{name} takes a tensor {written}, but one RGB picture (1, 3, h, w) was "
+            f"expected; export it for such."
         )
     if wanted[2:] != ("any", "any"):
         raise ValueError(
@@ -315,7 +316,7 @@ def _require_picture(sr: object, name: str) -> None:
         )
     if sr.ndim != 4 or sr.shape[:2] != (1, 3) or not sr.numel():
         raise ValueError(
-            f"{name} gave a tensor {_written(sr.shape)}, but one RGB picture "
+            f"{name} gave a tensor {tuple(sr.shape)}, but one RGB picture "
             f"(1, 3, s*h, s*w) was expected; return sr with all four axes."
         )
 
@@ -348,10 +349,6 @@ def _require_range(sr: Tensor, name: str) -> None:
         )
 
 
-def _written(shape: Iterable[int | str]) -> str:
-    return f"({', '.join(map(str, shape))})"
-
-
 def _first_line(error: Exception) -> str:
     """An error of somebody else's code, in one short line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -359,5 +356,5 @@ def _first_line(error: Exception) -> str:
     return said if type(error) is ValueError else f"{type(error).__name__}: {said}"
 
 
-OPENERS: dict[str, Callable[[Path], Enlarge]] = {".onnx": open_onnx, ".pt2": open_program}
+OPENERS: dict[str, Callable[[Path], Enlarge]] = {".onnx": _open_onnx, ".pt2": _open_program}
 """A file's ending -> what opens it."""
