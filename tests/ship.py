@@ -1,6 +1,6 @@
 """Put a trained network into the package, with its card and a page about it.
 
-    python -m tests.ship RUN_FOLDER --data WORDS [--best] [--set5 FOLDER]
+    python -m tests.ship RUN_FOLDER --data WORDS [--best] [--start NAME] [--set5 FOLDER]
 
 The weights go to ``srlab/assets/models/NAME.safetensors``, in float16 where
 that costs less than 0.02 dB on the validation photographs, what repeats the
@@ -53,18 +53,35 @@ MIT, like the code; the photographs that it has seen keep their own licenses.
 """
 
 
-def ship(run: Path, data: str, *, best: bool = False, set5: Path | None = None) -> None:
-    """Read a finished run, and write its three files."""
+def ship(
+    run: Path,
+    data: str,
+    *,
+    best: bool = False,
+    start: str | None = None,
+    set5: Path | None = None,
+    assets: Path = ASSETS,
+) -> None:
+    """Read a finished run, and write its three files.
+
+    Args:
+        run: its folder.
+        data: what it was trained on, in words.
+        best: take the best network, not the last.
+        start: the shipped name of what it began with, where the card has a file.
+        set5: folder of the Set5 pictures, to score on.
+        assets: where the files go.
+    """
     checkpoint = load_checkpoint(run / (BEST if best else FINISHED))
     card = load_card(run / CARD)
     network = build_model(card.model, card.scale)
     load_weights(network, checkpoint.model, card.name)
     stored = lighter(network, card.scale)
-    finished = parse_card({**card.model_dump(), "data": DATA})
-    folder = ASSETS / "models"
+    finished = parse_card({**card.model_dump(), "data": DATA, "start": start or card.start})
+    folder = assets / "models"
     target = folder / f"{card.name}.safetensors"
     save_checkpoint(target, stored, card=finished.model_dump(), step=checkpoint.step)
-    save_card(bare(finished), ASSETS / "cards" / f"{card.name}.json")
+    save_card(bare(finished), assets / "cards" / f"{card.name}.json")
     scores = [*test_rows(network.float(), card), *set5_rows(network, card, set5)]
     with replacing(folder / f"{card.name}.md") as part:
         part.write_text(page(finished, stored, data, scores), encoding="utf-8")
@@ -172,9 +189,12 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("--data", required=True, help="what it was trained on, in words")
     parser.add_argument("--best", action="store_true", help="the best network, not the last")
+    parser.add_argument(
+        "--start", help="shipped name of what it began with, if that was a file"
+    )
     parser.add_argument("--set5", type=Path, help="folder of the Set5 pictures")
     options = parser.parse_args()
-    ship(options.run, options.data, best=options.best, set5=options.set5)
+    ship(options.run, options.data, best=options.best, start=options.start, set5=options.set5)
 
 
 if __name__ == "__main__":
