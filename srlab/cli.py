@@ -1,4 +1,4 @@
-"""The ``srlab`` command: doctor, upscale, train, score.
+"""The ``srlab`` command: lessons, lab, doctor, upscale, train, score.
 
 Heavy imports wait inside the commands, so that ``srlab --help`` is quick.
 """
@@ -21,6 +21,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+OWN_COPY = Path("srlab-lessons")  # if the learner names no folder
 
 ScaleOption = Annotated[int, typer.Option(help="Enlarge 2, 4 or 8 times.")]
 
@@ -125,6 +127,48 @@ def score(
     models = {short: open_network(name, scale, trust=trust) for short, name in named.items()}
     rows = score_models(photos, models, scale=scale)
     typer.echo(rows_to_json(rows) if as_json else format_rows(rows))
+
+
+@app.command()
+def lessons(
+    folder: Annotated[Path, typer.Argument(help="Folder for your own copy.")] = OWN_COPY,
+    reset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Bring one lesson back, such as 03; yours is kept beside it.",
+        ),
+    ] = None,
+) -> None:
+    """Copy the course into a folder of yours; later, bring it up to date."""
+    from srlab.course import copy_course, describe, describe_reset, reset_lesson
+
+    if reset is None:
+        said = describe(copy_course(folder), folder)
+    else:
+        said = describe_reset(reset_lesson(folder, reset))
+    typer.echo(_printable(said))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def lab(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FOLDER] [OPTIONS OF JUPYTERLAB]...",
+            help="Your copy, default srlab-lessons; then what JupyterLab shall get, "
+            "such as --no-browser --port=9999.",
+        ),
+    ] = None,
+) -> None:
+    """Open JupyterLab on your own copy of the course."""
+    from srlab.course import copy_course, describe, open_lab
+
+    rest = list(arguments or [])
+    named = rest and not rest[0].startswith("-")
+    folder = Path(rest.pop(0)) if named else OWN_COPY
+    typer.echo(_printable(describe(copy_course(folder), folder)))
+    open_lab(folder, rest)
 
 
 @app.command()

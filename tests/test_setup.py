@@ -23,6 +23,8 @@ from packaging.version import Version
 from PIL import Image
 from safetensors.torch import load_file
 
+from srlab.course import course_files
+
 ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "srlab" / "assets"
 PHOTOS = ASSETS / "photos"
@@ -400,13 +402,20 @@ def build_wheel(folder: Path, *options: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_the_wheel_holds_the_whole_package(tmp_path: Path) -> None:
-    done = build_wheel(tmp_path, "--offline")  # hatchling is in the cache since make lab
+def built_wheel(folder: Path) -> Path:
+    done = build_wheel(folder, "--offline")  # hatchling is in the cache since make lab
     if done.returncode:
-        done = build_wheel(tmp_path)
+        done = build_wheel(folder)
     assert done.returncode == 0, done.stderr
-    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def test_the_wheel_holds_the_whole_package(tmp_path: Path) -> None:
+    with zipfile.ZipFile(built_wheel(tmp_path)) as wheel:
         packed = {name for name in wheel.namelist() if name.startswith("srlab/")}
+    lessons = {name for name in packed if name.startswith("srlab/lessons/")}
+    assert {f"srlab/lessons/{name}" for name in course_files(ROOT / "lessons")} <= lessons
     ignored = {".pyc"}
     files = [p for p in (ROOT / "srlab").rglob("*") if p.is_file() and p.suffix not in ignored]
-    assert packed == {path.relative_to(ROOT).as_posix() for path in files}
+    assert packed - lessons == {path.relative_to(ROOT).as_posix() for path in files}
