@@ -9,8 +9,11 @@ from typing import Any
 
 import torch
 
+from tests.bench.floor import measure_floor
+from tests.bench.growth import measure_growth
 from tests.bench.latency import measure_slider
 from tests.bench.minute import measure_minute
+from tests.bench.step import measure_step
 from tests.bench.upscaling import measure_upscaling
 
 Figures = dict[str, Any]
@@ -19,7 +22,10 @@ Figures = dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", default=[], help="minute, upscale, slider; all if none"
+        "parts",
+        nargs="*",
+        default=[],
+        help="floor, step, growth, minute, upscale, slider; all if none",
     )
     parser.add_argument(
         "--set5", type=Path, help="folder of the Set5 pictures, if you have them"
@@ -28,6 +34,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Figures]] = {
+        "floor": measure_floor,
+        "step": measure_step,
+        "growth": measure_growth,
         "minute": lambda: measure_minute(options.set5, options.seconds),
         "upscale": measure_upscaling,
         "slider": measure_slider,

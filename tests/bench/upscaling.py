@@ -22,7 +22,7 @@ def measure_upscaling() -> dict[str, Any]:
         for name, (size, scale) in CASES.items():
             photo = Path(folder) / f"photo-{size[0]}.png"
             Image.open(PICTURE).resize(size, Image.Resampling.BICUBIC).save(photo)
-            seconds, peak = _run(
+            seconds, peak = run_srlab(
                 ["upscale", str(photo), "--scale", str(scale), "--out", folder]
             )
             result = Image.open(Path(folder) / f"{photo.stem}_x{scale}.png")
@@ -33,7 +33,7 @@ def measure_upscaling() -> dict[str, Any]:
     return figures
 
 
-def _run(arguments: list[str]) -> tuple[float, float]:
+def run_srlab(arguments: list[str]) -> tuple[float, float]:
     """Wall seconds and peak resident GiB of one ``srlab`` command."""
     began = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "srlab", *arguments])

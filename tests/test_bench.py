@@ -1,0 +1,109 @@
+"""The parts of the bench that compute, not those that measure."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from srlab.cost import count_multiply_adds
+from tests.bench.contender import (
+    LAYER_WEIGHTS,
+    load_problem,
+    new_network,
+    new_vgg,
+    save_problem,
+)
+from tests.bench.floor import NETWORK, operations, seconds_of
+from tests.bench.growth import SERIES, line_figures
+from tests.bench.lines import fit_line
+from tests.bench.ours import expanded_loss
+from tests.bench.peers import requirements
+from tests.bench.step import BATCH, ROOT, SIZES, count_operations, difference
+
+
+def test_a_line_is_found_again():
+    line = fit_line({1.0: 5.0, 2.0: 7.0, 4.0: 11.0})
+    assert (line.slope, line.start) == (pytest.approx(2), pytest.approx(3))
+    assert line.departure == pytest.approx(0, abs=1e-12)
+
+
+def test_points_off_the_line_are_told_as_a_share():
+    line = fit_line({0.0: 2.0, 1.0: 2.0, 2.0: 5.0})  # the line is 1.5 * work + 1.5
+    assert line.slope == pytest.approx(1.5)
+    assert line.departure == pytest.approx(0.5)  # 3 where 2 was measured
+
+
+def test_a_line_is_printed_with_its_unit():
+    figures = line_figures("depth", {1.0: 4.0, 2.0: 6.0}, "ms for each block")
+    assert figures["depth: ms for each block"] == pytest.approx(2)
+    assert figures["depth: start"] == pytest.approx(2)
+
+
+def test_work_grows_as_the_multiply_adds_do():
+    """The line is drawn over pixels and channels squared, so these must be right."""
+    width = SERIES["width"].work
+    assert width(128) == 4 * width(64)
+    assert SERIES["crop"].work(192) == 4 * SERIES["crop"].work(96)
+
+
+def test_the_floor_multiplies_as_the_network_does():
+    products = sum(count * operations(shape) for shape, count in NETWORK.items())
+    adds = count_multiply_adds(new_network(), SIZES[0], SIZES[0])
+    assert products == 2 * BATCH * adds
+
+
+def test_a_step_costs_three_forward_passes():
+    once = 2 * BATCH * count_multiply_adds(new_network(), 24, 24)
+    assert count_operations("pixel") == 3 * once
+    vgg = 2 * BATCH * count_multiply_adds(new_vgg(), 96, 96)
+    assert count_operations("expanded") == 3 * (once + vgg)
+
+
+def test_gradients_differ_by_a_share_of_their_length():
+    assert difference(torch.tensor([3.0, 5.0]), torch.tensor([3.0, 4.0])) == pytest.approx(0.2)
+
+
+def test_every_call_is_made():
+    calls = []
+    seconds_of(lambda: calls.append(1), 5, "cpu")
+    assert len(calls) == 5
+
+
+def test_peers_get_the_torch_in_use():
+    own = torch.__version__.split("+")[0]
+    assert f"torch=={own}" in requirements()
+
+
+def test_both_sides_start_from_the_same_numbers(tmp_path):
+    pair = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 32, 32)
+    save_problem(tmp_path, pair)
+    once, again = (load_problem(tmp_path, "expanded", kind) for kind in ("fp32", "fp64"))
+    assert torch.equal(once.model.head.weight.double(), again.model.head.weight)
+    assert torch.equal(once.vgg[0].weight.double(), again.vgg[0].weight)
+    assert once.pair[1].equal(pair[1])
+
+
+def test_our_loss_looks_through_the_given_vgg():
+    vgg = new_vgg()
+    loss = expanded_loss(vgg, torch.device("cpu"))
+    images = torch.rand(1, 3, 32, 32)
+    features = loss.extractor(images, ["relu3_3"])["relu3_3"]
+    mean, std = loss.extractor.mean, loss.extractor.std
+    wanted = vgg[:23]((images - mean) / std)
+    assert list(loss.extractor.places) == list(LAYER_WEIGHTS)
+    torch.testing.assert_close(features, wanted)
+
+
+def test_our_side_answers_in_a_process_of_its_own(tmp_path):
+    save_problem(tmp_path, (torch.rand(1, 3, 8, 8), torch.rand(1, 3, 32, 32)))
+    command = [sys.executable, "-m", "tests.bench.ours", str(tmp_path), "pixel", "fp32"]
+    done = subprocess.run(command, cwd=ROOT, input="1\n2\n", capture_output=True, text=True)
+    first, *answers = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["loss"] > 0
+    assert len(answers) == 2
+    assert all(answer["peak_gib"] > 0 for answer in answers)
+    gradient = torch.load(tmp_path / "ours-pixel-fp32.pt", weights_only=True)
+    assert gradient.numel() == sum(p.numel() for p in new_network().parameters())
+    assert gradient.norm() > 0
