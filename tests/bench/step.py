@@ -76,6 +76,7 @@ def measure_step(blocks: int = BLOCKS) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "vgg16_bn": "random weights (nothing is downloaded), which cost the same time"
     }
+    torch.manual_seed(0)  # the same weights in every run
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         save_problem(folder, get_data(BATCH, SIZES)[0])
