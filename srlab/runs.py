@@ -23,7 +23,7 @@ from srlab.scoring import score_models
 from srlab.sources import load_photos
 from srlab.stages import StageTraining, stage_network
 from srlab.team import ALONE, Team
-from srlab.training import Step
+from srlab.training import DivergedError, Step
 from srlab.validation import Reading, Validation
 
 LAST = "last.safetensors"
@@ -32,6 +32,8 @@ FINISHED = "model.safetensors"
 CARD = "card.json"
 FIGURES = ("psnr_y", "ssim_y", "psnr_rgb", "sharpness", "checkerboard")
 SECONDS_BETWEEN_SAVES = 30.0
+NOTHING = 1e-4
+"""Detail that nobody could see: a fortieth of a level of 255."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def run_card(
         FileExistsError: if the folder holds a training and ``resume`` is not
             set.
         ValueError: if what is there belongs to another card or is damaged.
-        DivergedError: if the loss is no longer a number.
+        DivergedError: if the loss is no longer a number, or the network draws
+            the same for every picture.
         ConnectionError: if another process of the team was lost.
 
     Source: built by srlab.
@@ -251,13 +254,14 @@ class _Watch:
     ):
         self.training, self.before, self.best = training, before, best
         self.every = training.card.validate_every
-        self.lowest = float("inf")
+        self.lowest, self.has_drawn = float("inf"), False
         stage, device = training.stage, training.card.device
         if self.every:
             self.validation = Validation(stage.scale, training.loss, device)
             if resumed and best and best.exists():
                 network = stage_network(training.card, stage, load_checkpoint(best).model)
-                self.lowest = self.validation.look(network, before).loss
+                reading = self.validation.look(network, before)
+                self.lowest, self.has_drawn = reading.loss, reading.detail > NOTHING
 
     def look(self, step: int) -> Reading | None:
         """What is seen after ``step`` steps of the stage, if it is time to look."""
@@ -266,11 +270,23 @@ class _Watch:
             return None
         network = self.training.network
         reading = self.validation.look(network, self.before + step)
+        self._require_alive(reading)
         if self.best and reading.loss < self.lowest:
             self.lowest = reading.loss
             card = self.training.card.model_dump()
             save_checkpoint(self.best, network, card=card, step=reading.step)
         return reading
+
+    def _require_alive(self, reading: Reading) -> None:
+        """Raise if the network has drawn detail before, and is blind now."""
+        draws = reading.detail > NOTHING
+        if self.has_drawn and not draws:
+            rate = self.training.stage.learning_rate
+            raise DivergedError(
+                f"After {reading.step} steps the network adds the same to every picture: its "
+                f"ReLUs have died at a learning rate of {rate:g}; begin with a smaller one."
+            )
+        self.has_drawn = draws
 
 
 def _save_last(out: Path, card: RunCard, point: _Point) -> None:

@@ -14,20 +14,24 @@ from srlab.upsamplers import IcnrStage
 
 
 class TwoConvs(nn.Sequential):
-    """What a UNet does at each size: two convolutions, each with a ReLU.
+    """What a UNet does at each size: two convolutions, each with a leaky ReLU.
+
+    Leaky, since all of the signal passes here: a plain ReLU that a large step
+    has pushed below 0 for every picture gets no gradient any more, and stays.
 
     Args:
         in_channels, out_channels: channels before and after.
 
-    Source: lesson 06; Ronneberger et al. 2015, padded so that the size stays.
+    Source: lesson 06; Ronneberger et al. 2015, padded so that the size stays,
+    and with leaky ReLUs.
     """
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__(
             nn.Conv2d(in_channels, out_channels, 3, padding=1),
-            nn.ReLU(),
+            nn.LeakyReLU(0.1),
             nn.Conv2d(out_channels, out_channels, 3, padding=1),
-            nn.ReLU(),
+            nn.LeakyReLU(0.1),
         )
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -525,6 +526,7 @@ def test_lab_opens_a_copy(installed: dict[str, str], tmp_path: Path) -> None:
         assert log.read_text().startswith(
             f"copied {len(course_files(ROOT / 'lessons'))} files into mine\n"
         )
+        wait_until(lambda: is_heard(port), timeout=60, what=lambda: "the server to listen")
         listed = ask(port, "api/contents", found[1])
         names = {entry["name"] for entry in listed["content"]}
         assert {path.name for path in (ROOT / "lessons").glob("0*.ipynb")} <= names
@@ -533,6 +535,12 @@ def test_lab_opens_a_copy(installed: dict[str, str], tmp_path: Path) -> None:
         assert "/lab/tree/README.md" in found[0]
         if sys.platform == "linux":
             assert listening_on(port) == {"0100007F"}
+
+
+def is_heard(port: int) -> bool:
+    """Whether somebody listens; the address is in the log a moment earlier."""
+    with socket.socket() as knock:
+        return knock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def ask(port: int, path: str, token: str) -> dict[str, list[dict[str, str]]]:

@@ -502,6 +502,23 @@ def test_a_diverged_run_keeps_its_last_whole_step(
     assert not (tmp_path / "model.safetensors").exists()
 
 
+def test_a_network_that_died_is_told(
+    photo_folder: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    def kill(progress: Progress) -> None:
+        if progress.done == 3:
+            with torch.no_grad():
+                progress.model.upsampler.to_rgb[0].weight.zero_()
+
+    frozen = stage(6, learning_rate=1e-9)
+    card = tiny_card(photo_folder, frozen, start=str(checkpoint), validate_every=1)
+    with pytest.raises(DivergedError, match="After 4 steps the network adds the same to every"):
+        run_card(card, tmp_path, report=kill)
+    assert load_checkpoint(tmp_path / "best.safetensors").step <= 3
+    with pytest.raises(DivergedError, match="After 5 steps"):  # it is not revived by a resume
+        run_card(card, tmp_path, resume=True)
+
+
 def test_a_device_that_is_gone(photo_folder: Path, tmp_path: Path) -> None:
     card = tiny_card(photo_folder, stage(2))
     gone = card.model_copy(update={"device": "cuda:77"}).model_dump()

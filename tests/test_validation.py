@@ -27,6 +27,7 @@ def test_a_new_network_is_bicubic(validation: Validation):
     reading = validation.look(SrResNet(4, 8, 1), 7)
     assert reading.step == 7
     assert reading.psnr == pytest.approx(reading.bicubic, abs=1e-4)
+    assert reading.detail == 0
     assert str(reading) == f"{reading.psnr:.2f} dB, bicubic {reading.bicubic:.2f} dB"
 
 
