@@ -85,7 +85,7 @@ install: .venv/installed
 # The stamp is renamed into place at the very end. An install that was cut off
 # leaves "installing" behind, and the next one begins with a new .venv.
 .venv/installed: requirements.lock pyproject.toml .jupyter/overrides.json \
-		$(wildcard .jupyter/labextension/*.json .jupyter/labextension/static/*)
+		$(wildcard .jupyter/etc/*/*.json .jupyter/labextension/*.json .jupyter/labextension/static/*)
 	@$(MAKE) --no-print-directory check-python
 	@if test -e .venv/installing || ! $(UV) --version 2>&1 | grep -qF "uv $(UV_VERSION)"; then \
 		$(PYTHON) -m venv --clear .venv && \
@@ -96,6 +96,8 @@ install: .venv/installed
 	$(UV) pip install --python $(VENV_PYTHON) --no-deps -e .
 	@mkdir -p .venv/share/jupyter/lab/settings
 	@cp .jupyter/overrides.json .venv/share/jupyter/lab/settings/overrides.json
+	@mkdir -p .venv/etc/jupyter
+	@cp -R .jupyter/etc/. .venv/etc/jupyter/
 	@mv .venv/installing .venv/installed
 
 check-python:

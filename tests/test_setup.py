@@ -309,6 +309,43 @@ def test_an_install_that_fails_leaves_no_stamp(fresh: Path) -> None:
     assert (fresh / ".venv/installing").exists()
 
 
+# What the tools of a room would add to a learner's JupyterLab.
+SWITCHED_OFF = {
+    "server extension": [
+        "nbgrader.server_extensions.assignment_list",
+        "nbgrader.server_extensions.course_list",
+        "nbgrader.server_extensions.formgrader",
+        "nbgrader.server_extensions.validate_assignment",
+        "notebook",
+        "voila.server_extension",
+    ],
+    "labextension": [
+        "@jupyter-notebook/lab-extension",
+        "@jupyter/nbgrader",
+        "@voila-dashboards/jupyterlab-preview",
+    ],
+}
+
+
+@pytest.mark.skipif(not (ROOT / ".venv/installed").exists(), reason="not installed by make")
+@pytest.mark.parametrize("kind", SWITCHED_OFF)
+def test_make_install_switches_off_what_no_learner_needs(kind: str, tmp_path: Path) -> None:
+    jupyter = Path(sys.executable).with_name("jupyter")
+    done = subprocess.run(
+        [jupyter, *kind.split(), "list"],
+        env={**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+    )
+    lines = re.sub(r"\x1b\[\d+m", "", done.stdout + done.stderr)
+    state = dict(re.findall(r"^ +(\S+)(?: v\S+)? (enabled|disabled)\b", lines, re.MULTILINE))
+    assert [name for name, now in state.items() if now == "disabled"] != []
+    assert {name: state[name] for name in SWITCHED_OFF[kind]} == dict.fromkeys(
+        SWITCHED_OFF[kind], "disabled"
+    )
+    assert {"enabled"} < set(state.values()), "and the others are left on"
+
+
 # -- assets ------------------------------------------------------------------
 
 
@@ -417,7 +454,9 @@ def built_wheel(folder: Path) -> Path:
 
 def test_the_wheel_holds_the_whole_package(tmp_path: Path) -> None:
     with zipfile.ZipFile(built_wheel(tmp_path)) as wheel:
-        packed = {name for name in wheel.namelist() if name.startswith("srlab/")}
+        names = wheel.namelist()
+    packed = {name for name in names if name.startswith("srlab/")}
+    assert not [name for name in names if "/etc/" in name], "a teacher's settings stay"
     lessons = {name for name in packed if name.startswith("srlab/lessons/")}
     assert {f"srlab/lessons/{name}" for name in course_files(ROOT / "lessons")} <= lessons
     ignored = {".pyc"}
