@@ -1,6 +1,7 @@
 """Shared by the unit tests: one thread, small pictures, a trained network, the command."""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -26,6 +27,13 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test does is remembered for nobody."""
+    home = tmp_path_factory.getbasetemp() / f"home-{secrets.token_hex(8)}"  # made if needed
+    monkeypatch.setenv("SRLAB_HOME", str(home))
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Checks of the exercises: ``check_`` functions that answer with a verdict.
 
-They need no network, never raise, and know the usual mistakes.
+They need no network, never raise, know the usual mistakes, and help in steps:
+``hint(check_icnr)`` shows again what was earned.
 """
 
 from srlab.checks.lesson00 import check_byte_psnr, check_full_luma, check_published_psnr
@@ -15,6 +16,7 @@ from srlab.checks.lesson04 import check_distinct_kernels, check_icnr, check_shuf
 from srlab.checks.lesson05 import check_balance, check_gram_of_part, check_isotropic_tv
 from srlab.checks.lesson06 import check_field, check_merge, check_shapes
 from srlab.checks.lesson07 import check_card, check_carry, check_consistency
+from srlab.checks.steps import hint
 
 __all__ = [
     "check_balance",
@@ -41,4 +43,5 @@ __all__ = [
     "check_shuffle",
     "check_upsampler_channels",
     "check_variance",
+    "hint",
 ]

@@ -14,15 +14,25 @@ Cases = Mapping[str, tuple[Any, ...]]
 GREEN, ORANGE = "#009E73", "#D55E00"  # Okabe-Ito
 
 
+Row = tuple[str, str]
+"""A name, and what is to be said of it."""
+
+CODE = {"case", "expected", "got"}  # rows that show values
+
+
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """What a check found: done, or the first case that failed and a hint.
+    """What a check found: done, or the first case that failed and what helps.
 
     Args:
         done: whether every case came out right.
         case: the case that failed.
         expected, got: its values, as text.
         hint: what to look at next.
+        known: whether the hint speaks of the very mistake that was made.
+        help: rows that stand in the hint's place: the steps of help that were
+            earned so far. None if nobody counts them.
+        note: about the learner's progress, if something is wrong with it.
     """
 
     done: bool
@@ -30,28 +40,37 @@ class Verdict:
     expected: str = ""
     got: str = ""
     hint: str = ""
+    known: bool = False
+    help: tuple[Row, ...] | None = None
+    note: str = ""
 
     def __repr__(self) -> str:
-        if self.done:
-            return "Done."
         rows = [f"  {name:9}{value}" for name, value in self._rows()]
-        return "\n".join(["Not yet.", *rows])
+        return "\n".join(["Done." if self.done else "Not yet.", *rows])
 
     def _repr_html_(self) -> str:
         color, word = (GREEN, "✓ Done.") if self.done else (ORANGE, "Not yet.")
         rows = "".join(
-            f"<tr><th style='text-align:left'>{name}</th>"
-            f"<td style='text-align:left'><code>{html.escape(value)}</code></td></tr>"
+            f"<tr><th scope='row' style='text-align:left;vertical-align:top'>{name}</th>"
+            f"<td style='text-align:left'>{_cell(name, value)}</td></tr>"
             for name, value in self._rows()
         )
+        table = f"<table>{rows}</table>" if rows else ""
         return (
             f"<div style='border-left:4px solid {color};padding-left:.8em'>"
-            f"<b>{word}</b><table>{rows}</table></div>"
+            f"<b>{word}</b>{table}</div>"
         )
 
-    def _rows(self) -> list[tuple[str, str]]:
+    def _rows(self) -> list[Row]:
         rows = [("case", self.case), ("expected", self.expected), ("got", self.got)]
-        return [(name, value) for name, value in [*rows, ("hint", self.hint)] if value]
+        help = (("hint", self.hint),) if self.help is None else self.help
+        every = [*rows, *(() if self.done else help), ("note", self.note)]
+        return [(name, value) for name, value in every if value]
+
+
+def _cell(name: str, value: str) -> str:
+    text = html.escape(value)
+    return f"<code>{text}</code>" if name in CODE else text
 
 
 class ChangedInput(Exception):  # noqa: N818 - it names what happened
@@ -75,36 +94,35 @@ def judge(
     right: Answer,
     cases: Cases,
     mistakes: Sequence[Mistake] = (),
-    hint: str,
     tolerance: float = 1e-4,
 ) -> Verdict:
     """Compare an answer with the right one, case by case.
 
     The first case that differs is reported. If the answer does there what a
-    known mistake does, the hint is that mistake's. An answer that changes a
-    tensor it was given is wrong, whatever it returns.
+    known mistake does, the hint is that mistake's; otherwise there is none. An
+    answer that changes a tensor it was given is wrong, whatever it returns.
 
     Args:
         answer: a function; None or one that returns None is not begun yet.
         right: the right function.
         cases: name -> arguments.
         mistakes: the more particular first.
-        hint: for anything else that is wrong.
         tolerance: absolute, of each number.
 
     Source: built by srlab; what every ``check_`` function calls.
     """
     if not callable(answer):
-        return Verdict(False, hint=f"Write the function first. {hint}")
+        return Verdict(False, hint="Write the function first.", known=True)
     for name, arguments in cases.items():
         expected, got = right(*_copied(arguments)), _result(answer, arguments)
         if got is None:
             return Verdict(
-                False, name, describe(expected), "nothing (None)", f"Return it. {hint}"
+                False, name, describe(expected), "nothing (None)", "Return it.", known=True
             )
         if not same(expected, got, tolerance):
             found = _recognize(got, arguments, mistakes, tolerance)
-            return Verdict(False, name, describe(expected), describe(got), found or hint)
+            values = describe(expected), describe(got)
+            return Verdict(False, name, *values, found, known=bool(found))
     return Verdict(True)
 
 

@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 
 from srlab.checks.core import Answer, Mistake, Verdict, judge
+from srlab.checks.steps import in_steps
 from srlab.images import to_bytes
 from srlab.metrics import luma, psnr, shave
 
 BORDER = 4  # px
 
 
+@in_steps()
 def check_byte_psnr(answer: Answer | None) -> Verdict:
     """Check ``answer(sr, hr)``: mean PSNR of uint8 ``(N, C, h, w)``, in dB.
 
@@ -31,11 +33,11 @@ def check_byte_psnr(answer: Answer | None) -> Verdict:
             "almost no contrast": (hr[:1] // 40 + 101, hr[:1] // 40 + 100),
         },
         mistakes=BYTE_PSNR_MISTAKES,
-        hint="MSE of each picture, then 10 * log10(255**2 / mse), then the mean.",
         tolerance=1e-3,
     )
 
 
+@in_steps()
 def check_full_luma(answer: Answer | None) -> Verdict:
     """Check ``answer(images)``: luma from 0 (black) to 1 (white), ``(N, 1, h, w)``.
 
@@ -52,10 +54,10 @@ def check_full_luma(answer: Answer | None) -> Verdict:
             "two pictures of 3 x 5 px": (_values(2, 2, 3, 3, 5),),
         },
         mistakes=FULL_LUMA_MISTAKES,
-        hint="Y = 16/255 for black and 235/255 for white; move and stretch it to 0 and 1.",
     )
 
 
+@in_steps()
 def check_published_psnr(answer: Answer | None) -> Verdict:
     """Check ``answer(sr, hr, border)``: PSNR under the published protocol, dB.
 
@@ -77,7 +79,6 @@ def check_published_psnr(answer: Answer | None) -> Verdict:
             "values above 1": (outside[:1], hr[:1], BORDER),
         },
         mistakes=PUBLISHED_MISTAKES,
-        hint="In this order: clamp, round to steps of 1/255, luma, shave, psnr.",
         tolerance=1e-3,
     )
 

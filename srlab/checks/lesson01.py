@@ -10,10 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srlab.checks.core import Answer, ChangedInput, Mistake, Verdict, judge
+from srlab.checks.steps import in_steps
 
 Layer = Callable[[Tensor], Tensor]
 
 
+@in_steps()
 def check_residual_block(answer: Answer | None) -> Verdict:
     """Check ``answer(x, conv1, conv2)``: what ``ResidualBlock`` computes.
 
@@ -28,11 +30,11 @@ def check_residual_block(answer: Answer | None) -> Verdict:
             "1 feature, 1 x 2 px": (_signal(2, 1, 1, 1, 2), *_convs(1)),
         },
         mistakes=BLOCK_MISTAKES,
-        hint="x plus conv2 of the ReLU of conv1 of x.",
         tolerance=1e-5,
     )
 
 
+@in_steps()
 def check_upsampler_channels(answer: Answer | None) -> Verdict:
     """Check ``answer(num_features, scale)``: what each convolution gives.
 
@@ -47,10 +49,10 @@ def check_upsampler_channels(answer: Answer | None) -> Verdict:
             for features, scale in [(32, 4), (32, 8), (32, 2), (20, 8), (32, 16)]
         },
         mistakes=CHANNELS_MISTAKES,
-        hint="Each doubling: 4 channels for each one wanted. The last wants 3, others F.",
     )
 
 
+@in_steps()
 def check_charbonnier(answer: Answer | None) -> Verdict:
     """Check ``answer(sr, hr, eps)``: the Charbonnier loss and its slope.
 
@@ -75,7 +77,6 @@ def check_charbonnier(answer: Answer | None) -> Verdict:
             }.items()
         },
         mistakes=[replace(m, answer=_value_and_slope(m.answer)) for m in CHARBONNIER_MISTAKES],
-        hint="Square the difference, add eps squared, take the root, then the mean of all.",
         tolerance=1e-6,
     )
 

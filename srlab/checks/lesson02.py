@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from srlab.checks.core import Answer, ChangedInput, Mistake, Verdict, judge
 from srlab.checks.lesson01 import NoSlope, require_learnable
+from srlab.checks.steps import in_steps
 
 Extractor = Callable[[Tensor], Mapping[str, Tensor]]
 
 
+@in_steps()
 def check_normalize(answer: Answer | None) -> Verdict:
     """Check ``answer(images, mean, std)``: what the extractor does first.
 
@@ -34,10 +36,10 @@ def check_normalize(answer: Answer | None) -> Verdict:
             "3 pictures of 6 x 3 px": (_values(3, 3, 3, 6, 3), *vgg16),
         },
         mistakes=[replace(m, answer=_with_way_back(m.answer)) for m in NORMALIZE_MISTAKES],
-        hint="Subtract each channel's mean, then divide by its std.",
     )
 
 
+@in_steps()
 def check_features(answer: Answer | None) -> Verdict:
     """Check ``answer(network, layers, images)``: what each layer gives, by name.
 
@@ -63,11 +65,11 @@ def check_features(answer: Answer | None) -> Verdict:
             "a network that fails halfway": (["relu1"], _values(7, 1, 3, 4, 4), "failing"),
         },
         mistakes=[replace(m, answer=_watched(m.answer)) for m in FEATURES_MISTAKES],
-        hint="Register a hook for each layer, run the network, remove all hooks in a finally.",
         tolerance=1e-5,
     )
 
 
+@in_steps()
 def check_content_loss(answer: Answer | None) -> Verdict:
     """Check ``answer(extractor, sr, hr, layer_weights)``: its value and its slope.
 
@@ -92,7 +94,6 @@ def check_content_loss(answer: Answer | None) -> Verdict:
             }.items()
         },
         mistakes=[replace(m, answer=_value_and_slope(m.answer)) for m in CONTENT_MISTAKES],
-        hint="Sum over the layers of weight * mean |features of sr - features of hr|.",
         tolerance=1e-5,
     )
 

@@ -9,10 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srlab.checks.core import Answer, Mistake, Verdict, judge
+from srlab.checks.steps import in_steps
 
 Layer = Callable[[Tensor], Tensor]
 
 
+@in_steps()
 def check_variance(answer: Answer | None) -> Verdict:
     """Check ``answer(variance, weight, depth)``: variance behind so many blocks.
 
@@ -42,10 +44,22 @@ def check_variance(answer: Answer | None) -> Verdict:
             )
         },
         mistakes=VARIANCE_MISTAKES,
-        hint="One block: the variance of x plus weight squared times the same. Then the next.",
     )
 
 
+class _UnfinishedBlock(nn.Module):
+    """As the lesson gives it."""
+
+    def __init__(self, num_features):  # type: ignore[no-untyped-def]
+        super().__init__()
+        self.conv1 = nn.Conv2d(num_features, num_features, 3, padding=1)
+        self.conv2 = nn.Conv2d(num_features, num_features, 3, padding=1)
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        """(N, F, h, w) -> (N, F, h, w)."""
+
+
+@in_steps(starter=_UnfinishedBlock)
 def check_learned_block(answer: Answer | None) -> Verdict:
     """Check a class: a residual block with one learned weight.
 
@@ -68,10 +82,10 @@ def check_learned_block(answer: Answer | None) -> Verdict:
             "one picture, 9 x 2 px": (_output, _signal(2, 1, 4, 9, 2), 1.5),
         },
         mistakes=[Mistake(_asked(m.answer), m.hint) for m in BLOCK_MISTAKES],
-        hint="First x itself, as the weight is 0. Then x plus the weight times the correction.",
     )
 
 
+@in_steps()
 def check_channel_gates(answer: Answer | None) -> Verdict:
     """Check ``answer(correction, squeeze, expand)``: what ``ChannelGates`` computes.
 
@@ -91,7 +105,6 @@ def check_channel_gates(answer: Answer | None) -> Verdict:
             "6 pictures, 1 x 8 px": (_signal(5, 6, 6, 1, 8), *layers),
         },
         mistakes=GATES_MISTAKES,
-        hint="Follow the equation of section 3 from the inside out. Mean over which axes?",
         tolerance=1e-5,
     )
 

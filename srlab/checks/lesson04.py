@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from srlab.checks.core import Answer, Mistake, Verdict, judge
+from srlab.checks.steps import in_steps
 from srlab.upsamplers import icnr_, set_weight
 
 Wrap = Callable[[nn.Conv2d], nn.Module]
 
 
+@in_steps()
 def check_shuffle(answer: Answer | None) -> Verdict:
     """Check ``answer(x, factor)``: what ``PixelShuffle(factor)`` does.
 
@@ -31,11 +33,19 @@ def check_shuffle(answer: Answer | None) -> Verdict:
             "4 channels of 4 x 4 px, factor 1": (_numbered(1, 4, 4, 4), 1),
         },
         mistakes=SHUFFLE_MISTAKES,
-        hint="Row i, column j of a square is channel f * f * c + f * i + j of x: split that.",
         tolerance=1e-6,
     )
 
 
+def _dead_icnr(conv, factor):  # type: ignore[no-untyped-def]
+    """As the lesson gives it, to be repaired."""
+    with torch.no_grad():
+        kernel = nn.init.kaiming_normal_(conv.weight[:: factor**2].clone())
+        conv.weight.data.copy_(kernel.repeat_interleave(factor**2, dim=0))
+    return conv
+
+
+@in_steps(starter=_dead_icnr)
 def check_icnr(answer: Answer | None) -> Verdict:
     """Check ``answer(conv, factor)``: ICNR, in place, judged by what is drawn.
 
@@ -54,10 +64,10 @@ def check_icnr(answer: Answer | None) -> Verdict:
             "under torch's older weight norm": (_old_weight_norm, True, 32, 2),
         },
         mistakes=[replace(m, answer=_drawing(m.answer)) for m in ICNR_MISTAKES],
-        hint="One kernel for each square, repeat_interleave(factor**2), set_weight; same bias.",
     )
 
 
+@in_steps()
 def check_distinct_kernels(answer: Answer | None) -> Verdict:
     """Check ``answer(conv)``: how many of its kernels differ from one another.
 
@@ -78,7 +88,6 @@ def check_distinct_kernels(answer: Answer | None) -> Verdict:
             "all zero": (lambda: _with_weight(torch.zeros(12, 3, 3, 3)),),
         },
         mistakes=[replace(m, answer=_counting(m.answer)) for m in DISTINCT_MISTAKES],
-        hint="Make each kernel one row of numbers (flatten); equal rows count once (unique).",
     )
 
 

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from srlab.checks.core import Answer, ChangedInput, Mistake, Verdict, judge
 from srlab.checks.lesson01 import require_learnable
+from srlab.checks.steps import in_steps
 from srlab.losses import gram_matrix, l1_loss, tv_loss
 
 Terms = Mapping[str, Callable[[Tensor], Tensor]]
 
 
+@in_steps()
 def check_isotropic_tv(answer: Answer | None) -> Verdict:
     """Check ``answer(images, eps)``: TV by the length of each step, and its slope.
 
@@ -34,11 +36,11 @@ def check_isotropic_tv(answer: Answer | None) -> Verdict:
             }.items()
         },
         mistakes=[replace(m, answer=_value_and_slope(m.answer)) for m in TV_MISTAKES],
-        hint="Slice as in tv_loss, so that both steps start at one pixel; then the formula.",
         tolerance=1e-5,
     )
 
 
+@in_steps()
 def check_gram_of_part(answer: Answer | None) -> Verdict:
     """Check ``answer(features, mask)``: the Gram matrix of the pixels in the mask.
 
@@ -65,11 +67,11 @@ def check_gram_of_part(answer: Answer | None) -> Verdict:
             "a mask of all pixels": (_signal(5, 2, 5, 4, 3), everywhere),
         },
         mistakes=GRAM_MISTAKES,
-        hint="A pixel that does not count must add nothing to the sums. How many are left?",
         tolerance=1e-5,
     )
 
 
+@in_steps()
 def check_balance(answer: Answer | None) -> Verdict:
     """Check ``answer(terms, sr, shares)``: weights that give the shares asked for.
 
@@ -89,7 +91,6 @@ def check_balance(answer: Answer | None) -> Verdict:
             )
         },
         mistakes=[replace(m, answer=_by_name(m.answer)) for m in BALANCE_MISTAKES],
-        hint="A share comes from weight * norm of the gradient. Which weight gives it?",
         tolerance=1e-5,
     )
 

@@ -9,11 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srlab.checks.core import Answer, Mistake, Verdict, judge
+from srlab.checks.steps import in_steps
 
 Layers = tuple[tuple[str, int], ...]
 Map = tuple[int, int, int]
 
 
+@in_steps()
 def check_field(answer: Answer | None) -> Verdict:
     """Check ``answer(layers)``: how many px of lr one px of the last map sees.
 
@@ -36,10 +38,10 @@ def check_field(answer: Answer | None) -> Verdict:
             "no layer at all": ((),),
         },
         mistakes=[replace(m, answer=_as_a_number(m.answer)) for m in FIELD_MISTAKES],
-        hint="Go through the layers: each adds size - 1 steps; a pooling lengthens the step.",
     )
 
 
+@in_steps()
 def check_shapes(answer: Answer | None) -> Verdict:
     """Check ``answer(height, width, scale, num_features, depth)``: a UNet's maps.
 
@@ -57,10 +59,10 @@ def check_shapes(answer: Answer | None) -> Verdict:
             "1 x 1, x8, 4 features, depth 2": (1, 1, 8, 4, 2),
         },
         mistakes=[replace(m, answer=_as_maps(m.answer)) for m in SHAPE_MISTAKES],
-        hint="Pad up to a multiple of 2**depth; down, up again without the deepest; then sr.",
     )
 
 
+@in_steps()
 def check_merge(answer: Answer | None) -> Verdict:
     """Check ``answer(features, skip)``: joined, whatever size comes from below.
 
@@ -89,7 +91,6 @@ def check_merge(answer: Answer | None) -> Verdict:
             ),
         },
         mistakes=MERGE_MISTAKES,
-        hint="At the right and below, bring features to the skip's size; then torch.cat.",
         tolerance=1e-6,
     )
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srlab.checks.core import Answer, ChangedInput, Mistake, Verdict, judge
+from srlab.checks.steps import in_steps
 from srlab.data import degrade
 from srlab.metrics import luma, psnr
 from srlab.models import enlarge
@@ -17,6 +18,7 @@ from srlab.runcard import ModelSpec, RunCard, Stage
 Weights = dict[str, Tensor]
 
 
+@in_steps()
 def check_carry(answer: Answer | None) -> Verdict:
     """Check ``answer(before, after)``: what a network begins with.
 
@@ -49,10 +51,10 @@ def check_carry(answer: Answer | None) -> Verdict:
             "nothing fits": ({"module.head": (4, 3)}, {"head": (4, 3)}),
         },
         mistakes=[replace(m, answer=_told_by_name(m.answer)) for m in CARRY_MISTAKES],
-        hint="Go over after; take before's tensor where it has that name in that shape.",
     )
 
 
+@in_steps()
 def check_consistency(answer: Answer | None) -> Verdict:
     """Check ``answer(sr, lr)``: how well a picture agrees with its input, in dB.
 
@@ -74,11 +76,11 @@ def check_consistency(answer: Answer | None) -> Verdict:
             ),
         },
         mistakes=CONSISTENCY_MISTAKES,
-        hint="Make the small picture of sr, as degrade makes it, and take its psnr against lr.",
         tolerance=0.02,  # whether sr is also rounded to 8 bits is left open
     )
 
 
+@in_steps()
 def check_card(answer: Answer | None) -> Verdict:
     """Check ``answer(start, model, sizes, pixels)``: a card that goes on to 8x.
 
@@ -97,7 +99,6 @@ def check_card(answer: Answer | None) -> Verdict:
             "a crop larger than the budget": ("pixel-x4", mine, (96, 192), 30_000),
         },
         mistakes=[replace(m, answer=_told_by_stage(m.answer)) for m in CARD_MISTAKES],
-        hint="A stage for each size: Stage(scale=8, hr_size=..., batch_size=...).",
     )
 
 

@@ -1,0 +1,161 @@
+"""Help in steps, nudge, hint, solution, and none before an attempt."""
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
+from hashlib import sha256
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+from srlab.checks.core import Answer, Row, Verdict
+from srlab.progress import Tried, note_attempt, read_progress
+from srlab.syllabus import Exercise, Lesson, find_exercise
+
+Check = Callable[[Answer | None], Verdict]
+
+BEGIN = "Write your own answer, then run this cell again. Help comes after a try."
+NEXT = ("the nudge", "the hint", "the solution")
+
+
+def in_steps(*, starter: Answer | None = None) -> Callable[[Check], Check]:
+    """Make a check remember what was tried, and help in steps.
+
+    A wrong answer earns the next step: first a nudge, then a hint, then where
+    the solution stands. The same wrong answer earns nothing again. What the
+    lesson gives to begin with is no attempt.
+
+    Args:
+        starter: what the lesson gives; an empty function if None.
+
+    Source: built by srlab; decorates each ``check_`` function.
+    """
+
+    def decorate(check: Check) -> Check:
+        lesson, exercise = find_exercise(check.__name__.removeprefix("check_"))
+
+        @wraps(check)
+        def checked(answer: Answer | None) -> Verdict:
+            verdict = check(answer)
+            if not verdict.done and not verdict.known:
+                verdict = replace(verdict, hint=exercise.hint)
+            if not callable(answer) or not is_begun(answer, starter):
+                return replace(verdict, help=(("begin", BEGIN),))
+            mark = _mark(answer, verdict)
+            tried, note = note_attempt(
+                lesson.key(exercise), done=verdict.done, fingerprint=mark
+            )
+            mistake = [("mistake", verdict.hint)] if verdict.known else []
+            shown = *mistake, *earned(lesson, exercise, tried)
+            return replace(verdict, help=shown, note=note)
+
+        return checked
+
+    return decorate
+
+
+def earned(lesson: Lesson, exercise: Exercise, tried: Tried) -> tuple[Row, ...]:
+    """The steps of help that were earned, and how the next one is.
+
+    Source: built by srlab.
+    """
+    solution = f"It is {lesson.solution(exercise)}. Read it, close it, and write your own."
+    steps = (("nudge", exercise.nudge), ("hint", exercise.hint), ("solution", solution))
+    more = [("next", f"Change something and check again: {step} comes.") for step in NEXT]
+    return steps[: tried.hints] + tuple(more[tried.hints : tried.hints + 1])
+
+
+@dataclass(frozen=True, repr=False)
+class Help:
+    """The help that was earned for one exercise."""
+
+    rows: tuple[Row, ...]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:9}{text}" for name, text in self.rows)
+
+    def _repr_html_(self) -> str:
+        rows = (f"<p><b>{name}</b> {html.escape(text)}</p>" for name, text in self.rows)
+        return f"<div>{''.join(rows)}</div>"
+
+
+def hint(check: Check) -> Help:
+    """Show the help for an exercise once more, as far as it was earned.
+
+    Args:
+        check: the exercise's check, such as ``check_icnr``.
+
+    Returns:
+        Before the first attempt, the advice to try first.
+
+    Raises:
+        TypeError: if ``check`` is no check of an exercise.
+
+    Example:
+        >>> from srlab.checks import check_icnr, hint
+        >>> hint(check_icnr)  # doctest: +SKIP
+        begin    Try first: ...
+
+    Source: built by srlab.
+    """
+    name = getattr(check, "__name__", "")
+    if not name.startswith("check_"):
+        raise TypeError(f"hint takes a check, such as check_icnr, but {check!r} came.")
+    lesson, exercise = find_exercise(name.removeprefix("check_"))
+    progress, note = read_progress()
+    tried = progress.exercises.get(lesson.key(exercise), Tried())
+    if tried.hints:
+        rows = earned(lesson, exercise, tried)
+    else:
+        rows = (("begin", f"Try first: write an answer and run its check, {name}."),)
+    return Help((*rows, *((("note", note),) if note else ())))
+
+
+def is_begun(answer: Answer, starter: Answer | None = None) -> bool:
+    """Whether an answer says more than what the lesson gives to begin with.
+
+    Source: built by srlab.
+    """
+    code = _code_of(answer)
+    given = [_code_of(one) for one in (_empty, _empty_with_words, starter) if one]
+    return code is None or code not in given
+
+
+def _empty() -> None: ...
+
+
+def _empty_with_words() -> None:
+    """With a docstring, Python counts its constants otherwise."""
+
+
+def _mark(answer: Answer, verdict: Verdict) -> str:
+    """A short text, equal where the answer and what came of it are."""
+    code = _code_of(answer)
+    if code is None:
+        return ""
+    whole = repr((code, verdict.case, verdict.got))
+    return sha256(whole.encode()).hexdigest()[:16]
+
+
+def _code_of(answer: Any) -> Any:
+    """What a function, or a class with its methods, does; None if it cannot be told."""
+    if isinstance(answer, MethodType):
+        answer = answer.__func__
+    if isinstance(answer, FunctionType):
+        return _plain(answer.__code__, answer.__doc__)
+    if isinstance(answer, type):
+        methods = {n: f for n, f in vars(answer).items() if isinstance(f, FunctionType)}
+        return sorted((name, _code_of(method)) for name, method in methods.items())
+    return None
+
+
+def _plain(code: CodeType, doc: str | None = None) -> Any:
+    """The same for the same statements, wherever they stand and whatever is said of them."""
+    constants = [
+        _plain(value) if isinstance(value, CodeType) else repr(value)
+        for value in code.co_consts
+        if doc is None or value != doc
+    ]
+    # An empty body may or may not hold None among its constants.
+    constants = [value for value in constants if value != "None"]
+    return code.co_code.hex(), constants, code.co_names, code.co_varnames[code.co_argcount :]
