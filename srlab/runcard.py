@@ -72,6 +72,9 @@ def _kind(model: object) -> object:
 
 
 KINDS = ("srresnet", "unet")
+LEARNING_RATES = {"srresnet": 2e-3, "unet": 3e-4}
+"""What a network bears; all of a UNet's signal passes through convolutions at full weight."""
+
 Model = Annotated[
     Annotated[ModelSpec, Tag(KINDS[0])] | Annotated[UNetSpec, Tag(KINDS[1])],
     Discriminator(
@@ -136,7 +139,8 @@ class Stage(Part):
         hr_size: side of the sharp crop in px, divisible by the scale.
         batch_size: crops in a step.
         steps: optimizer steps.
-        learning_rate: the peak of a cosine schedule, or the constant one.
+        learning_rate: the peak of a cosine schedule, or the constant one; a
+            card whose stage names none puts in what its network bears.
         schedule: ``"cosine"`` or ``"constant"``.
         weights: term of the loss -> weight; ``"l1"`` and ``"l2"``, or those
             of the expanded loss: ``"pixel"``, ``"content"``, ``"style"``,
@@ -150,7 +154,7 @@ class Stage(Part):
     hr_size: Annotated[int, Field(ge=8, le=1024)] = 96
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
     steps: Positive = 2400
-    learning_rate: Rate = 2e-3
+    learning_rate: Rate = LEARNING_RATES["srresnet"]
     schedule: Literal["cosine", "constant"] = "cosine"
     weights: dict[Term, Weight] = {"l1": 1.0}
     features: FeatureSpec | None = None
@@ -254,6 +258,17 @@ class RunCard(Part):
     processes: Positive = 1
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     scores: dict[str, Figure] = {}
+
+    @model_validator(mode="after")
+    def _take_a_rate_the_network_bears(self) -> Self:
+        rate = {"learning_rate": LEARNING_RATES[self.model.kind]}
+        self.stages = [
+            stage
+            if "learning_rate" in stage.model_fields_set
+            else stage.model_copy(update=rate)
+            for stage in self.stages
+        ]
+        return self
 
     @property
     def scale(self) -> int:

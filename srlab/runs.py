@@ -34,6 +34,8 @@ FIGURES = ("psnr_y", "ssim_y", "psnr_rgb", "sharpness", "checkerboard")
 SECONDS_BETWEEN_SAVES = 30.0
 NOTHING = 1e-4
 """Detail that nobody could see: a fortieth of a level of 255."""
+FAR_OFF = 100.0
+"""A loss this many times the lowest is no fluctuation any more."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,8 @@ def run_card(
         FileExistsError: if the folder holds a training and ``resume`` is not
             set.
         ValueError: if what is there belongs to another card or is damaged.
-        DivergedError: if the loss is no longer a number, or the network draws
-            the same for every picture.
+        DivergedError: if the loss is no longer a number, or the validation
+            photographs show that the network was lost on the way.
         ConnectionError: if another process of the team was lost.
 
     Source: built by srlab.
@@ -254,14 +256,17 @@ class _Watch:
     ):
         self.training, self.before, self.best = training, before, best
         self.every = training.card.validate_every
-        self.lowest, self.has_drawn = float("inf"), False
+        self.best_loss = float("inf")
         stage, device = training.stage, training.card.device
         if self.every:
             self.validation = Validation(stage.scale, training.loss, device)
+            network = training.network
             if resumed and best and best.exists():
                 network = stage_network(training.card, stage, load_checkpoint(best).model)
-                reading = self.validation.look(network, before)
-                self.lowest, self.has_drawn = reading.loss, reading.detail > NOTHING
+            reading = self.validation.look(network, before)
+            self.lowest, self.has_drawn = reading.loss, reading.detail > NOTHING
+            if network is not training.network:
+                self.best_loss = reading.loss
 
     def look(self, step: int) -> Reading | None:
         """What is seen after ``step`` steps of the stage, if it is time to look."""
@@ -271,22 +276,29 @@ class _Watch:
         network = self.training.network
         reading = self.validation.look(network, self.before + step)
         self._require_alive(reading)
-        if self.best and reading.loss < self.lowest:
-            self.lowest = reading.loss
+        if self.best and reading.loss < self.best_loss:
+            self.best_loss = reading.loss
             card = self.training.card.model_dump()
             save_checkpoint(self.best, network, card=card, step=reading.step)
         return reading
 
     def _require_alive(self, reading: Reading) -> None:
-        """Raise if the network has drawn detail before, and is blind now."""
+        """Raise if the network drew before and now draws nothing, or is far off."""
         draws = reading.detail > NOTHING
         if self.has_drawn and not draws:
-            rate = self.training.stage.learning_rate
-            raise DivergedError(
-                f"After {reading.step} steps the network adds the same to every picture: its "
-                f"ReLUs have died at a learning rate of {rate:g}; begin with a smaller one."
+            raise self._lost(reading, "adds the same to every picture")
+        if reading.loss > FAR_OFF * self.lowest:
+            raise self._lost(
+                reading, f"has a loss of {reading.loss:.3g} after {self.lowest:.3g}"
             )
-        self.has_drawn = draws
+        self.has_drawn, self.lowest = draws, min(reading.loss, self.lowest)
+
+    def _lost(self, reading: Reading, what: str) -> DivergedError:
+        rate = self.training.stage.learning_rate
+        return DivergedError(
+            f"After {reading.step} steps the network {what}: a learning rate of {rate:g} is "
+            f"too large for it; begin with a smaller one."
+        )
 
 
 def _save_last(out: Path, card: RunCard, point: _Point) -> None:

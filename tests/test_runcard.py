@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srlab.runcard import ModelSpec, RunCard, Stage, load_card, parse_card, save_card
+from srlab.runcard import (
+    ModelSpec,
+    RunCard,
+    Stage,
+    UNetSpec,
+    load_card,
+    parse_card,
+    save_card,
+)
 
 finite = st.floats(0, 1e6, allow_nan=False)
 figures = st.floats(-1e6, 1e6, allow_nan=False)
@@ -183,3 +191,12 @@ def test_no_such_card(tmp_path: Path) -> None:
         load_card(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"none\.json does not exist; check the name"):
         load_card(tmp_path / "none.json")
+
+
+def test_a_stage_that_names_no_learning_rate_gets_one_that_the_network_bears():
+    stages = [Stage(steps=1), Stage(steps=1, learning_rate=1e-5)]
+    unet = RunCard(name="a", model=UNetSpec(), stages=stages)
+    assert [stage.learning_rate for stage in unet.stages] == [3e-4, 1e-5]
+    assert parse_card(unet.model_dump()) == unet
+    assert RunCard(name="a", stages=stages).stages[0].learning_rate == 2e-3
+    assert "learning_rate" not in stages[0].model_fields_set  # the caller's own stays as it was

@@ -270,7 +270,7 @@ def test_the_average_goes_on_exactly(photo_folder: Path, tmp_path: Path, step: i
 def restless(folder: Path) -> RunCard:
     """A training in which a later step may well be a worse one."""
     return tiny_card(
-        folder, stage(2), stage(8, learning_rate=0.05, schedule="constant"), validate_every=1
+        folder, stage(2), stage(8, learning_rate=0.02, schedule="constant"), validate_every=1
     )
 
 
@@ -486,7 +486,7 @@ def test_a_damaged_training_is_not_resumed(photo_folder: Path, tmp_path: Path) -
 def test_a_diverged_run_keeps_its_last_whole_step(
     photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = iter([make_loss(Stage())] * 4)
+    losses = iter([make_loss(Stage())] * 5)  # one looks at the beginning
 
     def loss(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         return (
@@ -517,6 +517,23 @@ def test_a_network_that_died_is_told(
     assert load_checkpoint(tmp_path / "best.safetensors").step <= 3
     with pytest.raises(DivergedError, match="After 5 steps"):  # it is not revived by a resume
         run_card(card, tmp_path, resume=True)
+
+
+def test_a_network_that_is_far_off_is_told(
+    photo_folder: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    def spoil(progress: Progress) -> None:
+        if progress.done == 3:
+            with torch.no_grad():
+                progress.model.upsampler.to_rgb[0].bias.add_(50)
+
+    frozen = stage(6, learning_rate=1e-9)
+    card = tiny_card(photo_folder, frozen, start=str(checkpoint), validate_every=1)
+    with pytest.raises(
+        DivergedError, match=r"After 4 steps the network has a loss of 5.* after"
+    ):
+        run_card(card, tmp_path, report=spoil)
+    assert load_checkpoint(tmp_path / "best.safetensors").step <= 3
 
 
 def test_a_device_that_is_gone(photo_folder: Path, tmp_path: Path) -> None:
