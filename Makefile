@@ -26,7 +26,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help lab test test-units test-lessons test-browser test-gpu \
-	lessons sync lint types bench lock sums install check-python clean
+	lessons site sync lint types bench lock sums install check-python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ test-gpu: install ## all lessons with the full budget; fails without a GPU
 
 lessons: install ## execute all lessons and store their outputs
 	$(VENV_PYTHON) -m tests.lesson_cells store
+
+site: install ## the course as static pages, in site/
+	$(BIN)/srlab site site
 
 sync: install ## rewrite the lessons' build cells from the package
 	$(VENV_PYTHON) -m tests.lesson_cells sync

@@ -1,4 +1,4 @@
-"""The ``srlab`` command: lessons, lab, doctor, upscale, train, score.
+"""The ``srlab`` command: lessons, lab, site, doctor, upscale, train, score.
 
 Heavy imports wait inside the commands, so that ``srlab --help`` is quick.
 """
@@ -169,6 +169,49 @@ def lab(
     folder = Path(rest.pop(0)) if named else OWN_COPY
     typer.echo(_printable(describe(copy_course(folder), folder)))
     open_lab(folder, rest)
+
+
+@app.command()
+def site(
+    folder: Annotated[Path, typer.Argument(help="Folder for the pages.")] = Path("site"),
+) -> None:
+    """Write the course as static pages, to be read without running anything."""
+    from srlab.site import build_site
+
+    pages = build_site(folder)
+    typer.echo(_printable(f"{len(pages)} pages; begin with {folder / pages[0]}"))
+
+
+@app.command()
+def classroom(
+    state: Annotated[
+        Path, typer.Argument(help="Folder for accounts, log and the learners' homes.")
+    ] = Path("srlab-classroom"),
+    learners: Annotated[
+        Path | None,
+        typer.Option(help="Text file of names, one a line; nobody else can log in."),
+    ] = None,
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; the two above it as well.")] = 8000,
+    memory: Annotated[float, typer.Option(help="GiB for each learner.")] = 2.0,
+    cpus: Annotated[float, typer.Option(help="Processors for each learner.")] = 1.0,
+    idle: Annotated[int, typer.Option(help="Minutes after which an idle server stops.")] = 60,
+    first_uid: Annotated[
+        int, typer.Option(help="User number of the first learner, for a second room.")
+    ] = 50_000,
+    forget: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Take a password away: a new code.")
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="End the learners' servers.")] = False,
+) -> None:
+    """Run a JupyterHub for a room of learners, on this machine alone."""
+    from srlab.classroom.command import open_room
+
+    raise typer.Exit(
+        open_room(
+            state, learners=learners, port=port, memory=memory, cpus=cpus, idle=idle,
+            first_uid=first_uid, forget=forget, end=end,
+        )
+    )  # fmt: skip
 
 
 @app.command()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
 
 from tests.browser.lab import LabPage
 
@@ -44,7 +45,12 @@ def grave_violations(lab: LabPage, css: str = OUTPUTS) -> list[Violation]:
             because nothing was there.
     """
     lab.page.evaluate(BODY)
-    results = Axe().run(lab.page, context=css, options=OPTIONS).response["violations"]
+    return grave_violations_on(lab.page, css)
+
+
+def grave_violations_on(page: Page, css: str | None = None) -> list[Violation]:
+    """Those of any page, or of what ``css`` selects on it."""
+    results = Axe().run(page, context=css, options=OPTIONS).response["violations"]
     return [
         _violation(rule, node)
         for rule in results
