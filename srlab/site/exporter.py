@@ -13,6 +13,7 @@ from srlab.site.formulas import to_mathml
 from srlab.site.links import page_link
 
 BOX = re.compile(r"^<div[^>]*><pre>(<span></span>)?|</pre></div>\s*$")
+LINK = re.compile(r"""href=(["'])(.*?)\1""")
 IMAGES = ("image/png", "image/jpeg", "image/svg+xml")
 
 
@@ -23,6 +24,7 @@ def page_exporter(templates: Path) -> HTMLExporter:
     settings.HTMLExporter.template_name = "srlab"
     exporter = HTMLExporter(config=settings)
     exporter.register_filter("page_html", page_html)
+    exporter.register_filter("with_page_links", with_page_links)
     exporter.register_filter("code_only", code_only)
     exporter.register_filter("alt_text", alt_text)
     exporter.register_filter("is_widget", is_widget)
@@ -32,6 +34,11 @@ def page_exporter(templates: Path) -> HTMLExporter:
 def page_html(markdown: str) -> str:
     """Markdown of a cell as HTML."""
     return str(MarkdownWithMath(renderer=PageRenderer(escape=False)).render(markdown))
+
+
+def with_page_links(html: str) -> str:
+    """A stored output in HTML, whose links lead to pages."""
+    return LINK.sub(lambda found: f"href={found[1]}{page_link(found[2])}{found[1]}", html)
 
 
 def code_only(html: str) -> str:
