@@ -28,10 +28,13 @@ CODE_LINES = 25
 COLUMNS = 100
 BYTES = 1_500_000
 CHECK_TAG = "nbval-check-output"
+HEAD_CELLS = 4
 
 SOURCE_LESSON = re.compile(r"^\s*Source: lesson (\d\d)\b", re.MULTILINE)
 OF_ONE_MACHINE = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|Users|var/folders)/")
 ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
+
+NOBODYS_MAP = re.compile(r"Your course: 0 of \d+ exercises done, 0 of \d+ questions right")
 
 # The command line: nothing imports it, so its names are free.
 NOT_FOR_LESSONS = {"srlab/cli.py", "srlab/__main__.py"}
@@ -39,7 +42,7 @@ NOT_FOR_LESSONS = {"srlab/cli.py", "srlab/__main__.py"}
 
 @dataclass(frozen=True)
 class Lesson:
-    """One notebook: a lesson, the solutions of one, or a lab's own page beside one."""
+    """One notebook: a lesson, its solutions, a lab's page beside it, or the first page."""
 
     path: Path
 
@@ -49,7 +52,12 @@ class Lesson:
 
     @property
     def number(self) -> int:
-        return int(self.path.name[:2])
+        return 0 if self.is_first_page else int(self.path.name[:2])
+
+    @property
+    def is_first_page(self) -> bool:
+        """The course's map alone; it teaches nothing."""
+        return self.path.name == "start.ipynb"
 
     @property
     def is_solution(self) -> bool:
@@ -233,6 +241,40 @@ def has_solutions(lesson: Lesson) -> list[str]:
     if (lesson.path.parent / "solutions" / lesson.path.name).is_file():
         return []
     return [f"There is no lessons/solutions/{lesson.path.name}."]
+
+
+def shows_map_and_quiz(lesson: Lesson) -> list[str]:
+    """Its own map stands before what it teaches, its own quiz behind the exercises."""
+    number = f"{lesson.number:02d}"
+    sources = [cell.source for cell in lesson.notebook.cells]
+    wrong = []
+    if f'CourseMap("{number}")' not in "\n".join(sources[:HEAD_CELLS]):
+        wrong.append(
+            f'None of the first {HEAD_CELLS} cells shows CourseMap("{number}"), the map of '
+            f"what the learner has done."
+        )
+    behind = max((i for i, text in enumerate(sources) if "import check_" in text), default=0)
+    if f'Quiz("{number}")' not in "\n".join(sources[behind:]):
+        wrong.append(f'No cell behind the exercises shows Quiz("{number}").')
+    return wrong
+
+
+def map_is_neutral(lesson: Lesson) -> list[str]:
+    """The stored map is nobody's."""
+    for cell in lesson.code:
+        for output in cell.outputs if "CourseMap(" in cell.source else []:
+            text = output.get("data", {}).get("text/plain", "")
+            if not NOBODYS_MAP.match(text) or "◐" in text:
+                return ["The stored map shows what somebody has done; store the lesson again."]
+    return []
+
+
+def solutions_are_not_remembered(solutions: Lesson) -> list[str]:
+    """Whoever runs the solutions has not done the exercises."""
+    first = solutions.code[0].source if solutions.code else ""
+    if "do_not_remember()" in first:
+        return []
+    return ["The first cell does not call do_not_remember(), so reading counts as solving."]
 
 
 def stands_beside_a_lesson(companion: Lesson, lessons: list[Lesson]) -> list[str]:

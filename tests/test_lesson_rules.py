@@ -196,6 +196,67 @@ def test_a_lesson_checks_numbers_and_has_solutions(root: Path):
     assert rules.checks_its_numbers(tagged) == []
 
 
+MAP, QUIZ = 'CourseMap("01")', 'Quiz("01")'
+CHECK = "from srlab.checks import check_it\n\ncheck_it(mine)"
+
+
+def test_a_lesson_with_map_and_quiz(root: Path):
+    lesson = add_lesson(root, "01_a.ipynb", "import torch", MAP, "x", CHECK, QUIZ)
+    assert rules.shows_map_and_quiz(lesson) == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        (["x", CHECK, QUIZ], 'None of the first 4 cells shows CourseMap("01")'),
+        (['CourseMap("02")', CHECK, QUIZ], 'None of the first 4 cells shows CourseMap("01")'),
+        (["x", "x", "x", MAP, CHECK, QUIZ], "None of the first 4 cells"),
+        ([MAP, CHECK], 'No cell behind the exercises shows Quiz("01")'),
+        ([MAP, CHECK, 'Quiz("00")'], "No cell behind the exercises"),
+        ([MAP, QUIZ, CHECK], "No cell behind the exercises"),
+    ],
+)
+def test_a_lesson_without_map_or_quiz(root: Path, cells: list[str], problem: str):
+    (told,) = rules.shows_map_and_quiz(add_lesson(root, "01_a.ipynb", *cells))
+    assert problem in told
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("Your course: 0 of 24 exercises done, 0 of 24 questions right", False),
+        ("Your course: 3 of 24 exercises done, 0 of 24 questions right", True),
+        ("Your course: 0 of 24 exercises done, 2 of 24 questions right", True),
+        ("Your course: 0 of 24 exercises done, 0 of 24 questions right\n◐○○", True),
+    ],
+)
+def test_a_stored_map_is_nobodys(root: Path, text: str, wrong: bool):
+    shown = new_output("execute_result", {"text/plain": text}, execution_count=1)
+    lesson = add_lesson(root, "01_a.ipynb", executed(MAP, 1, shown))
+    told = rules.map_is_neutral(lesson)
+    assert (
+        told
+        == ["The stored map shows what somebody has done; store the lesson again."][
+            : int(wrong)
+        ]
+    )
+
+
+def test_solutions_that_would_count_as_solved(root: Path):
+    good = add_lesson(root, "solutions/00_a.ipynb", "import torch\ndo_not_remember()", "x")
+    assert rules.solutions_are_not_remembered(good) == []
+    bad = add_lesson(root, "solutions/00_b.ipynb", "import torch", "do_not_remember()")
+    (told,) = rules.solutions_are_not_remembered(bad)
+    assert told.startswith("The first cell does not call do_not_remember()")
+
+
+def test_the_first_page(root: Path, package: Package):
+    page = add_lesson(root, "start.ipynb", "from srlab.models import double")
+    assert page.is_first_page
+    (problem,) = rules.imports_come_later(page, package)
+    assert "double is imported" in problem
+
+
 def test_a_labs_own_page_is_a_companion(root: Path):
     names = ["00_a.ipynb", "00_b_lab.ipynb", "solutions/00_a.ipynb", "solutions/00_b_lab.ipynb"]
     pages = [add_lesson(root, name, "x") for name in names]

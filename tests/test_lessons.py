@@ -14,13 +14,18 @@ from tests.lesson_rules import (
     has_the_usual_form,
     imports_come_later,
     is_stored_whole,
+    map_is_neutral,
+    shows_map_and_quiz,
+    solutions_are_not_remembered,
     stands_beside_a_lesson,
 )
 
 PACKAGE = Package()
 ALL = [Lesson(path) for path in notebooks()]
 COMPANIONS = [lesson for lesson in ALL if lesson.is_companion]
-LESSONS = [one for one in ALL if not one.is_solution and not one.is_companion]
+SOLUTIONS = [lesson for lesson in ALL if lesson.is_solution]
+FIRST_PAGES = [lesson for lesson in ALL if lesson.is_first_page]
+LESSONS = [one for one in ALL if one not in COMPANIONS + SOLUTIONS + FIRST_PAGES]
 
 
 def named(lesson: Lesson) -> str:
@@ -60,6 +65,26 @@ def test_numbers_are_checked(lesson: Lesson):
 @pytest.mark.parametrize("lesson", LESSONS, ids=named)
 def test_lesson_has_solutions(lesson: Lesson):
     fail_on(has_solutions(lesson))
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=named)
+def test_lesson_shows_map_and_quiz(lesson: Lesson):
+    fail_on(shows_map_and_quiz(lesson))
+
+
+def test_the_first_page_is_the_map():
+    (page,) = FIRST_PAGES
+    assert [cell.source.splitlines()[-1] for cell in page.code] == ["CourseMap()"]
+
+
+@pytest.mark.parametrize("lesson", LESSONS + FIRST_PAGES, ids=named)
+def test_map_is_neutral(lesson: Lesson):
+    fail_on(map_is_neutral(lesson))
+
+
+@pytest.mark.parametrize("lesson", SOLUTIONS, ids=named)
+def test_solutions_are_not_remembered(lesson: Lesson):
+    fail_on(solutions_are_not_remembered(lesson))
 
 
 def test_companions_stand_beside_a_lesson():

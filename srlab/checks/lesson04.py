@@ -37,15 +37,17 @@ def check_shuffle(answer: Answer | None) -> Verdict:
     )
 
 
-def _dead_icnr(conv, factor):  # type: ignore[no-untyped-def]
-    """As the lesson gives it, to be repaired."""
+DEAD_ICNR = '''
+def my_icnr(conv, factor):
+    """Start conv, in place, so that PixelShuffle(factor) draws flat squares."""
     with torch.no_grad():
         kernel = nn.init.kaiming_normal_(conv.weight[:: factor**2].clone())
         conv.weight.data.copy_(kernel.repeat_interleave(factor**2, dim=0))
     return conv
+'''
 
 
-@in_steps(starter=_dead_icnr)
+@in_steps(starter=DEAD_ICNR)
 def check_icnr(answer: Answer | None) -> Verdict:
     """Check ``answer(conv, factor)``: ICNR, in place, judged by what is drawn.
 

@@ -8,6 +8,9 @@ from hashlib import sha256
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+import torch
+from torch import nn
+
 from srlab.checks.core import Answer, Row, Verdict
 from srlab.progress import Tried, note_attempt, read_progress
 from srlab.syllabus import Exercise, Lesson, find_exercise
@@ -18,7 +21,7 @@ BEGIN = "Write your own answer, then run this cell again. Help comes after a try
 NEXT = ("the nudge", "the hint", "the solution")
 
 
-def in_steps(*, starter: Answer | None = None) -> Callable[[Check], Check]:
+def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
     """Make a check remember what was tried, and help in steps.
 
     A wrong answer earns the next step: first a nudge, then a hint, then where
@@ -26,20 +29,21 @@ def in_steps(*, starter: Answer | None = None) -> Callable[[Check], Check]:
     lesson gives to begin with is no attempt.
 
     Args:
-        starter: what the lesson gives; an empty function if None.
+        starter: what the lesson gives, as source; an empty function if "".
 
     Source: built by srlab; decorates each ``check_`` function.
     """
 
     def decorate(check: Check) -> Check:
         lesson, exercise = find_exercise(check.__name__.removeprefix("check_"))
+        given = _made(starter) if starter else None
 
         @wraps(check)
         def checked(answer: Answer | None) -> Verdict:
             verdict = check(answer)
             if not verdict.done and not verdict.known:
                 verdict = replace(verdict, hint=exercise.hint)
-            if not callable(answer) or not is_begun(answer, starter):
+            if not callable(answer) or not is_begun(answer, given):
                 return replace(verdict, help=(("begin", BEGIN),))
             mark = _mark(answer, verdict)
             tried, note = note_attempt(
@@ -119,6 +123,16 @@ def is_begun(answer: Answer, starter: Answer | None = None) -> bool:
     code = _code_of(answer)
     given = [_code_of(one) for one in (_empty, _empty_with_words, starter) if one]
     return code is None or code not in given
+
+
+def _made(source: str) -> Answer:
+    """Define it as a notebook's cell does: next to an import, Python compiles otherwise."""
+    space: dict[str, Any] = {"torch": torch, "nn": nn}
+    before = set(space)
+    exec(source, space)
+    (name,) = space.keys() - before - {"__builtins__"}
+    made: Answer = space[name]
+    return made
 
 
 def _empty() -> None: ...
