@@ -1,0 +1,204 @@
+"""The quizzes: their words, and the widget that asks them."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from pydantic import ValidationError
+
+from srlab import progress, syllabus
+from srlab.progress import Progress, read_progress
+from srlab.syllabus import Question, lesson, lessons
+from srlab.widgets.quiz import LETTERS, Quiz
+from tests.watching import attributes_in, from_another_thread
+
+LESSONS = Path(__file__).parents[1] / "lessons"
+QUESTIONS = [
+    pytest.param(one, question, id=f"{one.number}-{question.id}")
+    for one in lessons()
+    for question in one.quiz
+]
+
+
+@pytest.fixture(autouse=True)
+def fresh_kernel(monkeypatch):
+    monkeypatch.setattr(progress, "_unsaved", Progress())
+
+
+# -- the words ---------------------------------------------------------------------
+
+
+def test_each_lesson_has_a_quiz():
+    numbers = [path.name[:2] for path in sorted(LESSONS.glob("0*.ipynb"))]
+    assert [one.number for one in lessons()] == sorted(set(numbers))
+
+
+@pytest.mark.parametrize(("one", "question"), QUESTIONS)
+def test_each_answer_has_a_reason_of_its_own(one, question):
+    texts = [answer.text for answer in question.answers]
+    reasons = [answer.reason for answer in question.answers]
+    assert len(set(texts)) == len(set(reasons)) == len(question.answers) >= 3
+    for answer in question.answers:
+        assert answer.reason.endswith(".")
+        sentences = re.findall(r"[.?!](?=\s|$)", answer.reason)
+        assert 1 <= len(sentences) <= 3, answer.reason
+        assert len(answer.text) < 120, "a button has to hold it"
+        assert not answer.reason.lower().startswith(("right", "wrong", "yes", "not so"))
+    assert len({q.id for q in one.quiz}) == len(one.quiz)
+
+
+def right_place(question: Question) -> int:
+    return [answer.right for answer in question.answers].index(True)
+
+
+def test_the_right_answer_stands_in_no_usual_place():
+    places = [right_place(param.values[1]) for param in QUESTIONS]
+    for place in range(3):
+        assert places.count(place) / len(places) > 0.2
+    for one in lessons():
+        assert len({right_place(question) for question in one.quiz}) > 1, one.number
+
+
+def test_the_right_answer_is_not_told_by_its_length():
+    longest = [
+        right_place(q) == max(range(len(q.answers)), key=lambda i: len(q.answers[i].text))
+        for q in (param.values[1] for param in QUESTIONS)
+    ]
+    assert sum(longest) / len(longest) < 0.6
+
+
+def words(rights: list[bool]) -> dict:
+    answers = [
+        {"text": f"{i}", "reason": f"Because {i}.", "right": r} for i, r in enumerate(rights)
+    ]
+    return {"id": "a", "text": "Why?", "answers": answers}
+
+
+@pytest.mark.parametrize("rights", [[False, False], [True, True, False]])
+def test_a_question_without_one_right_answer_is_refused(rights):
+    told = rf"question a has {sum(rights)} right answers, but needs one\."
+    with pytest.raises(ValidationError, match=told):
+        Question.model_validate(words(rights))
+    Question.model_validate(words([False, True]))
+
+
+def test_an_answer_without_a_reason_is_refused():
+    silent = words([True, False])
+    silent["answers"][1]["reason"] = ""
+    with pytest.raises(ValidationError, match="reason"):
+        Question.model_validate(silent)
+
+
+def test_a_damaged_file_says_what_to_do(tmp_path, monkeypatch):
+    (tmp_path / "03.json").write_text('{"number": "03"')
+    monkeypatch.setattr(syllabus, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match=r"^03\.json is damaged; install srlab again\. \("):
+        lessons.__wrapped__()
+    (tmp_path / "03.json").unlink()
+    with pytest.raises(ValueError, match="srlab came without its lessons' words; install it"):
+        lessons.__wrapped__()
+
+
+def test_the_cells_give_no_answer_away():
+    for one in lessons():
+        notebook = nbformat.read(LESSONS / f"{one.file}.ipynb", as_version=4)
+        (cell,) = [cell for cell in notebook.cells if "Quiz(" in cell.source]
+        stored = str(cell)
+        for question in one.quiz:
+            for answer in question.answers:
+                assert answer.reason not in stored
+        assert "✓" not in stored
+
+
+# -- the widget --------------------------------------------------------------------
+
+
+def parts(quiz: Quiz, name: str) -> list:
+    return [child for child in quiz.children if type(child).__name__ == name]
+
+
+@pytest.mark.parametrize("one", lessons(), ids=lambda one: one.number)
+def test_every_answer_is_a_named_button_in_order(one):
+    quiz = Quiz(one.number)
+    buttons = parts(quiz, "Button")
+    names = [
+        (f"question {i}, answer {letter}", f"{letter}  {answer.text.replace('`', '')}")
+        for i, question in enumerate(one.quiz, 1)
+        for letter, answer in zip(LETTERS, question.answers, strict=False)
+    ]
+    assert [(button.tooltip, button.description) for button in buttons] == names
+    assert not any(button.disabled for button in buttons)
+    shown = " ".join(part.value for part in parts(quiz, "HTML"))
+    for number, question in enumerate(one.quiz, 1):
+        assert f"<b>{number}. " in shown
+        assert not any(answer.reason in shown for answer in question.answers)
+
+
+@pytest.mark.parametrize(("one", "question"), QUESTIONS)
+def test_each_answer_tells_its_reason_and_is_remembered(one, question):
+    quiz, number = Quiz(one.number), one.quiz.index(question) + 1
+    for tries, answer in enumerate(question.answers, 1):
+        letter = LETTERS[tries - 1]
+        (button,) = [b for b in quiz._buttons[number - 1] if b.description[0] == letter]
+        button.click()
+        word, sign = ("Right.", "✓") if answer.right else ("Not so.", "✗")
+        assert quiz.choose(number, letter) == f"{word} {answer.reason}"
+        shown = quiz._reasons[number - 1].value
+        assert 'role="status"' in shown
+        assert f"{sign} {letter}: {word}" in shown
+        told = attributes_in(shown)
+        assert told == {"answer": letter, "right": str(answer.right).lower()}
+        assert button.description.startswith(f"{letter} {sign} ")
+        known, _ = read_progress()
+        assert known.questions[one.key(question)].tries == 2 * tries
+    assert known.questions[one.key(question)].right
+
+
+def test_a_click_may_come_from_any_thread():
+    quiz = Quiz("00")
+    from_another_thread(lambda: quiz._buttons[0][0].click())
+    assert quiz._reasons[0].value
+
+
+def test_trouble_is_told_and_the_reason_comes_all_the_same(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "file"))
+    quiz = Quiz("00")
+    assert quiz.choose(1, "A").startswith("Not so.")
+    assert quiz._alert.value.startswith('<p role="alert">Not remembered: ')
+
+
+def test_code_is_shown_as_code_and_nothing_else_as_html():
+    asked = next(q for q in lesson("07").quiz if q.id == "strict")
+    assert "`load_state_dict" in asked.text
+    shown = " ".join(part.value for part in parts(Quiz("07"), "HTML"))
+    assert "<code>load_state_dict(..., strict=False)</code>" in shown
+
+
+def test_without_a_kernel_its_questions_can_be_read():
+    quiz = Quiz("03")
+    bundle = quiz._repr_mimebundle_()
+    assert set(bundle) > {"text/plain", "text/html"}
+    assert bundle["text/html"].endswith(
+        "<p>Run this cell to answer, and to see the reasons.</p>"
+    )
+    for question in lesson("03").quiz:
+        for answer in question.answers:
+            for kind in ("text/plain", "text/html"):
+                assert answer.reason not in bundle[kind]
+    assert repr(quiz) == repr(Quiz("03")), "the same in each run"
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: Quiz("12"), r"There is no lesson '12'; there are 00, .*, 07\."),
+        (lambda: Quiz("00").choose(4, "A"), r"number must be 1 to 3, but 4 came\."),
+        (lambda: Quiz("00").choose(1, "D"), r"letter must be one of A, B, C, but 'D' came\."),
+        (lambda: Quiz("00").choose(1, ""), r"letter must be one of A, B, C, but '' came\."),
+    ],
+)
+def test_what_there_is_not(call, told):
+    with pytest.raises(ValueError, match=told):
+        call()
