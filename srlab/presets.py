@@ -67,7 +67,7 @@ PRESETS = {
         ),
         Preset(
             "this course",
-            "This course, by trial with pixel-x4 to start from: content at relu2_2 has more "
+            "This course, by trial with small-x4 to start from: content at relu2_2 has more "
             "than half of the gradient, pixel about a fifth, style a sixth, and tv just enough "
             "that the shuffle's grid stays near the truth's. More tv takes the new detail "
             "back; without it a checkerboard comes.",

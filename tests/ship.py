@@ -1,6 +1,7 @@
 """Put a trained network into the package, with its card and a page about it.
 
     python -m tests.ship RUN_FOLDER --data WORDS [--best] [--start NAME] [--set5 FOLDER]
+    python -m tests.ship ATTRIBUTION.csv
 
 The weights go to ``srlab/assets/models/NAME.safetensors``, in float16 where
 that costs less than 0.02 dB on the validation photographs, what repeats the
@@ -9,6 +10,8 @@ scores to ``srlab/assets/models/NAME.md``. Call ``make sums`` afterwards.
 """
 
 import argparse
+import copy
+import csv
 from pathlib import Path
 
 import torch
@@ -38,11 +41,12 @@ PAGE = """# {name}
 | trained on | {data} |
 | begun from | {start} |
 | stages | {stages} |
-| took | {seconds} on {device}, {precision}, torch {torch} |
+| took | {seconds} on {device}, {precision}, torch {torch}, beside other work |
 
 {scores}
 **Train it again:** `srlab train srlab/assets/cards/{name}.json --data FOLDER`, with
-photographs of your own in the folder; {repeat}
+photographs of your own in the folder. The seed is in the card; the result is as good as the
+photographs.
 
 **What it must not be used for.** What it adds to a picture is a guess: detail that fits, not
 detail that was there. It is no evidence, of no use for a diagnosis, and no measurement. It has
@@ -82,10 +86,37 @@ def ship(
     target = folder / f"{card.name}.safetensors"
     save_checkpoint(target, stored, card=finished.model_dump(), step=checkpoint.step)
     save_card(bare(finished), assets / "cards" / f"{card.name}.json")
-    scores = [*test_rows(network.float(), card), *set5_rows(network, card, set5)]
+    used = copy.deepcopy(stored).float()
+    scores = [*test_rows(used, card), *set5_rows(used, card, set5)]
     with replacing(folder / f"{card.name}.md") as part:
         part.write_text(page(finished, stored, data, scores), encoding="utf-8")
     print(f"{target.name}: {target.stat().st_size / 1e6:.2f} MB")
+
+
+CREDITS = """# Photographs that the larger networks have seen
+
+Beside the 17 training photographs of this package, `pixel-x2`, `pixel-x4`, `pixel-x8`,
+`perceptual-x4` and `unet-x4` were trained on those below. They are not part of the package.
+
+| title | author | license | from |
+| --- | --- | --- | --- |
+"""
+
+
+def credit(table: Path, assets: Path = ASSETS) -> None:
+    """Write who took the photographs that are not in the package.
+
+    Args:
+        table: CSV with the columns title, author, licence and source.
+        assets: where the page goes.
+    """
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = [
+            f"| {row['title']} | {row['author']} | {row['licence']} | {row['source']} |\n"
+            for row in csv.DictReader(file)
+        ]
+    with replacing(assets / "models" / "PHOTOGRAPHS.md") as part:
+        part.write_text(CREDITS + "".join(rows), encoding="utf-8")
 
 
 def lighter(network: nn.Module, scale: int) -> nn.Module:
@@ -139,7 +170,6 @@ def page(card: RunCard, network: nn.Module, data: str, scores: list[tuple[str, R
         precision=card.precision,
         torch=card.versions.get("torch", "?"),
         scores=scores_table(scores),
-        repeat="the seed is in the card, and the result is as good as the photographs.",
     )
 
 
@@ -186,14 +216,18 @@ def scores_table(scores: list[tuple[str, Row]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.ship", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of a finished run")
-    parser.add_argument("--data", required=True, help="what it was trained on, in words")
+    parser.add_argument("run", type=Path, help="folder of a finished run, or a CSV table")
+    parser.add_argument("--data", help="what it was trained on, in words")
     parser.add_argument("--best", action="store_true", help="the best network, not the last")
     parser.add_argument(
         "--start", help="shipped name of what it began with, if that was a file"
     )
     parser.add_argument("--set5", type=Path, help="folder of the Set5 pictures")
     options = parser.parse_args()
+    if options.run.suffix == ".csv":
+        return credit(options.run)
+    if not options.data:
+        parser.error("--data is missing: what was it trained on?")
     ship(options.run, options.data, best=options.best, start=options.start, set5=options.set5)
 
 

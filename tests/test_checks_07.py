@@ -283,7 +283,7 @@ def begins_untrained(start, model, sizes, pixels):  # noqa: ARG001
 
 
 def begins_with_the_shipped_one(start, model, sizes, pixels):  # noqa: ARG001
-    return made("pixel-x8", model, sizes, pixels)
+    return made("small-x8", model, sizes, pixels)
 
 
 def takes_the_usual_network(start, model, sizes, pixels):  # noqa: ARG001

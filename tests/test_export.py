@@ -60,7 +60,7 @@ def from_shipped(folder: Path) -> RunCard:
     """A shipped network that goes on with what needs no features."""
     stage = Stage(hr_size=32, batch_size=1, steps=2, weights={"pixel": 1.0, "tv": 0.01})
     return RunCard(
-        name="shipped", data=str(folder), start="pixel-x4", seed=2, precision="bf16", threads=1,
+        name="shipped", data=str(folder), start="small-x4", seed=2, precision="bf16", threads=1,
         stages=[stage],
     )  # fmt: skip
 

@@ -579,12 +579,12 @@ def test_a_function_of_an_installed_module() -> None:
 
 
 def test_two_of_one_name_keep_different_names() -> None:
-    asked = ["a/net.onnx", "b/net.pt2", "mine:tiny", "pixel-x4", "mine:tiny", "m/bicubic.pt2"]
+    asked = ["a/net.onnx", "b/net.pt2", "mine:tiny", "small-x4", "mine:tiny", "m/bicubic.pt2"]
     assert table_names(asked) == {
         "a/net.onnx": "a/net.onnx",
         "b/net.pt2": "b/net.pt2",
         "tiny": "mine:tiny",
-        "pixel-x4": "pixel-x4",
+        "small-x4": "small-x4",
         "m/bicubic.pt2": "m/bicubic.pt2",
     }
 
@@ -592,7 +592,7 @@ def test_two_of_one_name_keep_different_names() -> None:
 def test_shipped_models_and_checkpoints_are_opened_as_before(checkpoint: Path) -> None:
     assert isinstance(open_network(str(checkpoint), 4), SrResNet)
     assert isinstance(open_network("bicubic", 2), Bicubic)
-    assert refused("pixel-x5").startswith("There is no model 'pixel-x5'; there are bicubic, ")
+    assert refused("small-x5").startswith("There is no model 'small-x5'; there are bicubic, ")
 
 
 @pytest.mark.parametrize("ending", ["onnx", "pt2"])

@@ -562,7 +562,7 @@ def test_a_card_without_features_can_be_steered(photo_folder: Path, tmp_path: Pa
 def test_lab_card() -> None:
     card = lab_card("Johnson 2016", seed=4, scale=2, learning_rate=1e-3)
     stage = card.stages[0]
-    assert (card.seed, card.start, stage.scale, stage.learning_rate) == (4, "pixel-x4", 2, 1e-3)
+    assert (card.seed, card.start, stage.scale, stage.learning_rate) == (4, "small-x4", 2, 1e-3)
     assert stage.weights == PRESETS["Johnson 2016"].weights
     assert stage.features is not None
     assert [*stage.features.layers] == [*LAYERS]

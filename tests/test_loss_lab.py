@@ -136,8 +136,8 @@ def test_a_heading_says_what_is_trained(lab: LossLab):
 
 def test_without_a_card_it_goes_on_from_the_pixel_network():
     lab = LossLab()
-    assert lab.bench.start_card.start == "pixel-x4"
-    assert "from pixel-x4" in lab.panel.heading.value
+    assert lab.bench.start_card.start == "small-x4"
+    assert "from small-x4" in lab.panel.heading.value
     assert lab.panel.preset.value == "this course"
 
 

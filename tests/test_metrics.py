@@ -266,7 +266,7 @@ def test_checkerboard_puts_real_pictures_in_order(name: str) -> None:
     """Bicubic, a pixel-loss network, the truth, and a grid one can see."""
     hr = crop_to_multiple(load_photos(split="test")[name][None] / 255, 4)[..., :256, :256]
     lr = degrade(hr, 4)
-    model = load_model("pixel-x4", 4).cpu()
+    model = load_model("small-x4", 4).cpu()
     with torch.no_grad():
         network = model(lr)
     grid = repeated(0.06 * (torch.eye(4) > 0), 256) - 0.5

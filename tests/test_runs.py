@@ -663,10 +663,10 @@ def test_a_start_of_which_hardly_anything_fits_is_refused(
 def test_a_run_may_begin_with_a_trained_network(photo_folder: Path, tmp_path: Path) -> None:
     barely = stage(1, 4, learning_rate=1e-12)
     card = tiny_card(photo_folder, barely).model_copy(
-        update={"start": "pixel-x4", "model": ModelSpec()}
+        update={"start": "small-x4", "model": ModelSpec()}
     )
     train_only(card, tmp_path)
-    shipped = dict(load_model("pixel-x4", 4).state_dict())
+    shipped = dict(load_model("small-x4", 4).state_dict())
     torch.testing.assert_close(last(tmp_path).model, shipped, atol=1e-6, rtol=1e-4)
-    with pytest.raises(ValueError, match="no model 'pixel-x5'; there are bicubic"):
-        train_only(card.model_copy(update={"start": "pixel-x5"}), tmp_path / "other")
+    with pytest.raises(ValueError, match="no model 'small-x5'; there are bicubic"):
+        train_only(card.model_copy(update={"start": "small-x5"}), tmp_path / "other")

@@ -9,7 +9,7 @@ from srlab.checkpoints import load_checkpoint
 from srlab.inference import load_model
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card
 from srlab.runs import run_card
-from tests.ship import DATA, lighter, ship
+from tests.ship import DATA, credit, lighter, ship
 
 WORDS = "two photographs of 96 x 128 px"
 
@@ -65,6 +65,7 @@ def test_the_page_has_data_and_scores_with_bicubic(assets: Path):
     assert WORDS in page
     assert "SrResNet, 8 features, 1 blocks, shuffle, " in page
     assert "8 steps at 4x, 2 crops of 32 px" in page
+    assert "stored in float16" in page
     rows = [line for line in page.splitlines() if " dB | " in line]
     assert [row.split("|")[2].strip() for row in rows] == ["bicubic", "tiny-x4"] * 2
     assert "must not be used for" in page
@@ -76,7 +77,7 @@ def test_no_path_of_the_machine_is_told(run: Path, assets: Path):
 
 
 def test_float16_is_not_taken_where_it_costs_too_much():
-    network = hard_to_round(load_model("pixel-x4", 4))
+    network = hard_to_round(load_model("small-x4", 4))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     kept = lighter(network, 4).state_dict()
     assert {weights.dtype for weights in kept.values()} == {torch.float32}
@@ -91,3 +92,12 @@ def hard_to_round(network: torch.nn.Module) -> torch.nn.Module:
         doubling.weight *= 1e7
         doubling.bias *= 1e7
     return network
+
+
+def test_the_photographs_outside_the_package_are_credited(tmp_path: Path):
+    (tmp_path / "models").mkdir()
+    table = tmp_path / "a.csv"
+    table.write_text('file,title,author,licence,source\na.jpg,A,"B, C",CC0-1.0,here\n')
+    credit(table, tmp_path)
+    page = (tmp_path / "models" / "PHOTOGRAPHS.md").read_text(encoding="utf-8")
+    assert page.endswith("| A | B, C | CC0-1.0 | here |\n")

@@ -8,24 +8,43 @@ from srlab.runcard import load_card, parse_card
 from srlab.scoring import score_models
 from srlab.sources import ASSETS, load_photos
 
-SCALES = (2, 4, 8)
+NAMES = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+MOST_BYTES = 20e6
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_a_shipped_model_beats_bicubic_on_photographs_it_never_saw(scale):
+def test_there_is_a_model_for_each_scale_and_loss():
+    assert {"pixel-x2", "pixel-x4", "pixel-x8", "perceptual-x4", "unet-x4"} <= set(NAMES)
+    assert {"small-x2", "small-x4", "small-x8"} <= set(NAMES)
+
+
+def test_all_together_they_are_small():
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_model_beats_bicubic_on_photographs_it_never_saw(name):
+    scale = int(name[-1])
     photos = {"citrus-slices": load_photos("embedded", "test")["citrus-slices"]}
-    bicubic, own = score_models(photos, {"own": load_model(None, scale)}, scale=scale)
+    bicubic, own = score_models(photos, {"own": load_model(name, scale)}, scale=scale)
     assert own["psnr_y"] > bicubic["psnr_y"] + 0.3
     assert own["sharpness"] > 2 * bicubic["sharpness"]
+    assert own["checkerboard"] < 1.5
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_a_shipped_model_was_trained_from_the_card_beside_it(scale):
-    checkpoint = load_checkpoint(SHIPPED / f"pixel-x{scale}.safetensors")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_model_was_trained_from_the_card_beside_it(name):
+    checkpoint = load_checkpoint(SHIPPED / f"{name}.safetensors")
     finished = parse_card(checkpoint.card)
-    wanted = load_card(ASSETS / "cards" / f"pixel-x{scale}.json")
-    for key in ("name", "model", "data", "seed", "stages"):
+    wanted = load_card(ASSETS / "cards" / f"{name}.json")
+    for key in ("name", "model", "data", "start", "seed", "stages", "ema"):
         assert getattr(finished, key) == getattr(wanted, key)
-    assert checkpoint.step == finished.steps
+    assert checkpoint.step <= finished.steps
     assert finished.scores["psnr_y"] > finished.scores["bicubic_psnr_y"]
     assert checkpoint.optimizer is None  # for use, not to go on from
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("small")])
+def test_a_large_model_has_a_page(name):
+    page = (SHIPPED / f"{name}.md").read_text(encoding="utf-8")
+    assert "must not be used for" in page
+    assert "PHOTOGRAPHS.md" in page

@@ -177,7 +177,7 @@ def test_gray_gets_a_grid(stage: type[nn.Module], scale: int) -> None:
 
 
 def test_weights_carry_over() -> None:
-    trained = load_model("pixel-x4", 4)
+    trained = load_model("small-x4", 4)
     other = SrResNet(4, 32, 8, upsampler=partial(Upsampler, stage=IcnrStage))
     other.load_state_dict(trained.state_dict())
     lr = torch.rand(1, 3, 9, 8)

@@ -66,7 +66,7 @@ def test_looking_changes_nothing(validation: Validation):
 
 def test_a_better_network_has_a_lower_loss():
     own = Validation(4, pixel_loss())
-    better, bicubic = own.look(load_model("pixel-x4", 4), 1), own.look(Bicubic(4), 1)
+    better, bicubic = own.look(load_model("small-x4", 4), 1), own.look(Bicubic(4), 1)
     assert better.loss < bicubic.loss
     assert better.psnr > better.bicubic + 0.5
     assert isinstance(better, Reading)

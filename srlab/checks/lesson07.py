@@ -93,10 +93,10 @@ def check_card(answer: Answer | None) -> Verdict:
         right=_told_by_stage(_card),
         cases={
             "64, 96, 160 px; 51,200": ("own/model.safetensors", mine, (64, 96, 160), 51_200),
-            "another network": ("pixel-x4", small, (64, 128), 40_000),
-            "sizes that 8 does not divide": ("pixel-x4", mine, (70, 100, 135), 50_000),
-            "sizes in disorder": ("pixel-x4", mine, (128, 64, 96), 50_000),
-            "a crop larger than the budget": ("pixel-x4", mine, (96, 192), 30_000),
+            "another network": ("small-x4", small, (64, 128), 40_000),
+            "sizes that 8 does not divide": ("small-x4", mine, (70, 100, 135), 50_000),
+            "sizes in disorder": ("small-x4", mine, (128, 64, 96), 50_000),
+            "a crop larger than the budget": ("small-x4", mine, (96, 192), 30_000),
         },
         mistakes=[replace(m, answer=_told_by_stage(m.answer)) for m in CARD_MISTAKES],
     )

@@ -13,7 +13,7 @@ def lab_card(
     name: str = "loss-lab",
     model: Model = ModelSpec(),  # noqa: B008 -- it is never changed
     data: str = "embedded",
-    start: str = "pixel-x4",
+    start: str = "small-x4",
     scale: int = 4,
     hr_size: int = 64,
     batch_size: int = 4,
