@@ -26,7 +26,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help lab test test-units test-lessons test-browser test-gpu \
-	lessons site sync lint types bench lock sums install check-python clean
+	lessons app site sync lint types bench lock sums install check-python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ test-gpu: install ## all lessons with the full budget; fails without a GPU
 
 lessons: install ## execute all lessons and store their outputs
 	$(VENV_PYTHON) -m tests.lesson_cells store
+
+app: install ## the Loss Lab as a page of its own (LAB_ARGS=...)
+	$(BIN)/srlab app my-lessons $(LAB_ARGS)
 
 site: install ## the course as static pages, in site/
 	$(BIN)/srlab site site

@@ -1,4 +1,4 @@
-"""The ``srlab`` command: lessons, lab, site, doctor, upscale, train, score.
+"""The ``srlab`` command: lessons, lab, app, site, doctor, upscale, train, score.
 
 Heavy imports wait inside the commands, so that ``srlab --help`` is quick.
 """
@@ -162,13 +162,28 @@ def lab(
     ] = None,
 ) -> None:
     """Open JupyterLab on your own copy of the course."""
-    from srlab.course import copy_course, describe, open_lab
+    from srlab.course import open_lab
 
-    rest = list(arguments or [])
-    named = rest and not rest[0].startswith("-")
-    folder = Path(rest.pop(0)) if named else OWN_COPY
-    typer.echo(_printable(describe(copy_course(folder), folder)))
+    folder, rest = _own_copy(arguments)
     open_lab(folder, rest)
+
+
+@app.command("app", context_settings={"ignore_unknown_options": True})
+def loss_lab(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FOLDER] [OPTIONS OF VOILA]...",
+            help="Your copy, default srlab-lessons; then what Voila shall get, "
+            "such as --no-browser --port=9999.",
+        ),
+    ] = None,
+) -> None:
+    """Open the Loss Lab as a page of its own, without a notebook around it."""
+    from srlab.app import serve_loss_lab
+
+    folder, rest = _own_copy(arguments)
+    serve_loss_lab(folder, rest)
 
 
 @app.command()
@@ -225,6 +240,17 @@ def doctor() -> None:
         typer.echo(f"{mark}  {finding.subject:12} {finding.text}")
     if not all(finding.fine for finding in findings):
         raise typer.Exit(1)
+
+
+def _own_copy(arguments: list[str] | None) -> tuple[Path, list[str]]:
+    """The learner's copy, brought up to date, and the arguments that are left."""
+    from srlab.course import copy_course, describe
+
+    rest = list(arguments or [])
+    named = rest and not rest[0].startswith("-")
+    folder = Path(rest.pop(0)) if named else OWN_COPY
+    typer.echo(_printable(describe(copy_course(folder), folder)))
+    return folder, rest
 
 
 def _tell_finished(card: "RunCard", folder: Path) -> None:

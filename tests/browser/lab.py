@@ -50,14 +50,12 @@ CHROMIUM_OPTIONS = [
 
 
 # Ends when its standard input does: also if the tests are killed, no server stays.
-SERVER_CODE = """
+END_WITH_PARENT = """
 import os, signal, sys, threading
 def end_with_parent():
     sys.stdin.read()
     os.kill(os.getpid(), signal.SIGTERM)
 threading.Thread(target=end_with_parent, daemon=True).start()
-from jupyterlab.labapp import main
-main(sys.argv[1:])
 """
 
 # JupyterLab's execution indicator says idle before there is a session, and a
@@ -122,6 +120,9 @@ class LabServer:
         budget: ``SRLAB_BUDGET`` of its kernels.
     """
 
+    alive = "api/status"
+    code = "from jupyterlab.labapp import main; main(sys.argv[1:])"
+
     def __init__(self, folder: Path, *, budget: str = "quick"):
         self.folder, self.budget = folder, budget
         self.token = secrets.token_hex(16)
@@ -166,8 +167,9 @@ class LabServer:
         self._process.wait()
         self._private.cleanup()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        options = [
+    def options(self) -> list[str]:
+        """The arguments of the server's command."""
+        return [
             "--no-browser",
             "--allow-root",
             "--expose-app-in-browser",
@@ -177,9 +179,11 @@ class LabServer:
             f"--ServerApp.root_dir={self.folder}",
             f"--IdentityProvider.token={self.token}",
         ]
+
+    def _start(self) -> subprocess.Popen[bytes]:
         with (Path(self._private.name) / "log.txt").open("wb") as log:
             return subprocess.Popen(
-                [sys.executable, "-c", SERVER_CODE, *options],
+                [sys.executable, "-c", END_WITH_PARENT + self.code, *self.options()],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -211,11 +215,11 @@ class LabServer:
         end = time.monotonic() + timeout
         while time.monotonic() < end and self._process.poll() is None:
             try:
-                urllib.request.urlopen(self.url("api/status"), timeout=5)
+                urllib.request.urlopen(self.url(self.alive), timeout=5)
                 return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
-        raise RuntimeError(f"JupyterLab did not start. Its log ends:\n{self.log()[-3000:]}")
+        raise RuntimeError(f"The server did not start. Its log ends:\n{self.log()[-3000:]}")
 
 
 class LabPage:
@@ -226,6 +230,8 @@ class LabPage:
         server: whose notebook it is.
         evidence: the folder for a screenshot after a failure.
     """
+
+    kernel_answers = True  # code can be run beside the notebook
 
     def __init__(self, page: Page, server: LabServer, evidence: Path = Path()):
         self.page, self.server, self.evidence = page, server, evidence

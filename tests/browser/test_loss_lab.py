@@ -136,8 +136,9 @@ def a_slider_moves_the_running_training(lab: LabPage):
     assert lab.page.evaluate(NAME_OF_FOCUS) == "content"
     press(lab, "ArrowRight", "ArrowRight")
     wait_for_weight(lab, "content", before * 10**0.1)  # two steps of a twentieth
-    arrived = "print(lab.bench.loss.weights['content'])"
-    assert float(lab.ask(arrived)) == pytest.approx(before * 10**0.1, rel=0.01)
+    if lab.kernel_answers:
+        arrived = "print(lab.bench.loss.weights['content'])"
+        assert float(lab.ask(arrived)) == pytest.approx(before * 10**0.1, rel=0.01)
     assert status(lab, "state") == "running", "a slider stops nothing"
     press(lab, "Home")
     wait_for_weight(lab, "content", 0)
