@@ -55,10 +55,9 @@ class Verdict:
             f"<td style='text-align:left'>{_cell(name, value)}</td></tr>"
             for name, value in self._rows()
         )
-        table = f"<table>{rows}</table>" if rows else ""
         return (
             f"<div style='border-left:4px solid {color};padding-left:.8em'>"
-            f"<b>{word}</b>{table}</div>"
+            f"<b>{word}</b><table>{rows}</table></div>"
         )
 
     def _rows(self) -> list[Row]:
