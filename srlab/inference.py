@@ -236,10 +236,11 @@ def build_model(spec: ModelSpec | UNetSpec, scale: int) -> nn.Module:
 
     Source: built by srlab.
     """
+    stage = STAGES[spec.doubling]
     if isinstance(spec, UNetSpec):
         encoder = VggEncoder(spec.depth) if spec.encoder == "vgg" else None
-        return UNet(scale, spec.num_features, spec.depth, encoder=encoder)
-    upsampler = partial(Upsampler, stage=STAGES[spec.doubling])
+        return UNet(scale, spec.num_features, spec.depth, encoder=encoder, stage=stage)
+    upsampler = partial(Upsampler, stage=stage)
     return SrResNet(scale, spec.num_features, spec.num_blocks, upsampler=upsampler)
 
 

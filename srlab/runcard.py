@@ -25,6 +25,7 @@ Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Layer = Annotated[str, Field(pattern=r"^relu([12]_[12]|[345]_[123])$")]
+Doubling = Literal["shuffle", "icnr", "resize", "transposed"]
 Figure = Annotated[float, Field(allow_inf_nan=False)]  # JSON has neither NaN nor infinity
 
 
@@ -46,7 +47,7 @@ class ModelSpec(Part):
     kind: Literal["srresnet"] = "srresnet"
     num_features: Annotated[int, Field(ge=1, le=512)] = 32
     num_blocks: Annotated[int, Field(ge=1, le=256)] = 8
-    doubling: Literal["shuffle", "icnr", "resize", "transposed"] = "shuffle"
+    doubling: Doubling = "shuffle"
 
 
 class UNetSpec(Part):
@@ -56,12 +57,14 @@ class UNetSpec(Part):
         num_features: width at the finest size; the VGG has its own.
         depth: halvings.
         encoder: ``"plain"``, or ``"vgg"`` for the pretrained stand-in.
+        doubling: the upsampler's stages; within, it doubles with ICNR.
     """
 
     kind: Literal["unet"] = "unet"
     num_features: Annotated[int, Field(ge=1, le=512)] = 32
     depth: Annotated[int, Field(ge=1, le=3)] = 2
     encoder: Literal["plain", "vgg"] = "plain"
+    doubling: Doubling = "icnr"
 
 
 def _kind(model: object) -> object:

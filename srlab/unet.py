@@ -1,6 +1,7 @@
 """A UNet that enlarges: down to the whole scene, up again with skips, then larger."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -122,6 +123,7 @@ class UNet(nn.Module):
         depth: halvings; unused with an encoder.
         encoder: gives a map for each size, finest first, and their
             ``widths``; a ``PlainEncoder`` without one.
+        stage: how the upsampler doubles.
 
     Attributes:
         gains: of each skip, finest first; 1 as trained, 0 mutes it.
@@ -142,6 +144,7 @@ class UNet(nn.Module):
         num_features: int = 32,
         depth: int = 2,
         encoder: PlainEncoder | VggEncoder | None = None,
+        stage: Callable[[int, int], nn.Module] = IcnrStage,
     ):
         require_scale(scale)
         super().__init__()
@@ -150,7 +153,7 @@ class UNet(nn.Module):
         widths = self.encoder.widths
         self.ups = nn.ModuleList(IcnrStage(coarse, fine) for fine, coarse in pairwise(widths))
         self.merges = nn.ModuleList(TwoConvs(2 * width, width) for width in widths[:-1])
-        self.upsampler = Upsampler(widths[0], scale, stage=IcnrStage)
+        self.upsampler = Upsampler(widths[0], scale, stage=stage)
         start_at_zero(self.upsampler)
         self.gains = [1.0] * len(self.ups)
         self.reach = count_reach(self)

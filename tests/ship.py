@@ -176,7 +176,8 @@ def page(card: RunCard, network: nn.Module, data: str, scores: list[tuple[str, R
 def network_words(card: RunCard) -> str:
     model = card.model
     if model.kind == "unet":
-        return f"UNet, {model.encoder} encoder, {model.depth} halvings"
+        size = f"{model.num_features} features, {model.depth} halvings"
+        return f"UNet, {model.encoder} encoder, {size}, {model.doubling}"
     return (
         f"SrResNet, {model.num_features} features, {model.num_blocks} blocks, {model.doubling}"
     )

@@ -574,6 +574,7 @@ def test_make_loss_of_the_expanded_terms() -> None:
     [
         (ModelSpec(num_features=8, num_blocks=1, doubling="icnr"), SrResNet),
         (UNetSpec(num_features=4, depth=1), UNet),
+        (UNetSpec(num_features=4, depth=1, doubling="resize"), UNet),
         (UNetSpec(depth=1, encoder="vgg"), UNet),
     ],
 )
@@ -583,9 +584,10 @@ def test_a_card_may_name_any_of_the_networks(spec: ModelSpec | UNetSpec, kind: t
     assert model(torch.rand(1, 3, 6, 5)).shape == (1, 3, 12, 10)
 
 
-def test_doubling_is_what_the_card_says() -> None:
+@pytest.mark.parametrize("spec", [ModelSpec, UNetSpec])
+def test_doubling_is_what_the_card_says(spec: type[ModelSpec | UNetSpec]) -> None:
     stages = {
-        name: type(build_model(ModelSpec(num_features=4, doubling=name), 4).upsampler.to_rgb)
+        name: type(build_model(spec(num_features=4, doubling=name), 4).upsampler.to_rgb)
         for name in ("shuffle", "icnr", "resize", "transposed")
     }
     assert stages == {
