@@ -5,6 +5,7 @@ UV_VERSION := 0.13.9
 CELL_SECONDS := 600
 BENCH_ARGS ?=
 LAB_ARGS ?=
+BUNDLE_ARGS ?=
 
 ifeq ($(OS),Windows_NT)
 PYTHON ?= python
@@ -26,7 +27,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help lab test test-units test-lessons test-browser test-gpu \
-	lessons app site sync lint types bench lock sums install check-python clean
+	lessons app site bundle sync lint types bench lock sums install check-python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +60,9 @@ app: install ## the Loss Lab as a page of its own (LAB_ARGS=...)
 
 site: install ## the course as static pages, in site/
 	$(BIN)/srlab site site
+
+bundle: install ## a folder that installs without a network (BUNDLE_ARGS="--extra app")
+	$(VENV_PYTHON) -m tests.bundle bundle $(BUNDLE_ARGS)
 
 sync: install ## rewrite the lessons' build cells from the package
 	$(VENV_PYTHON) -m tests.lesson_cells sync
