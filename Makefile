@@ -32,9 +32,8 @@ ONE_THREAD := OMP_NUM_THREADS=1
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
-lab: install ## install if needed, then open JupyterLab on the lessons (LAB_ARGS=...)
-	$(BIN)/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) --notebook-dir=. \
-		--LabApp.default_url=/lab/tree/lessons/README.md $(LAB_ARGS)
+lab: install ## install if needed, then open JupyterLab on your own copy of the lessons (LAB_ARGS=...)
+	$(BIN)/srlab lab my-lessons $(LAB_ARGS)
 
 test: lint types test-units test-lessons test-browser ## everything; provides the browser itself
 
