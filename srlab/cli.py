@@ -1,4 +1,4 @@
-"""The ``srlab`` command: lessons, lab, app, site, doctor, upscale, train, score.
+"""The ``srlab`` command: lessons, lab, app, site, grading, doctor, upscale, train, score.
 
 Heavy imports wait inside the commands, so that ``srlab --help`` is quick.
 """
@@ -195,6 +195,17 @@ def site(
 
     pages = build_site(folder)
     typer.echo(_printable(f"{len(pages)} pages; begin with {folder / pages[0]}"))
+
+
+@app.command()
+def grading(
+    folder: Annotated[Path, typer.Argument(help="Folder for nbgrader's course.")],
+) -> None:
+    """Write the exercises as assignments for nbgrader, with their solutions."""
+    from srlab.grading import write_assignments
+
+    names = write_assignments(folder)
+    typer.echo(_printable(f"{len(names)} assignments in {folder}: {', '.join(names)}"))
 
 
 @app.command()

@@ -1,0 +1,7 @@
+"""A JupyterHub for a room of learners: ``srlab classroom``.
+
+``accounts`` knows who may come in, ``room`` prepares the folder and runs the
+hub, ``hub`` is what JupyterHub loads, ``limits`` and ``launch`` put each
+learner's server under an account and limits of its own. JupyterHub itself is
+of the extra ``srlab[classroom]``; only ``hub`` imports it.
+"""

@@ -1,0 +1,128 @@
+"""Become a learner, then run their server: ``python -I launch.py JSON COMMAND...``.
+
+Runs as root, in a mount namespace of its own where the system allows one, and
+needs nothing but Python itself. The order matters: what only root may do comes
+first, and nothing of the learner's is touched before root is given up.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+# linux/mount.h, linux/prctl.h
+MS_NOSUID, MS_NODEV, MS_BIND, MS_REC = 2, 4, 4096, 16384
+PR_SET_NO_NEW_PRIVS = 38
+
+OPEN_TO_ALL = 0o001  # others may pass through the folder
+SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # where everyone may write
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def main(plan: dict[str, Any], command: list[str]) -> None:
+    """Do what the plan says, in its order, then become ``command``.
+
+    Args:
+        plan: ``groups`` to enter, ``memory`` in bytes and ``processes`` at
+            most, ``keep``: folders that the learner needs, ``hide``: what else
+            is covered, ``home``, ``uid`` (None: stay who you are), ``lessons``:
+            the command that brings them, ``log``: file for all that is said.
+        command: the learner's server.
+    """
+    for group in plan["groups"]:
+        Path(group, "cgroup.procs").write_text(str(os.getpid()))
+    if plan["keep"]:
+        cover(plan["keep"], plan["hide"], plan["memory"])
+    os.umask(0o077)
+    if plan["uid"] is not None:
+        set_limits(plan["memory"], plan["processes"])
+        give_up_root(plan["uid"])
+    os.chdir(plan["home"])
+    say_into(plan["log"])
+    # Kernels have sockets there, whose names may have 107 letters and no more.
+    os.environ["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="jupyter-")
+    subprocess.run(plan["lessons"], check=False)  # what is wrong stands in the log
+    os.execvp(command[0], command)
+
+
+def cover(keep: list[str], hide: list[str], size: int) -> None:
+    """Lay empty folders over what is closed or shared, with ``keep`` inside them.
+
+    So a Python in a closed home folder can be used, and each learner has a
+    ``/tmp`` of their own; other homes are not even there. All of it holds for
+    this process and its children alone.
+    """
+    os.umask(0o022)
+    # By descriptors, since the paths lead nowhere once something lies over them.
+    handles = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in keep}
+    for top in outermost({*hide, *SHARED, *closed_parents(keep)}):
+        if not os.path.isdir(top):
+            continue
+        mode = "1777" if top in SHARED else "755"
+        mount("tmpfs", top, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode},size={size}")
+        for path, handle in handles.items():
+            if inside(path, top):
+                os.makedirs(path, exist_ok=True)
+                mount(f"/proc/self/fd/{handle}", path, "", MS_BIND | MS_REC)
+    for handle in handles.values():
+        os.close(handle)
+
+
+def closed_parents(paths: list[str]) -> set[str]:
+    """The folders above ``paths`` that not everyone may pass."""
+    parents = {str(parent) for path in paths for parent in Path(path).parents}
+    return {path for path in parents if not os.stat(path).st_mode & OPEN_TO_ALL}
+
+
+def outermost(paths: set[str]) -> list[str]:
+    """Those that lie in no other."""
+    return [
+        path
+        for path in sorted(paths)
+        if not any(path != other and inside(path, other) for other in paths)
+    ]
+
+
+def inside(path: str, folder: str) -> bool:
+    return Path(path).is_relative_to(folder)
+
+
+def mount(what: str, where: str, kind: str, flags: int, options: str = "") -> None:
+    """By the system call: the command of that name would resolve a descriptor's path."""
+    arguments = (what.encode(), where.encode(), kind.encode(), flags, options.encode())
+    if libc.mount(*arguments):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), where)
+
+
+def set_limits(memory: int, processes: int) -> None:
+    """For each process: data, not address space, of which PyTorch reserves gigabytes."""
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def give_up_root(uid: int) -> None:
+    """For good: no program can bring rights back, not even one owned by root."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "rights could not be given up")
+
+
+def say_into(log: str) -> None:
+    """Send what this process and its server say into the learner's own file."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for stream in (1, 2):
+        os.dup2(handle, stream)
+    os.close(handle)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]), sys.argv[2:])

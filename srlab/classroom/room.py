@@ -1,0 +1,392 @@
+"""The folder of a classroom, and the hub that runs on it.
+
+::
+
+    STATE/            everyone may pass
+      hub/            root's alone: accounts, codes, cookie secret, log
+      homes/ada/      ada's alone
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from srlab.classroom.accounts import ACCOUNTS, CODES, LOCK, Accounts
+from srlab.classroom.limits import (
+    Limits,
+    end_processes,
+    make_groups,
+    processes_of,
+    remove_groups,
+)
+from srlab.course import course_folder
+
+PACKAGE = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+SETTINGS = "SRLAB_CLASSROOM"  # how the hub's process gets its room
+
+FIRST_UID = 50_000  # above the accounts of a usual system, below its reserved ones
+MOST = 500  # learners in a room
+SLOW_START = 300  # seconds: thirty servers that start at once on two processors
+
+PROXY = "srlab.classroom.proxy"  # the module, by which its process is known
+
+
+@dataclass(frozen=True)
+class Room:
+    """A classroom's folder and settings.
+
+    Args:
+        state: the folder.
+        port: of the site; the two ports above it are the hub's own.
+        limits: of each learner.
+        idle_seconds: after which a server that does nothing is stopped.
+        first_uid: the user number of the first learner.
+        covered: whether each server gets a view of the file system of its own.
+    """
+
+    state: Path
+    port: int = 8000
+    limits: Limits = field(default_factory=Limits)
+    idle_seconds: int = 3600
+    first_uid: int = FIRST_UID
+    covered: bool = False
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> "Room":
+        limits, state = Limits(**settings.pop("limits")), Path(settings.pop("state"))
+        return cls(state=state, limits=limits, **settings)
+
+    def settings(self) -> str:
+        return json.dumps({**asdict(self), "state": str(self.state)})
+
+    @property
+    def hub(self) -> Path:
+        return self.state / "hub"
+
+    @property
+    def log(self) -> Path:
+        return self.hub / "hub.log"
+
+    @property
+    def proxy_pid(self) -> Path:
+        return self.hub / "proxy.pid"
+
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(self.hub, self.first_uid)
+
+    @property
+    def as_root(self) -> bool:
+        return os.getuid() == 0
+
+    def home(self, name: str) -> Path:
+        return self.state / "homes" / name
+
+    def plan(self, name: str, uid: int) -> dict[str, Any]:
+        """For ``launch.py``: how this learner's server starts. Makes the home.
+
+        Raises:
+            ValueError: if something else stands where the home should be.
+        """
+        home = self.home(name)
+        _make_home(home, uid if self.as_root else os.getuid())
+        needed = [Path(sys.base_prefix), Path(sys.prefix), PACKAGE, course_folder(), home]
+        lessons = [sys.executable, "-m", "srlab", "lessons", str(home / "srlab-lessons")]
+        return {
+            "groups": [],
+            "memory": self.limits.bytes,
+            "processes": self.limits.processes,
+            "keep": [str(path.resolve()) for path in needed] if self.covered else [],
+            "hide": [str(self.state)],
+            "uid": uid if self.as_root else None,
+            "home": str(home),
+            "lessons": lessons,
+            "log": str(home / ".srlab-server.log"),
+        }
+
+    def launcher(self, plan: dict[str, Any]) -> list[str]:
+        """What stands before a learner's command."""
+        own_view = ["unshare", "--mount", "--propagation", "private"]
+        start = [sys.executable, "-I", str(PACKAGE / "classroom" / "launch.py")]
+        return [*(own_view if self.covered else []), *start, json.dumps(plan)]
+
+
+def prepare(room: Room, names: list[str] | None) -> list[str]:
+    """Make the folder, enroll who was named; the learners who are new.
+
+    Raises:
+        ValueError: if the room cannot be opened, with what to do.
+        OSError: if the folder cannot be written, or the disk is full.
+    """
+    os.umask(0o077)
+    _make_state(room)
+    if names is None and not (room.hub / ACCOUNTS).exists():
+        raise ValueError(
+            "Nobody could log in yet; write your learners' names into a text file, one a line, "
+            "and give it: --learners names.txt."
+        )
+    _require_root_for_many(room, names)
+    if names and room.as_root:
+        _require_free_numbers(room, len(names))
+    return [] if names is None else room.accounts.enroll(names)
+
+
+def _make_state(room: Room) -> None:
+    """The folders; that of the hub is its owner's alone."""
+    if room.state.exists() and not room.state.is_dir():
+        raise ValueError(f"{room.state} is a file; give the name of a folder.")
+    for folder, mode in ((room.state, 0o711), (room.hub, 0o700), (room.state / "homes", 0o711)):
+        folder.mkdir(parents=True, exist_ok=True)
+        if (owner := folder.lstat().st_uid) != os.getuid() or folder.is_symlink():
+            raise ValueError(
+                f"{folder} belongs to another user (number {owner}), who could read what is in "
+                f"it; name a folder that is not there yet."
+            )
+        folder.chmod(mode)
+    # Found out now, and not at a learner's first login.
+    (room.hub / LOCK).touch(mode=0o600)
+    for path in room.hub.iterdir():
+        if path.is_file():
+            path.chmod(0o600)
+
+
+def _require_root_for_many(room: Room, names: list[str] | None) -> None:
+    count = len(names if names is not None else room.accounts.learners())
+    if count > MOST:
+        raise ValueError(f"{count} learners are too many for one machine; {MOST} at most.")
+    if count > 1 and not (room.as_root and sys.platform == "linux"):
+        raise ValueError(
+            f"{count} learners need root on Linux, since only root can keep their files apart; "
+            f"start it with sudo, or with a single learner."
+        )
+
+
+def _require_free_numbers(room: Room, count: int) -> None:
+    """Raise if the system has given one of the learners' numbers to somebody."""
+    import pwd
+
+    taken = [
+        user.pw_name
+        for user in pwd.getpwall()
+        if room.first_uid <= user.pw_uid < room.first_uid + MOST
+    ]
+    if taken:
+        raise ValueError(
+            f"The user numbers {room.first_uid} to {room.first_uid + MOST - 1} are for {count} "
+            f"learners, but {taken[0]} has one; choose others with --first-uid."
+        )
+
+
+def _make_home(home: Path, uid: int) -> None:
+    """A folder that only the learner may enter; nothing in it is touched."""
+    with suppress(FileExistsError):
+        home.mkdir(mode=0o700)
+        os.chown(home, uid, uid if os.getuid() == 0 else -1)
+    if home.is_symlink() or home.lstat().st_uid != uid:
+        raise ValueError(f"{home} belongs to somebody else; move it away.")
+
+
+# -- running -------------------------------------------------------------------
+
+
+def what_holds(room: Room) -> list[str]:
+    """What is enforced on this machine, one sentence each.
+
+    Raises:
+        ValueError: if a learner could not even start Python.
+    """
+    if not room.as_root:
+        return ["without root no limits are enforced: this learner's server runs as you"]
+    _require_usable_python(room)
+    uid = room.first_uid + MOST  # nobody's
+    groups = make_groups(uid, room.limits)
+    remove_groups(uid)
+    limits = room.limits
+    if groups:
+        held = (
+            f"a learner has {limits.memory:g} GiB, {limits.cpus:g} processors and "
+            f"{limits.processes} processes, all together (control groups)"
+        )
+    else:
+        held = (
+            f"each process of a learner has {limits.memory:g} GiB, and all together "
+            f"{limits.processes} processes; the processors are shared without a limit, since "
+            f"control groups cannot be written here"
+        )
+    view = "and sees no other's folder, nor the hub's" if room.covered else "in a shared /tmp"
+    return [f"each learner runs under a user number of its own, {view}", held]
+
+
+def can_cover() -> bool:
+    """Whether this process may give another a view of the file system of its own."""
+    command = ["unshare", "--mount", "--propagation", "private", "true"]
+    if os.getuid() or not shutil.which(command[0]):
+        return False
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def _require_usable_python(room: Room) -> None:
+    """Raise if who is not root cannot run srlab here."""
+    uid, name = room.first_uid + MOST, ".probe"
+    try:
+        plan = {**room.plan(name, uid), "lessons": ["true"]}
+        command = [
+            *room.launcher(plan),
+            sys.executable,
+            "-c",
+            "import srlab.course, jupyterhub",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, cwd="/")
+        log = Path(plan["log"])
+        said = done.stderr + (log.read_text() if log.exists() else "")
+    finally:
+        shutil.rmtree(room.home(name), ignore_errors=True)
+    if done.returncode:
+        why = said.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise ValueError(
+            f"Learners cannot run {sys.executable} ({why[0]}); install srlab[classroom] where "
+            f"every user may read it, such as below /opt, with a Python from there or /usr."
+        )
+
+
+def run(room: Room, say: Callable[[str], None]) -> int:
+    """Run the hub until Ctrl-C; its exit code. The learners' servers go on after it.
+
+    Raises:
+        ValueError: if it already runs, a port is taken, or it does not start.
+    """
+    with _alone(room) as lock:
+        end_old_proxy(room)
+        _require_free_ports(room)
+        with room.log.open("ab") as log:
+            process = _start(room, log, lock)
+            try:
+                _wait_until_up(room, process)
+                say(f"open http://127.0.0.1:{room.port} (Ctrl-C stops the hub alone)")
+                return _wait(process)
+            finally:
+                _stop(process)
+
+
+def end_servers(room: Room) -> int:
+    """End what the learners have running; how many of them had something."""
+    if not room.as_root:
+        raise ValueError("Only root can end the learners' servers; use sudo.")
+    running = [uid for uid in room.accounts.uids() if processes_of(uid)]
+    for uid in running:
+        end_processes(uid)
+    time.sleep(0.2 if running else 0)
+    for uid in running:
+        remove_groups(uid)
+    return len(running)
+
+
+def end_old_proxy(room: Room) -> None:
+    """End the proxy that a killed hub left behind, and forget its number.
+
+    JupyterHub would end whatever process has that number now.
+    """
+    try:
+        number = int(room.proxy_pid.read_text())
+        said = Path(f"/proc/{number}/cmdline").read_text()
+    except (OSError, ValueError):
+        said = ""
+    if PROXY in said:
+        os.kill(number, signal.SIGTERM)
+        for _ in range(50):
+            if not Path(f"/proc/{number}").exists():
+                break
+            time.sleep(0.1)
+    room.proxy_pid.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(room: Room) -> Iterator[int]:
+    """Hold the folder's lock, which the hub inherits: two hubs would spoil it."""
+    import fcntl
+
+    with (room.hub / "running.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"A hub already runs on {room.state}; stop it first, or name another folder."
+            ) from None
+        yield lock.fileno()
+
+
+def _require_free_ports(room: Room) -> None:
+    for port in range(room.port, room.port + 3):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except (OSError, OverflowError):
+                raise ValueError(
+                    f"Port {port} is taken, but the classroom needs {room.port} to "
+                    f"{room.port + 2}; choose others: --port 8100."
+                ) from None
+
+
+def _start(room: Room, log: IO[bytes], lock: int) -> "subprocess.Popen[bytes]":
+    config = PACKAGE / "classroom" / "jupyterhub_config.py"
+    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return subprocess.Popen(
+        [sys.executable, "-m", "jupyterhub", "-f", str(config)],
+        stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=room.hub, pass_fds=[lock],
+        env={**os.environ, "PATH": path, SETTINGS: room.settings()},
+        start_new_session=True,  # Ctrl-C reaches this process, which tells the hub
+    )  # fmt: skip
+
+
+def _wait_until_up(room: Room, process: "subprocess.Popen[bytes]") -> None:
+    """Return once the hub answers, and then the proxy before it; raise if it ends."""
+    end, waiting = time.monotonic() + 120, [room.port + 2, room.port]
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            url = f"http://127.0.0.1:{waiting[0]}/hub/health"
+            urllib.request.urlopen(url, timeout=5).close()
+            waiting.pop(0)
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+        if not waiting:
+            return
+    lines = room.log.read_text(errors="replace").strip().splitlines()
+    raise ValueError(f"The hub did not start; {room.log} ends: {lines[-1] if lines else ''}")
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> int:
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=20)
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def codes_file(room: Room) -> Path:
+    return room.hub / CODES

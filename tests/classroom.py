@@ -1,0 +1,240 @@
+"""A classroom of our own, for the browser's tests and the bench."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import nbformat
+import psutil
+import pytest
+from playwright.sync_api import Error, Page
+
+from srlab.classroom.limits import end_processes, processes_of, remove_groups
+from srlab.classroom.room import Room, end_old_proxy
+from tests.browser.lab import LabPage, _family, wait_until
+
+SCRATCH = "scratch.ipynb"
+
+
+def why_not_here() -> str:
+    """Why no classroom for several can run here; "" if one can."""
+    if sys.platform != "linux" or os.getuid() != 0:
+        return "several learners need root on Linux"
+    return ""
+
+
+class Classroom:
+    """``srlab classroom`` with these learners, on ports and user numbers of its own.
+
+    Args:
+        names: of the learners.
+        options: more for the command, such as ``("--memory", "1.5")``.
+        first_uid: so that two classrooms do not meet.
+    """
+
+    def __init__(self, names: list[str], *options: str, first_uid: int = 52_000):
+        self.names, self.options, self.first_uid = names, options, first_uid
+        self.port = free_ports(3)
+
+    def __enter__(self) -> Self:
+        # Not below pytest's own folders, which are closed to all but root.
+        self.state = Path(tempfile.mkdtemp(prefix="srlab-classroom-"))
+        self.room = Room(self.state, self.port, first_uid=self.first_uid)
+        self.said = ""
+        try:
+            self.start()
+        except BaseException:
+            self.clean_up()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clean_up()
+
+    def start(self) -> None:
+        """Open the room, for the first time or again."""
+        names = self.state / "names.txt"
+        names.write_text("\n".join(self.names))
+        self._process = subprocess.Popen(
+            self._command("--learners", str(names)),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        while line := self._process.stdout.readline():
+            self.said += line
+            if line.startswith("open "):
+                return
+        raise AssertionError(f"the classroom did not open:\n{self.said}\n{self.log()[-2000:]}")
+
+    def stop(self) -> str:
+        """Press Ctrl-C; what it said then."""
+        self._process.send_signal(signal.SIGINT)
+        return self._process.communicate(timeout=30)[0]
+
+    def kill_hub(self) -> str:
+        """End the hub as a power cut would; what the command said then."""
+        hub = psutil.Process(self._process.pid).children()[0]
+        hub.kill()
+        return self._process.communicate(timeout=30)[0]
+
+    def end(self) -> str:
+        """``srlab classroom --end``."""
+        done = subprocess.run(self._command("--end"), capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    def _command(self, *more: str) -> list[str]:
+        own = [f"--port={self.port}", f"--first-uid={self.first_uid}", *self.options]
+        return [sys.executable, "-m", "srlab", "classroom", str(self.state), *own, *more]
+
+    def clean_up(self) -> None:
+        """Leave no process, no group and no file."""
+        family = _family(self._process.pid) if hasattr(self, "_process") else []
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=10)
+        end_old_proxy(self.room)
+        uids = range(self.first_uid, self.first_uid + len(self.names))
+        for uid in uids:
+            end_processes(uid)
+        wait_until(
+            lambda: not any(map(processes_of, uids)), what="the learners' processes to end"
+        )
+        for uid in uids:
+            remove_groups(uid)
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    def log(self) -> str:
+        """The hub's log and every learner's."""
+        logs = [self.room.log, *self.state.glob("homes/*/.srlab-server.log")]
+        return "\n".join(path.read_text(errors="replace") for path in logs if path.exists())
+
+    def code(self, name: str) -> str:
+        """A learner's code, as the teacher reads it."""
+        lines = (self.room.hub / "codes.txt").read_text().splitlines()
+        return dict(line.split() for line in lines)[name]
+
+    def listening(self) -> set[str]:
+        """The addresses on which anything of this room listens."""
+        uids = range(self.first_uid, self.first_uid + len(self.names))
+        proxy = int(self.room.proxy_pid.read_text())
+        numbers = {p.pid for p in _family(self._process.pid)} | {proxy}
+        numbers |= {number for uid in uids for number in processes_of(uid)}
+        return {
+            connection.laddr.ip
+            for connection in psutil.net_connections("inet")
+            if connection.status == "LISTEN" and connection.pid in numbers
+        }
+
+
+class Desk:
+    """One learner at a browser, who has a notebook to write in.
+
+    Args:
+        classroom: running.
+        name: of the learner.
+        page: with no memory of others.
+    """
+
+    def __init__(self, classroom: Classroom, name: str, page: Page):
+        self.classroom, self.name, self.page = classroom, name, page
+        self.password = secrets.token_hex(8)
+        self.home = classroom.room.home(name)
+        self.lab = LabPage(page, self)
+
+    def url(self, path: str) -> str:
+        """A page of the learner's own server; also what LabPage asks for."""
+        return self.site(f"user/{self.name}/{path}")
+
+    def site(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.classroom.port}/{path}"
+
+    def fill_in(self, password: str, code: str, after: str = "") -> None:
+        """Fill in the login page, and leave it there; ``after``: what to see next."""
+        self.page.goto(self.site(f"hub/login?next={after}"))
+        self.page.get_by_label("Username").fill(self.name)
+        self.page.locator("#password_input").fill(password)
+        self.page.get_by_label(re.compile("Code from your teacher")).fill(code)
+
+    def log_in(self, password: str, code: str, after: str = "") -> None:
+        self.fill_in(password, code, after)
+        self.page.click("#login_submit")
+
+    def refusal(self) -> str:
+        """The sentence on the login page."""
+        return self.page.locator(".login_error").inner_text()
+
+    def sit_down(self, cell: str = "") -> None:
+        """Log in for the first time, and open a notebook with this cell."""
+        self.prepare_home(cell)
+        code = self.classroom.code(self.name)
+        self.log_in(self.password, code)
+        try:
+            self.page.wait_for_url(re.compile(f"/user/{self.name}/lab"), timeout=90_000)
+        except Error as error:
+            raise AssertionError(
+                f"{error}\nThe logs end:\n{self.classroom.log()[-4000:]}"
+            ) from None
+        self.lab.open(SCRATCH)
+
+    def prepare_home(self, cell: str) -> None:
+        """A notebook, and JupyterLab's consent to be driven from the page."""
+        uid = self.classroom.first_uid + self.classroom.names.index(self.name)
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        files = {
+            ".jupyter/jupyter_lab_config.json": json.dumps(
+                {"LabApp": {"expose_app_in_browser": True}}
+            ),
+            f"srlab-lessons/{SCRATCH}": nbformat.writes(notebook),
+        }
+        for name, text in files.items():
+            (self.home / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.home / name).write_text(text)
+        self.home.chmod(0o700)
+        for path in (self.home, *self.home.rglob("*")):
+            os.chown(path, uid, uid)
+
+    def crash_kernel(self) -> None:
+        """Run a cell that ends the kernel; return when a new one is there."""
+        before = self.lab.ask("import os; print(os.getpid())")
+        self.page.evaluate(
+            "() => void window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+            ".requestExecute({code: 'import os; os._exit(1)'})"
+        )
+
+        def reborn() -> bool:
+            with suppress(Exception):  # no answer while it starts
+                return self.lab.ask("import os; print(os.getpid())", timeout=3) != before
+            return False
+
+        wait_until(reborn, timeout=60, what="a new kernel after the crash")
+
+    def secrets(self) -> list[str]:
+        """What must not be in any log: password, cookies, the server's own token."""
+        cookies = [cookie["value"] for cookie in self.page.context.cookies()]
+        token = self.lab.ask("import os; print(os.environ['JUPYTERHUB_API_TOKEN'])")
+        return [self.password, token, *(value for value in cookies if len(value) > 15)]
+
+
+def free_ports(count: int) -> int:
+    """The first of ``count`` neighboring ports on which nothing listens."""
+    for first in range(20_000 + secrets.randbelow(10_000), 60_000, count):
+        with suppress(OSError):
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+            return first
+    raise AssertionError("no free ports")
+
+
+needs_root = pytest.mark.skipif(bool(why_not_here()), reason=why_not_here())
