@@ -4,11 +4,13 @@ A build cell begins with ``# srlab/models.py: Upsampler`` (or a few names,
 with commas). Below stand exactly those definitions as the package has them,
 without docstrings and without calls to ``require_...``. Comments may differ.
 
-    python -m tests.lesson_cells sync [NAME ...]    package -> build cells
+    python -m tests.lesson_cells sync [NAME ...]    package -> build cells; marks of cells
     python -m tests.lesson_cells store [NAME ...]   execute, keep the outputs
+    python -m tests.lesson_cells minutes            how long, into TEACHING.md
 
-A name is how a notebook's file name begins: ``01``. Both commands take the
-lessons and their solutions; without a name, all of them.
+A name is how a notebook's file name begins: ``01``. The first two take the
+lessons and their solutions; without a name, all of them. ``store`` notes how
+long each lesson took, unless several run at a time, and ends with ``minutes``.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,6 +33,8 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from srlab.files import replacing
+from srlab.grading import grading_marks
+from tests import lesson_minutes
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,6 +42,8 @@ HEADER = re.compile(r"# (srlab/[\w/]+\.py): (\w+(?:, \w+)*)")
 ALMOST_HEADER = re.compile(r"#.*srlab/\S*\.py")
 
 CELL_SECONDS = 3600
+SLIDE_LINES = 16
+UNSHOWN = ("setup", "your-map")  # in a talk
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 VOLATILE = ("collapsed", "execution", "ExecuteTime", "scrolled")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -247,6 +254,37 @@ def sync(path: Path, root: Path = ROOT) -> int:
     return changed
 
 
+def mark(path: Path) -> bool:
+    """Mark a lesson's cells for nbgrader and for slides; whether any mark changed."""
+    notebook = read_notebook(path)
+    before = [dict(cell.metadata) for cell in notebook.cells]
+    for cell in notebook.cells:
+        cell.metadata["slideshow"] = {"slide_type": slide_type(cell)}
+        cell.metadata.pop("nbgrader", None)
+        if marks := grading_marks(cell.id):
+            cell.metadata["nbgrader"] = marks
+    changed = before != [dict(cell.metadata) for cell in notebook.cells]
+    if changed:
+        write_notebook(notebook, path)
+    return changed
+
+
+def slide_type(cell: NotebookNode) -> str:
+    """Where a cell stands in a talk.
+
+    A section begins a slide, other text one below it, and what is run stays with
+    the text above. Long code without a picture, set-up and checks are left out.
+    """
+    if cell.cell_type == "markdown":
+        return "slide" if re.match(r"##? ", cell.source) else "subslide"
+    shown = any("image/png" in output.get("data", {}) for output in cell.outputs)
+    if cell.id in UNSHOWN or cell.id.endswith("-check"):
+        return "skip"
+    if shown:
+        return "subslide"
+    return "skip" if len(cell.source.splitlines()) > SLIDE_LINES else "-"
+
+
 def store(path: Path) -> float:
     """Execute one notebook in its folder and store the outputs; the seconds it took.
 
@@ -297,22 +335,26 @@ def _is_bare_widget(output: NotebookNode) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
-    """Run one of the two commands; return the exit status."""
+    """Run one of the commands; return the exit status."""
     options = _options().parse_args(arguments)
     try:
+        if options.command == "minutes":
+            return _tell_minutes(root)
         paths = notebooks(options.names, root)
         if options.command == "sync":
             return _sync_all(paths, root)
+        return _store_all(paths, options.jobs, root)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    return _store_all(paths, options.jobs)
 
 
 def _sync_all(paths: Sequence[Path], root: Path) -> int:
     for path in paths:
         try:
             changed = sync(path, root)
+            if path.parent.name != "solutions" and mark(path):
+                print(f"{path.relative_to(root)}: marks for nbgrader and slides rewritten")
         except ValueError as error:
             raise ValueError(f"{path.name}: {error}") from None
         if changed:
@@ -320,19 +362,35 @@ def _sync_all(paths: Sequence[Path], root: Path) -> int:
     return 0
 
 
-def _store_all(paths: Sequence[Path], jobs: int) -> int:
+def _store_all(paths: Sequence[Path], jobs: int, root: Path) -> int:
+    lesson_minutes.read_timings(root / "lessons")  # damaged: better said now than later
+    each = partial(_store_and_tell, timed=jobs == 1)
     with ThreadPoolExecutor(jobs) as pool:
-        return max(pool.map(_store_and_tell, paths), default=0)
+        status = max(pool.map(each, paths), default=0)
+    if jobs > 1:
+        print("No minutes were noted, since notebooks ran side by side.")
+    elif (root / "lessons" / lesson_minutes.GUIDE).exists():
+        _tell_minutes(root)
+    return status
 
 
-def _store_and_tell(path: Path) -> int:
+def _store_and_tell(path: Path, *, timed: bool) -> int:
     """Store one notebook; say how long it took, or which cell failed."""
     name = path.relative_to(path.parents[1])
     try:
-        print(f"{name}: {store(path):.1f} s", flush=True)
+        seconds = store(path)
     except CellExecutionError as error:
         print(f"{name}: a cell failed, so nothing was stored.\n{error}", file=sys.stderr)
         return 1
+    print(f"{name}: {seconds:.1f} s", flush=True)
+    if timed and lesson_minutes.is_timed(path):
+        lesson_minutes.note(path, seconds)
+    return 0
+
+
+def _tell_minutes(root: Path) -> int:
+    if lesson_minutes.rewrite_guide(root / "lessons"):
+        print(f"lessons/{lesson_minutes.GUIDE}: minutes rewritten")
     return 0
 
 
@@ -346,6 +404,7 @@ def _options() -> argparse.ArgumentParser:
         one = commands.add_parser(command, help=text)
         one.add_argument("names", nargs="*", help="how file names begin: 00 01")
     one.add_argument("--jobs", type=int, default=1, help="notebooks at a time")
+    commands.add_parser("minutes", help="rewrite the table of minutes in TEACHING.md")
     return parser
 
 
