@@ -51,7 +51,7 @@ test-gpu: install ## all lessons with the full budget; fails without a GPU
 	@$(VENV_PYTHON) -c "import sys, torch; torch.cuda.is_available() or sys.exit('make test-gpu needs a CUDA GPU, but torch finds none; make test runs without one.')"
 	SRLAB_BUDGET=full $(LESSONS)
 
-lessons: install ## execute all lessons and store their outputs
+lessons: install ## execute all lessons, store their outputs and minutes
 	$(VENV_PYTHON) -m tests.lesson_cells store
 
 app: install ## the Loss Lab as a page of its own (LAB_ARGS=...)

@@ -17,6 +17,7 @@ from srlab import __version__
 from srlab.files import replacing
 
 COURSE = ("*.md", "*.ipynb", "images/*", "solutions/*.ipynb")
+FOR_TEACHERS = {"TEACHING.md"}  # answers to what learners are asked; no copy has it
 MANIFEST = ".srlab-course.json"
 FORMAT = 1  # of the manifest
 LESSON = re.compile(r"(\d\d)_")
@@ -157,12 +158,12 @@ def course_folder() -> Path:
 
 
 def course_files(source: Path) -> list[str]:
-    """The course's files, by their names below ``source``, such as ``images/unet.png``."""
+    """What learners get, by its name below ``source``, such as ``images/unet.png``."""
     found = {path for pattern in COURSE for path in source.glob(pattern)}
     return sorted(
         path.relative_to(source).as_posix()
         for path in found
-        if path.is_file() and not path.name.startswith(".")
+        if path.is_file() and not path.name.startswith(".") and path.name not in FOR_TEACHERS
     )
 
 

@@ -94,6 +94,14 @@ def test_only_the_course_is_copied(source: Path, mine: Path) -> None:
     assert texts(mine) == COURSE
 
 
+def test_the_teachers_guide_stays_with_the_teacher(source: Path, mine: Path) -> None:
+    write(source, {"TEACHING.md": "what a good answer says", "minutes.json": "{}"})
+    copy_course(mine, source)
+    assert texts(mine) == COURSE
+    assert (ROOT / "lessons" / "TEACHING.md").is_file()
+    assert "TEACHING.md" not in course_files(ROOT / "lessons")
+
+
 def test_what_is_new_and_what_is_newer_arrives(copy: Path, source: Path) -> None:
     write(source, {"08_more.ipynb": "eight", "03_weighted.ipynb": "three, better"})
     visit = copy_course(copy, source)

@@ -459,6 +459,7 @@ def test_the_wheel_holds_the_whole_package(tmp_path: Path) -> None:
     assert not [name for name in names if "/etc/" in name], "a teacher's settings stay"
     lessons = {name for name in packed if name.startswith("srlab/lessons/")}
     assert {f"srlab/lessons/{name}" for name in course_files(ROOT / "lessons")} <= lessons
+    assert "srlab/lessons/TEACHING.md" in lessons, "a teacher may have the wheel alone"
     ignored = {".pyc"}
     files = [p for p in (ROOT / "srlab").rglob("*") if p.is_file() and p.suffix not in ignored]
     assert packed - lessons == {path.relative_to(ROOT).as_posix() for path in files}
