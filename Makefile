@@ -4,6 +4,7 @@
 UV_VERSION := 0.13.9
 CELL_SECONDS := 600
 BENCH_ARGS ?=
+CLASSROOM_ARGS ?=
 LAB_ARGS ?=
 BUNDLE_ARGS ?=
 
@@ -26,7 +27,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test test-units test-lessons test-browser test-gpu \
+.PHONY: help lab classroom test test-units test-lessons test-browser test-gpu \
 	lessons app site bundle sync lint types bench lock sums install check-python clean
 
 help: ## this list
@@ -34,6 +35,9 @@ help: ## this list
 
 lab: install ## install if needed, then open JupyterLab on your own copy of the lessons (LAB_ARGS=...)
 	$(BIN)/srlab lab my-lessons $(LAB_ARGS)
+
+classroom: install ## a JupyterHub for a room (CLASSROOM_ARGS="--learners names.txt")
+	$(BIN)/srlab classroom $(CLASSROOM_ARGS)
 
 test: lint types test-units test-lessons test-browser ## everything; provides the browser itself
 

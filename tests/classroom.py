@@ -173,17 +173,18 @@ class Desk:
         """The sentence on the login page."""
         return self.page.locator(".login_error").inner_text()
 
-    def sit_down(self, cell: str = "") -> None:
-        """Log in for the first time, and open a notebook with this cell."""
+    def come_in(self, cell: str = "") -> None:
+        """Log in for the first time; the server begins to start."""
         self.prepare_home(cell)
-        code = self.classroom.code(self.name)
-        self.log_in(self.password, code)
+        self.log_in(self.password, self.classroom.code(self.name))
+
+    def sit_down(self) -> None:
+        """Wait for the server, and open the notebook."""
         try:
             self.page.wait_for_url(re.compile(f"/user/{self.name}/lab"), timeout=90_000)
         except Error as error:
-            raise AssertionError(
-                f"{error}\nThe logs end:\n{self.classroom.log()[-4000:]}"
-            ) from None
+            end = self.classroom.log()[-4000:]
+            raise AssertionError(f"{error}\nThe logs end:\n{end}") from None
         self.lab.open(SCRATCH)
 
     def prepare_home(self, cell: str) -> None:

@@ -5,6 +5,7 @@ Imported by ``jupyterhub_config.py`` alone, since it needs JupyterHub.
 
 import asyncio
 import json
+import logging
 import os
 import shutil
 import sys
@@ -116,8 +117,14 @@ def configure(c: Any) -> None:
     _configure_culling(c, room)
 
 
+def says_no_session(record: logging.LogRecord) -> bool:
+    """False for a line of JupyterHub that names a session's cookie."""
+    return "xsrf cookie" not in str(record.msg)
+
+
 def _configure_hub(c: Any, room: Room) -> None:
     """Everything on loopback, everything that lasts in one folder."""
+    logging.getLogger("tornado.application").addFilter(says_no_session)
     site, api, hub = (f"http://127.0.0.1:{room.port + n}" for n in range(3))
     c.JupyterHub.bind_url = site
     c.JupyterHub.hub_bind_url = hub
@@ -151,7 +158,7 @@ def _configure_servers(c: Any, room: Room) -> None:
     c.Spawner.environment = {"JUPYTER_CONFIG_PATH": str(Path(__file__).parent / "jupyter")}
     # Kernels talk through files in a folder of mode 700: what one prints on a
     # port of the machine, any other learner's process could read.
-    c.Spawner.args = ["--KernelManager.transport=ipc"]
+    c.Spawner.args = ["--KernelManager.transport=ipc", "--log-level=WARN"]
 
 
 def _configure_culling(c: Any, room: Room) -> None:

@@ -5,6 +5,8 @@ page that waits for its server to start is one such request, and may wait for
 minutes when thirty start at once.
 """
 
+import logging
+
 from configurable_http_proxy.cli import main  # type: ignore[import-untyped]
 from tornado.httpclient import AsyncHTTPClient
 
@@ -21,4 +23,5 @@ def widen() -> None:
 
 if __name__ == "__main__":
     widen()
+    logging.getLogger("tornado.access").disabled = True  # whole addresses, tokens and all
     main()

@@ -1,0 +1,394 @@
+"""The classroom without a hub: names, codes, limits, folders, the values for Kubernetes."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from srlab.classroom.accounts import WRONG, Accounts, read_names, scramble
+from srlab.classroom.command import open_room
+from srlab.classroom.launch import closed_parents, outermost
+from srlab.classroom.limits import Limits, make_groups, processes_of, remove_groups
+from srlab.classroom.room import MOST, Room, can_cover, end_old_proxy, prepare, what_holds
+from tests.classroom import needs_root
+from tests.conftest import Command
+from tests.test_setup import ROOT
+
+CLASSROOM = ROOT / "srlab" / "classroom"
+UID = 53_000
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """A folder that others may reach, as pytest's own are not."""
+    mask = os.umask(0o077)
+    folder = Path(tempfile.mkdtemp(prefix="srlab-room-"))
+    folder.chmod(0o711)
+    yield folder / "room"
+    os.umask(mask)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Accounts:
+    accounts = Accounts(tmp_path, UID)
+    accounts.enroll(["ada", "ben"])
+    return accounts
+
+
+def names_file(folder: Path, text: str) -> Path:
+    path = folder / "names.txt"
+    path.write_bytes(text.encode())
+    return path
+
+
+def code_of(accounts: Accounts, name: str) -> str:
+    lines = (accounts.folder / "codes.txt").read_text().splitlines()
+    return dict(line.split() for line in lines).get(name, "")
+
+
+# -- names -----------------------------------------------------------------------
+
+
+def test_names_are_read_as_teachers_write_them(tmp_path: Path) -> None:
+    text = "\ufeff# class 10b\r\nada\r\n  ben  # back row\r\n\r\nc-3_x\r\n"
+    assert read_names(names_file(tmp_path, text)) == ["ada", "ben", "c-3_x"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../ada", "Ada", "ada/..", "a b", "3ada", "-a", "é", "a" * 32, ".", "a%2f"]
+)
+def test_a_bad_name_is_refused_with_its_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"line 2: .* cannot be a learner's name; use at most"):
+        read_names(names_file(tmp_path, f"ben\n{name}\n"))
+
+
+def test_a_name_twice_and_no_name_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="line 3: ada is there twice; no two learners"):
+        read_names(names_file(tmp_path, "ada\nben\nada\n"))
+    with pytest.raises(ValueError, match="names no learner; write one name a line"):
+        read_names(names_file(tmp_path, "# nobody\n"))
+    (tmp_path / "names.txt").write_bytes(b"\xff\xfea\x00")
+    with pytest.raises(ValueError, match=r"is no plain text; save it as UTF-8\."):
+        read_names(tmp_path / "names.txt")
+
+
+# -- accounts --------------------------------------------------------------------
+
+
+def test_the_first_login_needs_the_code_and_later_ones_the_password(accounts: Accounts) -> None:
+    code = code_of(accounts, "ada")
+    assert accounts.log_in("ada", "long enough", "") == (
+        "This is not the code that your teacher has for ada."
+    )
+    assert "not the code" in accounts.log_in("ada", "long enough", code_of(accounts, "ben"))
+    assert accounts.log_in("ada", "short", code) == (
+        "Choose a password of at least 8 characters."
+    )
+    assert accounts.log_in("ada", "long enough", f" {code.upper().replace('-', ' ')} ") == ""
+    assert code_of(accounts, "ada") == "", "it counts once"
+    assert accounts.log_in("ada", "long enough", "") == ""
+    assert accounts.log_in("ada", "another one", code) == WRONG
+    assert accounts.log_in("mallory", "long enough", code) == WRONG
+
+
+def test_who_is_not_named_any_more_stays_outside_and_keeps_the_account(
+    accounts: Accounts,
+) -> None:
+    accounts.log_in("ada", "long enough", code_of(accounts, "ada"))
+    accounts.enroll(["ben", "cem"])
+    assert accounts.log_in("ada", "long enough", "") == WRONG
+    assert not accounts.may_stay("ada")
+    assert accounts.learners() == {"ben": UID + 1, "cem": UID + 2}
+    assert accounts.enroll(["ada", "ben"]) == []
+    assert accounts.log_in("ada", "long enough", "") == ""
+    assert accounts.learners()["ada"] == UID
+
+
+def test_a_forgotten_password_needs_a_new_code(accounts: Accounts) -> None:
+    accounts.log_in("ada", "long enough", code_of(accounts, "ada"))
+    accounts.forget("ada")
+    assert not accounts.may_stay("ada")
+    assert accounts.log_in("ada", "long enough", "") != ""
+    assert accounts.log_in("ada", "a new password", code_of(accounts, "ada")) == ""
+    with pytest.raises(ValueError, match="No learner is called cem; there are ada, ben"):
+        accounts.forget("cem")
+
+
+def test_files_are_private_and_hold_no_password(accounts: Accounts) -> None:
+    accounts.log_in("ada", "long enough", code_of(accounts, "ada"))
+    for name in ("accounts.json", "codes.txt"):
+        path = accounts.folder / name
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert "long enough" not in path.read_text()
+    assert scramble("long enough") != scramble("long enough"), "salted"
+
+
+def test_a_damaged_file_is_named(accounts: Accounts) -> None:
+    (accounts.folder / "accounts.json").write_text("{")
+    with pytest.raises(
+        ValueError, match=r"accounts\.json is damaged; bring it back from a copy"
+    ):
+        accounts.log_in("ada", "long enough", "")
+
+
+# -- limits ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"memory": 0.5}, r"--memory is 0\.5 GiB, but a training takes about 1"),
+        ({"memory": float("nan")}, "--memory is nan GiB"),
+        ({"cpus": 0}, r"--cpus is 0, but must be more than 0"),
+    ],
+)
+def test_limits_nobody_could_work_with(given: dict[str, float], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Limits(**given)
+
+
+def test_a_training_uses_no_more_threads_than_its_share() -> None:
+    assert [Limits(cpus=n).threads for n in (0.5, 1, 1.9, 4)] == [1, 1, 1, 4]
+
+
+def test_groups_of_both_versions(tmp_path: Path) -> None:
+    for name in ("cgroup.subtree_control", "cgroup.controllers"):
+        (tmp_path / name).touch()
+    ours = tmp_path / "srlab-classroom"
+    (ours / str(UID)).mkdir(parents=True)
+    for name in ("memory.max", "memory.swap.max", "cpu.max", "pids.max"):
+        (ours / str(UID) / name).touch()
+    (ours / "cgroup.subtree_control").touch()
+    assert make_groups(UID, Limits(memory=2, cpus=0.5), tmp_path) == [ours / str(UID)]
+    assert (ours / str(UID) / "cpu.max").read_text() == "50000 100000\n"
+    assert (ours / str(UID) / "memory.max").read_text() == f"{2**31}\n"
+    assert make_groups(UID, Limits(), tmp_path / "nowhere") == []
+
+
+@needs_root
+def test_a_real_group_ends_who_takes_too_much() -> None:
+    groups = make_groups(UID, Limits(memory=1))
+    if not groups:
+        pytest.skip("control groups cannot be written here")
+    try:
+        enter = [f"open('{group}/cgroup.procs', 'w').write('0')" for group in groups]
+        code = "; ".join([*enter, "bytearray(b'x') * 2**31"])
+        done = subprocess.run([sys.executable, "-c", code])
+        assert done.returncode == -signal.SIGKILL
+    finally:
+        remove_groups(UID)
+    assert not groups[0].exists()
+
+
+# -- the folder ------------------------------------------------------------------
+
+
+def test_a_room_without_names_says_how_to_give_them(state: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"Nobody could log in yet; .* --learners names\.txt\."
+    ):
+        prepare(Room(state), None)
+
+
+def test_a_file_where_the_folder_should_be(state: Path) -> None:
+    state.touch()
+    with pytest.raises(ValueError, match="is a file; give the name of a folder"):
+        prepare(Room(state), ["ada"])
+
+
+@needs_root
+def test_a_folder_of_somebody_else_is_not_trusted(state: Path) -> None:
+    state.mkdir()
+    os.chown(state, 1234, 1234)
+    with pytest.raises(ValueError, match=r"belongs to another user \(number 1234\)"):
+        prepare(Room(state), ["ada"])
+
+
+@needs_root
+def test_a_readonly_and_a_full_disk_are_one_sentence(state: Path, command: Command) -> None:
+    state.mkdir()
+    names = names_file(state.parent, "ada\nben\n")
+    for options, said in (("size=4k", "space"), ("ro", "read-only")):
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", state])
+        if mounted.returncode:
+            pytest.skip("this container may not mount")
+        try:
+            done = command("classroom", state, "--learners", names)
+        finally:
+            subprocess.run(["umount", state], check=True)
+        assert done.returncode == 2
+        assert re.fullmatch(rf"srlab: .*{said}.*\n", done.stderr), done.stderr
+
+
+def test_many_learners_need_root(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Room, "as_root", False)
+    with pytest.raises(ValueError, match="2 learners need root on Linux, since only root can"):
+        prepare(Room(state), ["ada", "ben"])
+    assert prepare(Room(state), ["ada"]) == ["ada"]
+    with pytest.raises(ValueError, match=f"too many for one machine; {MOST} at most"):
+        prepare(Room(state), [f"a{n}" for n in range(MOST + 1)])
+
+
+@needs_root
+def test_user_numbers_of_the_system_are_left_alone(state: Path) -> None:
+    with pytest.raises(ValueError, match=r"but \w+ has one; choose others with --first-uid"):
+        prepare(Room(state, first_uid=0), ["ada"])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"port": 80}, "--port is 80, but 1024 to 65533 are possible"),
+        ({"idle": 0}, "--idle is 0 minutes; give 1 or more"),
+        ({"first_uid": 100}, "--first-uid is 100, but 10000 to"),
+    ],
+)
+def test_numbers_that_cannot_be(state: Path, given: dict[str, int], said: str) -> None:
+    usual = {"learners": None, "port": 8000, "memory": 2.0, "cpus": 1.0, "idle": 60}
+    with pytest.raises(ValueError, match=said):
+        open_room(state, **{**usual, "first_uid": UID, **given}, forget=None, end=False)
+    assert not state.exists()
+
+
+# -- starting --------------------------------------------------------------------
+
+
+def test_the_view_covers_what_is_closed(tmp_path: Path) -> None:
+    closed, inner = tmp_path / "closed", tmp_path / "closed" / "inner"
+    inner.mkdir(parents=True)
+    closed.chmod(0o700)
+    assert str(closed) in closed_parents([str(inner)])
+    assert outermost({"/a/b", "/a", "/ab", "/c/d"}) == ["/a", "/ab", "/c/d"]
+
+
+@needs_root
+def test_a_learner_is_nobody_else(state: Path) -> None:
+    room = Room(state, first_uid=UID, covered=can_cover())
+    prepare(room, ["ada", "ben"])
+    said = what_holds(room)
+    assert "user number of its own" in said[0]
+    assert "2 GiB" in said[1]
+    room.plan("ben", UID + 1)  # makes the home
+    closed = ["/etc/shadow", str(room.home("ben")), str(room.hub)]
+    look = (
+        "import os, json, resource; "
+        f"readable = [os.access(path, os.R_OK) for path in {closed}]; "
+        "limit = resource.getrlimit(resource.RLIMIT_DATA)[0]; "
+        "print(json.dumps([os.getuid(), os.getgroups(), os.getcwd(), readable, limit]))"
+    )
+    plan = {**room.plan("ada", UID), "lessons": ["true"]}
+    command = [*room.launcher(plan), sys.executable, "-c", look]
+    assert subprocess.run(command).returncode == 0
+    log = room.home("ada") / ".srlab-server.log"
+    home = str(room.home("ada"))
+    assert json.loads(log.read_text()) == [UID, [], home, [False] * 3, 2**31]
+    assert processes_of(UID) == []
+
+
+@needs_root
+def test_a_python_that_learners_cannot_reach_is_refused(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room(state, first_uid=UID, covered=False)
+    prepare(room, ["ada"])
+    closed = state.parent / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "python").symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(closed / "python"))
+    with pytest.raises(ValueError, match=r"Learners cannot run .*; install srlab\[classroom\]"):
+        what_holds(room)
+    assert not room.home(".probe").exists()
+
+
+def test_a_stranger_with_the_proxys_number_is_left_alone(state: Path) -> None:
+    room = Room(state)
+    prepare(room, ["ada"])
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        room.proxy_pid.write_text(str(stranger.pid))
+        end_old_proxy(room)
+        assert stranger.poll() is None
+        assert not room.proxy_pid.exists()
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_jupyter_leaves_out_the_same_as_make_lab() -> None:
+    clone = ROOT / ".jupyter" / "etc"
+    names = [path.relative_to(clone) for path in clone.rglob("*.json")]
+    assert names
+    for name in names:
+        assert (CLASSROOM / "jupyter" / name).read_text() == (clone / name).read_text()
+
+
+# -- several machines ------------------------------------------------------------
+
+# Of the chart's schema, version 4: the keys that values.yaml uses, no others.
+CHART = {
+    "hub": {"config", "networkPolicy"},
+    "proxy": {"service"},
+    "singleuser": {
+        "cloudMetadata", "cmd", "cpu", "defaultUrl", "extraEnv", "image", "lifecycleHooks",
+        "memory", "networkPolicy", "startTimeout", "storage",
+    },
+    "prePuller": {"hook", "continuous"},
+    "cull": {"enabled", "timeout", "every"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def values() -> dict[str, dict[str, dict[str, object]]]:
+    return yaml.safe_load((CLASSROOM / "values.yaml").read_text())
+
+
+def test_the_values_are_keys_of_the_chart(values: dict[str, dict[str, object]]) -> None:
+    assert values.keys() <= CHART.keys()
+    for name, section in values.items():
+        assert section.keys() <= CHART[name], name
+
+
+def test_the_values_close_what_must_be_closed(
+    values: dict[str, dict[str, dict[str, object]]],
+) -> None:
+    single, hub = values["singleuser"], values["hub"]
+    assert hub["config"]["NativeAuthenticator"]["open_signup"] is False
+    assert "extraConfig" not in hub
+    assert single["memory"]["limit"] == "2G"
+    assert single["networkPolicy"]["enabled"] is hub["networkPolicy"]["enabled"] is True
+    assert single["networkPolicy"]["egressAllowRules"]["privateIPs"] is False
+    assert values["proxy"]["service"]["type"] == "ClusterIP", "nothing public by itself"
+    assert values["cull"]["enabled"] is True
+
+
+def test_the_hook_brings_the_lessons(
+    values: dict[str, dict[str, dict[str, dict]]], tmp_path: Path
+) -> None:
+    """The very command, in a home of its own."""
+    hook = values["singleuser"]["lifecycleHooks"]["postStart"]["exec"]["command"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(hook, env={"HOME": str(tmp_path), "PATH": path}, check=True)
+    page = values["singleuser"]["defaultUrl"].removeprefix("/lab/tree/")
+    assert (tmp_path / page).is_file()
+    (tmp_path / "srlab-lessons" / ".srlab-course.json").write_text("damaged")
+    subprocess.run(hook, env={"HOME": str(tmp_path), "PATH": path}, check=True)
+
+
+def test_repo2docker_installs_srlab_after_copying_it() -> None:
+    """It copies the whole repository first if, and only if, pip gets a local path."""
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())
+    [by_pip] = [part["pip"] for part in conda["dependencies"] if isinstance(part, dict)]
+    assert "-e ." in by_pip
+    taken_instead = ("Dockerfile", "binder", ".binder", "requirements.txt", "setup.py")
+    assert not [name for name in taken_instead if (ROOT / name).exists()]
