@@ -7,8 +7,8 @@ minutes when thirty start at once.
 
 import logging
 
+from configurable_http_proxy import handlers  # type: ignore[import-untyped]
 from configurable_http_proxy.cli import main  # type: ignore[import-untyped]
-from tornado.httpclient import AsyncHTTPClient
 
 from srlab.classroom.room import SLOW_START
 
@@ -18,7 +18,7 @@ AT_ONCE = 2000  # requests
 def widen() -> None:
     """Let everybody through, for as long as a server may take to start."""
     patient = {"request_timeout": SLOW_START, "connect_timeout": 30}
-    AsyncHTTPClient.configure(None, max_clients=AT_ONCE, defaults=patient)
+    handlers.AsyncHTTPClient.configure(None, max_clients=AT_ONCE, defaults=patient)
 
 
 if __name__ == "__main__":

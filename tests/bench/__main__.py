@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from tests.bench.classroom import measure_classroom
 from tests.bench.floor import measure_floor
 from tests.bench.growth import measure_growth
 from tests.bench.latency import measure_slider
@@ -25,12 +26,13 @@ def main() -> None:
         "parts",
         nargs="*",
         default=[],
-        help="floor, step, growth, minute, upscale, slider; all if none",
+        help="floor, step, growth, minute, upscale, slider; all these if none; classroom",
     )
     parser.add_argument(
         "--set5", type=Path, help="folder of the Set5 pictures, if you have them"
     )
     parser.add_argument("--seconds", type=float, default=60, help="length of the minute")
+    parser.add_argument("--learners", type=int, default=4, help="of the classroom, 2 or more")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Figures]] = {
@@ -40,13 +42,15 @@ def main() -> None:
         "minute": lambda: measure_minute(options.set5, options.seconds),
         "upscale": measure_upscaling,
         "slider": measure_slider,
+        "classroom": lambda: measure_classroom(options.learners),
     }
     unknown = set(options.parts) - set(parts)
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(parts)}")
     figures: Figures = {"machine": machine()}
     show("machine", figures["machine"])
-    for name in options.parts or parts:
+    usual = [name for name in parts if name != "classroom"]  # needs root
+    for name in options.parts or usual:
         figures[name] = parts[name]()
         show(name, figures[name])
     if options.json:

@@ -49,7 +49,7 @@ def test_learners_side_by_side(classroom: Classroom, desks: list[Desk]):
     assert ben.lab.ask("print(mine)") == "ben was here"
 
     the_hub_dies_while_somebody_logs_in(classroom, cem)
-    the_restarted_hub_keeps_everything(classroom, ada, ben, cem)
+    the_restarted_hub_keeps_everything(ada, ben, cem)
     nothing_secret_is_in_a_log(classroom, [*codes, *ada.secrets(), *ben.secrets()], cem)
     the_lesson_ends(classroom)
 
@@ -113,7 +113,7 @@ def the_hub_dies_while_somebody_logs_in(classroom: Classroom, cem: Desk):
     cem.page.wait_for_url("**/hub/home")
 
 
-def the_restarted_hub_keeps_everything(classroom: Classroom, ada: Desk, ben: Desk, cem: Desk):
+def the_restarted_hub_keeps_everything(ada: Desk, ben: Desk, cem: Desk):
     assert ben.page.goto(ben.site("hub/home")).status == 200
     assert "/hub/home" in ben.page.url, "still logged in"
     ben.lab.open(SCRATCH)
