@@ -219,6 +219,7 @@ def test_sync_rewrites_build_cells_and_nothing_else(root: Path, capsys):
     draft = executed("def draft():\n    return 1", 1, printed("old"))
     old = "# srlab/models.py: double\ndef double(x):\n    return x + x"
     lesson = add_lesson(root, "00_pairs.ipynb", draft, executed(old, 2, printed("kept")))
+    lesson_cells.mark(lesson.path)
     solution = root / "lessons" / "solutions" / "00_pairs.ipynb"
     solution.write_bytes(lesson.path.read_bytes())
     before = read_notebook(lesson.path)
