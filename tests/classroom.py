@@ -73,6 +73,8 @@ class Classroom:
             self.said += line
             if line.startswith("open "):
                 return
+        if "Learners cannot run" in self.said:  # a container without mount namespaces
+            pytest.skip(self.said)
         raise AssertionError(f"the classroom did not open:\n{self.said}\n{self.log()[-2000:]}")
 
     def stop(self) -> str:

@@ -20,6 +20,7 @@ from srlab.classroom.command import open_room
 from srlab.classroom.launch import closed_parents, outermost
 from srlab.classroom.limits import Limits, make_groups, processes_of, remove_groups
 from srlab.classroom.room import MOST, Room, can_cover, end_old_proxy, prepare, what_holds
+from tests.browser.lab import wait_until
 from tests.classroom import needs_root
 from tests.conftest import Command
 from tests.test_setup import ROOT
@@ -100,6 +101,8 @@ def test_the_first_login_needs_the_code_and_later_ones_the_password(accounts: Ac
     assert accounts.log_in("ada", "long enough", "") == ""
     assert accounts.log_in("ada", "another one", code) == WRONG
     assert accounts.log_in("mallory", "long enough", code) == WRONG
+    (accounts.folder / "codes.txt").unlink()
+    assert "not the code" in accounts.log_in("ben", "long enough", ""), "no code opens nothing"
 
 
 def test_who_is_not_named_any_more_stays_outside_and_keeps_the_account(
@@ -276,7 +279,10 @@ def test_the_view_covers_what_is_closed(tmp_path: Path) -> None:
 def test_a_learner_is_nobody_else(state: Path) -> None:
     room = Room(state, first_uid=UID, covered=can_cover())
     prepare(room, ["ada", "ben"])
-    said = what_holds(room)
+    try:
+        said = what_holds(room)
+    except ValueError as error:  # a Python that only root may use, and no namespaces
+        pytest.skip(str(error))
     assert "user number of its own" in said[0]
     assert "2 GiB" in said[1]
     room.plan("ben", UID + 1)  # makes the home
@@ -289,7 +295,7 @@ def test_a_learner_is_nobody_else(state: Path) -> None:
     )
     plan = {**room.plan("ada", UID), "lessons": ["true"]}
     command = [*room.launcher(plan), sys.executable, "-c", look]
-    assert subprocess.run(command).returncode == 0
+    assert subprocess.run(command, extra_groups=[4, 27]).returncode == 0
     log = room.home("ada") / ".srlab-server.log"
     home = str(room.home("ada"))
     assert json.loads(log.read_text()) == [UID, [], home, [False] * 3, 2**31]
@@ -311,11 +317,14 @@ def test_a_python_that_learners_cannot_reach_is_refused(
     assert not room.home(".probe").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_stranger_with_the_proxys_number_is_left_alone(state: Path) -> None:
     room = Room(state)
     prepare(room, ["ada"])
     stranger = subprocess.Popen(["sleep", "60"])
     try:
+        name = Path(f"/proc/{stranger.pid}/cmdline")
+        wait_until(name.read_text, what="the stranger's name")
         room.proxy_pid.write_text(str(stranger.pid))
         end_old_proxy(room)
         assert stranger.poll() is None
