@@ -91,7 +91,7 @@ def exercise_sheet(lesson: "NotebookNode", solutions: "NotebookNode") -> "Notebo
         text = above[max(above.find(f"**{number}."), 0) :]
         starter = _definition(_cell(lesson, f"exercise-{number}-yours").source)
         solution = _definition(_cell(solutions, f"solution-{number}").source)
-        check = _cell(solutions, f"check-{number}").source
+        check = _cell(lesson, f"exercise-{number}-check").source
         cells += [
             new_markdown_cell(text, id=f"exercise-{number}"),
             new_code_cell(
@@ -138,12 +138,13 @@ def exercise_numbers(lesson: "NotebookNode") -> list[int]:
 
 
 def _graded(check: str) -> str:
-    """A check, and below it what the learners' version does not have."""
+    """A lesson's check, and below it what the learners' version does not have.
+
+    It imports the check anew, whatever a learner has given that name to.
+    """
     call = check.strip().splitlines()[-1]
-    name = call.partition("(")[0]
     return (
-        f"{call}\n### BEGIN HIDDEN TESTS\n"
-        f"from srlab.checks import {name}  # whatever the name means by now\n\n"
+        f"{check.strip()}\n### BEGIN HIDDEN TESTS\n"
         f'assert {call}.done, "not yet"\n### END HIDDEN TESTS'
     )
 
