@@ -148,8 +148,7 @@ class UNet(nn.Module):
     ):
         require_scale(scale)
         super().__init__()
-        self.scale = scale
-        self.encoder = encoder or PlainEncoder(num_features, depth)
+        self.scale, self.encoder = scale, encoder or PlainEncoder(num_features, depth)
         widths = self.encoder.widths
         self.ups = nn.ModuleList(IcnrStage(coarse, fine) for fine, coarse in pairwise(widths))
         self.merges = nn.ModuleList(TwoConvs(2 * width, width) for width in widths[:-1])
