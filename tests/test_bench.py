@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -18,9 +19,12 @@ from tests.bench.contender import (
 from tests.bench.floor import NETWORK, operations, seconds_of
 from tests.bench.growth import SERIES, line_figures
 from tests.bench.lines import fit_line
+from tests.bench.minute_problem import new_batches, new_model
 from tests.bench.ours import expanded_loss
 from tests.bench.peers import requirements
+from tests.bench.snapshots import LOOKS, Snapshots
 from tests.bench.step import BATCH, ROOT, SIZES, count_operations, difference
+from tests.bench.waiting import _import_figures
 
 
 def test_a_line_is_found_again():
@@ -107,3 +111,34 @@ def test_our_side_answers_in_a_process_of_its_own(tmp_path):
     gradient = torch.load(tmp_path / "ours-pixel-fp32.pt", weights_only=True)
     assert gradient.numel() == sum(p.numel() for p in new_network().parameters())
     assert gradient.norm() > 0
+
+
+def test_snapshots_are_taken_in_time_and_at_the_end(tmp_path):
+    model = torch.nn.Linear(1, 1)
+    snapshots = Snapshots(tmp_path, seconds=0.06)
+    for steps in range(1, 200):
+        with torch.no_grad():
+            model.weight.fill_(steps)
+        snapshots.look(model, steps)
+        time.sleep(0.001)
+    snapshots.finish(model, 200)
+    times = json.loads((tmp_path / "times.json").read_text())
+    assert len(times) == LOOKS
+    assert all(seconds >= 0.01 * (n + 1) for n, (seconds, _) in enumerate(times[:-1]))
+    assert times[-1][1] == 200
+    third = torch.load(tmp_path / "3.pt", weights_only=True)
+    assert third["weight"].item() == times[2][1], "each snapshot is of its own step"
+
+
+def test_both_sides_of_the_minute_begin_alike():
+    once, again = new_model(), new_model()
+    assert torch.equal(once.head.weight, again.head.weight)
+    assert all(
+        torch.equal(a, b) for a, b in zip(new_batches()[3], new_batches()[3], strict=True)
+    )
+
+
+def test_what_an_import_brings_along_is_told():
+    figures = _import_figures()
+    assert figures["import srlab, s"] > 0
+    assert not {"torchvision", "matplotlib"} & set(figures["import srlab brings along"].split())

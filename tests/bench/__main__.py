@@ -13,9 +13,11 @@ from tests.bench.classroom import measure_classroom
 from tests.bench.floor import measure_floor
 from tests.bench.growth import measure_growth
 from tests.bench.latency import measure_slider
+from tests.bench.lessons import measure_lessons
 from tests.bench.minute import measure_minute
 from tests.bench.step import measure_step
 from tests.bench.upscaling import measure_upscaling
+from tests.bench.waiting import measure_waiting
 
 Figures = dict[str, Any]
 
@@ -26,7 +28,8 @@ def main() -> None:
         "parts",
         nargs="*",
         default=[],
-        help="floor, step, growth, minute, upscale, slider; all these if none; classroom",
+        help="floor, step, growth, minute, upscale, waiting, slider, lessons: all these "
+        "if none is named; classroom",
     )
     parser.add_argument(
         "--set5", type=Path, help="folder of the Set5 pictures, if you have them"
@@ -41,7 +44,9 @@ def main() -> None:
         "growth": measure_growth,
         "minute": lambda: measure_minute(options.set5, options.seconds),
         "upscale": measure_upscaling,
+        "waiting": measure_waiting,
         "slider": measure_slider,
+        "lessons": measure_lessons,
         "classroom": lambda: measure_classroom(options.learners),
     }
     unknown = set(options.parts) - set(parts)

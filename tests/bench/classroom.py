@@ -14,12 +14,12 @@ import psutil
 from playwright.sync_api import Browser, sync_playwright
 
 from srlab.classroom.limits import processes_of
-from tests.bench.latency import CASES, WATCH
+from tests.bench.latency import CASES, watch
 from tests.browser.lab import CHROMIUM_OPTIONS, browser_page, wait_until
 from tests.browser.provide import find_chromium
 from tests.classroom import Classroom, Desk, why_not_here
 
-CASE = CASES["training lab"]
+CASE = CASES["lesson 01, training lab"]
 SETTLE = 20  # seconds, for a training to reach its usual memory
 
 # Whose page is closed starts by a file; each says now and then how far it is.
@@ -81,7 +81,7 @@ def _measure(room: Classroom, last: Desk, presses: int) -> dict[str, Any]:
     idle = _memory(room)
     last.lab.click(".srlab-start")
     last.lab.wait_for_status(".srlab-numbers", "data-state", "running")
-    last.lab.page.evaluate(WATCH, CASE.weight)
+    watch(last.lab.page, CASE)
     alone = _press(last, presses)
     for name in room.names[:-1]:
         (room.room.home(name) / "go").touch()

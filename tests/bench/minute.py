@@ -1,80 +1,102 @@
-"""What a minute of lesson 01's training gives, with bfloat16 and without."""
+"""What a minute of lesson 01's training gives: ours in bfloat16 and fp32, and fast.ai's way."""
 
+import json
 import statistics
+import subprocess
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from srlab.data import get_data
-from srlab.inference import build_model
 from srlab.losses import pixel_loss
 from srlab.machine import PRECISIONS, bf16_speedup, pick_device, pick_precision, place
-from srlab.runcard import ModelSpec, Stage
+from srlab.runcard import Stage
 from srlab.scoring import score_models
 from srlab.sources import load_folder, load_photos
 from srlab.training import cosine_schedule, train
+from tests.bench.minute_problem import TRIAL, WARM_UP, new_batches, new_model
+from tests.bench.peers import provide_peers
+from tests.bench.snapshots import Snapshots
 
-WARM_UP, TRIAL = 10, 100  # steps
+ROOT = Path(__file__).parents[2]
 
 
 def measure_minute(set5: Path | None, seconds: float) -> dict[str, Any]:
-    """Train for ``seconds`` in each precision; score on Set5 or the test photographs."""
+    """Train for ``seconds`` each way; score on Set5 or the test photographs."""
     photos = load_folder(set5) if set5 else load_photos("embedded", "test")
     figures: dict[str, Any] = {
-        "measured on": set5.name if set5 else "embedded test photographs"
+        "measured on": set5.name if set5 else "embedded test photographs",
+        "bf16 is faster by": bf16_speedup(),
+        "ms to make a batch": 1000 * _data_seconds(),
     }
-    figures["bf16 is faster by"] = bf16_speedup()
-    for precision in dict.fromkeys([pick_precision(pick_device()), "fp32"]):
-        figures |= {
-            f"{precision}: {k}": v for k, v in _minute(photos, precision, seconds).items()
-        }
+    ways: dict[str, Callable[[Path, float], None]] = {
+        f"ours {precision}": lambda folder, s, p=precision: _train_ours(folder, s, p)
+        for precision in dict.fromkeys([pick_precision(pick_device()), "fp32"])
+    }
+    for name, way in {**ways, "published fp32": _train_published}.items():
+        with tempfile.TemporaryDirectory() as folder:
+            way(Path(folder), seconds)
+            curve = _read_curve(Path(folder), photos)
+        figures |= {f"{name}: {key}": value for key, value in curve.items()}
     return figures
 
 
-def _minute(photos: dict[str, torch.Tensor], precision: str, seconds: float) -> dict[str, Any]:
-    step_seconds = statistics.mean(_train(WARM_UP + TRIAL, precision)[1][WARM_UP:])
-    steps = round(seconds / step_seconds)  # the schedule must know its end
-    began = time.monotonic()
-    model, _ = _train(steps, precision)
-    took = time.monotonic() - began
-    bicubic, own = score_models(photos, {"network": model}, scale=model.scale)
-    return {
-        "ms a step": 1000 * step_seconds,
-        "share of the data in a step": _data_seconds() / step_seconds,
-        "steps": steps,
-        "seconds": took,
-        "PSNR Y": own["psnr_y"],
-        "PSNR Y of bicubic": bicubic["psnr_y"],
+def _train_ours(folder: Path, seconds: float, precision: str) -> None:
+    trial = [step.seconds for step in _training(WARM_UP + TRIAL, precision)[1]]
+    steps = round(seconds / statistics.mean(trial[WARM_UP:]))  # the schedule must know its end
+    model, training = _training(steps, precision)
+    snapshots = Snapshots(folder, seconds)
+    for step in training:
+        snapshots.look(model, step.number)
+    snapshots.finish(model, steps)
+
+
+def _training(steps: int, precision: str) -> tuple[torch.nn.Module, Any]:
+    """The network of lesson 01 and its training, not yet begun."""
+    rate = Stage().learning_rate
+    model = place(new_model(), pick_device())
+    optimizer = torch.optim.Adam(model.parameters(), rate, fused=True)
+    training = train(
+        model, new_batches(), pixel_loss(), optimizer, steps=steps,
+        schedule=cosine_schedule(rate), precision=PRECISIONS[precision],
+    )  # fmt: skip
+    return model, training
+
+
+def _train_published(folder: Path, seconds: float) -> None:
+    command = [
+        str(provide_peers()), "-W", "ignore", "-m", "tests.bench.minute_published",
+        str(folder), str(seconds),
+    ]  # fmt: skip
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def _read_curve(folder: Path, photos: dict[str, Tensor]) -> dict[str, Any]:
+    """PSNR after each sixth of the time, with bicubic's and the protocol."""
+    figures: dict[str, Any] = {}
+    model = new_model()
+    for number, (seconds, steps) in enumerate(
+        json.loads((folder / "times.json").read_text()), start=1
+    ):
+        model.load_state_dict(torch.load(folder / f"{number}.pt", weights_only=True))
+        bicubic, own = score_models(photos, {"network": model}, scale=model.scale)
+        figures[f"PSNR Y after {seconds:.0f} s, {steps} steps"] = own["psnr_y"]
+    return figures | {
+        "ms a step": 1000 * seconds / steps,
+        "share of the data in a step": _data_seconds() * steps / seconds,
         "sharpness": own["sharpness"],
+        "PSNR Y of bicubic": bicubic["psnr_y"],
         "protocol": own["protocol"],
     }
 
 
-def _train(steps: int, precision: str) -> tuple[torch.nn.Module, list[float]]:
-    """The network and recipe of lesson 01; seconds of each step."""
-    stage, device = Stage(), pick_device()
-    torch.manual_seed(0)
-    model = place(build_model(ModelSpec(num_blocks=6), stage.scale), device)
-    optimizer = torch.optim.Adam(model.parameters(), stage.learning_rate, fused=True)
-    data = _data()
-    training = train(
-        model, data, pixel_loss(), optimizer, steps=steps,
-        schedule=cosine_schedule(stage.learning_rate), precision=PRECISIONS[precision],
-    )  # fmt: skip
-    return model, [step.seconds for step in training]
-
-
-def _data():
-    stage = Stage()
-    sizes = stage.hr_size // stage.scale, stage.hr_size
-    return get_data(stage.batch_size, sizes, device=pick_device())
-
-
 def _data_seconds() -> float:
     """Median time to make one batch."""
-    data, times = _data(), []
+    data, times = new_batches(), []
     for index in range(TRIAL):
         began = time.perf_counter()
         data[index]

@@ -1,0 +1,95 @@
+"""How long a person waits: for help, for JupyterLab, for a picture that moves."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from playwright.sync_api import sync_playwright
+
+from tests.bench.latency import CASES, NOTEBOOK
+from tests.browser.lab import CHROMIUM_OPTIONS, LabPage, LabServer, browser_page
+from tests.browser.provide import find_chromium
+
+ROUNDS = 7
+HEAVY = ("torchvision", "matplotlib", "torch")
+IMPORT = f"""
+import sys, time
+began = time.perf_counter()
+import srlab
+print(time.perf_counter() - began, *(name for name in {HEAVY} if name in sys.modules))
+"""
+
+
+def measure_waiting() -> dict[str, Any]:
+    return {
+        "srlab --help, s": _median_seconds([sys.executable, "-m", "srlab", "--help"]),
+        **_import_figures(),
+        **_first_picture(),
+    }
+
+
+def _median_seconds(command: list[str]) -> float:
+    times = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def _import_figures() -> dict[str, Any]:
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", IMPORT], check=True, stdout=subprocess.PIPE, text=True
+        ).stdout.split()
+        for _ in range(ROUNDS)
+    ]
+    return {
+        "import srlab, s": statistics.median(float(seconds) for seconds, *_ in answers),
+        "import srlab brings along": " ".join(answers[0][1:]) or f"none of {', '.join(HEAVY)}",
+    }
+
+
+def _first_picture() -> dict[str, float]:
+    """From an open page to lesson 01's lab in motion, each wait by itself."""
+    case = CASES["lesson 01, training lab"]
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(case.code)])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, Path(folder) / NOTEBOOK)
+        browser = playwright.chromium.launch(
+            executable_path=find_chromium(), args=CHROMIUM_OPTIONS
+        )
+        began = time.monotonic()
+        with LabServer(Path(folder)) as server, browser_page(browser) as page:
+            figures["JupyterLab answers, s"] = time.monotonic() - began
+            for visit in ("first", "second"):
+                lab = LabPage(page, server)
+                waits = _visit(lab, case.numbers)
+                figures |= {f"{visit} visit: {name}": value for name, value in waits.items()}
+                server.end_sessions()
+    return figures
+
+
+def _visit(lab: LabPage, numbers: str) -> dict[str, float]:
+    began = time.monotonic()
+    lab.open(NOTEBOOK)
+    opened = time.monotonic()
+    lab.run_all(timeout=300)
+    lab.find(".srlab-start")
+    shown = time.monotonic()
+    lab.click(".srlab-start")
+    lab.wait_for_status(numbers, "data-state", "running", timeout=120)
+    before = lab.picture_hash(".srlab-preview")
+    lab.wait_for_new_picture(".srlab-preview", before, timeout=120)
+    return {
+        "page and kernel, s": opened - began,
+        "kernel to lab, s": shown - opened,
+        "Start to a moving picture, s": time.monotonic() - shown,
+    }
