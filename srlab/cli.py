@@ -47,11 +47,15 @@ def upscale(
     _require_different(photos, targets)
     network = load_model(model, scale)
     out.mkdir(parents=True, exist_ok=True)
-    pairs = list(zip(photos, targets, strict=True))
-    # A bar for people alone, and none for a single photograph.
-    with tqdm(pairs, unit="photo", disable=len(photos) == 1 or None) as bar:
-        for photo, target in bar:
-            save_image(enlarge(open_image(photo), network, scale), target)
+    form = "{l_bar}{bar}| {elapsed} gone, {remaining} left"
+    # A bar for people alone: none where the output goes to a file.
+    with tqdm(total=len(photos), bar_format=form, disable=None) as bar:
+        for number, (photo, target) in enumerate(zip(photos, targets, strict=True)):
+
+            def report(share: float, number: int = number) -> None:
+                bar.update(number + share - bar.n)
+
+            save_image(enlarge(open_image(photo), network, scale, report=report), target)
             bar.write(_printable(str(target)))
 
 

@@ -90,6 +90,17 @@ def _seconds(layers: nn.Module, images: Tensor, bf16: bool) -> float:
     return time.perf_counter() - began
 
 
+def computing_in(precision: torch.dtype, device: torch.device | str) -> torch.autocast:
+    """Compute convolutions and matrix products in ``precision`` inside the block.
+
+    Sums and what was float32 before stay so; with float32 nothing changes.
+
+    Source: built by srlab.
+    """
+    kind = torch.device(device).type
+    return torch.autocast(kind, precision, enabled=precision != torch.float32)
+
+
 def live_threads() -> int:
     """How many threads a training beside an open notebook takes.
 

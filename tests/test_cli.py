@@ -84,7 +84,9 @@ def test_upscale(
         written = Image.open(target)
         assert (written.format, written.mode, written.size) == ("PNG", "RGB", (512, 384))
         expected = upscale(Image.open(photo), checkpoint, 4)
-        assert np.array_equal(np.asarray(written), np.asarray(expected))
+        # Each process tries for itself whether bfloat16 is faster.
+        difference = np.asarray(written, int) - np.asarray(expected, int)
+        assert np.abs(difference).max() <= 2
 
 
 def test_upscale_into_this_folder_by_default(

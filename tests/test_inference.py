@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from srlab.checkpoints import save_checkpoint
 from srlab.images import read_image, to_bytes
 from srlab.inference import (
+    default_tile,
     enlarge_in_tiles,
     enlarged_tiles,
     load_model,
@@ -259,3 +260,30 @@ def test_read_image_and_upscale_see_the_same(picture: Image.Image) -> None:
     lr = read_image(picture)
     expected = enlarge_in_tiles(Bicubic(2), lr, scale=2).permute(1, 2, 0).numpy()
     assert np.array_equal(np.asarray(upscale(picture, "bicubic", 2)), expected)
+
+
+@pytest.mark.parametrize("name", ["pixel-x4", "perceptual-x4", "unet-x4"])
+def test_bfloat16_changes_hardly_anything(photo: Tensor, name: str) -> None:
+    model = load_model(name, 4)
+    lr = photo[..., :64, :96]
+    exact, fast = (
+        enlarge_in_tiles(model, lr, scale=4, precision=precision).float()
+        for precision in (torch.float32, torch.bfloat16)
+    )
+    assert (fast - exact).norm() < 1e-2 * exact.norm()
+    assert not torch.equal(fast, exact), "bfloat16 was not used"
+
+
+def test_the_default_tile_takes_a_small_picture_whole() -> None:
+    sizes: list[tuple[int, ...]] = []
+    model = SrResNet(4, 4, 1)
+    model.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].shape[-2:]))
+    enlarge_in_tiles(model, torch.rand(1, 3, 288, 288), scale=4)
+    assert sizes == [(288, 288)]
+    assert default_tile(8) < default_tile(4), "features at eight times need more room"
+
+
+def test_the_share_done_is_reported_after_each_tile() -> None:
+    shares: list[float] = []
+    upscale(Image.new("RGB", (20, 10)), "bicubic", 2, tile=10, report=shares.append)
+    assert shares == [0.5, 1.0]

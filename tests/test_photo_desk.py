@@ -16,7 +16,13 @@ from torch import Tensor, nn
 
 from srlab.data import degrade
 from srlab.images import read_image, to_image
-from srlab.inference import MAX_OUTPUT_PIXELS, enlarge_in_tiles, load_model, upscale
+from srlab.inference import (
+    MAX_OUTPUT_PIXELS,
+    enlarge_in_tiles,
+    fast_precision,
+    load_model,
+    upscale,
+)
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import Bicubic, SrResNet
 from srlab.residuals import ChannelGates
@@ -113,8 +119,8 @@ def test_a_large_one_is_pasted_of_tiles_without_a_seam(photo: Tensor) -> None:
     while not job.finished:
         job.advance()
     assert job.image is not None
-    whole = enlarge_in_tiles(tiny(), picture, scale=4).permute(1, 2, 0).numpy()
-    assert np.array_equal(np.asarray(job.image), whole)
+    whole = enlarge_in_tiles(tiny(), picture, scale=4, precision=fast_precision())
+    assert np.array_equal(np.asarray(job.image), whole.permute(1, 2, 0).numpy())
 
 
 @pytest.mark.parametrize("name", ["pixel-x2", "pixel-x4", "pixel-x8"])
@@ -288,9 +294,10 @@ def test_made_smaller_first_the_truth_is_known(desk: PhotoDesk, photo: Tensor) -
     for name, model in (("bicubic", Bicubic(4)), ("tiny", tiny())):
         sr = enlarge_in_tiles(model, lr, scale=4)[None].float() / 255
         right = psnr(protocol.apply(sr), protocol.apply(truth)).item()
-        assert desk.figures[name]["psnr_y"] == pytest.approx(right, abs=1e-3)
+        # The desk's pictures are in bfloat16 where that is faster, scores never.
+        assert desk.figures[name]["psnr_y"] == pytest.approx(right, abs=0.01)
         sharp = sharpness(sr, truth, scale=4).item()
-        assert desk.figures[name]["sharpness"] == pytest.approx(sharp, rel=1e-3)
+        assert desk.figures[name]["sharpness"] == pytest.approx(sharp, rel=0.01)
     assert desk.look is not None
     assert np.array_equal(np.asarray(desk.look.pictures["truth"]), np.asarray(to_image(photo)))
     assert f"bicubic {desk.figures['bicubic']['psnr_y']:.2f} dB" in desk.summary()

@@ -6,7 +6,7 @@ from PIL import Image
 from torch import nn
 
 from srlab.images import read_image, to_image
-from srlab.inference import enlarged_tiles
+from srlab.inference import enlarged_tiles, fast_precision
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import Bicubic
 from srlab.widgets.photo_task import TILE, Task, as_image
@@ -86,7 +86,10 @@ def enlarged_part(network: nn.Module, task: Task, box: Box) -> Image.Image:
     scale = task.scale
     left, top, right, bottom = box
     image = Image.new("RGB", ((right - left) * scale, (bottom - top) * scale))
-    for x, y, pixels in enlarged_tiles(network, task.lr, scale=scale, tile=TILE, box=box):
+    tiles = enlarged_tiles(
+        network, task.lr, scale=scale, tile=TILE, box=box, precision=fast_precision()
+    )
+    for x, y, pixels in tiles:
         image.paste(as_image(pixels), (x - left * scale, y - top * scale))
     return image
 

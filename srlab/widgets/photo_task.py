@@ -9,9 +9,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from srlab.data import crop_to_multiple, degrade
-from srlab.inference import enlarged_tiles, require_room
+from srlab.inference import enlarged_tiles, fast_precision, require_room
 
-TILE = 128  # px of the small picture
+TILE = 128  # px of the small picture; small, so that Stop is soon obeyed
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,9 @@ class Enlargement:
 
     def _begin(self) -> Iterator[tuple[int, int, Tensor]]:
         task = self.task
-        return enlarged_tiles(task.network, task.lr, scale=task.scale, tile=TILE)
+        return enlarged_tiles(
+            task.network, task.lr, scale=task.scale, tile=TILE, precision=fast_precision()
+        )
 
 
 def size_text(size: tuple[int, int]) -> str:
