@@ -40,16 +40,17 @@ def format_family(rows: list[Row]) -> str:
     Source: built by srlab; used in lesson 07.
     """
     first = rows[0]
+    width = max(12, *(len(row["model"]) for row in rows))
     lines = [
         f"x{first['scale']}, means over {first['pictures']} pictures. PSNR and SSIM: "
         f"{first['protocol']}.",
         f"G: billions of multiply-adds for {WORK_SIZE} x {WORK_SIZE} px. "
         f"s: for all pictures, on this machine.",
-        f"{'':12} {'PSNR Y':>9} {'SSIM Y':>7} {'sharpness':>10} {'checkerboard':>13} "
+        f"{'':{width}} {'PSNR Y':>9} {'SSIM Y':>7} {'sharpness':>10} {'checkerboard':>13} "
         f"{'parameters':>11} {'G':>6} {'s':>6}",
     ]
     lines += [
-        f"{row['model']:12} {row['psnr_y']:6.2f} dB {row['ssim_y']:7.4f} "
+        f"{row['model']:{width}} {row['psnr_y']:6.2f} dB {row['ssim_y']:7.4f} "
         f"{row['sharpness']:10.3f} {row['checkerboard']:13.3f} "
         f"{row['parameters']:11,} {row['multiply_adds'] / 1e9:6.2f} {row['seconds']:6.2f}"
         for row in rows

@@ -383,6 +383,8 @@ def _store_and_tell(path: Path, *, timed: bool) -> int:
         print(f"{name}: a cell failed, so nothing was stored.\n{error}", file=sys.stderr)
         return 1
     print(f"{name}: {seconds:.1f} s", flush=True)
+    if path.parent.name != "solutions":
+        mark(path)  # a cell with a picture is a slide of its own
     if timed and lesson_minutes.is_timed(path):
         lesson_minutes.note(path, seconds)
     return 0
