@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from srlab.runcard import RunCard
 
-app = typer.Typer(
+app = typer.Typer(rich_markup_mode=None, 
     help="Learn and use image super-resolution.",
     no_args_is_help=True,
     add_completion=False,

@@ -18,7 +18,7 @@ from srlab.runcard import Stage
 from srlab.scoring import score_models
 from srlab.sources import load_folder, load_photos
 from srlab.training import cosine_schedule, train
-from tests.bench.minute_problem import TRIAL, WARM_UP, new_batches, new_model
+from tests.bench.minute_problem import MANY, new_batches, new_model
 from tests.bench.peers import provide_peers
 from tests.bench.snapshots import Snapshots
 
@@ -46,25 +46,20 @@ def measure_minute(set5: Path | None, seconds: float) -> dict[str, Any]:
 
 
 def _train_ours(folder: Path, seconds: float, precision: str) -> None:
-    trial = [step.seconds for step in _training(WARM_UP + TRIAL, precision)[1]]
-    steps = round(seconds / statistics.mean(trial[WARM_UP:]))  # the schedule must know its end
-    model, training = _training(steps, precision)
-    snapshots = Snapshots(folder, seconds)
-    for step in training:
-        snapshots.look(model, step.number)
-    snapshots.finish(model, steps)
-
-
-def _training(steps: int, precision: str) -> tuple[torch.nn.Module, Any]:
-    """The network of lesson 01 and its training, not yet begun."""
     rate = Stage().learning_rate
     model = place(new_model(), pick_device())
     optimizer = torch.optim.Adam(model.parameters(), rate, fused=True)
+    batches, cosine = new_batches(), cosine_schedule(rate)
+    snapshots = Snapshots(folder, seconds)
     training = train(
-        model, new_batches(), pixel_loss(), optimizer, steps=steps,
-        schedule=cosine_schedule(rate), precision=PRECISIONS[precision],
+        model, batches, pixel_loss(), optimizer, steps=MANY,
+        schedule=lambda _: cosine(snapshots.share), precision=PRECISIONS[precision],
     )  # fmt: skip
-    return model, training
+    for step in training:
+        if snapshots.share == 1:
+            break
+        snapshots.look(model, step.number)
+    snapshots.finish(model, step.number)
 
 
 def _train_published(folder: Path, seconds: float) -> None:
@@ -97,8 +92,8 @@ def _read_curve(folder: Path, photos: dict[str, Tensor]) -> dict[str, Any]:
 def _data_seconds() -> float:
     """Median time to make one batch."""
     data, times = new_batches(), []
-    for index in range(TRIAL):
+    for index in range(100):
         began = time.perf_counter()
         data[index]
         times.append(time.perf_counter() - began)
-    return statistics.median(times[WARM_UP:])
+    return statistics.median(times)

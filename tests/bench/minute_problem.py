@@ -7,7 +7,8 @@ from srlab.machine import pick_device
 from srlab.models import SrResNet
 from srlab.runcard import Stage
 
-WARM_UP, TRIAL = 10, 100  # steps
+MANY = 10**6
+"""Steps; the clock ends a training before."""
 
 
 def new_model() -> SrResNet:

@@ -23,6 +23,11 @@ class Snapshots:
         self.times: list[tuple[float, int]] = []  # seconds, steps
         self.began = time.monotonic()
 
+    @property
+    def share(self) -> float:
+        """How much of the time is gone, up to 1."""
+        return min(1.0, self._now() / self.seconds)
+
     def look(self, model: nn.Module, steps: int) -> None:
         """Take a snapshot if it is time for one; the last is ``finish``'s."""
         taken = len(self.times)
@@ -30,7 +35,7 @@ class Snapshots:
             self._take(model, steps)
 
     def finish(self, model: nn.Module, steps: int) -> None:
-        """Take the last one, when the learning rate has come to its end."""
+        """Take the last one, when the time is up."""
         self._take(model, steps)
         (self.folder / "times.json").write_text(json.dumps(self.times))
 

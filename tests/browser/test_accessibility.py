@@ -115,6 +115,18 @@ CLOSE = """async (path) => {
     await panel.sessionContext.shutdown();
     panel.close();
 }"""
+CONTROLS = ("button", "select", "input", ".noUi-handle")
+# What is wrong with where a control is: its middle must be seen and not be covered.
+ON_TOP = """(control) => {
+    const box = control.getBoundingClientRect();
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    const name = control.getAttribute('aria-label') || control.textContent || control.outerHTML;
+    if (x < 0 || y < 0 || x > innerWidth || y > innerHeight) return `${name} is out of sight`;
+    const top = document.elementFromPoint(x, y);
+    const own = top && (control.contains(top) || top.contains(control)
+        || control.labels?.[0]?.contains(top));
+    return own ? '' : `${name} is covered by ${top?.outerHTML.slice(0, 200)}`;
+}"""
 OPENED = f".jp-NotebookPanel:not(.lm-mod-hidden) {OUTPUTS}-output"
 
 
@@ -191,6 +203,31 @@ def test_live_widget(widgets: LabPage, name: str):
     found = grave_violations(widgets, cell)
     assert not (left := [v for v in found if v.rule not in excused]), told(left)
     assert excused <= {v.rule for v in found}, "an exception that nothing needs any more"
+
+
+@pytest.fixture
+def zoomed(widgets: LabPage) -> Iterator[LabPage]:
+    """As a window of 1280 x 900 px looks at 200 %, with the side bar closed."""
+    before = widgets.page.viewport_size
+    assert before is not None
+    widgets.page.set_viewport_size({"width": 640, "height": 450})
+    widgets.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    yield widgets
+    widgets.page.set_viewport_size(before)
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_every_control_can_be_reached_at_200_percent(zoomed: LabPage, name: str):
+    cell = output(1 + list(WIDGETS).index(name))
+    zoomed.page.locator(f"{cell}-output").first.scroll_into_view_if_needed()
+    controls = zoomed.page.locator(
+        ", ".join(f"{cell} {kind} >> visible=true" for kind in CONTROLS)
+    )
+    assert controls.count()
+    for control in controls.all():
+        control.scroll_into_view_if_needed()
+        said = control.evaluate(ON_TOP)
+        assert said == "", f"{name}: {said}"
 
 
 def test_sliders_say_what_they_are_and_where(widgets: LabPage):
