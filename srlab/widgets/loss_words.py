@@ -53,7 +53,7 @@ def numbers_html(bench: LossBench, figures: Figures, state: State) -> str:
     return (
         f'<div class="srlab-numbers" style="{TEXT}" {attributes}>'
         f"<b>{html.escape(sentence(bench, figures))}</b><br>"
-        f"loss {figures.loss:.4f} = {_sum(bench)} · learning rate "
+        f"loss {figures.loss_text} = {_sum(bench)} · learning rate "
         f"{bench.present_learning_rate:.2g} · {_speed(bench.steps_per_second)}</div>"
     )
 

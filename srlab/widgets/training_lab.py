@@ -265,7 +265,7 @@ class TrainingLab(LiveLab):
         return (
             f'<div class="srlab-numbers" style="{TEXT}" {attributes}>'
             f"<b>{html.escape(self._sentence())}</b><br>"
-            f"loss {figures.loss:.4f} = {self._sum()} · {_rate(bench.steps_per_second)} · "
+            f"loss {figures.loss_text} = {self._sum()} · {_rate(bench.steps_per_second)} · "
             f"{bench.precision} on {bench.device} · Y, border of {bench.data.scale} px left out"
             f"</div>"
         )

@@ -44,6 +44,11 @@ class Figures:
     sharpness: float
     photo_name: str = ""
 
+    @property
+    def loss_text(self) -> str:
+        """For people; a dash before the first step."""
+        return f"{self.loss:.4f}" if self.step else "–"
+
 
 @dataclass(frozen=True)
 class Snapshot:
