@@ -14,9 +14,8 @@ import psutil
 from playwright.sync_api import Browser, sync_playwright
 
 from srlab.classroom.limits import processes_of
-from tests.bench.latency import CASES, watch
-from tests.browser.lab import CHROMIUM_OPTIONS, browser_page, wait_until
-from tests.browser.provide import find_chromium
+from tests.bench.latency import CASES, launch, watch
+from tests.browser.lab import browser_page, wait_until
 from tests.classroom import Classroom, Desk, why_not_here
 
 CASE = CASES["lesson 01, training lab"]
@@ -50,9 +49,7 @@ def measure_classroom(learners: int, presses: int = 20) -> dict[str, Any]:
         sync_playwright() as playwright,
         Classroom(names, first_uid=54_000) as room,
     ):
-        browser = playwright.chromium.launch(
-            executable_path=find_chromium(), args=CHROMIUM_OPTIONS
-        )
+        browser = launch(playwright)
         figures = {"learners": learners, **_fill(browser, room, names[:-1])}
         with browser_page(browser) as page:
             last = Desk(room, names[-1], page)

@@ -3,13 +3,15 @@
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import psutil
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests.browser.lab import CHROMIUM_OPTIONS, LabPage, LabServer, browser_page
 from tests.browser.provide import find_chromium
@@ -102,15 +104,27 @@ def measure_slider() -> dict[str, Any]:
 
 
 def _measure_case(case: Case) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(case.code)])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    with (
+        sync_playwright() as playwright,
+        case_server(case) as server,
+        browser_page(launch(playwright)) as page,
+    ):
+        return _measure(LabPage(page, server), case)
+
+
+@contextmanager
+def case_server(case: Case) -> Iterator[LabServer]:
+    """JupyterLab on a folder with ``NOTEBOOK``, whose one cell shows the lab."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(case.code)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    with tempfile.TemporaryDirectory() as folder:
         nbformat.write(notebook, Path(folder) / NOTEBOOK)
-        browser = playwright.chromium.launch(
-            executable_path=find_chromium(), args=CHROMIUM_OPTIONS
-        )
-        with LabServer(Path(folder)) as server, browser_page(browser) as page:
-            return _measure(LabPage(page, server), case)
+        with LabServer(Path(folder)) as server:
+            yield server
+
+
+def launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_OPTIONS)
 
 
 def _measure(lab: LabPage, case: Case) -> dict[str, Any]:

@@ -3,17 +3,13 @@
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-import nbformat
 from playwright.sync_api import sync_playwright
 
-from tests.bench.latency import CASES, NOTEBOOK
-from tests.browser.lab import CHROMIUM_OPTIONS, LabPage, LabServer, browser_page
-from tests.browser.provide import find_chromium
+from tests.bench.latency import CASES, NOTEBOOK, case_server, launch
+from tests.browser.lab import LabPage, browser_page
 
 ROUNDS = 7
 HEAVY = ("torchvision", "matplotlib", "torch")
@@ -59,19 +55,13 @@ def _first_picture() -> dict[str, float]:
     """From an open page to lesson 01's lab in motion, each wait by itself."""
     case = CASES["lesson 01, training lab"]
     figures: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(case.code)])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-        nbformat.write(notebook, Path(folder) / NOTEBOOK)
-        browser = playwright.chromium.launch(
-            executable_path=find_chromium(), args=CHROMIUM_OPTIONS
-        )
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
         began = time.monotonic()
-        with LabServer(Path(folder)) as server, browser_page(browser) as page:
+        with case_server(case) as server, browser_page(browser) as page:
             figures["JupyterLab answers, s"] = time.monotonic() - began
             for visit in ("first", "second"):
-                lab = LabPage(page, server)
-                waits = _visit(lab, case.numbers)
+                waits = _visit(LabPage(page, server), case.numbers)
                 figures |= {f"{visit} visit: {name}": value for name, value in waits.items()}
                 server.end_sessions()
     return figures
