@@ -10,7 +10,13 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tests import lesson_cells, lesson_rules
-from tests.lesson_cells import BuildCell, difference, parse_build_cell, read_notebook
+from tests.lesson_cells import (
+    BuildCell,
+    difference,
+    parse_build_cell,
+    read_notebook,
+    slide_type,
+)
 from tests.lesson_rules import Lesson
 
 MODELS = '''\
@@ -285,7 +291,9 @@ def test_store_keeps_posters_and_drops_what_needs_a_kernel(root: Path, capsys):
     assert [output.text for output in lines] == ["1\n2\n"]
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert notebook.metadata.language_info == {"name": "python"}
-    assert [cell.metadata for cell in notebook.cells] == [{}, {}, {}]
+    marks = [{"slideshow": {"slide_type": slide_type(cell)}} for cell in notebook.cells]
+    assert [cell.metadata for cell in notebook.cells] == marks  # and nothing of the run
+    assert marks[1]["slideshow"]["slide_type"] == "subslide", "it shows a picture"
     assert lesson_rules.is_stored_whole(lesson) == []
 
 
