@@ -30,11 +30,14 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import psutil
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Error, Locator, Page
 
 T = TypeVar("T")
 
 SELECT_ALL = "ControlOrMeta+a"
+
+# JupyterLab says so of itself, if a page is left before the kernel has answered.
+LEFT_BEHIND = "Canceled future for create_subshell_request"
 
 NOTIFICATIONS = {"checkForUpdates": False, "fetchNews": "false", "doNotDisturbMode": True}
 
@@ -237,7 +240,7 @@ class LabPage:
         self.page, self.server, self.evidence = page, server, evidence
         self.problems: list[str] = []
         page.set_default_timeout(30_000)
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("pageerror", self._note)
 
     def open(self, notebook: str, timeout: float = 60) -> None:
         """Show ``notebook``, a path in the server's folder, with its kernel ready."""
@@ -363,6 +366,10 @@ class LabPage:
     def screenshot(self, path: Path) -> Path:
         self.page.screenshot(path=path)
         return path
+
+    def _note(self, error: Error) -> None:
+        if LEFT_BEHIND not in str(error):
+            self.problems.append(str(error))
 
     def _all_ran(self) -> bool:
         cells = [cell for cell in self.cells() if cell["source"].strip()]
