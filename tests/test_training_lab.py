@@ -531,3 +531,8 @@ def test_error_of_a_control_is_shown():
     live.change("mix", 7)
     wait_for(lambda: live.state == "failed", "the failure")
     assert work.drawn[-1] == ("failed", "mix cannot be 7")
+
+
+def test_before_the_first_step_there_is_no_loss() -> None:
+    before, after = Figures(0, float("nan"), 20.0, 0.1), Figures(1, 0.25, 20.0, 0.1)
+    assert (before.loss_text, after.loss_text) == ("–", "0.2500")
