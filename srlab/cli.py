@@ -82,7 +82,10 @@ def train(
     if data:
         run = run.model_copy(update={"data": str(data)})
     folder = out or Path("runs") / run.name
-    # Whoever ends a process politely, such as Slurm or torchrun, means Ctrl-C.
+    # Whoever ends a process politely, such as Slurm or torchrun, means Ctrl-C, which
+    # a job that a script starts with & would ignore.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         team = join_team()

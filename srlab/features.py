@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Literal, Self, cast, get_args
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from srlab.require import require_batch, require_known, require_layers
 from srlab.sources import cache_folder
@@ -194,8 +195,9 @@ def load_vgg(
         weights, pooling: as for ``FeatureExtractor``.
 
     Returns:
-        23 layers up to relu4_3 for ``"embedded"``, 31 for ``"vgg16"`` and 44
-        for ``"vgg16_bn"``, each in the order of ``layer_names``.
+        23 layers up to relu4_3 for ``"embedded"``, else 31, in the order of
+        ``layer_names``. The batch normalizations of ``"vgg16_bn"`` are part
+        of the convolutions before them.
 
     Raises:
         ValueError: for an unknown kind of weights or pooling.
@@ -212,10 +214,32 @@ def load_vgg(
     with torch.device("meta"):  # no random numbers are spent on weights to be replaced
         layers = make_layers(plan, batch_norm=weights.endswith("_bn"))
     layers.load_state_dict(_vgg_weights(weights), assign=True)
+    layers = fold_norms(layers)
     if pooling == "average":
         averages = [nn.AvgPool2d(2) if isinstance(p, nn.MaxPool2d) else p for p in layers]
         layers = nn.Sequential(*averages)
     return layers
+
+
+def fold_norms(layers: Iterable[nn.Module]) -> nn.Sequential:
+    """The same function without batch normalizations.
+
+    Once trained, each of them multiplies and adds the same numbers to every
+    picture; the convolution before it can do that without another pass.
+
+    Args:
+        layers: a row in which each batch normalization follows a convolution.
+
+    Source: built by srlab.
+    """
+    folded: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, nn.BatchNorm2d):
+            conv = cast(nn.Conv2d, folded.pop()).eval()
+            folded.append(fuse_conv_bn_eval(conv, layer.eval()))
+        else:
+            folded.append(layer)
+    return nn.Sequential(*folded)
 
 
 def _vgg_weights(weights: Weights) -> dict[str, Tensor]:

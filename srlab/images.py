@@ -141,7 +141,7 @@ def to_image(images: Tensor) -> Image.Image:
 
 def to_bytes(images: Tensor) -> Tensor:
     """Clamp [0, 1] values, round them to 0 ... 255 and return uint8."""
-    return images.detach().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return images.detach().clamp(0, 1).mul_(255).round_().to(torch.uint8)
 
 
 def save_image(image: Image.Image, path: str | Path) -> None:

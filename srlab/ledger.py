@@ -1,5 +1,6 @@
 """Who pulls how hard: each term's share of the gradient at the network's output."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -105,12 +106,12 @@ def _norm_of_gradient(term: Tensor, sr: Tensor) -> float:
 
 def _require_possible(ledger: Mapping[str, Entry], wanted: Mapping[str, float]) -> None:
     """Raise unless some weights can give the shares that are wanted."""
-    if not wanted or min(wanted.values()) < 0:
+    if not wanted or not all(0 < share < math.inf for share in wanted.values()):
         raise ValueError(
             f"Shares must be 0 or more, and one at least above it, "
             f"but {dict(wanted) or 'only zeros'} came."
         )
-    still = [name for name in wanted if not ledger[name].pull]
+    still = [name for name in wanted if not 0 < ledger[name].pull < math.inf]
     if still:
         raise ValueError(
             f"{', '.join(still)} has no gradient here, so no weight gives it a share; "

@@ -110,7 +110,7 @@ class Upsampler(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         for stage in self.stages:
-            features = F.leaky_relu(stage(features), 0.1)
+            features = F.leaky_relu(stage(features), 0.1, inplace=True)
         return self.to_rgb(features)
 
 

@@ -67,7 +67,8 @@ def load_photos(
         raise ValueError(f'split must be "train", "val" or "test", not {split!r}.')
     name = os.fspath(source)
     if name == "embedded":
-        return _decode(_embedded_files(split), limit)
+        # No bar: too few to wait for, and a lesson prints the same on a slow machine.
+        return _decode(_embedded_files(split), limit, quiet=True)
     if name in DATASETS:
         return _decode(_dataset_images(name, split), limit)
     return load_folder(Path(name), limit=limit)
@@ -157,13 +158,13 @@ def _first(data: Sequence[tuple[Image.Image, int]], index: int) -> Image.Image:
     return data[index][0]
 
 
-def _decode(openers: Openers, limit: int) -> dict[str, Tensor]:
+def _decode(openers: Openers, limit: int, *, quiet: bool = False) -> dict[str, Tensor]:
     """Decode until ``limit`` bytes are reached; pass over damaged files."""
     names = list(openers)
     random.Random(0).shuffle(names)  # so that a limit cuts a fair sample
     photos: dict[str, Tensor] = {}
     used = 0
-    for name in tqdm(names, desc="photographs", leave=False, delay=1):
+    for name in tqdm(names, desc="photographs", leave=False, delay=1, disable=quiet):
         try:
             photo = to_bytes(read_image(openers[name]()))[0]
         except (ValueError, OSError) as error:  # damaged, or a link to nowhere

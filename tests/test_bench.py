@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from srlab.cost import count_multiply_adds
+from tests.bench import floor
 from tests.bench.contender import (
     LAYER_WEIGHTS,
     load_problem,
@@ -16,7 +17,7 @@ from tests.bench.contender import (
     new_vgg,
     save_problem,
 )
-from tests.bench.floor import NETWORK, operations, seconds_of
+from tests.bench.floor import NETWORK, matmul_rate, operations, seconds_of
 from tests.bench.growth import SERIES, line_figures
 from tests.bench.lines import fit_line
 from tests.bench.minute_problem import new_batches, new_model
@@ -50,6 +51,15 @@ def test_work_grows_as_the_multiply_adds_do():
     width = SERIES["width"].work
     assert width(128) == 4 * width(64)
     assert SERIES["crop"].work(192) == 4 * SERIES["crop"].work(96)
+
+
+def test_the_rate_is_the_best_that_was_seen(monkeypatch: pytest.MonkeyPatch):
+    looks = iter([2.0, 1.0, 4.0])
+    monkeypatch.setattr(floor, "_shortest", {})
+    monkeypatch.setattr(floor, "best_seconds", lambda *_: next(looks))
+    monkeypatch.setattr(floor, "SQUARE", (8, 8, 8))
+    rates = [matmul_rate("cpu", "fp32") / operations((8, 8, 8)) for _ in range(3)]
+    assert rates == pytest.approx([0.5, 1.0, 1.0])
 
 
 def test_the_floor_multiplies_as_the_network_does():

@@ -354,6 +354,14 @@ def knows_only_the_first_picture(sr, hr, border):
     return uses_the_protocol_of_srlab(sr[:1], hr[:1], border)
 
 
+def clamps_above_alone(sr, hr, border):
+    return keeps_all_digits(sr.clamp(max=1).mul(255).round() / 255, hr, border)
+
+
+def mirrors_what_is_below(sr, hr, border):
+    return clamps_above_alone(sr.abs(), hr, border)
+
+
 def compares_a_picture_with_itself(sr, hr, border):  # noqa: ARG001
     return uses_the_protocol_of_srlab(sr, sr, border)
 
@@ -363,6 +371,8 @@ def compares_a_picture_with_itself(sr, hr, border):  # noqa: ARG001
     [
         knows_only_square_pictures,
         knows_only_the_first_picture,
+        clamps_above_alone,
+        mirrors_what_is_below,
         compares_a_picture_with_itself,
     ],
 )

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -28,6 +29,10 @@ def multiplies_block_by_block(variance, weight, depth):
 
 def as_a_tensor(variance, weight, depth):
     return torch.tensor(variance * (1 + weight**2) ** depth)
+
+
+def as_numpys_number(variance, weight, depth):
+    return np.float32(variance * (1 + weight**2) ** depth)
 
 
 def adds_standard_deviations(variance, weight, depth):
@@ -85,7 +90,7 @@ def counts_one_too_many(variance, weight, depth):
     return multiplies_block_by_block(variance, weight, depth + 1)
 
 
-@pytest.mark.parametrize("answer", [multiplies_block_by_block, as_a_tensor])
+@pytest.mark.parametrize("answer", [multiplies_block_by_block, as_a_tensor, as_numpys_number])
 def test_variance_done(answer):
     assert check_variance(answer).done
 
@@ -272,6 +277,25 @@ class DetachesTheCorrection(Draft):
         return x + self.strength * self.correction(x).detach()
 
 
+class DetachesConv2(Draft):
+    def correction(self, x):
+        weight, bias = self.conv2.weight.detach(), self.conv2.bias
+        return F.conv2d(F.relu(self.conv1(x)), weight, bias, padding=1)
+
+
+class FreezesTheWeight(Draft):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.strength.requires_grad_(False)
+
+
+class StartsConv2AtZeroToo(Draft):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+
 class HasOneConvolution(nn.Module):
     def __init__(self, num_features):
         super().__init__()
@@ -312,6 +336,9 @@ def test_block_done(answer):
         (TakesTheItem, "slopes", "cut the way back"),
         (TakesTheData, "slopes", "cut the way back"),
         (DetachesTheCorrection, "slopes", "cut the way back"),
+        (DetachesConv2, "slopes", "cut the way back"),
+        (FreezesTheWeight, "slopes", "requires_grad=False"),
+        (StartsConv2AtZeroToo, "does training change", "Two zeros in one product never wake"),
         (HasOneConvolution, "learned numbers", "self.conv1 and self.conv2"),
         (gives_a_function, "learned numbers", "class MyBlock(nn.Module)"),
     ],
@@ -446,7 +473,24 @@ def swaps_the_layers(correction, squeeze, expand):
     return gates_by_mean(correction, expand, squeeze)
 
 
-@pytest.mark.parametrize("answer", [gates_by_mean, gates_by_pooling])
+def gates_as_the_lesson_builds_them(correction, squeeze, expand):
+    pool = nn.AdaptiveAvgPool2d(1)
+    return correction * nn.Sequential(pool, squeeze, nn.ReLU(), expand, nn.Sigmoid())(
+        correction
+    )
+
+
+def gates_by_matrices(correction, squeeze, expand):
+    means = correction.mean((2, 3))
+    hidden = F.relu(F.linear(means, squeeze.weight.flatten(1), squeeze.bias))
+    gates = torch.sigmoid(F.linear(hidden, expand.weight.flatten(1), expand.bias))
+    return correction * gates[..., None, None]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [gates_by_mean, gates_by_pooling, gates_as_the_lesson_builds_them, gates_by_matrices],
+)
 def test_gates_done(answer):
     assert check_channel_gates(answer).done
 

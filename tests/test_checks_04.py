@@ -93,7 +93,7 @@ def test_shuffle_done(answer):
         (takes_channels_by_blocks, "Channels 0, 1, 2, 3 make a square"),
         (runs_down_the_column, "yours run down the column"),
         (lays_whole_pictures_side_by_side, "whole pictures side by side"),
-        (only_views, "permute before the last view"),
+        (only_views, "permute before the last reshape"),
         (goes_back, "That is the way back"),
         (repeats_one_channel, "This repeats one channel"),
         (knows_only_factor_2, "Row i, column j of a square"),
@@ -312,6 +312,40 @@ def gives_the_kernels(conv):
 
 def gives_the_shape(conv):
     return tuple(conv.weight.unique(dim=0).shape)
+
+
+def compares_the_last_number(conv):
+    return len(conv.weight[:, -1, -1, -1].unique())
+
+
+def compares_one_channel(conv):
+    return len(conv.weight[:, 0].flatten(1).unique(dim=0))
+
+
+def forgets_the_sign(conv):
+    return len(conv.weight.abs().flatten(1).unique(dim=0))
+
+
+def rounds_the_numbers(conv):
+    return len((conv.weight * 1000).round().flatten(1).unique(dim=0))
+
+
+def compares_what_is_printed(conv):
+    return len({str(kernel) for kernel in conv.weight})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        compares_the_last_number,
+        compares_one_channel,
+        forgets_the_sign,
+        rounds_the_numbers,
+        compares_what_is_printed,
+    ],
+)
+def test_distinct_other_wrong_answers(answer):
+    assert not check_distinct_kernels(answer).done
 
 
 def always_16(conv):  # noqa: ARG001

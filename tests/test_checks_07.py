@@ -1,5 +1,9 @@
 """The checks of lesson 07 take the right answers, refuse wrong ones, and say why."""
 
+import re
+from contextlib import suppress
+
+import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,11 +11,12 @@ from torch import nn
 
 from srlab.checkpoints import carry_weights
 from srlab.checks import check_card, check_carry, check_consistency
-from srlab.checks.lesson07 import _carry
+from srlab.checks.lesson07 import NAMES_TAKEN, _carry
 from srlab.data import degrade
 from srlab.metrics import luma, psnr
 from srlab.models import SrResNet, enlarge
 from srlab.runcard import ModelSpec, RunCard, Stage
+from tests.test_setup import ROOT
 
 
 def refused(verdict, case, hint):
@@ -104,6 +109,14 @@ def updates_after_itself(before, after):
     return after
 
 
+def stretches_what_almost_fits(before, after):
+    given = {name: own.clone() for name, own in after.items()}
+    for name in given.keys() & before.keys():
+        with suppress(RuntimeError):
+            given[name].copy_(before[name])
+    return given
+
+
 def gives_names(before, after):
     return list(forgets_the_new_ones(before, after))
 
@@ -129,6 +142,7 @@ def test_carry_done(answer):
         (gives_the_old_ones, "from 2x to 4x", "give the network's own tensor"),
         (writes_into_after, "from 2x to 4x", "Leave the arguments as they came"),
         (updates_after_itself, "from 2x to 4x", "Leave the arguments as they came"),
+        (stretches_what_almost_fits, "could be stretched", ""),
         (gives_names, "from 2x to 4x", "Go over after"),
     ],
 )
@@ -339,6 +353,10 @@ def gives_the_stages(start, model, sizes, pixels):
     return made(start, model, sizes, pixels).stages
 
 
+def takes_the_lessons_name(start, model, sizes, pixels):
+    return made(start, model, sizes, pixels).model_copy(update={"name": "capstone"})
+
+
 def shrinks_from_large_to_small(start, model, sizes, pixels):
     return made(start, model, sizes, pixels, order=lambda s: sorted(s, reverse=True))
 
@@ -365,11 +383,18 @@ def test_card_done():
         (cuts_sizes_up, "8 does not divide", "not up"),
         (takes_no_crop_at_all, "larger than the budget", "at least 1"),
         (takes_the_largest_alone, "64, 96, 160", "the last one alone"),
+        (takes_the_lessons_name, "64, 96, 160", "its folder would be emptied"),
         (gives_the_stages, "64, 96, 160", "put them into a RunCard"),
     ],
 )
 def test_card_mistakes(answer, case, hint):
     refused(check_card(answer), case, hint)
+
+
+def test_the_names_taken_are_those_of_the_lessons_cards():
+    notebook = nbformat.read(ROOT / "lessons" / "07_capstone.ipynb", as_version=4)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert set(re.findall(r'name="([^"]+)"', code)) == NAMES_TAKEN
 
 
 def test_a_card_is_told_by_its_stages():

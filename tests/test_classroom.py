@@ -19,7 +19,15 @@ from srlab.classroom.accounts import WRONG, Accounts, read_names, scramble
 from srlab.classroom.command import open_room
 from srlab.classroom.launch import closed_parents, outermost
 from srlab.classroom.limits import Limits, make_groups, processes_of, remove_groups
-from srlab.classroom.room import MOST, Room, can_cover, end_old_proxy, prepare, what_holds
+from srlab.classroom.room import (
+    MOST,
+    Room,
+    _wait,
+    can_cover,
+    end_old_proxy,
+    prepare,
+    what_holds,
+)
 from tests.browser.lab import wait_until
 from tests.classroom import needs_root
 from tests.conftest import Command
@@ -332,6 +340,28 @@ def test_a_stranger_with_the_proxys_number_is_left_alone(state: Path) -> None:
     finally:
         stranger.kill()
         stranger.wait()
+
+
+class EndsByKill:
+    """A hub during whose life somebody ends the command by ``kill``."""
+
+    def wait(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_kill_closes_the_room_also_in_the_background() -> None:
+    """A script's ``&`` starts it with Ctrl-C ignored."""
+
+    def unheard(*_: object) -> None:
+        pytest.fail("nobody listened")
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.signal(signal.SIGTERM, unheard)
+    try:
+        assert _wait(EndsByKill()) == 0
+        assert signal.getsignal(signal.SIGTERM) is unheard
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_jupyter_leaves_out_the_same_as_make_lab() -> None:

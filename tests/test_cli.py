@@ -182,6 +182,22 @@ def test_train(command: Command, photo_folder: Path, tmp_path: Path) -> None:
     )
 
 
+def stopped(process: "subprocess.Popen[str]", stop: signal.Signals) -> str:
+    """What a training says last that is stopped once its bar has appeared."""
+    assert process.stderr is not None
+    seen = ""
+    try:
+        while "step/s" not in seen:  # the bar appears after a second
+            seen += process.stderr.read(1)
+            assert process.poll() is None, seen
+        process.send_signal(stop)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    return errors.splitlines()[-1]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_and_resume(
     monkeypatch: pytest.MonkeyPatch,
@@ -194,21 +210,31 @@ def test_ctrl_c_and_resume(
         [sys.executable, "-m", "srlab", "train", str(card), "--out", str(out)],
         stderr=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD},
     )  # fmt: skip
-    assert process.stderr is not None
-    seen = ""
-    while "step/s" not in seen:  # the bar appears after a second
-        seen += process.stderr.read(1)
-        assert process.poll() is None, seen
-    process.send_signal(signal.SIGINT)
-    errors = process.stderr.read()
-    assert process.wait(60) == 130
-    assert errors.splitlines()[-1] == f"srlab: stopped; {out} keeps it, go on with --resume."
+    told = stopped(process, signal.SIGINT)
+    assert told == f"srlab: stopped; {out} keeps it, go on with --resume."
     checkpoint = load_checkpoint(out / "last.safetensors")
     assert checkpoint.step > 0
     monkeypatch.setenv("SRLAB_DEVICE", "cpu")
     other = write_card(tmp_path, photo_folder, 5)
     assert in_process(monkeypatch, "train", other, "--out", out, "--resume") == 2
     assert "belongs to another card: its stages differ" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_job_in_the_background_can_be_stopped(
+    photo_folder: Path, tmp_path: Path, stop: signal.Signals
+) -> None:
+    """A script's ``srlab train card.json &`` starts with Ctrl-C ignored."""
+    card, out = write_card(tmp_path, photo_folder, 10**6), tmp_path / "out"
+    process = subprocess.Popen(
+        [
+            "sh", "-c", 'trap "" INT; exec "$0" "$@"',
+            sys.executable, "-m", "srlab", "train", str(card), "--out", str(out),
+        ],
+        stderr=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD},
+    )  # fmt: skip
+    assert stopped(process, stop) == f"srlab: stopped; {out} keeps it, go on with --resume."
 
 
 def test_resume_goes_on(

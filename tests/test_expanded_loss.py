@@ -1,5 +1,8 @@
 """Gram, style, total variation, and the sum of all four; who pulls how hard."""
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -197,7 +200,17 @@ def test_balance_keeps_the_first_weight_or_gives_it_one(loss, pair):
     assert balanced_weights(ledger, {"style": 1, "pixel": 1})["style"] == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("shares", [{}, {"pixel": 0}, {"pixel": -1, "tv": 2}])
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {},
+        {"pixel": 0},
+        {"pixel": -1, "tv": 2},
+        {"pixel": math.nan, "tv": 2},
+        {"tv": 2, "pixel": math.nan},
+        {"pixel": math.inf, "tv": 2},
+    ],
+)
 def test_impossible_shares_are_refused(loss, pair, shares):
     with pytest.raises(ValueError, match="Shares must be 0 or more"):
         balanced_weights(make_ledger(loss, *pair), shares)
@@ -207,6 +220,13 @@ def test_a_term_without_gradient_cannot_be_given_a_share(loss, pair):
     _, hr = pair
     with pytest.raises(ValueError, match="pixel has no gradient here"):
         balanced_weights(make_ledger(loss, hr, hr), {"pixel": 1, "tv": 1})
+
+
+def test_a_broken_gradient_cannot_be_given_a_share(loss, pair):
+    ledger = make_ledger(loss, *pair)
+    ledger["tv"] = replace(ledger["tv"], pull=math.nan)
+    with pytest.raises(ValueError, match="tv has no gradient here"):
+        balanced_weights(ledger, {"pixel": 1, "tv": 1})
 
 
 def test_unknown_share(loss, pair):

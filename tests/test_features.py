@@ -278,6 +278,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for layer in features:
             if hasattr(layer, "reset_parameters"):
                 layer.reset_parameters()
+            if isinstance(layer, nn.BatchNorm2d):  # as if it had learned something
+                for values in (layer.weight.data, layer.bias.data, *layer.buffers()):
+                    if values.is_floating_point():
+                        values.uniform_(0.5, 1.5)
         state = {f"features.{n}": v for n, v in features.state_dict().items()}
         state["classifier.6.bias"] = torch.zeros(1000)
         torch.save(state, folder / "weights" / choice.url.rpartition("/")[2])
@@ -312,7 +316,7 @@ def test_statistics_do_not_drift_under_a_training_parent() -> None:
     after = parent.state_dict()
     assert not after["own.running_mean"].equal(before["own.running_mean"])
     theirs = [name for name in before if name.startswith("extractor.")]
-    assert any("running_mean" in name for name in theirs)
+    assert not any("running_mean" in name for name in theirs)  # folded away
     assert all(after[name].equal(before[name]) for name in theirs)
 
 
@@ -437,11 +441,9 @@ def test_random_numbers_are_not_spent(weights: str) -> None:
     assert torch.rand(4).equal(expected)
 
 
-@pytest.mark.parametrize(("weights", "length"), [("vgg16", 31), ("vgg16_bn", 44)])
-def test_torchvisions_networks(
-    weights: str, length: int, downloaded: Path, photo: Tensor
-) -> None:
-    assert len(load_vgg(weights)) == length
+@pytest.mark.parametrize("weights", ["vgg16", "vgg16_bn"])
+def test_torchvisions_networks(weights: str, downloaded: Path, photo: Tensor) -> None:
+    assert layer_names(load_vgg(weights)) == layer_names(torchvisions("vgg16"))
     file = downloaded / "weights" / DEFAULTS[weights].url.rpartition("/")[2]
     features = torchvisions(weights)
     stored = torch.load(file, weights_only=True)

@@ -343,16 +343,19 @@ def test_only_the_present_branch_is_not_kept(bench: LossBench) -> None:
     assert bench.branch.state is None
 
 
-def test_there_is_an_end_to_forks(bench: LossBench, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("act", [LossBench.fork, LossBench.reset])
+def test_there_is_an_end_to_runs_and_none_is_lost(
+    bench: LossBench, act: Callable[[LossBench], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(loss_bench, "MOST_BRANCHES", 2)
     train(bench, 1)
-    bench.fork()
-    with pytest.raises(ValueError, match="There are 2 runs already, and each keeps a network"):
-        bench.fork()
+    bench.reset()
+    bench.reset()  # without a step there is nothing to keep
     train(bench, 1)
-    bench.reset()  # without room the present one makes room
+    with pytest.raises(ValueError, match="There are 2 runs already, and each keeps a network"):
+        act(bench)
     assert [*bench.branches] == ["run 1", "run 2"]
-    assert bench.done == 0
+    assert (bench.branch.name, bench.done) == ("run 2", 1)
 
 
 # -- whatever happens --------------------------------------------------------------------

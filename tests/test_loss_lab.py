@@ -21,6 +21,7 @@ from srlab.losses import EXPANDED_TERMS
 from srlab.presets import PRESETS
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.runs import run_card
+from srlab.widgets import loss_bench
 from srlab.widgets.ledger_view import TERM_COLORS, ledger_html, reweighed
 from srlab.widgets.loss_actions import MOST_SNAPSHOTS, close_whole
 from srlab.widgets.loss_branch import LossFigures
@@ -118,6 +119,25 @@ def test_start_pause_and_reset(lab: LossLab):
     assert message(lab) == f"run 1 is kept at step {steps}; run 2 begins."
 
 
+def test_reset_before_a_step_keeps_nothing(lab: LossLab):
+    lab.reset()
+    assert message(lab) == "run 1 begins."
+    assert [*lab.bench.branches] == ["run 1"]
+
+
+def test_reset_without_room_says_so_and_loses_nothing(
+    lab: LossLab, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loss_bench, "MOST_BRANCHES", 1)
+    lab.run_steps(2)
+    lab._reset.click()
+    lab.live.wait()
+    assert message(lab).startswith("Nothing was changed: There are 1 runs already")
+    assert numbers(lab)["step"] == "2"
+    lab.run_steps(1)
+    assert numbers(lab)["step"] == "3"
+
+
 def test_reset_puts_weights_and_sliders_back(lab: LossLab):
     lab.set("pixel", 7.0)
     lab.run_steps(1)
@@ -208,6 +228,14 @@ def test_weights_beyond_a_slider_stay_as_they_are(lab: LossLab):
     assert (lab.panel.dials["style"].value, lab.panel.dials["tv"].value) == (1e4, 1e-5)
     assert (lab.bench.loss.weights["style"], lab.bench.loss.weights["tv"]) == (5e4, 5e-6)
     assert [row[1] for row in table(lab.panel.ledger.value)[3:]] == ["5e+04", "5e-06"]
+
+
+@pytest.mark.parametrize("rate", [5.0, 0.0, -1.0, 1e-7, math.nan])
+def test_a_learning_rate_beyond_its_slider_is_refused(lab: LossLab, rate: float):
+    before = lab.panel.dials["learning_rate"].value
+    with pytest.raises(ValueError, match=r"The slider '.*' goes from 1e-05 to 0.1, but"):
+        lab.set("learning_rate", rate)
+    assert lab.panel.dials["learning_rate"].value == before
 
 
 def test_another_photograph_is_shown_and_measured(lab: LossLab):

@@ -1,12 +1,14 @@
 """Photographs from the package, from folders, from data sets, and from nowhere."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
+from srlab import sources
 from srlab.images import read_image
 from srlab.sources import (
     cache_folder,
@@ -53,6 +55,23 @@ def test_embedded_photo_by_name() -> None:
     assert photo[name].dtype == torch.uint8
     with pytest.raises(ValueError, match=r"named 'dog'; there are .*chelsea-cat"):
         embedded_photo("dog")
+
+
+def test_only_a_folder_shows_a_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A lesson's cell prints the same however slow the machine is."""
+
+    def slowly(file: Path) -> Image.Image:
+        time.sleep(0.4)
+        return read_image(file)
+
+    monkeypatch.setattr(sources, "read_image", slowly)
+    load_photos("embedded", "val")
+    assert capsys.readouterr().err == ""
+    write_pictures(tmp_path, ["a.png", "b.png", "c.png"])
+    load_folder(tmp_path)
+    assert "photographs" in capsys.readouterr().err
 
 
 # -- folders ---------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """TrainingLab and what it stands on: the live training and the workbench."""
 
+import math
 import re
 import threading
 import time
@@ -313,6 +314,14 @@ def test_unknown_slider_is_named(lab: TrainingLab):
     message = r"There is no slider 'lr'; there are mix, learning_rate\."
     with pytest.raises(ValueError, match=message):
         lab.set("lr", 0.1)
+
+
+@pytest.mark.parametrize("value", [1.5, -0.1, math.nan])
+def test_a_value_beyond_a_slider_is_refused(lab: TrainingLab, value: float):
+    before = lab.dials["mix"].slider.value
+    with pytest.raises(ValueError, match=r"The slider '.*' goes from 0 to 1, but"):
+        lab.set("mix", value)
+    assert lab.dials["mix"].slider.value == before
 
 
 # Reset, snapshot, errors ---------------------------------------------------------------------

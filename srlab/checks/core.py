@@ -3,6 +3,7 @@
 import html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import torch
@@ -200,7 +201,7 @@ def _changed(given: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    """A Python number or a tensor with one element as a float."""
+    """A number of Python or NumPy, or a tensor with one element, as a float."""
     if isinstance(value, Tensor) and value.numel() == 1:
         return float(value)
-    return float(value) if isinstance(value, int | float) else None
+    return float(value) if isinstance(value, Real) else None

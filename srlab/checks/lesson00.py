@@ -68,6 +68,7 @@ def check_published_psnr(answer: Answer | None) -> Verdict:
     noisy_border = hr + (sr - hr) * (1 + 4 * _border_mask(hr))
     between = torch.where(hr < 1, hr + 0.6 / 255, hr)  # rounds up to a whole step
     outside = torch.where(hr > 0.7, hr + 0.5, hr)  # as bicubic does, only more
+    below = torch.where(hr < 0.3, hr - 0.5, hr)
     return judge(
         answer,
         right=_published,
@@ -77,6 +78,7 @@ def check_published_psnr(answer: Answer | None) -> Verdict:
             "two pictures": (sr, hr, BORDER),
             "values between two steps of 1/255": (between[:1], hr[:1], BORDER),
             "values above 1": (outside[:1], hr[:1], BORDER),
+            "values below 0": (below[:1], hr[:1], BORDER),
         },
         mistakes=PUBLISHED_MISTAKES,
         tolerance=1e-3,

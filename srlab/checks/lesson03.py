@@ -1,7 +1,6 @@
 """Checks of lesson 03: how variance grows, a learned weight, gates for channels."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -78,8 +77,9 @@ def check_learned_block(answer: Answer | None) -> Verdict:
             "what a new block gives": (_output, x, None),
             "what it gives with the weight at 0.5": (_output, x, 0.5),
             "what it gives with the weight at -2": (_output, x, -2.0),
-            "slopes with the weight at 0.5: of the weight, of conv1": (_slopes, x, 0.5),
+            "slopes with the weight at 0.5: of the weight, conv1, conv2": (_slopes, x, 0.5),
             "one picture, 9 x 2 px": (_output, _signal(2, 1, 4, 9, 2), 1.5),
+            "does training change what a new block gives?": (_wakes, x, None),
         },
         mistakes=[Mistake(_asked(m.answer), m.hint) for m in BLOCK_MISTAKES],
     )
@@ -189,6 +189,8 @@ class NoSlope(Exception):  # noqa: N818
 
 Question = Callable[[nn.Module, Tensor], Any]
 
+CONVOLUTIONS = ("conv1", "conv2")
+
 
 def _asked(make: Answer) -> Answer:
     """Make of a class a function that answers one question about a new block."""
@@ -199,7 +201,9 @@ def _asked(make: Answer) -> Answer:
             return None
         if not isinstance(block, nn.Module):
             raise NotAModule(f"a {type(block).__name__}, not an nn.Module")
-        _set_convolutions(block)
+        _require_convolutions(block)
+        if question is not _wakes:  # which is about the block's own start
+            _set_convolutions(block)
         if factor is not None:
             for parameter in _others(block):
                 parameter.data.fill_(factor)
@@ -208,13 +212,17 @@ def _asked(make: Answer) -> Answer:
     return ask
 
 
-def _set_convolutions(block: nn.Module) -> None:
-    """Give conv1 and conv2 the same weights in every answer."""
-    for seed, name in enumerate(("conv1", "conv2")):
+def _require_convolutions(block: nn.Module) -> None:
+    for name in CONVOLUTIONS:
         conv = getattr(block, name, None)
         if not (isinstance(conv, nn.Conv2d) and conv.bias is not None):
             raise NoConvolutions(f"{name} is no nn.Conv2d with a bias")
-        for i, parameter in enumerate((conv.weight, conv.bias)):
+
+
+def _set_convolutions(block: nn.Module) -> None:
+    """Give conv1 and conv2 the same weights in every answer."""
+    for seed, name in enumerate(CONVOLUTIONS):
+        for i, parameter in enumerate(block.get_submodule(name).parameters()):
             parameter.data.copy_(_signal(10 + 2 * seed + i, *parameter.shape))
 
 
@@ -234,17 +242,30 @@ def _output(block: nn.Module, x: Tensor) -> Any:
 
 def _slopes(block: nn.Module, x: Tensor) -> Tensor:
     """Of the output's sum of squares, for one value."""
-    conv = block.conv1
-    wanted = [*_others(block), *([conv.weight] if isinstance(conv, nn.Conv2d) else [])]
+    weights = [block.get_parameter(f"{name}.weight") for name in CONVOLUTIONS]
+    wanted = [*_others(block), *weights]
     score = block(x).square().mean()
-    slopes = torch.autograd.grad(score, wanted, allow_unused=True) if _learns(score) else ()
-    if not slopes or any(slope is None for slope in slopes):
+    if not all(tensor.requires_grad for tensor in (score, *wanted)):
         raise NoSlope("something here has no slope")
-    return torch.stack([slope.sum() for slope in slopes])
+    slopes = torch.autograd.grad(score, wanted, allow_unused=True)
+    return torch.stack([_total(slope) for slope in slopes])
 
 
-def _learns(score: Tensor) -> bool:
-    return score.requires_grad
+def _total(slope: Tensor | None) -> Tensor:
+    if slope is None:
+        raise NoSlope("something here has no slope")
+    return slope.sum()
+
+
+def _wakes(block: nn.Module, x: Tensor) -> bool:
+    """Whether a few steps of training change the output of a new block."""
+    before = block(x).detach()
+    optimizer = torch.optim.SGD(block.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        (block(x) - 1).square().mean().backward()
+        optimizer.step()
+    return not torch.equal(block(x).detach(), before)
 
 
 class _Block(nn.Module):
@@ -357,6 +378,13 @@ class _DetachesTheCorrection(_Block):
         return x + self.factor * self.correction(x).detach()
 
 
+class _NeverWakes(_LearnedBlock):
+    def __init__(self, num_features: int):
+        super().__init__(num_features)
+        for parameter in self.conv2.parameters():
+            nn.init.zeros_(parameter)
+
+
 def _makes_no_module(_: int) -> Any:
     raise NotAModule
 
@@ -365,7 +393,16 @@ def _has_no_convolutions(_: int) -> Any:
     raise NoConvolutions
 
 
+CUT = (
+    "Nothing to learn from: .item(), float(), .data, .detach() and requires_grad=False "
+    "cut the way back."
+)
+
 BLOCK_MISTAKES = [
+    Mistake(
+        _NeverWakes,
+        "Two zeros in one product never wake: leave conv2 as PyTorch starts it.",
+    ),
     Mistake(_makes_no_module, "Give a class: class MyBlock(nn.Module), called with 4."),
     Mistake(
         _has_no_convolutions,
@@ -377,11 +414,11 @@ BLOCK_MISTAKES = [
     ),
     Mistake(
         _TakesTheNumber,
-        "Nothing to learn from: .item(), float(), .data and .detach() cut the way back.",
+        CUT,
     ),
     Mistake(
         _DetachesTheCorrection,
-        "Nothing to learn from: .item(), float(), .data and .detach() cut the way back.",
+        CUT,
     ),
     Mistake(_Mixes, "Do not take from x what the correction gets: the skip stays whole."),
     Mistake(
@@ -439,11 +476,12 @@ def _pooled(correction: Tensor) -> Tensor:
     return correction.mean((2, 3), keepdim=True)
 
 
-def _pointwise(channels_in: int, channels_out: int) -> Layer:
+def _pointwise(channels_in: int, channels_out: int) -> nn.Conv2d:
     """A 1 x 1 convolution, strong enough for gates to differ."""
-    weight = 6 * _signal(20 + channels_in, channels_out, channels_in, 1, 1)
-    bias = _signal(40 + channels_in, channels_out)
-    return partial(F.conv2d, weight=weight, bias=bias)
+    conv = nn.Conv2d(channels_in, channels_out, 1).requires_grad_(False)
+    for seed, strength, parameter in zip((20, 40), (6, 1), conv.parameters(), strict=True):
+        parameter.copy_(strength * _signal(seed + channels_in, *parameter.shape))
+    return conv
 
 
 def _signal(seed: int, *shape: int) -> Tensor:

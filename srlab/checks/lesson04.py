@@ -87,6 +87,7 @@ def check_distinct_kernels(answer: Answer | None) -> Verdict:
             ),
             "copies that are no neighbors": (_scattered_copies,),
             "kernels that differ in little": (_much_alike,),
+            "kernels that differ in one number": (_alike_but_for_one,),
             "all zero": (lambda: _with_weight(torch.zeros(12, 3, 3, 3)),),
         },
         mistakes=[replace(m, answer=_counting(m.answer)) for m in DISTINCT_MISTAKES],
@@ -179,6 +180,12 @@ def _much_alike() -> nn.Conv2d:
     last = F.one_hot(torch.tensor(8), 9).view(3, 3)
     alike = [kernels, kernels.flip(-1), kernels + last / 2, kernels + last / 4]
     return _with_weight(torch.cat(alike))
+
+
+def _alike_but_for_one() -> nn.Conv2d:
+    """A single 0.7 at each place, -0.7 at each, and a little more than 0.7 at each."""
+    kernels = 0.7 * torch.eye(18).view(18, 2, 3, 3)
+    return _with_weight(torch.cat([kernels, -kernels, kernels * (1 + 1e-6)]))
 
 
 def _scattered_copies() -> nn.Conv2d:
@@ -288,7 +295,7 @@ SHUFFLE_MISTAKES = [
     ),
     Mistake(
         lambda x, f: x.reshape(len(x), -1, x.shape[2] * f, x.shape[3] * f),
-        "A view alone keeps the order of the numbers; permute before the last view.",
+        "A view alone keeps the order of the numbers; permute before the last reshape.",
     ),
     Mistake(
         lambda x, f: _permuted(x, f, 5, 2, 4, 3).reshape(F.pixel_shuffle(x, f).shape),

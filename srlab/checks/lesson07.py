@@ -48,6 +48,7 @@ def check_carry(answer: Answer | None) -> Verdict:
                 {"head": (6, 2), "to_rgb": (3, 4), "bias": (1, 5)},
                 {"head": (6, 2), "to_rgb": (4, 3), "bias": (5,)},
             ),
+            "a shape that could be stretched": ({"head": (1, 3)}, {"head": (8, 3)}),
             "nothing fits": ({"module.head": (4, 3)}, {"head": (4, 3)}),
         },
         mistakes=[replace(m, answer=_told_by_name(m.answer)) for m in CARRY_MISTAKES],
@@ -351,12 +352,26 @@ def _told_by_stage(answer: Answer) -> Answer:
             return card
         own = "as given" if card.model == model else "another network"
         crops = [f"{s.batch_size} of {s.hr_size} px, {s.scale}x" for s in card.stages]
-        return {"start": card.start, "model": own, "stages": crops}
+        name = "another run's" if card.name in NAMES_TAKEN else "its own"
+        return {"start": card.start, "model": own, "stages": crops, "name": name}
 
     return told
 
 
+NAMES_TAKEN = {"perceptual", "capstone", "unet"}
+"""Runs of the lesson; another one of such a name would take their folder."""
+
+
+def _card_of_a_taken_name(*arguments: Any) -> RunCard:
+    return _card(*arguments).model_copy(update={"name": min(NAMES_TAKEN)})
+
+
 CARD_MISTAKES = [
+    Mistake(
+        _card_of_a_taken_name,
+        "The lesson has trained a run of this name, and its folder would be emptied: "
+        "choose another.",
+    ),
     Mistake(
         lambda _, model, sizes, pixels: _card("untrained", model, sizes, pixels),
         "It begins untrained: name the checkpoint to go on from, start=start.",

@@ -99,6 +99,22 @@ def as_position(weight: float, most: float = MOST) -> float:
     return weight or OFF
 
 
+def require_in_reach(slider: FloatSlider | FloatLogSlider, value: float) -> None:
+    """Raise unless a slider reaches a value; it would take the nearest without a word.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    low, high = slider.min, slider.max
+    if isinstance(slider, FloatLogSlider):
+        low, high = slider.base**low, slider.base**high
+    if not low <= value <= high:  # nor is NaN
+        raise ValueError(
+            f"The slider {slider.description!r} goes from {low:g} to {high:g}, "
+            f"but {value:g} came."
+        )
+
+
 def _weight_dial(weights: dict[str, float], name: str, kind: str) -> Dial:
     slider = FloatLogSlider(
         value=as_position(weights[name]), min=-5, max=2, step=0.05, description=name,

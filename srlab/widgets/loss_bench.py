@@ -69,7 +69,15 @@ class LossBench(Workbench[ExpandedLoss]):
     # Training
 
     def reset(self) -> None:
-        """Keep the present branch, and begin another at the start of the card."""
+        """Keep the present branch, and begin another at the start of the card.
+
+        One that has not made a step is not kept: it is where it would begin.
+
+        Raises:
+            ValueError: if there are ``MOST_BRANCHES`` already.
+        """
+        if self.branches and self.done:
+            self._require_room()
         with _whole():
             name = self._name_after_reset()
             self.learning_rate = self.stage.learning_rate
@@ -162,11 +170,7 @@ class LossBench(Workbench[ExpandedLoss]):
         Raises:
             ValueError: if there are ``MOST_BRANCHES`` already.
         """
-        if len(self.branches) >= MOST_BRANCHES:
-            raise ValueError(
-                f"There are {MOST_BRANCHES} runs already, and each keeps a network; "
-                f"save the card of this one and load it into a new lab."
-            )
+        self._require_room()
         with _whole():
             self._leave()
             self._enter(self.branch.fork(self._next_name()))
@@ -286,13 +290,19 @@ class LossBench(Workbench[ExpandedLoss]):
         self.branch.state = State.of(self.model, self.optimizer)
 
     def _name_after_reset(self) -> str:
-        """A new name; the present branch is kept, if it is worth it and there is room."""
-        if not self.branches:
-            return self._next_name()
-        if not self.done or len(self.branches) >= MOST_BRANCHES:
+        """A new name, unless the present branch has not made a step."""
+        if self.branches and not self.done:
             return self.branch.name
-        self._leave()
+        if self.branches:
+            self._leave()
         return self._next_name()
+
+    def _require_room(self) -> None:
+        if len(self.branches) >= MOST_BRANCHES:
+            raise ValueError(
+                f"There are {MOST_BRANCHES} runs already, and each keeps a network; "
+                f"save the card of this one and load it into a new lab."
+            )
 
     def _enter(self, branch: Branch) -> None:
         """Make a branch the present one; network and optimizer are its own already."""

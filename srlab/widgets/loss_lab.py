@@ -15,7 +15,7 @@ from srlab.presets import LAYERS
 from srlab.require import require_known
 from srlab.runcard import RunCard
 from srlab.training import Step
-from srlab.widgets.dials import as_position
+from srlab.widgets.dials import as_position, require_in_reach
 from srlab.widgets.drawing import beside, picture_strip
 from srlab.widgets.ledger_view import ledger_lines
 from srlab.widgets.live import State
@@ -87,15 +87,18 @@ class LossLab(LiveLab):
         self.live.run_steps(count)
 
     def set(self, name: str, value: float) -> None:
-        """Move a slider: a term's, a layer's or ``"learning_rate"``; 0 is off.
+        """Move a slider: a term's, a layer's or ``"learning_rate"``; a weight of 0 is off.
 
         Raises:
             ValueError: if there is no such slider, or for a value beyond it.
         """
         dials = self.panel.dials
         require_known([name], dials, "slider")
-        is_weight = name != "learning_rate"
-        dials[name].value = as_position(value, most_of(name)) if is_weight else value
+        if name == "learning_rate":
+            require_in_reach(dials[name], value)
+            dials[name].value = value
+        else:
+            dials[name].value = as_position(value, most_of(name))
         self.live.settle()
 
     def fork(self) -> str:
@@ -218,10 +221,12 @@ class LossLab(LiveLab):
     def start_over(self) -> None:
         """Keep the present run, and begin another one at the start."""
         before = self.bench.branch
-        self.bench.reset()
-        self.actions.say(
-            f"{before.name} is kept at step {before.step}; {self.bench.branch.name} begins."
-        )
+        try:
+            self.bench.reset()
+        except ValueError as error:  # no room: the present run stays as it is
+            return self.actions.complain(error)
+        kept = f"{before.name} is kept at step {before.step}; " if before.state else ""
+        self.actions.say(f"{kept}{self.bench.branch.name} begins.")
 
     def draw(self, state: State, error: str = "") -> None:
         """Show the quick things now, the others when they are due."""

@@ -15,7 +15,15 @@ from srlab.losses import WeightedLoss, pixel_loss
 from srlab.machine import pick_device
 from srlab.models import SrResNet
 from srlab.training import Step
-from srlab.widgets.dials import Dial, as_position, layers_of, mix_dial, rate_dial, weight_dials
+from srlab.widgets.dials import (
+    Dial,
+    as_position,
+    layers_of,
+    mix_dial,
+    rate_dial,
+    require_in_reach,
+    weight_dials,
+)
 from srlab.widgets.drawing import (
     BLUE,
     ORANGE,
@@ -93,12 +101,16 @@ class TrainingLab(LiveLab):
         """Move a slider by its name in ``dials``; a weight of 0 is off.
 
         Raises:
-            ValueError: if there is no such slider, or for a weight beyond it.
+            ValueError: if there is no such slider, or for a value beyond it.
         """
         if name not in self.dials:
             raise ValueError(f"There is no slider {name!r}; there are {', '.join(self.dials)}.")
-        is_weight = name not in ("mix", "learning_rate")
-        self.dials[name].slider.value = as_position(value) if is_weight else value
+        slider = self.dials[name].slider
+        if name in ("mix", "learning_rate"):
+            require_in_reach(slider, value)
+            slider.value = value
+        else:
+            slider.value = as_position(value)
         self.live.settle()
 
     def snapshot(self) -> None:

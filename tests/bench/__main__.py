@@ -28,8 +28,8 @@ def main() -> None:
         "parts",
         nargs="*",
         default=[],
-        help="floor, step, growth, minute, upscale, waiting, slider, lessons: all these "
-        "if none is named; classroom",
+        help="floor, step, growth, minute, upscale, waiting, slider, lessons, classroom: "
+        "all, if none is named",
     )
     parser.add_argument(
         "--set5", type=Path, help="folder of the Set5 pictures, if you have them"
@@ -54,8 +54,7 @@ def main() -> None:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(parts)}")
     figures: Figures = {"machine": machine()}
     show("machine", figures["machine"])
-    usual = [name for name in parts if name != "classroom"]  # needs root
-    for name in options.parts or usual:
+    for name in options.parts or parts:
         figures[name] = parts[name]()
         show(name, figures[name])
     if options.json:
