@@ -14,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from srlab.runcard import RunCard
+    from srlab.team import Team
 
 app = typer.Typer(
     rich_markup_mode=None,  # rich alone would take twice as long as all the rest of --help
@@ -74,8 +75,8 @@ def train(
 ) -> None:
     """Train what a run card says; under torchrun, on several processors or hosts."""
     from srlab.runcard import load_card
-    from srlab.runs import LAST, run_card
-    from srlab.team import join_team
+    from srlab.runs import run_card
+    from srlab.team import ALONE, join_team
     from srlab.training_bar import TrainingBar
 
     run = load_card(card)
@@ -87,17 +88,13 @@ def train(
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    team = ALONE
     try:
         team = join_team()
         with TrainingBar(run, quiet=not team.leads) as bar:
             finished = run_card(run, folder, resume=resume, report=bar.update, team=team)
     except KeyboardInterrupt:
-        kept = (
-            f"{folder} keeps it, go on with --resume"
-            if (folder / LAST).exists()
-            else ("nothing was trained yet")
-        )
-        typer.echo(f"srlab: stopped; {kept}.", err=True)
+        _tell_stopped(folder, team)
         raise typer.Exit(130) from None
     if team.leads:
         _tell_finished(finished, folder)
@@ -279,6 +276,19 @@ def _tell_finished(card: "RunCard", folder: Path) -> None:
     typer.echo(f"{folder}: {card.seconds:.0f} s on {card.device}{by}, {card.precision}")
     for name, value in card.scores.items():
         typer.echo(f"{name:16} {value:.4f}")
+
+
+def _tell_stopped(folder: Path, team: "Team") -> None:
+    """What is kept; of a team, the process that writes knows it."""
+    from srlab.runs import LAST
+
+    if not team.leads:
+        said = f"process {team.rank} stopped; go on with --resume"
+    elif (folder / LAST).exists():
+        said = f"stopped; {folder} keeps it, go on with --resume"
+    else:
+        said = "stopped; nothing was trained yet"
+    typer.echo(f"srlab: {said}.", err=True)
 
 
 def _require_different(photos: list[Path], targets: list[Path]) -> None:

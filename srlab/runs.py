@@ -23,7 +23,7 @@ from srlab.scoring import score_models
 from srlab.sources import load_photos
 from srlab.stages import StageTraining, stage_network
 from srlab.team import ALONE, Team
-from srlab.training import DivergedError, Step
+from srlab.training import DivergedError, Step, undivided
 from srlab.validation import Reading, Validation
 
 LAST = "last.safetensors"
@@ -55,15 +55,19 @@ class Progress:
 
 @dataclass(frozen=True)
 class _Point:
-    """A point of a run: the stage, the step just done, and what was seen then."""
+    """A point of a run: the stage, the step just done, and who looks then."""
 
     training: StageTraining
     before: int
     """Steps of the stages before."""
     step: Step
-    reading: Reading | None
+    watch: "_Watch | None"
 
-    def progress(self, total: int) -> Progress:
+    def look(self) -> Reading | None:
+        """What the validation photographs show, if it is time to look."""
+        return self.watch.look(self.step.number) if self.watch else None
+
+    def progress(self, total: int, reading: Reading | None) -> Progress:
         """The same for those who watch."""
         return Progress(
             self.before + self.step.number,
@@ -71,7 +75,7 @@ class _Point:
             self.training.stage.scale,
             self.step,
             self.training.network,
-            self.reading,
+            reading,
         )
 
     def done(self) -> int:
@@ -158,8 +162,9 @@ def _run(
 
     try:
         for point in _steps(state, out, team):
+            reading = point.look()
             if report:
-                report(point.progress(state.card.steps))
+                report(point.progress(state.card.steps, reading))
             if team.leads and time.monotonic() - last_save > save_every:
                 _save_last(out, stamped(), point)
                 last_save = time.monotonic()
@@ -236,7 +241,7 @@ def _steps(state: _State, out: Path, team: Team) -> Iterator[_Point]:
             best = out / BEST if before + stage.steps == card.steps else None
             watch = _Watch(training, before, best, resumed=start > 0) if team.leads else None
             for step in training.steps(start):
-                yield _Point(training, before, step, watch.look(step.number) if watch else None)
+                yield _Point(training, before, step, watch)
             weights = training.network.state_dict()
         before += stage.steps
 
@@ -302,14 +307,19 @@ class _Watch:
 
 
 def _save_last(out: Path, card: RunCard, point: _Point) -> None:
-    save_checkpoint(
-        out / LAST,
-        point.training.model,
-        card=card.model_dump(),
-        step=point.done(),
-        optimizer=point.training.optimizer,
-        average=point.training.network if card.ema else None,
-    )
+    """Keep what is there to go on from; Ctrl-C waits until it is written."""
+    # torchrun ends those that lost a partner while they save; the impatient press twice.
+    with undivided() as interrupts:
+        save_checkpoint(
+            out / LAST,
+            point.training.model,
+            card=card.model_dump(),
+            step=point.done(),
+            optimizer=point.training.optimizer,
+            average=point.training.network if card.ema else None,
+        )
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 def _finish(out: Path, card: RunCard, model: nn.Module) -> RunCard:

@@ -12,7 +12,7 @@ from types import FrameType
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import srlab.runs
 import srlab.stages
@@ -404,6 +404,52 @@ def test_ctrl_c_at_any_line_leaves_a_whole_step(photo_folder: Path, tmp_path: Pa
         number += 3
     assert seen == {1, 2, 3}
     assert number > 100
+
+
+def test_ctrl_c_while_it_looks_keeps_the_step(
+    photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = tiny_card(photo_folder, stage(4), validate_every=1)
+    whole = train_only(card, tmp_path / "whole")
+    look = srlab.runs.Validation.look
+
+    def interrupted(validation: Validation, model: nn.Module, step: int) -> Reading:
+        if step == 1:  # the first look is before any step
+            signal.raise_signal(signal.SIGINT)
+        return look(validation, model, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("srlab.runs.Validation.look", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_card(card, tmp_path / "parts")
+    assert last(tmp_path / "parts").step == 1
+    assert train_only(card, tmp_path / "parts", resume=True) == whole[1:]
+    assert same_training(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize("save_every", [0.0, 1e6], ids=["on the way", "at the end"])
+def test_ctrl_c_while_it_saves_waits_for_the_file(
+    photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save_every: float
+) -> None:
+    """Also the second Ctrl-C of somebody impatient, or torchrun's after a loss."""
+    card = tiny_card(photo_folder, stage(3))
+    whole = tmp_path / "whole"
+    train_only(card, whole)
+    save = srlab.runs.save_checkpoint
+
+    def interrupted(path: Path, *args: object, **options: object) -> None:
+        if path.name == "last.safetensors":
+            signal.raise_signal(signal.SIGINT)
+        save(path, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("srlab.runs.save_checkpoint", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_card(card, tmp_path / "parts", save_every=save_every)
+    assert last(tmp_path / "parts").step == (1 if save_every == 0 else 3)
+    assert not (tmp_path / "parts" / "model.safetensors").exists()
+    run_card(card, tmp_path / "parts", resume=True)
+    assert same_training(whole, tmp_path / "parts")
 
 
 def start_child(card: Path, out: Path) -> "subprocess.Popen[str]":

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from srlab.checkpoints import load_checkpoint
+from srlab.cli import main
 from srlab.data import get_data
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.runs import Progress, run_card
@@ -109,6 +110,29 @@ def test_a_lost_process_is_told_in_one_sentence():
 def test_other_errors_stay_as_they_are(team: Team):
     with pytest.raises(RuntimeError, match="out of memory"), team.watched():
         raise RuntimeError("out of memory")
+
+
+def test_a_process_that_does_not_lead_says_only_that_it_stopped(
+    photo_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    """What is kept is the leading one's to say; it may be writing it still."""
+    save_card(card_of(photo_folder, 5), tmp_path / "card.json")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("srlab.team.join_team", lambda: Team(Fabric()))
+    monkeypatch.setattr("srlab.runs.run_card", interrupted)
+    monkeypatch.setattr(
+        "sys.argv", ["srlab", "train", f"{tmp_path / 'card.json'}", "--out", f"{tmp_path}"]
+    )
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "srlab: process 1 stopped; go on with --resume.\n"
 
 
 # -- real processes -------------------------------------------------------------------------
