@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 
-def wait_for(happened: Callable[[], bool], what: str, timeout: float = 30) -> None:
+def wait_for(happened: Callable[[], bool], what: str, timeout: float = 60) -> None:
     end = time.monotonic() + timeout
     while not happened():
         assert time.monotonic() < end, f"waited in vain for {what}"
@@ -20,7 +20,7 @@ def wait_for(happened: Callable[[], bool], what: str, timeout: float = 30) -> No
 def from_another_thread(action: Callable[[], object]) -> None:
     thread = threading.Thread(target=action)
     thread.start()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
 
 

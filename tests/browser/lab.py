@@ -239,7 +239,7 @@ class LabPage:
     def __init__(self, page: Page, server: LabServer, evidence: Path = Path()):
         self.page, self.server, self.evidence = page, server, evidence
         self.problems: list[str] = []
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", self._note)
 
     def open(self, notebook: str, timeout: float = 60) -> None:
@@ -285,7 +285,7 @@ class LabPage:
         assert len(found) == 1, f"{len(found)} code cells contain {words!r}, not one."
         return "".join(output_text(output) for output in found[0]["outputs"])
 
-    def ask(self, code: str, timeout: float = 30) -> str:
+    def ask(self, code: str, timeout: float = 60) -> str:
         """Run ``code`` in the kernel beside the notebook; what it printed."""
         return self.page.evaluate(ASK_KERNEL, [code, timeout * 1000]).strip()
 
@@ -347,7 +347,7 @@ class LabPage:
         """The ``data-`` attributes of a status, by name: ``{"data-step": "12"}``."""
         return self.page.locator(css).first.evaluate(DATA_ATTRIBUTES)
 
-    def wait_for_status(self, css: str, name: str, value: str, timeout: float = 30) -> None:
+    def wait_for_status(self, css: str, name: str, value: str, timeout: float = 60) -> None:
         """Wait until the attribute ``name`` of a status is ``value``."""
         wait_until(
             lambda: self.status(css).get(name) == value,
@@ -355,7 +355,7 @@ class LabPage:
             what=lambda: f"{name} to be {value!r}; the status is {self.status(css)}",
         )
 
-    def wait_for_new_picture(self, css: str, old: str, timeout: float = 30) -> str:
+    def wait_for_new_picture(self, css: str, old: str, timeout: float = 60) -> str:
         """Wait until a picture's hash is no longer ``old``; the new hash."""
         return wait_until(
             lambda: (new := self.picture_hash(css)) != old and new,
@@ -393,7 +393,7 @@ def browser_page(browser: Browser, width: int = 1400, height: int = 1000) -> Ite
 def wait_until(
     answer: Callable[[], T | None],
     *,
-    timeout: float = 30,
+    timeout: float = 60,
     what: str | Callable[[], str],
     pause: float = 0.05,
 ) -> T:

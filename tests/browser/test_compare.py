@@ -98,7 +98,6 @@ class Comparer:
         status = self.page.locator("[role=status]")
         wait_until(
             lambda: status.inner_text() == sentence,
-            timeout=5,
             what=lambda: f"{sentence!r}; it says {status.inner_text()!r}",
         )
 
@@ -110,7 +109,6 @@ class Comparer:
         """Wait until the stage has this gray there."""
         wait_until(
             lambda: self.pixel(u, v) == [color] * 3,
-            timeout=5,
             what=lambda: f"gray {color} at {u}, {v}; it is {self.pixel(u, v)}",
         )
 
@@ -316,7 +314,6 @@ def test_fingers(browser: Browser):
         fingers("touchEnd")
         wait_until(
             lambda: comparer.trait("zoom") == pytest.approx(4, abs=0.2),
-            timeout=5,
             what=lambda: f"the zoom, it is {comparer.trait('zoom')}",
         )
         assert comparer.page.evaluate("document.documentElement.scrollWidth") <= 390
