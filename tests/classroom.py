@@ -80,13 +80,13 @@ class Classroom:
     def stop(self) -> str:
         """Press Ctrl-C; what it said then."""
         self._process.send_signal(signal.SIGINT)
-        return self._process.communicate(timeout=30)[0]
+        return self._process.communicate(timeout=90)[0]
 
     def kill_hub(self) -> str:
         """End the hub as a power cut would; what the command said then."""
         hub = psutil.Process(self._process.pid).children()[0]
         hub.kill()
-        return self._process.communicate(timeout=30)[0]
+        return self._process.communicate(timeout=90)[0]
 
     def end(self) -> str:
         """``srlab classroom --end``."""
@@ -220,7 +220,7 @@ class Desk:
                 return self.lab.ask("import os; print(os.getpid())", timeout=3) != before
             return False
 
-        wait_until(reborn, timeout=60, what="a new kernel after the crash")
+        wait_until(reborn, timeout=120, what="a new kernel after the crash")
 
     def secrets(self) -> list[str]:
         """What must not be in any log: password, cookies, the server's own token."""

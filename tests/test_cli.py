@@ -191,7 +191,7 @@ def stopped(process: "subprocess.Popen[str]", stop: signal.Signals) -> str:
             seen += process.stderr.read(1)
             assert process.poll() is None, seen
         process.send_signal(stop)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130

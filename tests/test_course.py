@@ -499,7 +499,7 @@ def running_lab(
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -534,7 +534,7 @@ def test_lab_opens_a_copy(installed: dict[str, str], tmp_path: Path) -> None:
         assert log.read_text().startswith(
             f"copied {len(course_files(ROOT / 'lessons'))} files into mine\n"
         )
-        wait_until(lambda: is_heard(port), timeout=60, what=lambda: "the server to listen")
+        wait_until(lambda: is_heard(port), timeout=120, what=lambda: "the server to listen")
         listed = ask(port, "api/contents", found[1])
         names = {entry["name"] for entry in listed["content"]}
         assert {path.name for path in (ROOT / "lessons").glob("0*.ipynb")} <= names

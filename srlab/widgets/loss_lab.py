@@ -230,6 +230,8 @@ class LossLab(LiveLab):
 
     def draw(self, state: State, error: str = "") -> None:
         """Show the quick things now, the others when they are due."""
+        if state == "ready" and self.bench.done:
+            state = "paused"  # nothing was started over, or a run was gone back to
         self.screen.look()
         self.follower.follow(self.bench, self.actions.presets)
         self.actions.show_source()
