@@ -86,8 +86,9 @@ def balanced_weights(
         name -> weight.
 
     Raises:
-        ValueError: for an unknown term, a negative share, all shares 0, or a
-            term whose gradient is 0, which no weight can make pull.
+        ValueError: for an unknown term, a share that is negative or no finite
+            number, all shares 0, or a term whose gradient is 0 or no finite
+            number, which no weight can make pull.
 
     Source: built by srlab; used from lesson 05 on.
     """
@@ -96,7 +97,10 @@ def balanced_weights(
     _require_possible(ledger, wanted)
     first = next(iter(wanted))
     unit = (ledger[first].weight or 1.0) * ledger[first].pull / wanted[first]
-    return {name: unit * wanted.get(name, 0.0) / (ledger[name].pull or 1.0) for name in ledger}
+    return {
+        name: unit * wanted[name] / entry.pull if name in wanted else 0.0
+        for name, entry in ledger.items()
+    }
 
 
 def _norm_of_gradient(term: Tensor, sr: Tensor) -> float:

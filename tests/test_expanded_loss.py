@@ -227,6 +227,7 @@ def test_a_broken_gradient_cannot_be_given_a_share(loss, pair):
     ledger["tv"] = replace(ledger["tv"], pull=math.nan)
     with pytest.raises(ValueError, match="tv has no gradient here"):
         balanced_weights(ledger, {"pixel": 1, "tv": 1})
+    assert balanced_weights(ledger, {"pixel": 1})["tv"] == 0, "left out, it does no harm"
 
 
 def test_unknown_share(loss, pair):
