@@ -4,9 +4,10 @@ import io
 import math
 import os
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from srlab.sources import ASSETS, embedded_table
 from srlab.widgets import photo_desk
 from srlab.widgets.photo_desk import PhotoDesk
 from srlab.widgets.photo_look import GRID, PART, part_box
-from srlab.widgets.photo_task import TILE, Enlargement, make_task
+from srlab.widgets.photo_task import TILE, Enlargement, Task, make_task
 from srlab.widgets.poster import BYTES_LIMIT
 from tests.test_images import COLORS, ORIENTATIONS, write_png
 from tests.test_parts import alt_of
@@ -355,6 +356,70 @@ def test_the_comparison_keeps_its_way_of_looking(desk: PhotoDesk, photo: Tensor)
     assert first.comm is None, "the old one is gone from the page"
     desk.choose(model="pixel-x2")
     assert desk._comparison.second == "pixel-x2"
+
+
+class MovesMeanwhile:
+    """A slider that is moved once more while the desk acts on a note."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self.desk: PhotoDesk | None = None
+        self._take_look = photo_desk.take_look
+        monkeypatch.setattr(photo_desk, "take_look", self)
+
+    def __call__(self, *parts: Any) -> Any:
+        desk, self.desk = self.desk, None
+        if desk is not None:
+            from_another_thread(lambda: setattr(desk.across, "value", 40))
+        return self._take_look(*parts)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> MovesMeanwhile:
+    return MovesMeanwhile(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda desk: setattr(desk.across, "value", 45),
+        lambda desk: setattr(desk.down, "value", 45),
+        lambda desk: desk.choose(down=45),
+        lambda desk: desk.open(Image.new("RGB", (30, 20))),
+    ],
+    ids=["the same slider", "another slider", "a program", "a photograph"],
+)
+def test_a_key_pressed_while_the_desk_works_counts(
+    desk: PhotoDesk, meanwhile: MovesMeanwhile, act: Callable[[PhotoDesk], object]
+) -> None:
+    meanwhile.desk = desk
+    act(desk)
+    desk.live.settle()
+    assert meanwhile.desk is None, "it was moved"
+    assert desk.across.value == desk.setting.across == 40
+
+
+def test_a_move_that_cannot_be_done_goes_back_but_no_later_one(
+    desk: PhotoDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = []
+
+    def refuse_45(task: Task, across: int, down: int) -> tuple[int, int, int, int]:
+        if across == 45:
+            refused.append(across)
+            if len(refused) == 2:
+                from_another_thread(lambda: setattr(desk.across, "value", 40))
+            raise ValueError("not there")
+        return part_box(task, across, down)
+
+    monkeypatch.setattr(photo_desk, "part_box", refuse_45)
+    desk.across.value = 45
+    desk.live.settle()
+    assert desk.across.value == desk.setting.across == 50
+    assert "not there" in desk._alert.value
+    desk.across.value = 45
+    desk.live.settle()
+    assert desk.across.value == desk.setting.across == 40
+    assert len(refused) == 2
 
 
 # -- photographs in --------------------------------------------------------------

@@ -180,8 +180,8 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         _require_percent("across", across)
         _require_percent("down", down)
         wanted = dict(zip(CONTROLS, (photograph, model, shrink, across, down), strict=True))
-        given: Any = {name: value for name, value in wanted.items() if value is not None}
-        self._here(lambda: self._apply(replace(self.setting, **given)))
+        given = {name: value for name, value in wanted.items() if value is not None}
+        self._here(lambda: self._choose(given))
         return self.summary()
 
     def enlarge(self) -> Image.Image:
@@ -248,11 +248,14 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             yield self.job.done
 
     def change(self, name: str, value: Any) -> None:
-        """Take over a control's value."""
+        """Take over a control's value; what cannot be done goes back."""
         wanted: Any = {name: value}
-        if getattr(self.setting, name) != value:
-            self._guarded(lambda: self._apply(replace(self.setting, **wanted)))
-            self._show_setting()  # what could not be done goes back
+        if getattr(self.setting, name) == value:
+            return
+        self._guarded(lambda: self._apply(replace(self.setting, **wanted)))
+        control, true = getattr(self, name), getattr(self.setting, name)
+        if value != true and control.value == value:  # refused, and not moved on since
+            control.value = true
 
     def start_over(self) -> None:
         """Forget the tiles that were computed."""
@@ -298,8 +301,19 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         if job is not getattr(self, "job", None):
             self.live.pause()
         self.setting, self.task, self.job, self.look = setting, task, job, look
-        self._show_setting()
         self._show_look()
+
+    def _choose(self, given: Mapping[str, Any]) -> None:
+        """Apply what no control said, and let those controls say it.
+
+        The others are not touched: a person may have moved one since.
+        """
+        wanted: Any = given
+        self._apply(replace(self.setting, **wanted))
+        if self._photographs.names != self.photograph.options:
+            self.photograph.options = self._photographs.names
+        for name, value in given.items():
+            getattr(self, name).value = value
 
     def _task(self, setting: Setting) -> Task:
         picture = self._photographs.read(setting.photograph)
@@ -312,7 +326,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         """Take in a photograph and show it."""
         name = self._photographs.add(name, source)
         try:
-            self._apply(replace(self.setting, photograph=name))
+            self._choose({"photograph": name})
         except Exception:
             self._photographs.remove(name)
             raise
@@ -469,13 +483,6 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             self.live.do(lambda: self._guarded(lambda: self._open_named(name.strip())))
 
     # Showing
-
-    def _show_setting(self) -> None:
-        """Let the controls say what is true."""
-        if self._photographs.names != self.photograph.options:
-            self.photograph.options = self._photographs.names
-        for name in CONTROLS:
-            getattr(self, name).value = getattr(self.setting, name)
 
     def _show_look(self) -> None:
         """The part, compared; and where in the photograph it is."""
