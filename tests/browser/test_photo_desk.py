@@ -60,7 +60,7 @@ def test_a_person_enlarges_a_photograph_and_takes_it_home(
 
 def test_the_page_lives_while_a_large_one_is_enlarged(page: LabPage):
     cat = to_image(embedded_photo("chelsea-cat"))
-    cat.resize((1200, 900)).save(page.server.folder / "large.png")
+    cat.resize((2400, 1800)).save(page.server.folder / "large.png")
     a_file_is_opened_by_its_name(page)
     the_part_moves_while_it_runs(page)
     stop_keeps_what_is_done(page)
@@ -157,7 +157,7 @@ def a_file_is_opened_by_its_name(page: LabPage):
     assert "missing.png does not exist; check the name." in trouble.inner_text()
     field.fill("large.png")
     page.page.keyboard.press("Enter")
-    page.wait_for_status(PROGRESS, "data-size", "2400x1800", timeout=60)
+    page.wait_for_status(PROGRESS, "data-size", "4800x3600", timeout=60)
     assert trouble.count() == 0
     assert (
         page.find(".srlab-overview img")
@@ -183,9 +183,10 @@ def stop_keeps_what_is_done(page: LabPage):
     wait_until(lambda: int(progress(page)["data-done"]) > 1, what="two tiles", timeout=60)
     page.click(".srlab-stop")
     page.wait_for_status(PROGRESS, "data-state", "stopped")
-    done = progress(page)["data-done"]
-    assert 0 < int(done) < int(progress(page)["data-total"])
+    done, total = progress(page)["data-done"], progress(page)["data-total"]
+    assert 0 < int(done) < int(total)
     told = page.page.locator(".srlab-photo-desk .srlab-spoken")
-    assert told.text_content() == f"stopped: stopped after {done} of 80 tiles; Enlarge goes on"
+    sentence = f"stopped: stopped after {done} of {total} tiles; Enlarge goes on"
+    assert told.text_content() == sentence
     page.page.wait_for_timeout(700)
     assert progress(page)["data-done"] == done
