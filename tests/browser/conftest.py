@@ -41,20 +41,24 @@ def browser() -> Iterator[Browser]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     """JupyterLab on a copy of the lessons; tests may add notebooks to its folder."""
     folder = tmp_path_factory.mktemp("lab") / "lessons"
-    if LESSONS.is_dir():
-        shutil.copytree(LESSONS, folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    else:
-        folder.mkdir()
+    _copy_lessons(folder)
     with LabServer(folder) as server:
         yield server
 
 
 @pytest.fixture
 def lab(browser: Browser, server: LabServer, tmp_path: Path) -> Iterator[LabPage]:
-    """A fresh page. After a failure a screenshot of it is in ``tmp_path``."""
+    """A fresh page and fresh lessons. After a failure a screenshot is in ``tmp_path``."""
+    # JupyterLab saves what is open every two minutes: also the lesson of the test before.
+    _copy_lessons(server.folder)
     with browser_page(browser) as page:
         yield LabPage(page, server, evidence=tmp_path)
     server.end_sessions()
+
+
+def _copy_lessons(folder: Path) -> None:
+    ignored = shutil.ignore_patterns(".ipynb_checkpoints")
+    shutil.copytree(LESSONS, folder, ignore=ignored, dirs_exist_ok=True)
 
 
 def _evidence(lab: LabPage) -> str:

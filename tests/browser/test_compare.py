@@ -198,13 +198,25 @@ def test_swipe_by_mouse(comparer: Comparer):
     comparer.says("nearest left, truth right; divider at 25 %.")
     comparer.shows(0x40, 0.2)
     comparer.shows(0x60, 0.3)
-    wait_until(lambda: comparer.page.evaluate("saved") == 1, what="one message to Python")
     comparer.press("+")  # from here on the hand moves the picture, except at the divider
     comparer.drag((0.7, 0.7), (0.5, 0.7))
     assert comparer.trait("position") == 0.25
     assert comparer.trait("center_x") == pytest.approx(0.6, abs=0.01)
     comparer.drag((0.25, 0.7), (0.35, 0.7))
     assert comparer.trait("position") == pytest.approx(0.35, abs=0.01)
+
+
+def test_a_movement_sends_one_message(comparer: Comparer):
+    clock = comparer.page.clock  # stands still: a slow machine moves as fast as any
+    clock.install(time=0)
+    clock.pause_at(1000)
+    comparer.press("s")
+    comparer.drag((0.5, 0.5), (0.25, 0.6))
+    clock.run_for(99)
+    assert comparer.page.evaluate("saved") == 0
+    clock.run_for(1)
+    assert comparer.page.evaluate("saved") == 1
+    assert comparer.trait("position") == 0.25
 
 
 def test_difference_is_that_of_the_pictures(comparer: Comparer):
