@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Error, Page
 
 from srlab.classroom.limits import end_processes, processes_of, remove_groups
-from srlab.classroom.room import Room, end_old_proxy
+from srlab.classroom.room import MOST, Room, end_old_proxy
 from tests.browser.lab import LabPage, _family, wait_until
 
 SCRATCH = "scratch.ipynb"
@@ -39,12 +39,11 @@ class Classroom:
     Args:
         names: of the learners.
         options: more for the command, such as ``("--memory", "1.5")``.
-        first_uid: so that two classrooms do not meet.
     """
 
-    def __init__(self, names: list[str], *options: str, first_uid: int = 52_000):
-        self.names, self.options, self.first_uid = names, options, first_uid
-        self.port = free_ports(3)
+    def __init__(self, names: list[str], *options: str):
+        self.names, self.options = names, options
+        self.port, self.first_uid = free_ports(3), free_uids()
 
     def __enter__(self) -> Self:
         # Not below pytest's own folders, which are closed to all but root.
@@ -238,6 +237,18 @@ def free_ports(count: int) -> int:
                     probe.bind(("127.0.0.1", port))
             return first
     raise AssertionError("no free ports")
+
+
+def free_uids() -> int:
+    """The first user number of a room's worth in which nothing runs.
+
+    Drawn by chance: two runs of the tests at once would end each other's learners.
+    """
+    users = [process.info["uids"] for process in psutil.process_iter(["uids"])]
+    running = {uids.real for uids in users if uids}
+    rooms = [range(first, first + MOST) for first in range(55_000, 61_000, MOST)]
+    free = [room.start for room in rooms if running.isdisjoint(room)]
+    return secrets.choice(free)
 
 
 needs_root = pytest.mark.skipif(bool(why_not_here()), reason=why_not_here())

@@ -45,10 +45,7 @@ def measure_classroom(learners: int, presses: int = 20) -> dict[str, Any]:
     if trouble := why_not_here():
         return {"left out": trouble}
     names = [f"learner{number}" for number in range(learners)]
-    with (
-        sync_playwright() as playwright,
-        Classroom(names, first_uid=54_000) as room,
-    ):
+    with sync_playwright() as playwright, Classroom(names) as room:
         browser = launch(playwright)
         figures = {"learners": learners, **_fill(browser, room, names[:-1])}
         with browser_page(browser) as page:
