@@ -422,6 +422,23 @@ def test_a_move_that_cannot_be_done_goes_back_but_no_later_one(
     assert len(refused) == 2
 
 
+def test_the_frame_is_there_before_the_part_and_goes_back_if_that_fails(
+    desk: PhotoDesk, photo: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.open(to_image(photo.repeat(1, 1, 4, 4)), "large.png")
+    seen = []
+
+    def fail(*_: object) -> None:
+        seen.append(alt_of(desk._overview))
+        raise ValueError("no memory left")
+
+    monkeypatch.setattr(photo_desk, "take_look", fail)
+    with pytest.raises(ValueError, match="no memory"):
+        desk.choose(across=70, down=20)
+    assert "70 % across, 20 % down" in seen[0]
+    assert "50 % across, 50 % down" in alt_of(desk._overview)
+
+
 # -- photographs in --------------------------------------------------------------
 
 

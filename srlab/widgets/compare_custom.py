@@ -22,5 +22,5 @@ class CustomCompare(Comparison, anywidget.AnyWidget):
     lens_pixels = Int(LENS_PIXELS).tag(sync=True)
 
     def __init__(self, scene: Scene, **kwargs: Any):
-        pngs = [encode_png(picture) for picture in scene.pictures.values()]
+        pngs = [encode_png(picture, quick=True) for picture in scene.pictures.values()]
         super().__init__(scene, pngs=pngs, **kwargs)

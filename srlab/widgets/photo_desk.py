@@ -26,7 +26,7 @@ from srlab.sources import ASSETS
 from srlab.widgets.compare import compare
 from srlab.widgets.live import LiveTraining, State
 from srlab.widgets.parts import TEXT, LivePicture, action_button
-from srlab.widgets.photo_look import Look, is_whole, part_box, take_look
+from srlab.widgets.photo_look import Box, Look, is_whole, part_box, take_look
 from srlab.widgets.photo_shelf import Model, Networks, Photographs, Source
 from srlab.widgets.photo_task import Enlargement, Task, make_task
 from srlab.widgets.photo_views import (
@@ -285,7 +285,8 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         """The photograph, and a part of it compared."""
         lines = text_lines([self.summary(), "Detail that was not there before is invented."])
         shown = [self._comparison.poster()] if self._comparison else []
-        return stack(lines, framed(self._seen(), self.task, self.look), *shown)
+        box = _part(self.task, self.setting, self.job)
+        return stack(lines, framed(self._seen(), self.task, box), *shown)
 
     # Work: done by the worker, so that two of it never meet
 
@@ -294,14 +295,24 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         before = getattr(self, "setting", None)
         if before and setting.same_task(before):
             task, job = self.task, self.job
+            look = self._look_elsewhere(setting, before)
         else:
             task = self._task(setting)
             job = Enlargement(task)
-        look = _look(task, setting, job)
+            look = _look(task, setting, job)
         if job is not getattr(self, "job", None):
             self.live.pause()
         self.setting, self.task, self.job, self.look = setting, task, job, look
         self._show_look()
+
+    def _look_elsewhere(self, setting: Setting, before: Setting) -> Look | None:
+        """Another part of the same task; the frame is there before the part."""
+        try:
+            self._show_place(setting)
+            return _look(self.task, setting, self.job)
+        except BaseException:
+            self._show_place(before)
+            raise
 
     def _choose(self, given: Mapping[str, Any]) -> None:
         """Apply what no control said, and let those controls say it.
@@ -484,13 +495,18 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
 
     # Showing
 
+    def _show_place(self, setting: Setting) -> None:
+        """Where in the photograph the part is that is compared."""
+        alt = f"{self.task.photo}, with a frame around the part that is compared"
+        box = _part(self.task, setting, self.job)
+        if box:
+            alt += f": {setting.across} % across, {setting.down} % down"
+        self._overview.show(framed(self._seen(), self.task, box), alt)
+
     def _show_look(self) -> None:
         """The part, compared; and where in the photograph it is."""
         self._place.layout.display = "none" if is_whole(self.task) else None
-        alt = f"{self.task.photo}, with a frame around the part that is compared"
-        if self.look:
-            alt += f": {self.setting.across} % across, {self.setting.down} % down"
-        self._overview.show(framed(self._seen(), self.task, self.look), alt)
+        self._show_place(self.setting)
         before, self._comparison = self._comparison, None
         shown: Any = HTML(line("This model looks at the whole picture at once: press Enlarge."))
         if self.look:
@@ -541,12 +557,17 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         self._alert.value = alert(sentences)
 
 
-def _look(task: Task, setting: Setting, job: Enlargement) -> Look | None:
+def _part(task: Task, setting: Setting, job: Enlargement) -> Box | None:
     """The part to compare; none if only the whole can be computed, and is not yet."""
     if task.sees_all and not job.finished:
         return None
-    box = part_box(task, setting.across, setting.down)
-    return take_look(task, box, job.image if job.finished else None)
+    return part_box(task, setting.across, setting.down)
+
+
+def _look(task: Task, setting: Setting, job: Enlargement) -> Look | None:
+    """The part, enlarged in every way."""
+    box = _part(task, setting, job)
+    return take_look(task, box, job.image if job.finished else None) if box else None
 
 
 def _percent(name: str) -> IntSlider:

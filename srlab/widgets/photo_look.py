@@ -9,7 +9,7 @@ from srlab.images import read_image, to_image
 from srlab.inference import enlarged_tiles, fast_precision
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import Bicubic
-from srlab.widgets.photo_task import TILE, Task, as_image
+from srlab.widgets.photo_task import Task, as_image
 
 GRID = 8
 """A part begins at a multiple of it, so that a UNet halves it as it halves the whole."""
@@ -86,8 +86,9 @@ def enlarged_part(network: nn.Module, task: Task, box: Box) -> Image.Image:
     scale = task.scale
     left, top, right, bottom = box
     image = Image.new("RGB", ((right - left) * scale, (bottom - top) * scale))
+    whole = max(PART)  # in one tile, whose margins cost least
     tiles = enlarged_tiles(
-        network, task.lr, scale=scale, tile=TILE, box=box, precision=fast_precision()
+        network, task.lr, scale=scale, tile=whole, box=box, precision=fast_precision()
     )
     for x, y, pixels in tiles:
         image.paste(as_image(pixels), (x - left * scale, y - top * scale))

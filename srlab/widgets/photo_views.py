@@ -9,7 +9,7 @@ from torch import Tensor
 from srlab.images import to_image
 from srlab.widgets.compare_scene import SETTINGS, Comparison
 from srlab.widgets.parts import TEXT
-from srlab.widgets.photo_look import Look, is_whole
+from srlab.widgets.photo_look import Box, is_whole
 from srlab.widgets.photo_task import Enlargement, Task, size_text
 
 INVENTED = (
@@ -93,15 +93,15 @@ def bytes_text(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
 
 
-def framed(photo: Tensor, task: Task, look: Look | None) -> Image.Image:
+def framed(photo: Tensor, task: Task, box: Box | None) -> Image.Image:
     """The photograph, small, with a frame around the part that is compared."""
     height, width = photo.shape[-2:]
     step = max(1, -(-width // OVERVIEW[0]), -(-height // OVERVIEW[1]))
     image = to_image(photo[..., ::step, ::step])
-    if look is None or is_whole(task):
+    if box is None or is_whole(task):
         return image
     factors = [side / small for side, small in zip(image.size, task.small, strict=True)] * 2
-    left, top, right, bottom = (e * f for e, f in zip(look.box, factors, strict=True))
+    left, top, right, bottom = (e * f for e, f in zip(box, factors, strict=True))
     draw = ImageDraw.Draw(image)
     for grow, color in ((1, "black"), (0, "white"), (-1, "black")):  # on light and on dark
         corners = left - grow, top - grow, right - 1 + grow, bottom - 1 + grow
