@@ -23,6 +23,9 @@ from srlab.require import require_unit_range
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused: a few kilobytes on disk can unpack to gigabytes."""
 
+PNG_LEVEL = 4
+"""Files 2 to 7 % larger than with the usual 6, written in less than half the time."""
+
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 """What counts as a photograph in a folder."""
 
@@ -135,8 +138,12 @@ def to_image(images: Tensor) -> Image.Image:
             f"(3, h, w) was expected; pick one picture of a batch."
         )
     require_unit_range(images, "images")
-    bytes_ = to_bytes(images).permute(1, 2, 0)  # (h, w, 3)
-    return Image.fromarray(bytes_.cpu().numpy())
+    return bytes_to_image(to_bytes(images).cpu())
+
+
+def bytes_to_image(pixels: Tensor) -> Image.Image:
+    """uint8 ``(3, h, w)`` on the CPU -> an RGB image."""
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
 
 
 def to_bytes(images: Tensor) -> Tensor:
@@ -161,7 +168,7 @@ def save_image(image: Image.Image, path: str | Path) -> None:
             f"the kind of picture is known."
         )
     memory = BytesIO()  # on a full disk Pillow itself writes half a JPEG without an error
-    image.save(memory, kind)
+    image.save(memory, kind, compress_level=PNG_LEVEL)  # other kinds know no such thing
     with replacing(path) as part:
         part.write_bytes(memory.getbuffer())
 
@@ -206,7 +213,9 @@ def _to_tensor(image: Image.Image, name: str) -> Tensor:
             array = _to_array(_upright(image))
     except Exception as error:  # decoders raise whatever they like
         raise ValueError(_damaged(name, error)) from None
-    return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous()
+    # As bytes until the end: a float takes four times their memory.
+    pixels = torch.from_numpy(array).permute(2, 0, 1)[None].contiguous()
+    return pixels if pixels.is_floating_point() else pixels.float().div_(255)
 
 
 @contextmanager
@@ -230,7 +239,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _to_array(image: Image.Image) -> np.ndarray:
-    """PIL image of any mode -> float32 (h, w, 3) in [0, 1]."""
+    """PIL image of any mode -> (h, w, 3): uint8, or float32 in [0, 1] if it has 16 bits."""
     if image.mode.startswith("I"):  # 16-bit gray; PIL's convert would clip it
         gray = np.asarray(image, dtype=np.float32)
         if gray.min() < 0 or gray.max() > 65535:
@@ -242,4 +251,4 @@ def _to_array(image: Image.Image) -> np.ndarray:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"), dtype=np.float32) / 255
+    return np.array(image.convert("RGB"))

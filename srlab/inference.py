@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from srlab.checkpoints import load_checkpoint, load_weights
-from srlab.images import read_image, to_bytes
+from srlab.images import bytes_to_image, read_image, to_bytes
 from srlab.machine import PRECISIONS, computing_in, pick_device, pick_precision, place
 from srlab.models import Bicubic, SrResNet, Upsampler, UpsampleStage
 from srlab.require import require_batch, require_scale, require_unit_range
@@ -86,11 +86,16 @@ def upscale(
             f"give scale={own_scale}."
         )
     lr = read_image(image)
-    result = enlarge_in_tiles(
-        network, lr, scale=scale, tile=tile, precision=precision or fast_precision(),
-        report=report,
-    )  # fmt: skip
-    return Image.fromarray(result.permute(1, 2, 0).numpy())
+    result = Image.new("RGB", (lr.shape[-1] * scale, lr.shape[-2] * scale))
+    done = 0
+    for left, top, sr in enlarged_tiles(
+        network, lr, scale=scale, tile=tile, precision=precision or fast_precision()
+    ):
+        result.paste(bytes_to_image(sr), (left, top))
+        done += sr.shape[-2] * sr.shape[-1]
+        if report:
+            report(done / (result.width * result.height))
+    return result
 
 
 def fast_precision() -> torch.dtype:
@@ -119,7 +124,6 @@ def enlarge_in_tiles(
     scale: int,
     tile: int | None = None,
     precision: torch.dtype = torch.float32,
-    report: Report | None = None,
 ) -> Tensor:
     """Enlarge tile by tile; the result is that of the whole within rounding.
 
@@ -136,7 +140,6 @@ def enlarge_in_tiles(
         tile: px of lr; ``default_tile`` of the scale if None.
         precision: in which convolutions are computed. Float32 is for scores,
             the same on every machine; ``fast_precision`` for pictures.
-        report: called after each tile with the share done, up to 1.
 
     Returns:
         uint8 ``(3, s*h, s*w)``, on the CPU.
@@ -145,13 +148,8 @@ def enlarge_in_tiles(
     """
     height, width = lr.shape[-2:]
     result = torch.empty((3, height * scale, width * scale), dtype=torch.uint8)
-    tile = default_tile(scale) if tile is None else tile
-    done = 0
     for left, top, sr in enlarged_tiles(model, lr, scale=scale, tile=tile, precision=precision):
         result[:, top : top + sr.shape[-2], left : left + sr.shape[-1]] = sr
-        done += sr.numel()
-        if report:
-            report(done / result.numel())
     return result
 
 
@@ -161,7 +159,7 @@ def enlarged_tiles(
     lr: Tensor,
     *,
     scale: int,
-    tile: int = 128,
+    tile: int | None = None,
     box: tuple[int, int, int, int] | None = None,
     precision: torch.dtype = torch.float32,
 ) -> Iterator[tuple[int, int, Tensor]]:
@@ -181,6 +179,7 @@ def enlarged_tiles(
     """
     require_batch(lr, "lr")
     require_unit_range(lr, "lr")
+    tile = default_tile(scale) if tile is None else tile
     if tile < 1:
         raise ValueError(
             f"tile must be at least 1 px, but {tile} came; 128 suits most machines."

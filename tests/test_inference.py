@@ -1,5 +1,8 @@
 """Enlarging whole pictures: tiles leave no seams, and memory stays bounded."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,8 @@ from srlab.inference import (
 )
 from srlab.models import Bicubic, SrResNet
 from srlab.unet import UNet
+from tests.conftest import ONE_THREAD
+from tests.memory import peak_gib
 
 
 @pytest.fixture(scope="module")
@@ -287,3 +292,22 @@ def test_the_share_done_is_reported_after_each_tile() -> None:
     shares: list[float] = []
     upscale(Image.new("RGB", (20, 10)), "bicubic", 2, tile=10, report=shares.append)
     assert shares == [0.5, 1.0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux does")
+def test_memory_grows_by_hardly_more_than_the_pictures(tmp_path: Path) -> None:
+    """Those are 3 bytes a pixel before and 12 after; others come and go."""
+    sizes = {"small": (640, 640), "large": (4000, 2500)}
+    peaks = {}
+    for name, size in sizes.items():
+        photo = tmp_path / f"{name}.png"
+        Image.new("RGB", size, "gray").save(photo)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "srlab", "upscale", photo, "--model", "bicubic",
+             "--scale", "2", "--out", tmp_path],
+            stdout=subprocess.DEVNULL, env={**os.environ, **ONE_THREAD},
+        )  # fmt: skip
+        peaks[name] = peak_gib(process) * 2**30
+        assert process.returncode == 0
+    grown = (peaks["large"] - peaks["small"]) / (4000 * 2500 - 640 * 640)
+    assert grown < 30, f"{grown:.0f} bytes for each pixel"

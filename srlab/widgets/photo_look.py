@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from PIL import Image
 from torch import nn
 
-from srlab.images import read_image, to_image
+from srlab.images import bytes_to_image, read_image, to_image
 from srlab.inference import enlarged_tiles, fast_precision
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import Bicubic
-from srlab.widgets.photo_task import Task, as_image
+from srlab.widgets.photo_task import Task
 
 GRID = 8
 """A part begins at a multiple of it, so that a UNet halves it as it halves the whole."""
@@ -91,7 +91,7 @@ def enlarged_part(network: nn.Module, task: Task, box: Box) -> Image.Image:
         network, task.lr, scale=scale, tile=whole, box=box, precision=fast_precision()
     )
     for x, y, pixels in tiles:
-        image.paste(as_image(pixels), (x - left * scale, y - top * scale))
+        image.paste(bytes_to_image(pixels), (x - left * scale, y - top * scale))
     return image
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from srlab.data import crop_to_multiple, degrade
+from srlab.images import bytes_to_image
 from srlab.inference import enlarged_tiles, fast_precision, require_room
 
 TILE = 128  # px of the small picture; small, so that Stop is soon obeyed
@@ -121,7 +122,7 @@ class Enlargement:
         except Exception:  # a generator that raised gives no more tiles
             self.image, self.done = None, 0
             raise
-        self.image.paste(as_image(pixels), (left, top))
+        self.image.paste(bytes_to_image(pixels), (left, top))
         self.done += 1
         self.seconds += time.perf_counter() - began
 
@@ -139,8 +140,3 @@ class Enlargement:
 def size_text(size: tuple[int, int]) -> str:
     """``600 × 400 px``: width and height, as for photographs."""
     return f"{size[0]} × {size[1]} px"
-
-
-def as_image(pixels: Tensor) -> Image.Image:
-    """uint8 ``(3, h, w)`` -> an RGB image."""
-    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())

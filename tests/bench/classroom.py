@@ -99,7 +99,7 @@ def _press(desk: Desk, presses: int) -> dict[str, Any]:
     """Delays from a key to the number on the page."""
     desk.page.evaluate("window.delays = []")
     for press in range(presses):
-        desk.lab.press(CASE.slider, "ArrowRight" if press // 10 % 2 == 0 else "ArrowLeft")
+        desk.lab.press(CASE.control, "ArrowRight" if press // 10 % 2 == 0 else "ArrowLeft")
         seen = press + 1
         with suppress(AssertionError):  # one that never shows is missing below
             wait_until(

@@ -17,18 +17,37 @@ from tests.browser.lab import CHROMIUM_OPTIONS, LabPage, LabServer, browser_page
 from tests.browser.provide import find_chromium
 
 NOTEBOOK = "lab.ipynb"
-PRESSES, TURN = 40, 5  # so many to the right, then as many to the left
+PRESSES, TURN, PAUSE = 40, 5, 0.6  # so many to the right, then as many to the left; s
+PHOTO_DESK = "from srlab.widgets.photo_desk import PhotoDesk\nPhotoDesk()"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A lab at its default, and the slider that is pressed."""
+    """A lab at its default, and the slider or menu that is moved by a key.
+
+    Args:
+        code: shows it.
+        control: the class of the slider or menu.
+        shown: the attribute of ``numbers`` that must change; if empty, the
+            element itself must be another.
+        numbers: where it stands.
+        trains: whether the lab has a Start, and trains meanwhile.
+        menu: whether the control is a menu, whose first two choices take turns.
+    """
 
     code: str
-    slider: str
-    shown: str  # the attribute of the numbers that must change
+    control: str
+    shown: str
     numbers: str = ".srlab-numbers"
     trains: bool = True
+    menu: bool = False
+
+    def press(self, lab: LabPage, number: int) -> None:
+        """Press the key for movement ``number``, there and back in turns."""
+        if self.menu:
+            lab.choose(self.control, "ArrowUp" if number % 2 else "ArrowDown")
+        else:
+            lab.press(self.control, "ArrowLeft" if number // TURN % 2 else "ArrowRight")
 
 
 CASES = {
@@ -57,6 +76,12 @@ CASES = {
         "data-weight",
         ".srlab-race-numbers",
     ),
+    "lesson 04, checkerboard lab": Case(
+        "from srlab.widgets.checkerboard_lab import CheckerboardLab\nCheckerboardLab()",
+        ".srlab-loss",
+        "data-loss",
+        menu=True,
+    ),
     "lesson 05, loss lab": Case(
         "from srlab.widgets.loss_lab import LossLab\nLossLab()",
         ".srlab-content",
@@ -71,23 +96,31 @@ CASES = {
         ".srlab-skip-status",
         trains=False,
     ),
+    "lesson 07, photo desk, the frame": Case(
+        PHOTO_DESK, ".srlab-across", "alt", ".srlab-overview img", trains=False
+    ),
+    "lesson 07, photo desk, the part": Case(
+        PHOTO_DESK, ".srlab-across", "", ".srlab-compare canvas", trains=False
+    ),
 }
-"""Lesson 04's lab has menus, and lesson 07 the labs of 01 and 05."""
 
 # Runs in the page: notes when a key goes down and when the number on show changes.
 WATCH = """([css, name]) => {
   window.delays = []
   let pressed = null
-  const shown = () => document.querySelector(css)?.getAttribute(name)
+  const shown = () => {
+    const element = document.querySelector(css)
+    return element && name ? element.getAttribute(name) : element
+  }
   let before = shown()
   document.addEventListener('keydown', () => { pressed = performance.now() }, true)
   const look = () => {
     const now = shown()
-    if (now !== before && pressed !== null) {
+    if (now !== before && now !== null && pressed !== null) {
       window.delays.push(performance.now() - pressed)
       pressed = null
     }
-    before = now
+    before = now ?? before
     requestAnimationFrame(look)
   }
   look()
@@ -134,10 +167,9 @@ def _measure(lab: LabPage, case: Case) -> dict[str, Any]:
         lab.click(".srlab-start")
         lab.wait_for_status(case.numbers, "data-state", "running", timeout=120)
     watch(lab.page, case)
-    for press in range(PRESSES):
-        key = "ArrowRight" if press // TURN % 2 == 0 else "ArrowLeft"
-        lab.press(case.slider, key)
-        time.sleep(0.6)
+    for number in range(PRESSES):
+        case.press(lab, number)
+        time.sleep(PAUSE)
     delays = sorted(lab.page.evaluate("window.delays"))
     memory = int(lab.ask("import os; print(os.getpid())"))
     figures = {
