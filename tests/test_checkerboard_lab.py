@@ -483,7 +483,8 @@ def test_whole_spectrum_is_the_power_spectrum_unfolded(photo: torch.Tensor):
     assert whole.shape == (97, 129)
     assert torch.equal(whole[48, 64:], half[0])
     assert torch.equal(whole[48:96, 64:], half[:48])
-    torch.testing.assert_close(whole, whole.flip(0, 1))
+    # Sums in another order: the last digits depend on the processor.
+    torch.testing.assert_close(whole, whole.flip(0, 1), rtol=1e-5, atol=1e-5)
 
 
 def test_amplified_is_as_strong_as_it_can_be():

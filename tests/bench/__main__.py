@@ -3,12 +3,16 @@
 import argparse
 import json
 import platform
+import re
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from srlab.files import replacing
 from tests.bench.classroom import measure_classroom
 from tests.bench.floor import measure_floor
 from tests.bench.growth import measure_growth
@@ -20,6 +24,8 @@ from tests.bench.upscaling import measure_upscaling
 from tests.bench.waiting import measure_waiting
 
 Figures = dict[str, Any]
+
+RESULTS = Path("runs/bench.json")
 
 
 def main() -> None:
@@ -36,7 +42,9 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=60, help="length of the minute")
     parser.add_argument("--learners", type=int, default=4, help="of the classroom, 2 or more")
-    parser.add_argument("--json", type=Path, help="write the figures here as well")
+    parser.add_argument(
+        "--json", type=Path, default=RESULTS, help=f"where the figures go; default {RESULTS}"
+    )
     options = parser.parse_args()
     parts: dict[str, Callable[[], Figures]] = {
         "floor": measure_floor,
@@ -57,18 +65,34 @@ def main() -> None:
     for name in options.parts or parts:
         figures[name] = parts[name]()
         show(name, figures[name])
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        write(figures, options.json)  # after each part, so that a stop keeps what is done
+
+
+def write(figures: Figures, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        part.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def machine() -> Figures:
     return {
-        "processor": torch.backends.cpu.get_cpu_capability(),
+        "date": date.today().isoformat(),
+        "processor": processor_name(),
+        "its instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
+
+
+def processor_name() -> str:
+    """As Linux names it; elsewhere what Python knows, which is less."""
+    with suppress(OSError):
+        found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+        if found:
+            return found[1]
+    return platform.processor() or platform.machine()
 
 
 def show(name: str, figures: Figures) -> None:
