@@ -49,7 +49,7 @@ test-lessons: install ## all lessons with the quick budget
 
 test-browser: install ## the widgets in a real Chromium
 	$(VENV_PYTHON) -m tests.browser.provide
-	SRLAB_BUDGET=quick $(PYTEST) -m browser
+	$(ONE_THREAD) SRLAB_BUDGET=quick $(PYTEST) -m browser $(SIDE_BY_SIDE)
 
 test-gpu: install ## all lessons with the full budget; fails without a GPU
 	@$(VENV_PYTHON) -c "import sys, torch; torch.cuda.is_available() or sys.exit('make test-gpu needs a CUDA GPU, but torch finds none; make test runs without one.')"
