@@ -48,8 +48,9 @@ def upscale(
     """Enlarge a picture.
 
     The picture is computed in overlapping tiles, so the memory needed beside
-    the two pictures does not grow with them, unless the model has to see the
-    whole picture at once (``enlarge_in_tiles`` says when).
+    the two pictures, and the numbers of the small one, does not grow with
+    them, unless the model has to see the whole picture at once
+    (``enlarge_in_tiles`` says when).
 
     Args:
         image: of any kind and size.
