@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from srlab.cost import count_multiply_adds
+from tests.bench import __main__ as bench
 from tests.bench import floor
 from tests.bench.contender import (
     LAYER_WEIGHTS,
@@ -152,3 +153,19 @@ def test_what_an_import_brings_along_is_told():
     figures = _import_figures()
     assert figures["import srlab, s"] > 0
     assert not {"torchvision", "matplotlib"} & set(figures["import srlab brings along"].split())
+
+
+def test_a_stop_keeps_what_was_measured(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "measure_floor", lambda: {"rate": 0.25})
+    monkeypatch.setattr(bench, "measure_step", stop)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["bench", "floor", "step"])
+    with pytest.raises(KeyboardInterrupt):
+        bench.main()
+    kept = json.loads((tmp_path / "runs" / "bench.json").read_text())
+    assert kept["floor"] == {"rate": 0.25}
+    assert {"date", "processor", "torch"} <= kept["machine"].keys()
+    assert "step" not in kept

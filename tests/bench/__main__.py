@@ -101,4 +101,5 @@ def show(name: str, figures: Figures) -> None:
         print(f"  {key:44} {value:.3f}" if isinstance(value, float) else f"  {key:44} {value}")
 
 
-main()
+if __name__ == "__main__":
+    main()
