@@ -117,6 +117,7 @@ def test_conda_leaves_to_pip_only_srlab_itself_and_what_conda_forge_lacks() -> N
         "axe-playwright-python",
         "configurable-http-proxy",  # conda-forge has another of this name, in Node
         "lightning-fabric",
+        "pillow-jxl-plugin",
     ]
     assert conda()["channels"] == ["conda-forge", "nodefaults"]
 
