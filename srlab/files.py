@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,27 @@ def replacing(target: str | Path) -> Iterator[Path]:
             part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def free_path(target: str | Path, *, own: Collection[Path] = ()) -> Path:
+    """``target``, or the first of ``-2``, ``-3`` ... that does not exist yet.
+
+    Args:
+        target: where a file shall go.
+        own: files that may be replaced, since the caller wrote them.
+
+    Example:
+        >>> free_path("no-such-file.png").name
+        'no-such-file.png'
+
+    Source: built by srlab; the command and PhotoDesk name their results by it.
+    """
+    path = target = Path(target)
+    number = 2
+    while os.path.lexists(path) and path not in own:  # a broken link is there, too
+        path = target.with_name(f"{target.stem}-{number}{target.suffix}")
+        number += 1
+    return path
 
 
 def _require_file_or_nothing(target: Path) -> None:

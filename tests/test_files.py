@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from srlab.files import replacing
+from srlab.files import free_path, replacing
 
 
 def test_the_new_file_replaces_the_old_one(tmp_path: Path) -> None:
@@ -74,3 +74,12 @@ def test_a_device_is_never_replaced() -> None:
     with pytest.raises(OSError, match="/dev/null is a device; give the name of a file"):
         replacing("/dev/null").__enter__()
     assert Path("/dev/null").is_char_device()
+
+
+def test_a_free_path_steps_past_all_that_is_there(tmp_path: Path) -> None:
+    target = tmp_path / "a.png"
+    assert free_path(target) == target
+    target.touch()
+    (tmp_path / "a-2.png").symlink_to("nowhere")
+    assert free_path(target).name == "a-3.png"
+    assert free_path(target, own={target}) == target

@@ -21,6 +21,7 @@ from ipywidgets import (
 from PIL import Image
 from torch import Tensor
 
+from srlab.files import free_path
 from srlab.images import save_image
 from srlab.sources import ASSETS
 from srlab.widgets.compare import compare
@@ -379,12 +380,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         self._note.value = line(f"Saved beside this notebook: {path.name}, {size}.", "status")
 
     def _free_path(self) -> Path:
-        name, number = Path(self._file_name()), 2
-        path = Path.cwd() / name
-        while path.exists() and path not in self._written:
-            path = path.with_name(f"{name.stem}-{number}{name.suffix}")
-            number += 1
-        return path
+        return free_path(Path.cwd() / self._file_name(), own=self._written)
 
     def _file_name(self) -> str:
         return f"{Path(self.task.photo).stem}_x{self.task.scale}.png"
