@@ -1,8 +1,8 @@
 """Sharp pictures that a small picture allows: there are always many."""
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from srlab.data import shrink
 from srlab.models import enlarge
 from srlab.require import require_enlarged
 
@@ -38,7 +38,6 @@ def back_project(sr: Tensor, lr: Tensor, rounds: int = 100) -> Tensor:
     require_enlarged(sr, lr)
     scale = sr.shape[-1] // lr.shape[-1]
     for _ in range(rounds):
-        # as degrade, but without its rounding, which would stop us half a level away
-        small = F.interpolate(sr, lr.shape[-2:], mode="bicubic", antialias=True)
-        sr = (sr + enlarge(lr - small, scale)).clamp(0, 1)
+        # not degrade, whose rounding would stop us half a level away
+        sr = (sr + enlarge(lr - shrink(sr, scale), scale)).clamp(0, 1)
     return sr

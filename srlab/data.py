@@ -13,11 +13,56 @@ from srlab.sources import Split, load_photos
 Pair = tuple[Tensor, Tensor]
 
 
+def mirrored(images: Tensor, border: int) -> Tensor:
+    """Let a picture go on past its border as its own mirror image.
+
+    Args:
+        images: ``(N, C, h, w)``.
+        border: px on each side; may be wider than the picture.
+
+    Returns:
+        ``(N, C, h + 2 * border, w + 2 * border)``.
+
+    Example:
+        >>> mirrored(torch.arange(3).view(1, 1, 1, 3), 2)[0, 0, 0]
+        tensor([1, 0, 0, 1, 2, 2, 1])
+
+    Source: lesson 00. ``F.pad`` mirrors too, but around the outermost px,
+    which it does not repeat, and at most once.
+    """
+    for axis in (-2, -1):
+        side = images.shape[axis]
+        places = torch.arange(-border, side + border, device=images.device) % (2 * side)
+        images = images.index_select(axis, torch.minimum(places, 2 * side - 1 - places))
+    return images
+
+
+def shrink(images: Tensor, scale: int) -> Tensor:
+    """Bicubic reduction with antialiasing, before anything is rounded.
+
+    Args:
+        images: ``(N, C, s*h, s*w)``.
+        scale: 2, 4 or 8.
+
+    Returns:
+        ``(N, C, h, w)``.
+
+    Source: lesson 00; MATLAB's ``imresize``: the kernel of Keys 1981
+    (a = -0.5), widened by the scale, over the mirrored picture. Without the
+    mirror torch renormalizes the weights at the border instead, which moved
+    the two outer rows by up to 15 steps of 1/255.
+    """
+    wide = mirrored(images, 2 * scale)  # as far as the kernel reaches: 2 px of lr
+    size = wide.shape[-2] // scale, wide.shape[-1] // scale
+    lr = F.interpolate(wide, size, mode="bicubic", antialias=True)
+    return lr[..., 2:-2, 2:-2]
+
+
 def degrade(hr: Tensor, scale: int) -> Tensor:
     """Make the low-resolution picture that a model will have to enlarge.
 
-    Bicubic reduction with antialiasing, stored in whole steps of 1/255 as a
-    photograph is.
+    ``shrink`` to the small size, then whole steps of 1/255, as a photograph
+    is stored.
 
     Args:
         hr: ``(N, C, s*h, s*w)``, in [0, 1].
@@ -33,14 +78,10 @@ def degrade(hr: Tensor, scale: int) -> Tensor:
         >>> degrade(torch.ones(1, 3, 8, 8), 4).shape
         torch.Size([1, 3, 2, 2])
 
-    Source: lesson 00. The published benchmarks use MATLAB's ``imresize``
-    (kernel of Keys 1981, a = -0.5, widened by the scale), which mirrors the
-    picture at its border; torch renormalizes the weights there instead.
+    Source: lesson 00; the small picture of the published benchmarks.
     """
     require_divisible(hr, scale)
-    size = hr.shape[-2] // scale, hr.shape[-1] // scale
-    lr = F.interpolate(hr, size, mode="bicubic", antialias=True)
-    return lr.mul(255).round().div(255).clamp(0, 1)
+    return shrink(hr, scale).mul(255).round().div(255).clamp(0, 1)
 
 
 def crop_to_multiple(hr: Tensor, scale: int) -> Tensor:

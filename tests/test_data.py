@@ -9,7 +9,15 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from srlab.data import Pairs, crop_to_multiple, degrade, get_data, random_crop, reduced
+from srlab.data import (
+    Pairs,
+    crop_to_multiple,
+    degrade,
+    get_data,
+    mirrored,
+    random_crop,
+    reduced,
+)
 from srlab.images import to_image
 
 HALF_STEP = 0.501 / 255  # what rounding to 8 bits may change
@@ -45,20 +53,35 @@ def _cubic(x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
-def test_degrade_is_matlabs_imresize_inside(photo: Tensor, scale: int) -> None:
+def test_degrade_is_matlabs_imresize_to_the_border(photo: Tensor, scale: int) -> None:
     lr = degrade(photo, scale)
     assert lr.shape == (1, 3, 96 // scale, 128 // scale)
     for channel in range(3):
         expected = imresize(photo[0, channel].double().numpy(), scale).clip(0, 1)
-        difference = np.abs(lr[0, channel].numpy() - expected)[2:-2, 2:-2]
-        assert difference.max() < HALF_STEP
+        assert np.abs(lr[0, channel].numpy() - expected).max() < HALF_STEP
+
+
+@pytest.mark.parametrize("side", [4, 8])
+def test_degrade_is_matlabs_imresize_where_the_kernel_is_wider_than_the_picture(
+    photo: Tensor, side: int
+) -> None:
+    corner = photo[..., :side, : 2 * side]
+    expected = imresize(corner[0, 0].double().numpy(), 4).clip(0, 1)
+    assert np.abs(degrade(corner, 4)[0, 0].numpy() - expected).max() < HALF_STEP
+
+
+def test_mirrored_repeats_the_outermost_px_and_goes_on_as_long_as_it_takes() -> None:
+    line = torch.arange(2).view(1, 1, 1, 2)
+    assert mirrored(line, 5)[0, 0, 5].tolist() == [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1]
+    assert mirrored(line, 5).shape == (1, 1, 11, 12)
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
-def test_degrade_is_pillows_resize(photo: Tensor, scale: int) -> None:
+def test_degrade_is_pillows_resize_but_for_the_border(photo: Tensor, scale: int) -> None:
     small = to_image(photo).resize((128 // scale, 96 // scale), Image.Resampling.BICUBIC)
     expected = np.asarray(small).transpose(2, 0, 1) / 255
-    assert np.abs(degrade(photo, scale)[0].numpy() - expected).max() < ONE_STEP
+    difference = np.abs(degrade(photo, scale)[0].numpy() - expected)
+    assert difference[:, 2:-2, 2:-2].max() < ONE_STEP  # Pillow does not mirror
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
