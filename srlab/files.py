@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -102,6 +102,30 @@ def free_path(target: str | Path, *, own: Collection[Path] = ()) -> Path:
         path = target.with_name(f"{target.stem}-{number}{target.suffix}")
         number += 1
     return path
+
+
+def write_beside(
+    target: Path, write: Callable[[Path], object], *, overwrite: bool = False
+) -> Path:
+    """Write ``target``, or a file beside it if something is there already.
+
+    Args:
+        target: a file; its folder exists.
+        write: called with the path. If ``overwrite`` is not set, it raises
+            FileExistsError if a file appeared there meanwhile, and is called
+            again with another path.
+        overwrite: replace what is there.
+
+    Returns:
+        Where it was written.
+
+    Source: built by srlab.
+    """
+    while True:
+        path = target if overwrite else free_path(target)
+        with suppress(FileExistsError):
+            write(path)
+            return path
 
 
 def _move(part: Path, target: Path, *, overwrite: bool) -> None:

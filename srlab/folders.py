@@ -9,12 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from srlab.images import SUFFIXES
-
-
-def picture_suffixes() -> frozenset[str]:
-    return SUFFIXES
-
+from srlab.images import picture_suffixes
 
 PLURAL = {
     "that is no picture": "that are no pictures",
@@ -138,12 +133,12 @@ def _look(found: Found, results: Path | None) -> None:
     for place, files in _places(found, results and results.resolve()):
         for path in sorted((place / name for name in files), key=_real_first):
             why = _why_not(path, suffixes)
-            if not why and _identity(path) in seen:
+            if not why and identity(path) in seen:
                 why = "reached twice"
             if why:
                 found.left_out[why] += 1
             else:
-                seen.add(_identity(path))
+                seen.add(identity(path))
                 found.pictures[path.relative_to(found.folder).as_posix()] = path
 
 
@@ -164,11 +159,11 @@ def _places(found: Found, results: Path | None) -> Iterator[tuple[Path, list[str
     while waiting:
         for name, folders, files in os.walk(waiting.popleft(), onerror=_counting(found)):
             place = Path(name)
-            if _identity(place) in seen:
+            if identity(place) in seen:
                 found.left_out["reached twice"] += 1
                 folders.clear()
                 continue
-            seen.add(_identity(place))
+            seen.add(identity(place))
             folders[:] = sorted(
                 below for below in folders if _enters(found, place / below, results)
             )
@@ -205,8 +200,11 @@ def _real_first(path: Path) -> tuple[bool, str]:
     return path.is_symlink(), path.name
 
 
-def _identity(path: Path) -> object:
-    """The same for every name of a file or folder."""
+def identity(path: Path) -> object:
+    """The same for every name of a file or folder, such as by a link.
+
+    Source: built by srlab.
+    """
     try:
         status = path.stat()
     except OSError:  # a link to nowhere

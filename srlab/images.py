@@ -26,9 +26,6 @@ MAX_PIXELS = 100_000_000
 PNG_LEVEL = 4
 """Files 2 to 7 % larger than with the usual 6, written in less than half the time."""
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-"""What counts as a photograph in a folder."""
-
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -107,6 +104,17 @@ def open_image(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
     return image
 
 
+def picture_suffixes() -> frozenset[str]:
+    """The endings of the picture files that every command takes."""
+    known = Image.registered_extensions().items()
+    return frozenset(ending for ending, kind in known if kind in Image.OPEN)
+
+
+def cautions(image: Image.Image) -> list[str]:
+    """What a person should know of an opened file, a sentence each."""
+    return []
+
+
 def to_image(images: Tensor) -> Image.Image:
     """Turn a tensor into a PIL image: clamp to [0, 1] and round to 8 bits.
 
@@ -151,10 +159,13 @@ def to_bytes(images: Tensor) -> Tensor:
     return images.detach().clamp(0, 1).mul_(255).round_().to(torch.uint8)
 
 
-def save_image(image: Image.Image, path: str | Path) -> None:
+def save_image(
+    image: Image.Image, path: str | Path, *, quality: int = 95, overwrite: bool = True
+) -> None:
     """Write ``image`` to ``path``, all of it or nothing.
 
     Raises:
+        FileExistsError: if it is there and ``overwrite`` is not set.
         OSError: if the target cannot be written.
         ValueError: if the file name's ending names no picture format.
 
@@ -169,7 +180,7 @@ def save_image(image: Image.Image, path: str | Path) -> None:
         )
     memory = BytesIO()  # on a full disk Pillow itself writes half a JPEG without an error
     image.save(memory, kind, compress_level=PNG_LEVEL)  # other kinds know no such thing
-    with replacing(path) as part:
+    with replacing(path, overwrite=overwrite) as part:
         part.write_bytes(memory.getbuffer())
 
 
