@@ -33,7 +33,12 @@ class Job:
 
 
 def plan(
-    given: Sequence[Path], out: Path, *, scale: int, ending: str = ".png", overwrite: bool = False
+    given: Sequence[Path],
+    out: Path,
+    *,
+    scale: int,
+    ending: str = ".png",
+    overwrite: bool = False,
 ) -> list[Job]:
     """Which picture becomes which file; what must not be is refused here.
 
@@ -61,7 +66,7 @@ def plan(
     _require_no_photo(planned)
     _tell_of_results(planned)
     if not overwrite:
-        _tell_of_existing([job.target for job in planned if os.path.lexists(job.target)])
+        tell_of_existing([job.target for job in planned if os.path.lexists(job.target)])
     return planned
 
 
@@ -104,9 +109,9 @@ def _require_no_photo(jobs: list[Job]) -> None:
     ]
     if taken:
         raise ValueError(
-            f"{and_others([job.target for job in taken])} would be replaced, though it is one "
-            f"of the pictures to enlarge: the result of {taken[0].photo} has that name; leave "
-            f"results out of what you give, or choose another folder with --out."
+            f"{and_others([job.target for job in taken])} is one of the pictures to enlarge, "
+            f"and would also be the result of {taken[0].photo}; leave results out of what you "
+            f"give, or choose another folder with --out."
         )
 
 
@@ -121,7 +126,11 @@ def _tell_of_results(jobs: list[Job]) -> None:
         )
 
 
-def _tell_of_existing(targets: list[Path]) -> None:
+def tell_of_existing(targets: list[Path]) -> None:
+    """Warn that these files will stay, and new ones go beside them.
+
+    Source: built by srlab.
+    """
     if targets:
         warnings.warn(
             f"{and_others(targets)} exist{'s' * (len(targets) == 1)} already and will stay; "

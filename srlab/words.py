@@ -7,8 +7,8 @@ def one_line(error: BaseException) -> str:
     """The error's sentence; of the system's own errors with the file named.
 
     Example:
-        >>> one_line(ValueError("two  lines\\nin one"))
-        'two lines in one'
+        >>> one_line(ValueError("too   much room"))
+        'too much room'
 
     Source: built by srlab.
     """
