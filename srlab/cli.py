@@ -12,54 +12,113 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from srlab import __version__
+from srlab.files import at_home
+from srlab.options import (
+    Commands,
+    Format,
+    OverwriteOption,
+    ScaleOption,
+    complete_format,
+    complete_model,
+    read_format,
+)
+from srlab.words import one_line, printable
+
 if TYPE_CHECKING:
     from srlab.runcard import RunCard
     from srlab.team import Team
 
-app = typer.Typer(
+
+app = Commands(
     rich_markup_mode=None,  # rich alone would take twice as long as all the rest of --help
     context_settings={"max_content_width": 110},
     help="Learn and use image super-resolution.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 OWN_COPY = Path("srlab-lessons")  # if the learner names no folder
 
-ScaleOption = Annotated[int, typer.Option(help="Enlarge 2, 4 or 8 times.")]
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"srlab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version and exit.",
+            is_eager=True,
+            callback=_tell_version,
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
 def upscale(
-    photos: Annotated[list[Path], typer.Argument(help="Pictures to enlarge.")],
+    photos: Annotated[
+        list[Path], typer.Argument(help="Pictures to enlarge, and folders of them.")
+    ],
     scale: ScaleOption = 4,
     model: Annotated[
-        str | None, typer.Option(help="A model's name or checkpoint; default pixel-x<scale>.")
+        str | None,
+        typer.Option(
+            help="A model's name or checkpoint; default pixel-x<scale>.",
+            autocompletion=complete_model,
+        ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("."),
+    out: Annotated[
+        Path, typer.Option(help="Folder for the results; folders below are made again there.")
+    ] = Path("."),
+    kind: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="png, jpeg, webp, avif or tiff.",
+            parser=read_format,
+            metavar="FORMAT",
+            autocompletion=complete_format,
+        ),
+    ] = Format.PNG,
+    quality: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="Of jpeg, webp and avif; default 95."),
+    ] = None,
+    overwrite: OverwriteOption = False,
+    keep_location: Annotated[
+        bool,
+        typer.Option("--keep-location", help="Let the results say where a photo was taken."),
+    ] = False,
 ) -> None:
     """Enlarge photographs; writes <name>_x<scale>.png."""
-    from tqdm import tqdm
-
-    from srlab.images import open_image, save_image
+    from srlab.batch import Batch, plan
+    from srlab.files import making
     from srlab.inference import load_model
-    from srlab.inference import upscale as enlarge
+    from srlab.require import require_scale
 
-    targets = [out / f"{photo.stem}_x{scale}.png" for photo in photos]
-    _require_different(photos, targets)
+    require_scale(scale)
+    if quality is not None and not kind.lossy:
+        raise ValueError(f"{kind.value} loses nothing, so it has no --quality; leave that out.")
+    jobs = plan(photos, out, scale=scale, ending=kind.ending, overwrite=overwrite)
     network = load_model(model, scale)
-    out.mkdir(parents=True, exist_ok=True)
-    form = "{l_bar}{bar}| {elapsed} gone, {remaining} left"
-    # A bar for people alone: none where the output goes to a file.
-    with tqdm(total=len(photos), bar_format=form, disable=None) as bar:
-        for number, (photo, target) in enumerate(zip(photos, targets, strict=True)):
-
-            def report(share: float, number: int = number) -> None:
-                bar.update(number + share - bar.n)
-
-            save_image(enlarge(open_image(photo), network, scale, report=report), target)
-            bar.write(_printable(str(target)))
+    batch = Batch(jobs, scale, overwrite, quality or 95, keep_location)
+    try:
+        with making(out):
+            batch.run(network)
+    except KeyboardInterrupt:
+        typer.echo(printable(f"srlab: {batch.describe_stop()}"), err=True)
+        raise typer.Exit(130) from None
+    if batch.failed:
+        typer.echo(printable(f"srlab: {batch.describe()}"), err=True)
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -108,7 +167,8 @@ def score(
         list[str] | None,
         typer.Option(
             help="A model's name, a checkpoint, net.onnx, a torch.export program (net.pt2), "
-            "or module:function, whose code is run; repeat for more."
+            "or module:function, whose code is run; repeat for more.",
+            autocompletion=complete_model,
         ),
     ] = None,
     trust: Annotated[
@@ -119,20 +179,45 @@ def score(
             "whoever trusts its author adds --trust; an ONNX file needs no trust.",
         ),
     ] = False,
+    pattern: Annotated[
+        str | None,
+        typer.Option(help='Only pictures so named, such as "*_HR*", in quotation marks.'),
+    ] = None,
+    per_picture: Annotated[
+        bool, typer.Option("--per-picture", help="Also a row for each picture and model.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="File for the rows as CSV.")] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the enlarged pictures, one folder a model."),
+    ] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Score models on a folder of pictures, by the published protocol."""
+    from srlab.batch import tell_of_existing
+    from srlab.files import making
     from srlab.foreign import open_network, table_names
     from srlab.require import require_scale
+    from srlab.score_files import picture_keeper, write_csv
     from srlab.scoring import format_rows, rows_to_json, score_models
     from srlab.sources import load_folder
 
     require_scale(scale)
-    photos = load_folder(folder)
+    if csv and csv.suffix.lower() != ".csv":
+        raise ValueError(f"--csv is {csv}, but a name that ends in .csv was expected.")
+    photos = load_folder(folder, pattern=pattern)
     named = table_names(name for name in model or [] if name != "bicubic")
     models = {short: open_network(name, scale, trust=trust) for short, name in named.items()}
-    rows = score_models(photos, models, scale=scale)
-    typer.echo(rows_to_json(rows) if as_json else format_rows(rows))
+    everyone = ["bicubic", *models]
+    keep = picture_keeper(save, folder, everyone, photos, overwrite=overwrite) if save else None
+    if csv and csv.exists() and not overwrite:
+        tell_of_existing([csv])
+    with making(csv.parent if csv else Path(".")):  # a wrong place shows before the work
+        rows = score_models(photos, models, scale=scale, per_picture=per_picture, keep=keep)
+        typer.echo(rows_to_json(rows) if as_json else format_rows(rows))
+        if csv:
+            write_csv(rows, csv, overwrite=overwrite)
 
 
 @app.command()
@@ -153,7 +238,7 @@ def lessons(
         said = describe(copy_course(folder), folder)
     else:
         said = describe_reset(reset_lesson(folder, reset))
-    typer.echo(_printable(said))
+    typer.echo(printable(said))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -200,7 +285,7 @@ def site(
     from srlab.site import build_site
 
     pages = build_site(folder)
-    typer.echo(_printable(f"{len(pages)} pages; begin with {folder / pages[0]}"))
+    typer.echo(printable(f"{len(pages)} pages; begin with {folder / pages[0]}"))
 
 
 @app.command()
@@ -211,7 +296,7 @@ def grading(
     from srlab.grading import write_assignments
 
     names = write_assignments(folder)
-    typer.echo(_printable(f"{len(names)} assignments in {folder}: {', '.join(names)}"))
+    typer.echo(printable(f"{len(names)} assignments in {folder}: {', '.join(names)}"))
 
 
 @app.command()
@@ -265,8 +350,8 @@ def _own_copy(arguments: list[str] | None) -> tuple[Path, list[str]]:
 
     rest = list(arguments or [])
     named = rest and not rest[0].startswith("-")
-    folder = Path(rest.pop(0)) if named else OWN_COPY
-    typer.echo(_printable(describe(copy_course(folder), folder)))
+    folder = at_home(rest.pop(0)) if named else OWN_COPY
+    typer.echo(printable(describe(copy_course(folder), folder)))
     return folder, rest
 
 
@@ -291,24 +376,6 @@ def _tell_stopped(folder: Path, team: "Team") -> None:
     typer.echo(f"srlab: {said}.", err=True)
 
 
-def _require_different(photos: list[Path], targets: list[Path]) -> None:
-    """Raise if two photographs would be written to one file."""
-    # Without regard to case, as the file systems of Windows and macOS compare.
-    owners: dict[str, Path] = {}
-    for photo, target in zip(photos, targets, strict=True):
-        other = owners.setdefault(str(target).casefold(), photo)
-        if other is not photo:
-            raise ValueError(
-                f"{other} and {photo} would both become {target.name}; rename one, "
-                f"or enlarge them into different folders."
-            )
-
-
-def _printable(text: str) -> str:
-    """Text with file names in it, whose bytes that are no UTF-8 become marks."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
 def main() -> NoReturn:
     """Run the command; a mistake in what was given is one sentence, exit 2."""
     warnings.showwarning = _show_warning
@@ -317,17 +384,10 @@ def main() -> NoReturn:
     except (ValueError, TypeError, ArithmeticError, OSError, ImportError) as error:
         if os.environ.get("SRLAB_TRACEBACK"):
             raise
-        print(_printable(f"srlab: {_one_line(error)}"), file=sys.stderr)
+        print(printable(f"srlab: {one_line(error)}"), file=sys.stderr)
         sys.exit(2)
     sys.exit(0)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(_printable(f"srlab: {' '.join(str(message).split())}"), file=sys.stderr)
-
-
-def _one_line(error: Exception) -> str:
-    """The error's sentence, for the system's own errors with the file named."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'a file'} could not be used: {error.strerror.lower()}."
-    return " ".join(str(error).split())
+    print(printable(f"srlab: {' '.join(str(message).split())}"), file=sys.stderr)

@@ -344,6 +344,8 @@ def _of_lesson(names: list[str], number: str) -> list[str]:
     Raises:
         ValueError: if there is none of that number.
     """
+    if not number.strip():
+        raise ValueError("--reset needs the number of a lesson, such as 03, but got none.")
     numbers = {name: _number(name) for name in names}
     found = [name for name, own in numbers.items() if own == number.zfill(2)]
     if not found:

@@ -2,18 +2,61 @@
 
 import os
 import tempfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
+def at_home(path: str | os.PathLike[str]) -> Path:
+    """The path, whose ``~`` at the beginning means the home folder, as in a shell.
+
+    A shell itself leaves it as it is after ``=``, between quotation marks, and
+    on Windows.
+
+    Example:
+        >>> at_home("~/a.png") == Path.home() / "a.png"
+        True
+
+    Source: built by srlab; whatever takes a path from people calls it.
+    """
+    return Path(os.path.expanduser(path))  # Path.expanduser fails on ~nobody
+
+
 @contextmanager
-def replacing(target: str | Path) -> Iterator[Path]:
+def making(folder: Path) -> Iterator[Path]:
+    """Make a folder; at the end, remove again what of it stayed empty.
+
+    Example:
+        >>> with making(Path("no-such-folder/below")) as folder:
+        ...     folder.is_dir()
+        True
+        >>> Path("no-such-folder").exists()
+        False
+
+    Source: built by srlab.
+    """
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    finally:
+        for place in new:
+            with suppress(OSError):  # it holds something now
+                place.rmdir()
+
+
+@contextmanager
+def replacing(target: str | Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Give a path beside ``target`` to write to; move it there at the end.
 
     If the block raises, the old ``target`` stays and the new file is removed.
 
+    Args:
+        target: a file, or nothing yet.
+        overwrite: if not, a ``target`` that is there at the end stays.
+
     Raises:
+        FileExistsError: if ``target`` is there and must not be overwritten.
         OSError: if the folder is missing or cannot be written, or the disk is
             full.
 
@@ -35,7 +78,7 @@ def replacing(target: str | Path) -> Iterator[Path]:
             with part.open("rb+") as file:
                 os.fsync(file.fileno())  # a power cut must not leave an empty file
             _give_usual_mode(part)
-            part.replace(target)
+            _move(part, target, overwrite=overwrite)
     finally:
         part.unlink(missing_ok=True)
 
@@ -61,6 +104,43 @@ def free_path(target: str | Path, *, own: Collection[Path] = ()) -> Path:
     return path
 
 
+def write_beside(
+    target: Path, write: Callable[[Path], object], *, overwrite: bool = False
+) -> Path:
+    """Write ``target``, or a file beside it if something is there already.
+
+    Args:
+        target: a file; its folder exists.
+        write: called with the path. If ``overwrite`` is not set, it raises
+            FileExistsError if a file appeared there meanwhile, and is called
+            again with another path.
+        overwrite: replace what is there.
+
+    Returns:
+        Where it was written.
+
+    Source: built by srlab.
+    """
+    while True:
+        path = target if overwrite else free_path(target)
+        with suppress(FileExistsError):
+            write(path)
+            return path
+
+
+def _move(part: Path, target: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        part.replace(target)
+        return
+    try:
+        os.link(part, target)  # unlike a renaming it fails where something is
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, such as a memory card's
+        target.touch(exist_ok=False)
+        part.replace(target)
+
+
 def _require_file_or_nothing(target: Path) -> None:
     """Raise if something stands there that must not be replaced."""
     if target.is_dir():
@@ -76,7 +156,9 @@ def _naming(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = error.strerror.lower() if error.strerror else error
-        raise type(error)(f"{target} could not be written: {why}.") from None
+        named = type(error)(f"{target} could not be written: {why}.")
+        named.errno = error.errno  # a full disk is known by it
+        raise named from None
 
 
 def _give_usual_mode(path: Path) -> None:

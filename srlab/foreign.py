@@ -7,17 +7,25 @@ import operator
 import os
 import re
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from srlab.inference import load_model
+from srlab.data import degrade
+from srlab.files import at_home
+from srlab.images import to_bytes
+from srlab.inference import enlarge_in_tiles, load_model
 from srlab.machine import pick_device
+from srlab.metrics import psnr
+from srlab.models import Bicubic
 from srlab.require import require_scale
+from srlab.sources import embedded_photo
 
 Enlarge = Callable[[Tensor], Any]
 """lr -> sr, float ``(1, 3, h, w)`` -> ``(1, 3, s*h, s*w)``."""
@@ -39,6 +47,63 @@ DYNAMIC_PROGRAM = (
 )
 
 
+Range = tuple[float, float]
+"""What black and white are."""
+
+UNIT: Range = (0, 1)
+BYTES: Range = (0, 255)
+SIGNED: Range = (-1, 1)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Between which numbers a network takes its pictures and gives them.
+
+    Example:
+        >>> Levels(BYTES, BYTES).describe()
+        'works in 0 to 255; srlab feeds and reads it so.'
+
+    Source: built by srlab.
+    """
+
+    given: Range = UNIT
+    made: Range = UNIT
+
+    def feed(self, lr: Tensor) -> Tensor:
+        """[0, 1] -> the network's."""
+        black, white = self.given
+        return lr if self.given == UNIT else lr * (white - black) + black
+
+    def read(self, sr: Tensor) -> Tensor:
+        """The network's -> [0, 1]."""
+        black, white = self.made
+        return (sr.float() - black) / (white - black)
+
+    def describe(self) -> str:
+        if self.made == UNIT:
+            return f"takes {_said(self.given)}; srlab feeds it so."
+        if self.given == UNIT:
+            return f"answers in {_said(self.made)}; srlab reads it so."
+        return f"works in {_said(self.given)}; srlab feeds and reads it so."
+
+
+def _said(levels: Range) -> str:
+    return f"{levels[0]} to {levels[1]}"
+
+
+OTHER_LEVELS = (
+    Levels(BYTES, BYTES),
+    Levels(UNIT, BYTES),
+    Levels(BYTES, UNIT),
+    Levels(SIGNED, SIGNED),
+    Levels(UNIT, SIGNED),
+)
+PROBE = 32  # px of lr
+ALIKE = 20.0  # dB between an enlarged photograph and bicubic's: the same picture
+CLEARLY = 1.0  # dB nearer to the truth, so that it is no chance
+BETTER = 0.1  # dB above bicubic, which only a trained network is
+
+
 class ForeignNetwork(nn.Module):
     """Somebody else's network, whose every answer is looked at.
 
@@ -51,22 +116,23 @@ class ForeignNetwork(nn.Module):
         run: lr -> sr. A module is called in evaluation, on its own device and
             in its own type.
         scale: what it is expected to enlarge.
+        levels: between which numbers it works.
 
     Source: built by srlab.
     """
 
     reach = math.inf
 
-    def __init__(self, name: str, run: Enlarge, scale: int):
+    def __init__(self, name: str, run: Enlarge, scale: int, levels: Levels = Levels()):
         require_scale(scale)
         super().__init__()
-        self.name, self.scale = name, scale
+        self.name, self.scale, self.levels = name, scale, levels
         self.run = run
 
     def forward(self, lr: Tensor) -> Tensor:
         height, width = lr.shape[-2:]
         try:
-            sr = self.run(lr)
+            sr = self.run(self.levels.feed(lr))
         except Exception as error:  # it may raise whatever it likes
             raise ValueError(
                 f"{self.name} could not enlarge lr of {height} x {width} px: "
@@ -74,8 +140,9 @@ class ForeignNetwork(nn.Module):
             ) from error
         _require_picture(sr, self.name)
         _require_scale_of(sr, lr, self.scale, self.name)
+        sr = self.levels.read(sr)
         _require_range(sr, self.name)
-        return sr.float()
+        return sr
 
 
 def open_network(name: str, scale: int, *, trust: bool = False) -> nn.Module:
@@ -90,7 +157,8 @@ def open_network(name: str, scale: int, *, trust: bool = False) -> nn.Module:
         trust: load a program, too, which can run code hidden in its file.
 
     Returns:
-        lr -> sr; what is not srlab's own as a ``ForeignNetwork``.
+        lr -> sr; what is not srlab's own as a ``ForeignNetwork``. One that
+        works in 0 to 255, or in -1 to 1, is recognized, with a warning.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -100,7 +168,7 @@ def open_network(name: str, scale: int, *, trust: bool = False) -> nn.Module:
     Source: built by srlab.
     """
     require_scale(scale)
-    path = Path(name)
+    path = at_home(name)
     ending = path.suffix.lower()
     if ending in PICKLES:
         raise ValueError(
@@ -116,10 +184,67 @@ def open_network(name: str, scale: int, *, trust: bool = False) -> nn.Module:
                 f"is hidden in the file; whoever trusts its author adds --trust; an ONNX file "
                 f"needs no trust."
             )
-        return ForeignNetwork(path.name, OPENERS[ending](path), scale)
+        return find_levels(ForeignNetwork(path.name, OPENERS[ending](path), scale))
     if FUNCTION.fullmatch(name):
-        return ForeignNetwork(name, _find_function(name), scale)
+        return find_levels(ForeignNetwork(name, _find_function(name), scale))
     return load_model(name, scale)
+
+
+def find_levels(network: ForeignNetwork) -> ForeignNetwork:
+    """Find out between which numbers a network works, on a small photograph.
+
+    Where it beats bicubic in [0, 1], it works there. Otherwise 0 to 255 and
+    -1 to 1 are tried: it works where it comes clearly nearer to the truth, if
+    it beats bicubic there, or if its answer in [0, 1] is no such picture at
+    all. What is not sure is not changed, but a warning has both figures.
+
+    Returns:
+        The network itself, with its levels set.
+
+    Source: built by srlab.
+    """
+    plain, scale = network.levels, network.scale
+    hr = embedded_photo("chelsea-cat")[..., : PROBE * scale, : PROBE * scale]
+    lr, truth = degrade(hr, scale), to_bytes(hr)[0]
+    bicubic = enlarge_in_tiles(Bicubic(scale), lr, scale=scale)
+    goal = _likeness(bicubic, truth) + BETTER
+    found = {plain: _try_levels(network, lr, plain)}
+    if _likeness(found[plain], truth) < goal:
+        found |= {levels: _try_levels(network, lr, levels) for levels in OTHER_LEVELS}
+    right = {levels: _likeness(sr, truth) for levels, sr in found.items()}
+    best = max(right, key=lambda levels: right[levels])
+    alike = _likeness(found[best], bicubic) >= ALIKE
+    if best == plain or right[best] < right[plain] + CLEARLY or not alike:
+        return network
+    if right[best] >= goal or _likeness(found[plain], bicubic) < ALIKE:
+        network.levels = best
+        said = f"{network.name} {best.describe()}"
+    else:
+        said = (
+            f"{network.name} comes within {right[plain]:.1f} dB of a photograph, but within "
+            f"{right[best]:.1f} dB if it {best.describe().split(';')[0]}; if it was trained "
+            f"so, score a function that feeds and reads it so (module:function)."
+        )
+    warnings.warn(said, stacklevel=3)
+    return network
+
+
+def _try_levels(network: ForeignNetwork, lr: Tensor, levels: Levels) -> Tensor | None:
+    """The enlarged picture, uint8 ``(3, h, w)``; None if there is none."""
+    before, network.levels = network.levels, levels
+    try:
+        return enlarge_in_tiles(network, lr, scale=network.scale)
+    except Exception:  # what is wrong with it, the first real picture will say
+        return None
+    finally:
+        network.levels = before
+
+
+def _likeness(sr: Tensor | None, other: Tensor) -> float:
+    """PSNR in dB between two pictures as bytes."""
+    if sr is None:
+        return -math.inf
+    return psnr(sr[None].float(), other[None].float(), data_range=255).item()
 
 
 def table_names(models: Iterable[str]) -> dict[str, str]:
@@ -253,7 +378,7 @@ def _session(path: Path) -> Any:
     except ImportError:
         raise ValueError(
             f"{path.name} needs onnxruntime, which is not installed here; "
-            f'install it with pip install "srlab[onnx]".'
+            f'install it with pip install "onnxruntime>=1.24".'
         ) from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised as well

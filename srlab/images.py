@@ -185,7 +185,9 @@ def to_bytes(images: Tensor) -> Tensor:
     return images.detach().clamp(0, 1).mul_(255).round_().to(torch.uint8)
 
 
-def save_image(image: Image.Image, path: str | Path, *, quality: int = 95) -> None:
+def save_image(
+    image: Image.Image, path: str | Path, *, quality: int = 95, overwrite: bool = True
+) -> None:
     """Write ``image`` to ``path``, all of it or nothing.
 
     JPEG and AVIF keep each pixel's own color (4:4:4); WebP cannot. What the kind of file
@@ -197,15 +199,17 @@ def save_image(image: Image.Image, path: str | Path, *, quality: int = 95) -> No
         image: RGB, RGBA, L, LA or I;16; other modes are converted.
         path: its ending says the kind.
         quality: 1 to 100, of JPEG, WebP and AVIF.
+        overwrite: replace what is there.
 
     Raises:
+        FileExistsError: if it is there and ``overwrite`` is not set.
         OSError: if the target cannot be written.
         ValueError: if the file name's ending names no picture format, or the
             picture has too many pixels for it.
 
     Source: built by srlab.
     """
-    saving.save(image, Path(path), quality)
+    saving.save(image, Path(path), quality, overwrite=overwrite)
 
 
 def decode_image(image: Image.Image, name: str) -> Decoded:

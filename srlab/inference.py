@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from srlab.checkpoints import load_checkpoint, load_weights
+from srlab.files import at_home
 from srlab.machine import PRECISIONS, computing_in, pick_device, pick_precision, place
 from srlab.models import Bicubic, SrResNet, Upsampler, UpsampleStage
 from srlab.picture_parts import (
@@ -283,7 +284,7 @@ def find_checkpoint(name: str | os.PathLike[str]) -> Path:
     shipped = SHIPPED / f"{name}.safetensors"
     if shipped.exists():
         return shipped
-    path = Path(name)
+    path = at_home(name)
     if path.suffix != ".safetensors":
         raise ValueError(
             f"There is no model {os.fspath(name)!r}; there are "

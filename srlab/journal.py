@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
+from srlab.files import at_home
 from srlab.runcard import Figure, Scale
 from srlab.scoring import score_models
 from srlab.sources import load_photos
@@ -47,7 +48,7 @@ class Run(BaseModel):
 
 def own_folder() -> Path:
     """Where a learner's own records are: ``$SRLAB_HOME`` or ``~/.srlab``."""
-    return Path(os.environ.get("SRLAB_HOME", Path.home() / ".srlab"))
+    return at_home(os.environ.get("SRLAB_HOME", "~/.srlab"))
 
 
 def note_run(name: str, model: nn.Module, *, lesson: str, scale: int = 4) -> Run:

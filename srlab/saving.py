@@ -58,7 +58,7 @@ KINDS = {
 EXTRA_ENDINGS = {".heic": "HEIC", ".heif": "HEIC", ".jxl": "JPEG XL"}
 
 
-def save(image: Image.Image, path: Path, quality: int) -> None:
+def save(image: Image.Image, path: Path, quality: int, *, overwrite: bool = True) -> None:
     """``srlab.images.save_image``."""
     name = _kind_name(path)
     if not 1 <= quality <= 100:
@@ -76,7 +76,7 @@ def save(image: Image.Image, path: Path, quality: int) -> None:
         raise ValueError(
             f"{path.name} cannot be written as {name} ({error}); save it as .png or .tiff."
         ) from None
-    with replacing(path) as part:
+    with replacing(path, overwrite=overwrite) as part:
         part.write_bytes(memory.getbuffer())
 
 

@@ -1,9 +1,12 @@
 """Scores of models on pictures, with their protocol and bicubic beside them."""
 
+import csv
+import io
 import json
 import math
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -15,50 +18,109 @@ from srlab.metrics import Protocol, score_pair
 from srlab.models import Bicubic
 
 Row = dict[str, Any]
+Keep = Callable[[str, str, Tensor], object]
+"""Called with a model, a picture and sr, uint8 ``(3, h, w)``."""
 
 
 def score_models(
-    photos: Mapping[str, Tensor], models: Mapping[str, nn.Module], *, scale: int
+    photos: Mapping[str, Tensor],
+    models: Mapping[str, nn.Module],
+    *,
+    scale: int,
+    per_picture: bool = False,
+    keep: Keep | None = None,
 ) -> list[Row]:
     """Degrade each picture, let each model enlarge it, compare with the truth.
+
+    A picture too small for the figures is left out for all models alike, with
+    a warning.
 
     Args:
         photos: name -> uint8 ``(3, h, w)`` or float ``(1, 3, h, w)``.
         models: name -> model; bicubic is always put first.
         scale: 2, 4 or 8.
+        per_picture: also give a row for each model and picture.
+        keep: called with each enlarged picture; it is kept nowhere else.
 
     Returns:
         A row for each model: ``model``, ``scale``, ``protocol``, ``pictures``,
         ``psnr_y``, ``ssim_y``, ``psnr_rgb``, ``sharpness``, ``checkerboard``
-        (means over the pictures) and ``seconds`` (spent enlarging).
+        (means over the pictures) and ``seconds`` (spent enlarging). With
+        ``per_picture`` the rows of single pictures follow, and each row has a
+        ``picture``: its name, or None in the means.
+
+    Raises:
+        ValueError: if no picture is large enough, or a model fails.
 
     Source: built by srlab; the protocol is lesson 00's.
     """
-    everyone = {"bicubic": Bicubic(scale), **models}
-    return [_row(name, model, photos, scale) for name, model in everyone.items()]
+    singles = {"bicubic": _score_all_that_fit(photos, scale, keep)}
+    usable = {name: photos[name] for name in singles["bicubic"]}
+    for model, network in models.items():
+        singles[model] = {
+            name: _score_one(network, (model, name), photo, scale, keep)
+            for name, photo in usable.items()
+        }
+    rows = [_mean_row(model, list(one.values()), scale) for model, one in singles.items()]
+    if not per_picture:
+        return rows
+    return [{**row, "picture": None} for row in rows] + [
+        {**_mean_row(model, [one[name]], scale), "picture": name}
+        for name in usable
+        for model, one in singles.items()
+    ]
 
 
-def _row(name: str, model: nn.Module, photos: Mapping[str, Tensor], scale: int) -> Row:
-    figures: list[dict[str, float]] = []
-    seconds = 0.0
-    for picture, photo in photos.items():
-        hr = crop_to_multiple(as_batch(photo), scale)
+def _score_all_that_fit(
+    photos: Mapping[str, Tensor], scale: int, keep: Keep | None
+) -> dict[str, dict[str, float]]:
+    """Bicubic's figures by picture; where even these fail, the picture is left out."""
+    bicubic = Bicubic(scale)
+    figures, reasons = {}, {}
+    for name, photo in photos.items():
         try:
-            lr = degrade(hr, scale)
-            began = time.perf_counter()
-            sr = enlarge_in_tiles(model, lr, scale=scale)
-            seconds += time.perf_counter() - began
-            figures.append(score_pair(as_batch(sr), hr, scale=scale))
+            figures[name] = _score_one(bicubic, ("bicubic", name), photo, scale, keep)
         except ValueError as error:  # too small, as an icon among photographs
-            raise ValueError(f"{picture}: {error}") from None
-    means = {key: sum(f[key] for f in figures) / len(figures) for key in figures[0]}
+            reasons[name] = str(error)
+    if not figures:
+        raise ValueError(next(iter(reasons.values()), "There are no pictures to score."))
+    if reasons:
+        warnings.warn(
+            f"left out, too small to be scored at x{scale}: {', '.join(reasons)}.",
+            stacklevel=3,
+        )
+    return figures
+
+
+def _score_one(
+    network: nn.Module, names: tuple[str, str], photo: Tensor, scale: int, keep: Keep | None
+) -> dict[str, float]:
+    """Every figure of one picture, and the seconds it took to enlarge it."""
+    model, picture = names
+    try:
+        hr = crop_to_multiple(as_batch(photo), scale)
+        lr = degrade(hr, scale)
+        began = time.perf_counter()
+        sr = enlarge_in_tiles(network, lr, scale=scale)
+        seconds = time.perf_counter() - began
+        figures = score_pair(as_batch(sr), hr, scale=scale)
+    except ValueError as error:
+        raise ValueError(f"{picture}: {error}") from None
+    if keep:
+        keep(model, picture, sr)
+    return {**figures, "seconds": seconds}
+
+
+def _mean_row(model: str, figures: list[dict[str, float]], scale: int) -> Row:
+    """Means over pictures, and all their seconds."""
+    totals = {key: sum(f[key] for f in figures) for key in figures[0]}
     return {
-        "model": name,
+        "model": model,
         "scale": scale,
         "protocol": str(Protocol("y", scale)),
         "pictures": len(figures),
-        **means,
-        "seconds": seconds,
+        **{key: total / len(figures) for key, total in totals.items()},
+        "seconds": totals["seconds"],
     }
 
 
@@ -73,8 +135,20 @@ def rows_to_json(rows: list[Row]) -> str:
     PSNR is infinite where a picture was restored exactly, and sharpness and
     checkerboard have no value where the truth has no fine detail.
     """
-    plain = [{key: _or_none(value) for key, value in row.items()} for row in rows]
-    return json.dumps(plain, indent=2, allow_nan=False)
+    return json.dumps(_plain(rows), indent=2, allow_nan=False)
+
+
+def rows_to_csv(rows: list[Row]) -> str:
+    """Rows as CSV with a line of names; a figure that is no number is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_plain(rows))
+    return text.getvalue()
+
+
+def _plain(rows: list[Row]) -> list[Row]:
+    return [{key: _or_none(value) for key, value in row.items()} for row in rows]
 
 
 def _or_none(value: Any) -> Any:
@@ -82,17 +156,32 @@ def _or_none(value: Any) -> Any:
 
 
 def format_rows(rows: list[Row]) -> str:
-    """Rows as a table for people, with the protocol above it."""
-    first = rows[0]
+    """Rows as a table for people, with the protocol above it; single pictures below."""
+    means = [row for row in rows if row.get("picture") is None]
+    singles = [row for row in rows if row.get("picture") is not None]
+    count = means[0]["pictures"]
     lines = [
-        f"x{first['scale']}, {first['pictures']} pictures, Y: {first['protocol']}",
-        f"{'model':24} {'PSNR Y':>9} {'SSIM Y':>8} {'PSNR RGB':>9} {'sharpness':>9} "
-        f"{'checkerboard':>12} {'s':>7}",
+        f"x{means[0]['scale']}, {count} picture{'s' if count != 1 else ''}, "
+        f"Y: {means[0]['protocol']}",
+        _heading("model"),
+        *(_line(row["model"], row) for row in means),
     ]
-    for row in rows:
-        lines.append(
-            f"{row['model']:24} {row['psnr_y']:6.2f} dB {row['ssim_y']:8.4f} "
-            f"{row['psnr_rgb']:6.2f} dB {row['sharpness']:9.3f} "
-            f"{row['checkerboard']:12.3f} {row['seconds']:7.2f}"
-        )
+    if singles:
+        lines += ["", _heading("model, picture")]
+        lines += [_line(f"{row['model']}, {row['picture']}", row) for row in singles]
     return "\n".join(lines)
+
+
+def _heading(first: str) -> str:
+    return (
+        f"{first:24} {'PSNR Y':>9} {'SSIM Y':>8} {'PSNR RGB':>9} {'sharpness':>9} "
+        f"{'checkerboard':>12} {'s':>7}"
+    )
+
+
+def _line(first: str, row: Row) -> str:
+    return (
+        f"{first:24} {row['psnr_y']:6.2f} dB {row['ssim_y']:8.4f} "
+        f"{row['psnr_rgb']:6.2f} dB {row['sharpness']:9.3f} "
+        f"{row['checkerboard']:12.3f} {row['seconds']:7.2f}"
+    )

@@ -13,7 +13,9 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from srlab.images import ImageSource, picture_suffixes, read_image, to_bytes
+from srlab.files import at_home
+from srlab.folders import find_pictures, hr_and_lr
+from srlab.images import ImageSource, read_image, to_bytes
 
 Split = Literal["train", "val", "test"]
 
@@ -71,17 +73,25 @@ def load_photos(
         return _decode(_embedded_files(split), limit, quiet=True)
     if name in DATASETS:
         return _decode(_dataset_images(name, split), limit)
-    return load_folder(Path(name), limit=limit)
+    return load_folder(at_home(name), limit=limit)
 
 
-def load_folder(folder: Path, *, limit: int = MEMORY_LIMIT) -> dict[str, Tensor]:
+def load_folder(
+    folder: Path, *, pattern: str | None = None, limit: int = MEMORY_LIMIT
+) -> dict[str, Tensor]:
     """Load every picture in a folder and below it.
 
-    Args, returns and raises as ``load_photos``.
+    Args:
+        folder: what counts in it, ``srlab.folders.find_pictures`` says.
+        pattern: such as ``"*_HR*"``, for sets that have the small pictures
+            beside the large ones.
+        limit: as for ``load_photos``.
+
+    Returns and raises as ``load_photos``.
 
     Source: built by srlab.
     """
-    return _decode(_folder_files(folder), limit)
+    return _decode(_folder_files(folder, pattern), limit)
 
 
 def embedded_table() -> list[dict[str, str]]:
@@ -109,7 +119,7 @@ def embedded_photo(name: str) -> Tensor:
 
 def cache_folder() -> Path:
     """Where downloads are kept: ``$SRLAB_CACHE`` or ``~/.cache/srlab``."""
-    return Path(os.environ.get("SRLAB_CACHE", Path.home() / ".cache" / "srlab"))
+    return at_home(os.environ.get("SRLAB_CACHE", "~/.cache/srlab"))
 
 
 Openers = dict[str, Callable[[], ImageSource]]
@@ -120,15 +130,20 @@ def _embedded_files(split: Split) -> Openers:
     return {name: partial(Path, ASSETS / "photos" / f"{name}.jpg") for name in names}
 
 
-def _folder_files(folder: Path) -> Openers:
+def _folder_files(folder: Path, pattern: str | None = None) -> Openers:
     if not folder.is_dir():
         choices = ", ".join(["embedded", *DATASETS])
         raise ValueError(f"{folder} is neither a folder nor one of: {choices}.")
-    named = sorted(p for p in folder.rglob("*") if p.suffix.lower() in picture_suffixes())
-    files = [path for path in named if not path.is_dir()]
-    if not files:
-        raise ValueError(f"{folder} holds no pictures; expected JPEG, PNG, WebP or TIFF files.")
-    return {file.relative_to(folder).as_posix(): partial(Path, file) for file in files}
+    files = find_pictures(folder, pattern=pattern)
+    if pattern is None and (pairs := hr_and_lr(files)):
+        large, small = pairs[0]
+        warnings.warn(
+            f"{folder} holds large pictures and their small ones, such as {large} and {small}; "
+            f'the pattern "*HR*" takes the large ones alone (srlab score --pattern), or give '
+            f"them a folder of their own.",
+            stacklevel=4,
+        )
+    return {name: partial(Path, file) for name, file in files.items()}
 
 
 def _dataset_images(name: str, split: Split) -> Openers:

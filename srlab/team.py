@@ -117,7 +117,7 @@ def join_team() -> Team:
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
             f"{size} processes were started, but Lightning Fabric, which connects them, is "
-            f'not installed; install it with pip install "srlab[team]".'
+            f"not installed; install it with pip install lightning-fabric."
         ) from None
     device = os.environ.get("SRLAB_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
     fabric = Fabric(

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -129,6 +130,7 @@ def test_gray_pictures_come_out_right(run: Srlab, tmp_path: Path, out: Path) -> 
         assert run("upscale", tmp_path / name, *BICUBIC, "--out", out) == (0, ""), name
         result = np.asarray(Image.open(out / f"{Path(name).stem}_x2.png"))
         assert result.min() == result.max() == value, name
+        (out / f"{Path(name).stem}_x2.png").unlink()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5000, 1), (33, 17)])
@@ -192,7 +194,7 @@ def wrong(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "text.jpg is not a picture that can be read; save it as JPEG, PNG, WebP or",
         ),
         ("empty.png", "empty.png is empty; copy it again from where it came."),
-        ("folder.png", "folder.png is a folder, but a picture was expected."),
+        ("folder.png", "folder.png holds no pictures; expected JPEG, PNG, WebP or TIFF"),
         ("missing.jpg", "missing.jpg does not exist; check the name."),
         ("floats.tiff", "floating-point pictures have no agreed range"),
         ("bomb.png", "bomb.png has more than 100 million pixels; shrink or crop it first."),
@@ -225,15 +227,41 @@ def test_a_bomb_costs_neither_time_nor_memory(wrong: Path, out: Path) -> None:
     assert written(out) == []
 
 
-def test_of_several_the_good_ones_before_the_bad_one_are_kept(
+def test_of_several_the_good_ones_are_done(
     run: Srlab, photo_folder: Path, wrong: Path, out: Path
 ) -> None:
     photos = (photo_folder / "cat.png", wrong / "text.jpg", photo_folder / "cup.png")
-    assert "text.jpg is not a picture" in run.refused(
-        "upscale", *photos, *BICUBIC, "--out", out
+    sentence = run.refused("upscale", *photos, *BICUBIC, "--out", out)
+    assert sentence.startswith("1 of 3 pictures was not enlarged: text.jpg is not a picture")
+    assert written(out) == ["cat_x2.png", "cup_x2.png"]
+    assert Image.open(out / "cup_x2.png").size == (256, 192)
+
+
+def test_each_bad_one_is_named_at_the_end(
+    run: Srlab, photo_folder: Path, wrong: Path, out: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.jpg").write_text("another one of that name")
+    Image.new("1", (90_000, 1000)).save(tmp_path / "long.png")
+    bad = (wrong / "text.jpg", tmp_path / "text.jpg", wrong / "bomb.png", tmp_path / "long.png")
+    code, errors = run(
+        "upscale", *bad, photo_folder / "cat.png", "--model", "bicubic", "--out", out
     )
-    assert written(out) == ["cat_x2.png"]
-    assert Image.open(out / "cat_x2.png").size == (256, 192)
+    assert code == 2
+    assert "would both become" in errors  # of one name: refused before the work
+    code, errors = run(
+        "upscale", *bad[1:], photo_folder / "cat.png", "--model", "bicubic", "--out", out
+    )
+    first, *reasons = errors.splitlines()
+    assert (code, first) == (2, "srlab: 1 of 4 pictures are done, but not all:")
+    assert [reason.split()[0] for reason in reasons] == ["text.jpg", "bomb.png", "long.png:"]
+    assert "at most 400 million fit" in reasons[2]
+    assert written(out) == ["cat_x4.png"]
+
+
+def test_nothing_is_left_of_a_folder_for_nothing(run: Srlab, wrong: Path, out: Path) -> None:
+    assert run("upscale", wrong / "text.jpg", *BICUBIC, "--out", out / "new" / "er")[0] == 2
+    assert run("upscale", wrong / "text.jpg", "--model", "gone", "--out", out)[0] == 2
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("other", ["b/cat.png", "b/cat.jpg", "b/CAT.png"])
@@ -316,6 +344,16 @@ def test_score_names_a_picture_too_small(run: Srlab, tmp_path: Path) -> None:
     assert run.refused("score", tmp_path).startswith("icon.png: SSIM looks through windows of")
 
 
+def test_an_icon_does_not_lose_the_scores_of_a_folder(
+    run: Srlab, tmp_path: Path, photo_folder: Path
+) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "icon.png")
+    shutil.copy(photo_folder / "cat.png", tmp_path / "sub.png")
+    assert run("score", tmp_path) == (
+        0, "srlab: left out, too small to be scored at x4: icon.png.\n",
+    )  # fmt: skip
+
+
 def card_values(**changes: object) -> dict[str, object]:
     return {"name": "a", "stages": [{"hr_size": 32, "batch_size": 1, "steps": 1}], **changes}
 
@@ -368,8 +406,11 @@ def test_a_folder_stands_where_the_result_belongs(
     run: Srlab, photo_folder: Path, out: Path
 ) -> None:
     (out / "cat_x2.png").mkdir(parents=True)
-    sentence = run.refused("upscale", photo_folder / "cat.png", *BICUBIC, "--out", out)
+    args = ("upscale", photo_folder / "cat.png", *BICUBIC, "--out", out)
+    sentence = run.refused(*args, "--overwrite")
     assert sentence.endswith("cat_x2.png is a folder; give the name of a file.")
+    assert run(*args)[0] == 0
+    assert written(out) == ["cat_x2-2.png", "cat_x2.png"]
 
 
 FULL = """
@@ -394,7 +435,9 @@ def on_a_full_disk(*args: object) -> str:
 def test_full_disk_while_enlarging(photo_folder: Path, out: Path) -> None:
     out.mkdir()
     (out / "cat_x2.png").write_text("an earlier result")
-    sentence = on_a_full_disk("upscale", photo_folder / "cat.png", *BICUBIC, "--out", out)
+    sentence = on_a_full_disk(
+        "upscale", photo_folder / "cat.png", *BICUBIC, "--out", out, "--overwrite"
+    )
     assert sentence == f"{out / 'cat_x2.png'} could not be written: file too large."
     assert written(out) == ["cat_x2.png"]
     assert (out / "cat_x2.png").read_text() == "an earlier result"

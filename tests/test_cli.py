@@ -1,7 +1,9 @@
 """The command, as people call it: real processes, files and exit codes."""
 
+import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +17,10 @@ from PIL import Image
 import srlab.cli
 import srlab.stages
 from srlab.checkpoints import load_checkpoint
+from srlab.images import read_image
 from srlab.inference import upscale
+from srlab.metrics import score_pair
+from srlab.options import complete_model, complete_scale
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.scoring import score_models
 from srlab.sources import load_folder
@@ -98,16 +103,65 @@ def test_upscale_into_this_folder_by_default(
     assert Image.open("cat_x2.png").size == (256, 192)
 
 
-def test_an_earlier_result_is_replaced(
-    monkeypatch: pytest.MonkeyPatch, photo_folder: Path, tmp_path: Path
+def test_the_version(command: Command) -> None:
+    assert command("--version").stdout == f"srlab {srlab.__version__}\n"
+
+
+def test_a_tilde_is_the_home_folder_wherever_a_path_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+    photo_folder: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    target = tmp_path / "cat_x4.png"
-    target.write_text("an earlier result")
-    photo = photo_folder / "cat.png"
-    assert (
-        in_process(monkeypatch, "upscale", photo, "--model", "bicubic", "--out", tmp_path) == 0
+    """A shell leaves it alone behind an equals sign, and in quotation marks."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+    (tmp_path / "photos").mkdir()
+    Image.open(photo_folder / "cat.png").save(tmp_path / "photos" / "cat.png")
+    (tmp_path / "net.safetensors").write_bytes(checkpoint.read_bytes())
+    write_card(tmp_path, Path("~/photos"), 1)
+    for args in [
+        ("upscale", "~/photos/cat.png", "--out=~/big", "--model=~/net.safetensors"),
+        ("score", "~/photos", "--model=~/net.safetensors", "--csv=~/a.csv", "--save=~/kept"),
+        ("train", "~/card.json", "--out=~/run"),
+        ("train", "~/card.json", "--out=~/run2", "--data=~/photos"),
+        ("lessons", "~/copy"),
+    ]:
+        assert in_process(monkeypatch, *args) == 0, capsys.readouterr().err
+    assert list(here.iterdir()) == []
+    made = ("big/cat_x4.png", "a.csv", "kept/bicubic/cat.png", "run", "run2", "copy/README.md")
+    assert all((tmp_path / name).exists() for name in made)
+
+
+def test_a_shell_completes_models_and_scales(tmp_path: Path, checkpoint: Path) -> None:
+    assert complete_model("pix") == ["pixel-x2", "pixel-x4", "pixel-x8"]
+    assert complete_model(f"{checkpoint.parent}/t") == [str(checkpoint)]
+    assert complete_model(str(tmp_path / "gone" / "x")) == []
+    assert complete_scale("") == ["2", "4", "8"]
+    code = (
+        "import sys; sys.argv = ['srlab']\n"
+        "from srlab.cli import main\n"
+        "try: main()\n"
+        "finally: print('HEAVY', sorted({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
     )
-    assert Image.open(target).size == (512, 384)
+    asked = {
+        "_SRLAB_COMPLETE": "complete_bash",
+        "COMP_WORDS": "srlab score --model small-",
+        "COMP_CWORD": "3",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **asked},
+    )
+    assert "small-x4" in done.stdout.split()
+    assert "HEAVY []" in done.stdout
 
 
 # -- score -----------------------------------------------------------------------
@@ -152,6 +206,79 @@ def test_score_leaves_damaged_pictures_out_in_one_line(
     assert json.loads(out)[0]["pictures"] == 1
     assert err.startswith("srlab: left out: bad.jpg is not a picture that can be read")
     assert err.count("\n") == 1
+
+
+def test_a_pattern_for_sets_that_hold_both_sizes(
+    monkeypatch: pytest.MonkeyPatch,
+    photo_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photo = Image.open(photo_folder / "cat.png")
+    photo.save(tmp_path / "img_HR.png")
+    photo.resize((32, 24)).save(tmp_path / "img_LR.png")
+    assert in_process(monkeypatch, "score", tmp_path, "--scale", 2, "--json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)[0]["pictures"] == 2
+    assert "such as img_HR.png and img_LR.png; the pattern" in err
+    args = ("score", tmp_path, "--scale", 2, "--json", "--pattern", "*_HR*")
+    assert in_process(monkeypatch, *args) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)[0]["pictures"] == 1
+    assert err == f"srlab: left out of {tmp_path}: 1 by the pattern.\n"
+    assert in_process(monkeypatch, *args[:-1], "*.jpg") == 2
+    assert "is named *.jpg, but there are 2 others" in capsys.readouterr().err
+
+
+def test_score_writes_rows_and_pictures_over_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    photo_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kept = tmp_path / "new" / "kept"
+    args = (
+        "score", photo_folder, "--scale", 2, "--json", "--per-picture", "--model", "small-x2",
+        "--csv", tmp_path / "rows" / "a.csv", "--save", kept,
+    )  # fmt: skip
+    assert in_process(monkeypatch, *args) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["model"], row["picture"]) for row in rows[2:]] == [
+        (model, name) for name in ("cat.png", "cup.png") for model in ("bicubic", "small-x2")
+    ]
+    with (tmp_path / "rows" / "a.csv").open(newline="") as file:
+        read = list(csv.DictReader(file))
+    assert [float(row["psnr_y"]) for row in read] == [row["psnr_y"] for row in rows]
+    names = [
+        f"{model}/{name}.png" for model in ("bicubic", "small-x2") for name in ("cat", "cup")
+    ]
+    assert sorted(p.relative_to(kept).as_posix() for p in kept.rglob("*.*")) == names
+    hr, sr = (read_image(path) for path in (photo_folder / "cat.png", kept / names[2]))
+    assert score_pair(sr, hr, scale=2)["psnr_y"] == pytest.approx(rows[3]["psnr_y"], abs=1e-4)
+    assert in_process(monkeypatch, *args) == 0
+    _, err = capsys.readouterr()
+    assert "a.csv exists already and will stay" in err
+    assert "cat.png and 3 more exist already and will stay" in err
+    assert (tmp_path / "rows" / "a-2.csv").exists()
+    assert len(list(kept.rglob("*-2.png"))) == 4
+    assert in_process(monkeypatch, *args, "--overwrite") == 0
+    assert len(list(tmp_path.rglob("*.*"))) == 10
+
+
+def test_score_saves_nothing_among_what_it_scores(
+    monkeypatch: pytest.MonkeyPatch,
+    photo_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photos = tmp_path / "bicubic"
+    shutil.copytree(photo_folder, photos)
+    for place in (photos, photos / "big", tmp_path):
+        assert in_process(monkeypatch, "score", photos, "--save", place, "--overwrite") == 2
+        assert "give --save a folder elsewhere" in capsys.readouterr().err
+    assert in_process(monkeypatch, "score", photos, "--csv", photos / "cat.png") == 2
+    assert "a name that ends in .csv was expected" in capsys.readouterr().err
+    assert sorted(p.name for p in photos.iterdir()) == ["cat.png", "cup.png"]
 
 
 # -- train -----------------------------------------------------------------------

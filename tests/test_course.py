@@ -243,6 +243,9 @@ def test_reset_moves_a_link_and_not_what_it_leads_to(copy: Path, source: Path) -
 def test_reset_of_an_unknown_lesson(copy: Path, source: Path) -> None:
     with pytest.raises(ValueError, match=r"^There is no lesson 09; there are 03, 05\.$"):
         reset_lesson(copy, "09", source)
+    for nothing in ("", " "):  # a script's variable that is empty
+        with pytest.raises(ValueError, match="needs the number of a lesson, such as 03, but"):
+            reset_lesson(copy, nothing, source)
 
 
 def test_reset_where_no_copy_is(mine: Path, source: Path) -> None:

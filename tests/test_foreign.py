@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 import srlab.cli
-from srlab.foreign import ForeignNetwork, open_network, table_names
-from srlab.inference import STAGES, build_model, enlarge_in_tiles
+from srlab.foreign import ForeignNetwork, Levels, find_levels, open_network, table_names
+from srlab.inference import STAGES, build_model, enlarge_in_tiles, load_model
 from srlab.models import Bicubic, SrResNet
 from srlab.runcard import ModelSpec, UNetSpec
 from srlab.scoring import score_models
@@ -196,7 +196,7 @@ def test_without_onnxruntime(onnx_file: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert refused(onnx_file) == (
         "net.onnx needs onnxruntime, which is not installed here; install it with "
-        'pip install "srlab[onnx]".'
+        'pip install "onnxruntime>=1.24".'
     )
 
 
@@ -446,7 +446,7 @@ class Maker:
 
 def as_array(lr): return twice(lr).numpy()
 def as_bytes(lr): return (twice(lr) * 255).byte()
-def as_255(lr): return 255 * twice(lr)
+def as_1000(lr): return 1000 * twice(lr)
 def as_nan(lr): return twice(lr) / 0 * 0
 def squeezed(lr): return twice(lr)[0]
 def four_times(lr): return twice(twice(lr))
@@ -506,8 +506,8 @@ def test_foreign_networks_see_the_whole_picture() -> None:
             "sr.float() / 255.",
         ),
         (
-            "as_255",
-            "gave values from 0.187 to 255, but about [0, 1] was expected; divide by 255 at "
+            "as_1000",
+            "gave values from 0.733 to 1e+03, but about [0, 1] was expected; divide by 255 at "
             "its end, or undo its normalization.",
         ),
         (
@@ -539,6 +539,105 @@ def test_answers_that_do_not_fit(function: str, sentence: str, mine: str) -> Non
         refused(f"{mine}:{function}", lr=lr.clamp(min=0.000733))
         == f"{mine}:{function} {sentence}"
     )
+
+
+# -- other numbers than [0, 1] ---------------------------------------------------
+
+
+class Between(nn.Module):
+    """A network of ours that works between other numbers."""
+
+    def __init__(self, net: nn.Module, given: tuple[int, int], made: tuple[int, int]):
+        super().__init__()
+        self.net, self.given, self.made = net, given, made
+
+    def forward(self, lr: Tensor) -> Tensor:
+        sr = self.net((lr - self.given[0]) / (self.given[1] - self.given[0]))
+        return sr * (self.made[1] - self.made[0]) + self.made[0]
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+@pytest.mark.parametrize(
+    ("given", "made", "sentence"),
+    [
+        ((0, 255), (0, 255), "net.pt2 works in 0 to 255; srlab feeds and reads it so."),
+        ((0, 1), (0, 255), "net.pt2 answers in 0 to 255; srlab reads it so."),
+    ],
+)
+def test_a_program_in_0_to_255_is_recognized(
+    tmp_path: Path, scale: int, given: tuple[int, int], made: tuple[int, int], sentence: str
+) -> None:
+    """A real one: fed [0, 1] it would give a picture, 5 dB below bicubic."""
+    net = load_model(f"pixel-x{scale}", scale)
+    save_program(tmp_path / "net.pt2", Between(net, given, made))
+    with pytest.warns(UserWarning, match="0 to 255") as caught:
+        network = open_network(str(tmp_path / "net.pt2"), scale, trust=True)
+    assert [str(one.message) for one in caught] == [sentence]
+    lr = lr_of(24, 32)
+    torch.testing.assert_close(network(lr), net(lr).detach(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "made", "said"),
+    [
+        ((0, 255), (0, 1), "takes 0 to 255; srlab feeds it so"),
+        ((0, 1), (-1, 1), "answers in -1 to 1; srlab reads it so"),
+    ],
+)
+def test_other_levels_are_recognized_where_they_are_plain(
+    given: tuple[int, int], made: tuple[int, int], said: str
+) -> None:
+    network = ForeignNetwork("net", Between(Bicubic(2), given, made), 2)
+    with pytest.warns(UserWarning, match=f"^net {said}"):
+        find_levels(network)
+    torch.testing.assert_close(network(lr_of(9, 9)), Bicubic(2)(lr_of(9, 9)))
+
+
+@pytest.mark.parametrize(
+    "name", ["small-x2", "perceptual-x4", "pixel-x8", "unet-x4", "bicubic"]
+)
+def test_networks_in_0_to_1_stay_there(name: str, recwarn: pytest.WarningsRecorder) -> None:
+    scale = int(name[-1]) if name[-1].isdigit() else 2
+    network = find_levels(ForeignNetwork(name, load_model(name, scale), scale))
+    assert network.levels == Levels()
+    assert not recwarn.list
+
+
+def test_where_nothing_is_sure_both_figures_are_said() -> None:
+    """Noise upon bicubic, whose size does not depend on the picture."""
+
+    class Noisy(nn.Module):
+        def forward(self, lr: Tensor) -> Tensor:
+            sr = Bicubic(2)(lr)
+            noise = torch.randn(sr.shape, generator=torch.Generator().manual_seed(0))
+            return sr + 0.05 * noise
+
+    network = ForeignNetwork("net", Noisy(), 2)
+    said = (
+        r"^net comes within 2\d\.\d dB of a photograph, but within \d\d\.\d dB if it works in 0"
+    )
+    with pytest.warns(UserWarning, match=said):
+        find_levels(network)
+    assert network.levels == Levels()
+
+
+def test_score_says_and_uses_it(
+    command: Command, photo_folder: Path, mine: str, tmp_path: Path
+) -> None:
+    with (tmp_path / f"{mine}.py").open("a") as file:
+        file.write(
+            "from srlab.inference import load_model\n"
+            "net = load_model('small-x2', 2)\n"
+            "def in_255(lr): return 255 * net(lr / 255)\n"
+        )
+    args = ("score", photo_folder, "--scale", 2, "--json", "--model", "small-x2")
+    result = command(*args, "--model", f"{mine}:in_255", cwd=tmp_path)
+    assert (
+        result.stderr
+        == f"srlab: {mine}:in_255 works in 0 to 255; srlab feeds and reads it so.\n"
+    )
+    _, own, same = json.loads(result.stdout)
+    assert same["psnr_y"] == pytest.approx(own["psnr_y"], abs=0.01)
 
 
 def test_functions_that_are_not_there(mine: str, tmp_path: Path) -> None:

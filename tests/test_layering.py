@@ -194,6 +194,50 @@ def test_importing_it_loads_nothing_heavy(module: str) -> None:
     assert done.stdout.split() == []
 
 
+def test_upscale_stands_at_the_top_and_waits_until_it_is_asked_for() -> None:
+    code = (
+        "import sys, srlab\n"
+        "print('torch' in sys.modules, 'upscale' in dir(srlab))\n"
+        "from srlab import upscale\n"
+        "import srlab.cli, srlab.inference\n"
+        "from PIL import Image\n"
+        "print(upscale is srlab.upscale is srlab.inference.upscale)\n"
+        "print(srlab.upscale(Image.new('RGB', (3, 2)), 'bicubic', 2).size)\n"
+        "print(hasattr(srlab, 'downscale'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["False True", "True", "(6, 4)", "False"]
+
+
+def test_no_message_sends_people_to_an_index_that_has_no_srlab() -> None:
+    guilty = [
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"""install ["']?srlab\[""", path.read_text())
+    ]
+    assert guilty == [], "name the packages of the extra themselves"
+
+
+@pytest.mark.parametrize(
+    ("extra", "file"),
+    [
+        ("app", "app/__init__.py"),
+        ("classroom", "classroom/command.py"),
+        ("onnx", "foreign.py"),
+        ("site", "site/__init__.py"),
+        ("team", "team.py"),
+    ],
+)
+def test_messages_name_every_package_of_an_extra(extra: str, file: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    text = (PACKAGE / file).read_text()
+    said = text[text.index("pip install") :]
+    for line in project["optional-dependencies"][extra]:
+        assert Requirement(line).name in said, line
+
+
 def test_what_is_optional_is_imported_where_it_is_needed() -> None:
     for path in FILES.values():
         top = ast.Module([n for n in ast.parse(path.read_text()).body if not _defines(n)], [])

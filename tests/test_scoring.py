@@ -1,5 +1,7 @@
 """Scores: the published protocol, bicubic first, every figure a mean over pictures."""
 
+import csv
+import io
 import json
 import math
 
@@ -10,8 +12,8 @@ from torch import Tensor, nn
 from srlab.data import crop_to_multiple, degrade
 from srlab.images import to_bytes
 from srlab.metrics import score_pair
-from srlab.models import enlarge
-from srlab.scoring import as_batch, format_rows, rows_to_json, score_models
+from srlab.models import Bicubic, enlarge
+from srlab.scoring import as_batch, format_rows, rows_to_csv, rows_to_json, score_models
 
 FIGURES = ("psnr_y", "ssim_y", "psnr_rgb", "sharpness", "checkerboard")
 
@@ -77,14 +79,88 @@ def test_what_is_no_number_is_null() -> None:
     assert json.loads(rows_to_json(rows)) == [{**rows[0], "sharpness": None}]
 
 
-def test_a_picture_too_small_is_named(photos: dict[str, Tensor]) -> None:
+@pytest.mark.parametrize("side", [3, 8, 16])
+def test_a_picture_too_small_is_left_out_for_all_models(
+    photos: dict[str, Tensor], side: int
+) -> None:
+    icon = torch.zeros(3, side, side, dtype=torch.uint8)
+    models = {"net": Bicubic(4)}
+    alone = score_models(photos, models, scale=4)
+    with pytest.warns(UserWarning, match=r"^left out, too small .* at x4: icon\.png\.$"):
+        rows = score_models({"icon.png": icon, **photos}, models, scale=4)
+    for row, other in zip(rows, alone, strict=True):
+        assert {**row, "seconds": 0} == {**other, "seconds": 0}
+        assert row["pictures"] == 2
+
+
+def test_nothing_but_icons_is_an_error() -> None:
     for side, sentence in [
         (3, "icon.png: hr is 0 x 0 px"),
         (16, "icon.png: SSIM looks through"),
     ]:
         icon = torch.zeros(3, side, side, dtype=torch.uint8)
         with pytest.raises(ValueError, match=sentence):
-            score_models({**photos, "icon.png": icon}, {}, scale=4)
+            score_models({"icon.png": icon}, {}, scale=4)
+    with pytest.raises(ValueError, match="no pictures to score"):
+        score_models({}, {}, scale=4)
+
+
+class Fussy(Bicubic):
+    """A model that takes no picture below 20 px."""
+
+    def forward(self, lr: Tensor) -> Tensor:
+        if min(lr.shape[-2:]) < 20:
+            raise ValueError("I like large pictures.")
+        return super().forward(lr)
+
+
+def test_a_model_that_fails_on_one_picture_is_not_the_pictures_fault(
+    photo: Tensor,
+) -> None:
+    photos = {"large": to_bytes(photo[0]), "small": to_bytes(photo[0, :, :64, :64])}
+    with pytest.raises(ValueError, match="small: I like large pictures"):
+        score_models(photos, {"fussy": Fussy(4)}, scale=4)
+
+
+def test_a_row_for_each_picture_and_model(photos: dict[str, Tensor]) -> None:
+    rows = score_models(photos, {"net": Bicubic(4)}, scale=4, per_picture=True)
+    means, singles = rows[:2], rows[2:]
+    assert [row["picture"] for row in means] == [None, None]
+    assert [(row["picture"], row["model"]) for row in singles] == [
+        ("odd", "bicubic"), ("odd", "net"), ("even", "bicubic"), ("even", "net"),
+    ]  # fmt: skip
+    for key in FIGURES:
+        own = [row[key] for row in singles if row["model"] == "net"]
+        assert means[1][key] == pytest.approx(sum(own) / 2)
+    (alone,) = score_models({"odd": photos["odd"]}, {}, scale=4)
+    assert singles[0]["psnr_y"] == alone["psnr_y"]
+    table = format_rows(rows).splitlines()
+    assert table[3] == f"{table[2].replace('bicubic', 'net    ')[:67]}{table[3][67:]}"
+    assert table[5].startswith("model, picture")
+    assert [line[:24].strip() for line in table[6:]] == [
+        "bicubic, odd", "net, odd", "bicubic, even", "net, even",
+    ]  # fmt: skip
+
+
+def test_csv_has_what_json_has(photos: dict[str, Tensor]) -> None:
+    truth = {"truth": Truth(as_batch(photos["even"]))}
+    rows = score_models({"a, b.png": photos["even"]}, truth, scale=4, per_picture=True)
+    read = list(csv.DictReader(io.StringIO(rows_to_csv(rows))))
+    assert [row["picture"] for row in read] == ["", "", "a, b.png", "a, b.png"]
+    assert float(read[0]["psnr_y"]) == rows[0]["psnr_y"]
+    assert read[1]["psnr_y"] == ""  # infinite
+    assert read[0].keys() == json.loads(rows_to_json(rows))[0].keys()
+
+
+def test_every_enlarged_picture_is_given_away(photos: dict[str, Tensor]) -> None:
+    kept = {}
+    score_models(
+        photos, {"net": Bicubic(4)}, scale=4,
+        keep=lambda model, picture, sr: kept.update({(model, picture): sr}),
+    )  # fmt: skip
+    assert list(kept) == [(m, p) for m in ("bicubic", "net") for p in ("odd", "even")]
+    lr = degrade(crop_to_multiple(as_batch(photos["odd"]), 4), 4)
+    assert torch.equal(kept["bicubic", "odd"], to_bytes(enlarge(lr, 4))[0])
 
 
 def test_the_table_names_its_protocol(photos: dict[str, Tensor]) -> None:

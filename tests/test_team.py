@@ -88,7 +88,7 @@ def test_without_fabric_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
     with pytest.raises(
-        ModuleNotFoundError, match=r'install it with pip install "srlab\[team\]"'
+        ModuleNotFoundError, match=r"install it with pip install lightning-fabric\."
     ):
         join_team()
 

@@ -39,7 +39,7 @@ def serve_loss_lab(folder: Path, arguments: list[str]) -> None:
     except ImportError as error:
         raise ImportError(
             f"srlab app needs Voila, but {error.name} is not installed; install it: "
-            f'pip install "srlab[app]".'
+            f"pip install voila."
         ) from None
     if not (folder / NOTEBOOK).is_file():
         raise ValueError(

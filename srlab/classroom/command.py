@@ -76,7 +76,9 @@ def _require_system() -> None:
     for module in ("jupyterhub", "firstuseauthenticator", "jupyterhub_idle_culler"):
         if not importlib.util.find_spec(module):
             raise ImportError(
-                f'{module} is missing; pip install "srlab[classroom]" brings what a room needs.'
+                f"{module} is missing; what a room needs comes with pip install "
+                f"configurable-http-proxy jupyterhub jupyterhub-firstuseauthenticator "
+                f"jupyterhub-idle-culler."
             )
 
 

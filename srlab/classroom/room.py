@@ -257,8 +257,9 @@ def _require_usable_python(room: Room) -> None:
     if done.returncode:
         why = said.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise ValueError(
-            f"Learners cannot run {sys.executable} ({why[0]}); install srlab[classroom] where "
-            f"every user may read it, such as below /opt, with a Python from there or /usr."
+            f"Learners cannot run {sys.executable} ({why[0]}); install srlab and JupyterHub "
+            f"where every user may read them, such as below /opt, with a Python from there or "
+            f"/usr."
         )
 
 

@@ -81,7 +81,7 @@ def _exporter() -> "HTMLExporter":
     except ImportError as error:
         raise ImportError(
             f"srlab site needs nbconvert and latex2mathml, but {error.name} is not "
-            f'installed; install them: pip install "srlab[site]".'
+            f"installed; install them: pip install latex2mathml nbconvert nbformat."
         ) from None
     return page_exporter(HERE / "templates")
 
