@@ -5,7 +5,6 @@ import io
 import json
 import re
 from base64 import b64decode
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from srlab.widgets.board_cards import MEASURES, find_doubt, known_bicubic, short
 from srlab.widgets.board_map import MOST_NAMES, SIZE, ticks
 from srlab.widgets.class_board import PAGE, ClassBoard
 from srlab.widgets.poster import BYTES_LIMIT
+from srlab.widgets.upload import Upload
 from tests.test_parts import alt_of
 from tests.watching import attributes_in, from_another_thread
 
@@ -45,11 +45,8 @@ def column(board: ClassBoard, title: str) -> list[str]:
 
 def upload(board: ClassBoard, **files: bytes) -> None:
     """What the page does with chosen files."""
-    board.upload.value = [
-        {"name": name, "type": "", "size": len(data), "content": memoryview(data),
-         "last_modified": datetime.now(UTC)}
-        for name, data in files.items()
-    ]  # fmt: skip
+    for number, (name, data) in enumerate(files.items()):
+        board.upload.take(Upload(name, data, first=number == 0))
 
 
 @pytest.fixture
@@ -245,7 +242,6 @@ def test_what_is_no_finished_card_is_named_and_the_others_go_in(board: ClassBoar
     assert 'role="status"' in shown
     assert "&lt;b&gt;.json" in shown
     assert "<b>.json" not in shown
-    assert board.upload.value == ()
 
 
 def test_the_same_card_twice_counts_once(board: ClassBoard, tmp_path: Path) -> None:

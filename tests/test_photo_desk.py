@@ -5,7 +5,6 @@ import math
 import os
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from srlab.widgets.photo_desk import PhotoDesk
 from srlab.widgets.photo_look import GRID, PART, part_box
 from srlab.widgets.photo_task import TILE, Enlargement, Task, make_task
 from srlab.widgets.poster import BYTES_LIMIT
+from srlab.widgets.upload import Upload
 from tests.test_images import COLORS, ORIENTATIONS, write_png
 from tests.test_parts import alt_of
 from tests.watching import attributes_in, from_another_thread, wait_for
@@ -88,11 +88,8 @@ def state(desk: PhotoDesk) -> dict[str, str]:
 
 def upload(desk: PhotoDesk, **files: bytes) -> None:
     """What the page does with chosen files."""
-    desk.upload.value = [
-        {"name": name, "type": "", "size": len(data), "content": memoryview(data),
-         "last_modified": datetime.now(UTC)}
-        for name, data in files.items()
-    ]  # fmt: skip
+    for number, (name, data) in enumerate(files.items()):
+        desk.upload.take(Upload(name, data, first=number == 0))
     desk.live.settle()
 
 
@@ -485,7 +482,6 @@ def test_what_is_no_picture_is_named_and_the_others_come_in(desk: PhotoDesk) -> 
     assert "text.jpg is not a picture that can be read; save it as JPEG" in sentences[1]
     assert "bomb.png has more than 100 million pixels; shrink or crop it first." in sentences[2]
     assert "&lt;i&gt;.png is empty; copy it again" in sentences[3]
-    assert desk.upload.value == ()
     upload(desk, **{"z.png": whole})
     assert desk._alert.value == ""
     assert desk.setting.photograph == "z (2).png", "a name belongs to one photograph"

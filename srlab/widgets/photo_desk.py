@@ -11,7 +11,6 @@ from ipywidgets import (
     HTML,
     Checkbox,
     Dropdown,
-    FileUpload,
     HBox,
     IntSlider,
     Layout,
@@ -26,17 +25,16 @@ from srlab.images import save_image
 from srlab.sources import ASSETS
 from srlab.widgets.compare import compare
 from srlab.widgets.live import LiveTraining, State
-from srlab.widgets.parts import TEXT, LivePicture, action_button
+from srlab.widgets.parts import TEXT, LivePicture, action_button, bytes_text
 from srlab.widgets.photo_look import Box, Look, is_whole, part_box, take_look
 from srlab.widgets.photo_shelf import Model, Networks, Photographs, Source
 from srlab.widgets.photo_task import Enlargement, Task, make_task
 from srlab.widgets.photo_views import (
-    HINT,
     INVENTED,
     alert,
-    bytes_text,
     framed,
     go_on,
+    hint,
     how_far,
     line,
     link_html,
@@ -45,12 +43,16 @@ from srlab.widgets.photo_views import (
 )
 from srlab.widgets.poster import PosterMixin, encode_png, stack, text_lines
 from srlab.widgets.slider_names import slider_names
+from srlab.widgets.upload import Upload, upload_button
 
 EXAMPLE = "citrus-slices"
 """An embedded photograph that the shipped models never saw in training."""
 
 MOST_LINK_BYTES = 8_000_000
 """A larger picture is not offered as a link, which would lie in the page as text."""
+
+MOST_UPLOAD_BYTES = 200_000_000
+"""A picture of ``MAX_PIXELS`` hardly has more, and the desk keeps what it was given."""
 
 MOST_LINK_PIXELS = 8_000_000  # more would hardly fit, and trying takes time
 
@@ -117,6 +119,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         self._linked: Image.Image | None = None
         self._written: set[Path] = set()
         self._announced: tuple[object, float] = (None, 0.0)
+        self._complaints: tuple[str, ...] = ()
         self._comparison: Any = None
         self.live = LiveTraining(self)
         self._build(model)
@@ -343,16 +346,14 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             self._photographs.remove(name)
             raise
 
-    def _receive(self, files: Sequence[tuple[str, bytes]]) -> None:
-        """Open what was uploaded; the last of it that is a picture is shown."""
-        self.upload.value = ()  # once is enough, and it is kept here
-        trouble = []
-        for name, data in files:
-            try:
-                self._open(name, data)
-            except (OSError, ValueError) as error:
-                trouble.append(str(error))
-        self._complain(*trouble)
+    def _receive(self, file: Upload) -> None:
+        """Open what was uploaded; what goes wrong with one stays on show for the next."""
+        before = () if file.first else self._complaints
+        try:
+            self._open(file.name, file.data)
+            self._complain(*before)
+        except (OSError, ValueError) as error:
+            self._complain(*before, str(error))
 
     def _open_named(self, name: str) -> None:
         """Open a file whose name was typed."""
@@ -421,7 +422,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         wrap = Layout(flex_flow="row wrap", align_items="center")
         self.children = [
             HBox([self.upload, self.file], layout=wrap),
-            HTML(f'<div style="{TEXT}">{HINT}</div>'),
+            HTML(f'<div style="{TEXT}">{hint(self.upload.most)}</div>'),
             HBox([self.photograph, self.model, self.shrink], layout=wrap),
             self._progress,
             HBox([self._enlarge, self._stop, self._save, self._link], layout=wrap),
@@ -436,9 +437,12 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         self.add_class("srlab-photo-desk")
 
     def _make_controls(self, model: str) -> None:
-        self.upload = FileUpload(
-            description="Photographs", multiple=True, accept="image/*",
-            tooltip="Open photographs of your own",
+        self.upload = upload_button(
+            "Photographs", self._on_upload, multiple=True,
+            tooltip="Open photographs of your own, or drop them here",
+            accept=",".join(["image/*", *sorted(picture_endings())]),
+            wanted="a picture", limit=MOST_UPLOAD_BYTES,
+            advice="shrink or crop it first, or put it beside the notebook and type its name.",
         )  # fmt: skip
         self.file = Text(
             description="or a file", placeholder="its name, such as holiday.jpg",
@@ -462,7 +466,6 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             getattr(self, name).add_class(f"srlab-{name}")
         for name in CONTROLS:
             self._leave_a_note(name)
-        self.upload.observe(lambda event: self._on_upload(event["new"]), "value")
         self.file.observe(lambda event: self._on_name(event["new"]), "value")
 
     def _make_buttons(self) -> None:
@@ -480,10 +483,8 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         control = getattr(self, name)
         control.observe(lambda event: self.live.change(name, event["new"]), "value")
 
-    def _on_upload(self, files: Sequence[Mapping[str, Any]]) -> None:
-        if files:
-            received = [(Path(f["name"]).name, bytes(f["content"])) for f in files]
-            self.live.do(lambda: self._receive(received))
+    def _on_upload(self, file: Upload) -> None:
+        self.live.do(lambda: self._receive(file))
 
     def _on_name(self, name: str) -> None:
         if name.strip():
@@ -550,7 +551,14 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             self._status.value = spoken(f"{word}: {how_far(self.job, word)}")
 
     def _complain(self, *sentences: str) -> None:
+        self._complaints = sentences
         self._alert.value = alert(sentences)
+
+
+def picture_endings() -> set[str]:
+    """Of files that may be pictures; HEIC too, though it takes an extra to open it."""
+    kinds = Image.registered_extensions().items()
+    return {ending for ending, kind in kinds if kind in Image.OPEN} | {".heic", ".jxl"}
 
 
 def _part(task: Task, setting: Setting, job: Enlargement) -> Box | None:

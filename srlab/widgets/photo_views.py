@@ -8,7 +8,7 @@ from torch import Tensor
 
 from srlab.images import to_image
 from srlab.widgets.compare_scene import SETTINGS, Comparison
-from srlab.widgets.parts import TEXT
+from srlab.widgets.parts import TEXT, bytes_text
 from srlab.widgets.photo_look import Box, is_whole
 from srlab.widgets.photo_task import Enlargement, Task, size_text
 
@@ -17,11 +17,6 @@ INVENTED = (
     "places usually look like, and it may be wrong. Read no text, no face and no number "
     "plate out of an enlarged picture."
 )
-HINT = (
-    "Photographs stay on the machine that runs this notebook. At most 10 MB at a time come "
-    "through the page; put larger files beside the notebook (the upload arrow above "
-    "JupyterLab’s list of files) and type their names."
-)
 UNSEEN = (
     "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); "
     "white-space: nowrap;"
@@ -29,6 +24,15 @@ UNSEEN = (
 """What only a screen reader is to find."""
 
 OVERVIEW = (240, 160)  # px at most
+
+
+def hint(most: str) -> str:
+    """Where photographs go, and how large they may be; ``most`` says it in words."""
+    return (
+        f"Photographs stay on the machine that runs this notebook. Up to {most} come through "
+        f"the page; put larger files beside the notebook (the upload arrow above JupyterLab’s "
+        f"list of files) and type their names."
+    )
 
 
 def line(text: str, role: str = "") -> str:
@@ -86,11 +90,6 @@ def link_html(name: str, png: bytes) -> str:
         f'href="data:image/png;base64,{b64encode(png).decode()}">'
         f"Download {file} ({bytes_text(len(png))})</a>"
     )
-
-
-def bytes_text(count: int) -> str:
-    """``3.2 MB`` or ``45.1 kB``."""
-    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
 
 
 def framed(photo: Tensor, task: Task, box: Box | None) -> Image.Image:

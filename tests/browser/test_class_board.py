@@ -72,7 +72,7 @@ def names(page: LabPage) -> list[str]:
 
 
 def cards_come_in_by_keyboard(page: LabPage, files: list[Path]):
-    page.find(".srlab-upload").focus()
+    page.find(".srlab-upload input").focus()
     with page.page.expect_file_chooser() as chooser:
         page.page.keyboard.press("Enter")
     assert chooser.value.is_multiple()
@@ -90,9 +90,9 @@ def cards_come_in_by_keyboard(page: LabPage, files: list[Path]):
 
 
 def every_control_has_a_name(page: LabPage):
-    for name in ("Scale", "Best by", "Open card"):
+    for name in ("Run cards", "Scale", "Best by", "Open card"):
         assert page.page.get_by_label(name, exact=True).is_visible(), name
-    for name in ("Run cards", "Reverse", "Previous", "Next"):
+    for name in ("Reverse", "Previous", "Next"):
         assert page.page.locator(f"{BOARD} button:has-text('{name}')").count() == 1, name
     (alt,) = [
         picture.get_attribute("alt") for picture in page.page.locator(f"{BOARD} img").all()
