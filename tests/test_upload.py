@@ -92,7 +92,7 @@ def test_too_large_a_file_is_refused_before_anything_is_kept(
     page: Page, came: list[Upload]
 ) -> None:
     said = page.piece("u", bytes(LIMIT + 1), 0, 7, name="wide.png")["why"]
-    assert said == "wide.png has 1.0 kB, but at most 1.0 kB can be sent; shrink it first."
+    assert said == "wide.png has 1.0 kB, but at most 0.001 MB can be sent; shrink it first."
     assert page.button._part is None
     assert page.piece("u", bytes(LIMIT + 1), 7, 14)["why"] == LOST
     send(page, b"next", "v")

@@ -126,7 +126,7 @@ class UploadView {
     const limit = this.model.get("limit");
     if (file.size > limit)
       throw new Error(
-        `${file.name} has ${megabytes(file.size)}, but at most ${megabytes(limit)} can be sent; ` +
+        `${file.name} has ${megabytes(file.size)}, but at most ${limit / 1e6} MB can be sent; ` +
           this.model.get("advice"),
       );
     if (!this.accepts(file))

@@ -135,7 +135,7 @@ class PieceUpload(anywidget.AnyWidget):
         if content["size"] > self.limit:
             return (
                 f"{content['name']} has {bytes_text(content['size'])}, but at most "
-                f"{bytes_text(self.limit)} can be sent; {self.advice}"
+                f"{self.limit / 1e6:g} MB can be sent; {self.advice}"
             )
         return ""
 

@@ -119,7 +119,7 @@ def test_a_picture_above_the_servers_limit_comes_in(page: LabPage, tmp_path: Pat
     wait_for_sent(page, "Sent: noise.png (13.2 MB), other.png (")
     refused = page.page.locator(REFUSED).inner_text().splitlines()
     assert refused == [
-        "vast.png has 200.0 MB, but at most 200.0 MB can be sent; shrink or crop it first, or "
+        "vast.png has 200.0 MB, but at most 200 MB can be sent; shrink or crop it first, or "
         "put it beside the notebook and type its name.",
         "film.mp4 is not a picture (video/mp4).",
     ]
@@ -139,7 +139,7 @@ def test_an_upload_is_cancelled_and_the_next_one_comes(page: LabPage, tmp_path: 
     choose(page, tmp_path / "noise.png")
     page.find(".srlab-upload progress")
     assert "Sending noise.png: 0.0 kB of 13.2 MB" in page.page.locator(SENT).inner_text()
-    wait_until(lambda: page.ask("print(desk.upload._part.have)") != "0", what="a piece")
+    wait_for_a_piece(page)
     page.find(".srlab-upload-cancel").focus()
     page.page.keyboard.press("Enter")
     wait_for_sent(page, "Cancelled: noise.png was not sent.")
@@ -159,7 +159,7 @@ def test_a_lost_connection_loses_no_upload(page: LabPage, tmp_path: Path):
     noise(tmp_path / "noise.png", 2100)
     page.ask(SLOW)
     choose(page, tmp_path / "noise.png")
-    wait_until(lambda: page.ask("print(desk.upload._part.have)") != "0", what="a piece")
+    wait_for_a_piece(page)
     page.page.evaluate(CUT)
     wait_for_sent(page, "Sent: noise.png (13.2 MB).", timeout=90)
     page.wait_for_status(PROGRESS, "data-size", "4200x4200")
@@ -169,7 +169,7 @@ def test_a_kernel_that_is_gone_is_said(page: LabPage, tmp_path: Path):
     noise(tmp_path / "noise.png", 2100)
     page.ask(SLOW)
     choose(page, tmp_path / "noise.png")
-    wait_until(lambda: page.ask("print(desk.upload._part.have)") != "0", what="a piece")
+    wait_for_a_piece(page)
     page.restart_kernel()
     wait_until(
         lambda: "ernel" in page.page.locator(".srlab-upload").inner_text(), what="word of it"
@@ -191,6 +191,11 @@ def noise(path: Path, side: int) -> None:
 
 def choose(page: LabPage, *files: Path) -> None:
     page.find(".srlab-upload input").set_input_files(files)
+
+
+def wait_for_a_piece(page: LabPage) -> None:
+    here = "print(getattr(desk.upload._part, 'have', 0))"
+    wait_until(lambda: page.ask(here) != "0", what="a piece")
 
 
 def wait_for_sent(page: LabPage, words: str, timeout: float = 60) -> None:
