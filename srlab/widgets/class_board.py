@@ -170,8 +170,8 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
 
         Args:
             measure: ``"psnr_y"``, ``"ssim_y"``, ``"psnr_rgb"`` (the highest),
-                ``"sharpness"`` (the nearest to the truth's 1) or
-                ``"checkerboard"`` (the lowest).
+                ``"sharpness"`` or ``"checkerboard"`` (the nearest to the
+                truth's 1: the lowest checkerboard is a blur's).
 
         Raises:
             ValueError: for an unknown measure.
