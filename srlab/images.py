@@ -26,9 +26,6 @@ MAX_PIXELS = 100_000_000
 PNG_LEVEL = 4
 """Files 2 to 7 % larger than with the usual 6, written in less than half the time."""
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-"""What counts as a photograph in a folder."""
-
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -107,6 +104,17 @@ def open_image(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
     return image
 
 
+def picture_suffixes() -> frozenset[str]:
+    """The endings of the picture files that every command takes."""
+    known = Image.registered_extensions().items()
+    return frozenset(ending for ending, kind in known if kind in Image.OPEN)
+
+
+def cautions(image: Image.Image) -> list[str]:
+    """What a person should know of an opened file, a sentence each."""
+    return []
+
+
 def to_image(images: Tensor) -> Image.Image:
     """Turn a tensor into a PIL image: clamp to [0, 1] and round to 8 bits.
 
@@ -151,7 +159,7 @@ def to_bytes(images: Tensor) -> Tensor:
     return images.detach().clamp(0, 1).mul_(255).round_().to(torch.uint8)
 
 
-def save_image(image: Image.Image, path: str | Path) -> None:
+def save_image(image: Image.Image, path: str | Path, *, quality: int = 95) -> None:
     """Write ``image`` to ``path``, all of it or nothing.
 
     Raises:

@@ -44,6 +44,7 @@ def upscale(
     tile: int | None = None,
     precision: torch.dtype | None = None,
     report: Report | None = None,
+    keep_location: bool = False,
 ) -> Image.Image:
     """Enlarge a picture.
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from srlab.images import SUFFIXES, ImageSource, read_image, to_bytes
+from srlab.images import ImageSource, picture_suffixes, read_image, to_bytes
 
 Split = Literal["train", "val", "test"]
 
@@ -124,7 +124,7 @@ def _folder_files(folder: Path) -> Openers:
     if not folder.is_dir():
         choices = ", ".join(["embedded", *DATASETS])
         raise ValueError(f"{folder} is neither a folder nor one of: {choices}.")
-    named = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    named = sorted(p for p in folder.rglob("*") if p.suffix.lower() in picture_suffixes())
     files = [path for path in named if not path.is_dir()]
     if not files:
         raise ValueError(f"{folder} holds no pictures; expected JPEG, PNG, WebP or TIFF files.")
