@@ -1,61 +1,55 @@
 """The one way in and the one way out for pictures.
 
 Outside srlab a picture is a file or a PIL image of any kind. Inside it is
-float32 ``(1, 3, h, w)``, RGB, in [0, 1].
+float32 ``(1, 3, h, w)``, sRGB, in [0, 1].
 """
 
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
-from srlab.files import replacing
+from srlab import picture_kinds, saving
+from srlab.decoding import Decoded, decode
+from srlab.picture_cautions import find_cautions
 from srlab.require import require_unit_range
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused: a few kilobytes on disk can unpack to gigabytes."""
 
-PNG_LEVEL = 4
-"""Files 2 to 7 % larger than with the usual 6, written in less than half the time."""
+PngImagePlugin.MAX_TEXT_CHUNK = 2**24
+"""An editor's history or a profile may be so long; all texts together have a limit, too."""
 
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""EXIF orientation -> what makes the picture upright."""
+NEARLY_WHITE = 250  # of 255
 
 ImageSource = str | os.PathLike[str] | BinaryIO | Image.Image
 
 
 def read_image(source: ImageSource) -> Tensor:
-    """Read any picture a person may have.
+    """Read any picture a person may have, as numbers for a network.
 
-    The first frame is taken, the EXIF rotation applied, transparency laid
-    over white, 16 bits kept.
+    The first frame is taken, the EXIF rotation applied, colors converted to
+    sRGB by the embedded profile, and transparency laid over white, with a
+    warning. Gray keeps its 16 bits; of colors with more than 8 bits a channel
+    8 are read, with a warning.
 
     Args:
         source: a path, an open binary file, or a PIL image.
 
     Returns:
-        float32 ``(1, 3, h, w)``, RGB, in [0, 1].
+        float32 ``(1, 3, h, w)``, sRGB, in [0, 1].
 
     Raises:
         FileNotFoundError, IsADirectoryError: if there is no such file.
-        ValueError: if it is not a picture, is damaged, or has more than
-            ``MAX_PIXELS``.
+        ValueError: if it is not a picture, is damaged, holds numbers without
+            an agreed range, or has more than ``MAX_PIXELS``.
 
     Example:
         >>> read_image(Image.new("L", (3, 2))).shape
@@ -63,13 +57,17 @@ def read_image(source: ImageSource) -> Tensor:
 
     Source: built by srlab; the lessons use it from 00 on.
     """
-    if isinstance(source, Image.Image):
-        return _to_tensor(source, _name(source))
-    return _to_tensor(open_image(source), _name(source))
+    image = source if isinstance(source, Image.Image) else open_image(source)
+    decoded = decode_image(image, name_of(source))
+    if decoded.alpha is not None:
+        warnings.warn(_transparency_caution(decoded, name_of(source)), stacklevel=2)
+    return to_tensor(decoded.over_white()).expand(-1, 3, -1, -1).contiguous()
 
 
 def open_image(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
     """Open a picture file and refuse what is none, before it is decoded.
+
+    What a person should know of it, ``cautions``, is warned of.
 
     Args:
         source: a path or an open binary file.
@@ -79,40 +77,64 @@ def open_image(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
 
     Raises:
         FileNotFoundError, IsADirectoryError: if there is no such file.
-        ValueError: if it is not a picture or too large.
+        ValueError: if it is not a picture or too large, or is of a kind that
+            needs a package which is not installed; the message names it.
 
     Source: built by srlab.
     """
     if isinstance(source, str | os.PathLike):
         _require_file(Path(source))
+    name = name_of(source)
+    head = _head(source)
+    _require_known(head, name)
     try:
-        with _quiet_pillow():
-            image = Image.open(source)
+        with quiet_pillow():
+            image = Image.open(source, formats=picture_kinds.picture_kinds())
     except Image.DecompressionBombError:
-        raise ValueError(_too_large(_name(source))) from None
+        raise ValueError(_too_large(name)) from None
     except UnidentifiedImageError:
-        raise ValueError(
-            f"{_name(source)} is not a picture that can be read; "
-            f"save it as JPEG, PNG, WebP or TIFF."
-        ) from None
+        raise ValueError(picture_kinds.why_refused(head, name)) from None
     except Exception as error:
         if isinstance(error, OSError) and error.errno:  # the file, not what is in it
             raise
-        raise ValueError(_damaged(_name(source), error)) from None
+        raise ValueError(_damaged(name, error)) from None
     if image.width * image.height > MAX_PIXELS:
-        raise ValueError(_too_large(_name(source)))
+        raise ValueError(_too_large(name))
+    for sentence in cautions(image):
+        warnings.warn(sentence, stacklevel=2)
     return image
 
 
 def picture_suffixes() -> frozenset[str]:
-    """The endings of the picture files that every command takes."""
-    known = Image.registered_extensions().items()
-    return frozenset(ending for ending, kind in known if kind in Image.OPEN)
+    """The endings of picture files: one list for every command.
+
+    Small letters with their dot; ``.heic`` and ``.jxl`` are among them where
+    the packages that read them are installed.
+
+    Example:
+        >>> {".jpg", ".jfif", ".avif"} <= picture_suffixes()
+        True
+
+    Source: Pillow's own list, less what is no photograph.
+    """
+    return picture_kinds.picture_suffixes()
 
 
 def cautions(image: Image.Image) -> list[str]:
-    """What a person should know of an opened file, a sentence each."""
-    return []
+    """What a person should know of an opened file, a sentence each.
+
+    That its first frame alone is used, that 8 of its 16 bits are read, that
+    its profile was of no use, or how a range was guessed. ``open_image`` warns
+    of each.
+
+    Args:
+        image: an opened file that was not decoded yet; deep gray is decoded
+            here, to look at its range.
+
+    Source: built by srlab; the command and PhotoDesk show them.
+    """
+    with quiet_pillow():
+        return [f"{name_of(image)}: {sentence}." for sentence in find_cautions(image)]
 
 
 def to_image(images: Tensor) -> Image.Image:
@@ -162,23 +184,87 @@ def to_bytes(images: Tensor) -> Tensor:
 def save_image(image: Image.Image, path: str | Path, *, quality: int = 95) -> None:
     """Write ``image`` to ``path``, all of it or nothing.
 
+    JPEG and AVIF keep each pixel's own color (4:4:4). What the kind of file
+    cannot hold, transparency or 16 bits, is converted with a warning. EXIF
+    data, dpi and texts in ``image.info`` are written where the kind has a
+    place for them.
+
+    Args:
+        image: RGB, RGBA, L, LA or I;16; other modes are converted.
+        path: its ending says the kind.
+        quality: 1 to 100, of JPEG, WebP and AVIF.
+
     Raises:
         OSError: if the target cannot be written.
-        ValueError: if the file name's ending names no picture format.
+        ValueError: if the file name's ending names no picture format, or the
+            picture has too many pixels for it.
 
     Source: built by srlab.
     """
-    ending = Path(path).suffix.lower()
-    kind = Image.registered_extensions().get(ending)
-    if kind not in Image.SAVE:
-        raise ValueError(
-            f"{Path(path).name} should end in .png, .jpg, .webp or .tiff, so that "
-            f"the kind of picture is known."
-        )
-    memory = BytesIO()  # on a full disk Pillow itself writes half a JPEG without an error
-    image.save(memory, kind, compress_level=PNG_LEVEL)  # other kinds know no such thing
-    with replacing(path) as part:
-        part.write_bytes(memory.getbuffer())
+    saving.save(image, Path(path), quality)
+
+
+def decode_image(image: Image.Image, name: str) -> Decoded:
+    """``decode``, with errors that say which picture and what to do.
+
+    Raises:
+        ValueError: if it is damaged, has more than ``MAX_PIXELS``, or holds
+            numbers without an agreed range.
+    """
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(_too_large(name))
+    try:
+        with quiet_pillow():
+            return decode(image)
+    except Exception as error:  # decoders raise whatever they like
+        raise ValueError(_damaged(name, error)) from None
+
+
+def to_tensor(colors: Image.Image) -> Tensor:
+    """Decoded colors -> float32 ``(1, 3, h, w)``, or ``(1, 1, h, w)`` if gray, in [0, 1]."""
+    # As bytes until the end: a float takes four times their memory.
+    array = np.array(colors)
+    pixels = torch.from_numpy(array[..., None] if array.ndim == 2 else array)
+    pixels = pixels.permute(2, 0, 1)[None].contiguous()
+    return pixels if pixels.is_floating_point() else pixels.float().div_(255)
+
+
+def name_of(source: ImageSource) -> str:
+    """What to call a picture in a sentence."""
+    if isinstance(source, str | os.PathLike):
+        return Path(source).name
+    file = getattr(source, "fp", None)  # of an opened image
+    names = (
+        getattr(part, kind, "") for part in (source, file) for kind in ("name", "filename")
+    )
+    return next((Path(str(name)).name for name in names if name), "the picture")
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """No warnings of broken EXIF data, and of sizes that srlab itself checks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
+
+
+def _head(source: str | os.PathLike[str] | BinaryIO) -> bytes:
+    if isinstance(source, str | os.PathLike):
+        with Path(source).open("rb") as file:
+            return file.read(picture_kinds.HEAD)
+    place = source.tell()
+    head = source.read(picture_kinds.HEAD)
+    source.seek(place)
+    return head
+
+
+def _require_known(head: bytes, name: str) -> None:
+    """Raise for what needs a package that is missing, and for JPEG XL's bombs."""
+    if sentence := picture_kinds.missing_extra(head, name):
+        raise ValueError(sentence)
+    width, height = picture_kinds.jxl_size(head) or (0, 0)
+    if width * height > MAX_PIXELS:
+        raise ValueError(_too_large(name))
 
 
 def _require_file(path: Path) -> None:
@@ -191,13 +277,6 @@ def _require_file(path: Path) -> None:
         raise ValueError(f"{path.name} is empty; copy it again from where it came.")
 
 
-def _name(source: ImageSource) -> str:
-    """What to call a picture in an error."""
-    if isinstance(source, str | os.PathLike):
-        return Path(source).name
-    return str(getattr(source, "name", "") or getattr(source, "filename", "") or "the picture")
-
-
 def _too_large(name: str) -> str:
     return (
         f"{name} has more than {MAX_PIXELS // 10**6} million pixels; shrink or crop it first."
@@ -205,58 +284,16 @@ def _too_large(name: str) -> str:
 
 
 def _damaged(name: str, error: Exception) -> str:
+    if "no agreed range" in str(error):
+        return f"{name} cannot be read: {error}; save it with 8 or 16 bits."
     return (
         f"{name} is damaged or of an unknown kind ({error}); "
         f"open it in a picture viewer and save it again."
     )
 
 
-def _to_tensor(image: Image.Image, name: str) -> Tensor:
-    """Decode ``image`` to float32 (1, 3, h, w) in [0, 1]."""
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(_too_large(name))
-    try:
-        with _quiet_pillow():
-            image.load()  # an animation's first frame
-            array = _to_array(_upright(image))
-    except Exception as error:  # decoders raise whatever they like
-        raise ValueError(_damaged(name, error)) from None
-    # As bytes until the end: a float takes four times their memory.
-    pixels = torch.from_numpy(array).permute(2, 0, 1)[None].contiguous()
-    return pixels if pixels.is_floating_point() else pixels.float().div_(255)
-
-
-@contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """No warnings of broken EXIF data, and of sizes that srlab itself checks."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="PIL")
-        yield
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Turn the picture as its EXIF data say; broken data say nothing.
-
-    Pillow's own ``exif_transpose`` also rewrites the data, and fails on some.
-    """
-    try:
-        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # the parser raises whatever it likes
-        return image
-    return image if turn is None else image.transpose(turn)
-
-
-def _to_array(image: Image.Image) -> np.ndarray:
-    """PIL image of any mode -> (h, w, 3): uint8, or float32 in [0, 1] if it has 16 bits."""
-    if image.mode.startswith("I"):  # 16-bit gray; PIL's convert would clip it
-        gray = np.asarray(image, dtype=np.float32)
-        if gray.min() < 0 or gray.max() > 65535:
-            raise ValueError("its values do not fit into 16 bits")
-        return np.repeat((gray / 65535)[..., None], 3, axis=2)
-    if image.mode == "F":
-        raise ValueError("floating-point pictures have no agreed range")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"))
+def _transparency_caution(decoded: Decoded, name: str) -> str:
+    """What became of the transparency of a picture that a network sees."""
+    darkest, _ = decoded.over_white().convert("L").getextrema()
+    gone = ", where hardly anything of it can be seen" if darkest >= NEARLY_WHITE else ""  # type: ignore[operator]
+    return f"{name} is partly transparent; it was laid over white{gone}."

@@ -12,9 +12,15 @@ from PIL import Image
 from torch import Tensor, nn
 
 from srlab.checkpoints import load_checkpoint, load_weights
-from srlab.images import bytes_to_image, read_image, to_bytes
 from srlab.machine import PRECISIONS, computing_in, pick_device, pick_precision, place
 from srlab.models import Bicubic, SrResNet, Upsampler, UpsampleStage
+from srlab.picture_parts import (
+    blank_result,
+    finish_tile,
+    paste_tile,
+    put_together,
+    take_apart,
+)
 from srlab.require import require_batch, require_scale, require_unit_range
 from srlab.runcard import ModelSpec, UNetSpec, parse_card
 from srlab.unet import UNet, VggEncoder
@@ -34,6 +40,7 @@ STAGES: dict[str, Callable[[int, int], nn.Module]] = {
 
 ModelName = str | os.PathLike[str] | nn.Module
 Report = Callable[[float], object]
+Finish = Callable[[Tensor], Tensor]
 
 
 def upscale(
@@ -47,6 +54,11 @@ def upscale(
     keep_location: bool = False,
 ) -> Image.Image:
     """Enlarge a picture.
+
+    Gray stays gray, and its 16 bits stay 16. Transparency is enlarged, too.
+    Colors are converted to sRGB, and the picture is turned upright. The
+    result's ``info`` keeps who took it, when, how and its dpi, and
+    ``save_image`` writes them.
 
     The picture is computed in overlapping tiles, so the memory needed beside
     the two pictures, and the numbers of the small one, does not grow with
@@ -64,9 +76,10 @@ def upscale(
             where it is faster. It moves a channel by a step of 255 here and
             there.
         report: called after each tile with the share done, up to 1.
+        keep_location: keep the place where it was taken (GPS), too.
 
     Returns:
-        An RGB image, ``scale`` times as wide and high.
+        An RGB, RGBA, L, LA or I;16 image, ``scale`` times as wide and high.
 
     Raises:
         ValueError: if there is no such model, it has another scale, or the
@@ -87,17 +100,19 @@ def upscale(
             f"The model enlarges {own_scale} times, but {scale} times was asked for; "
             f"give scale={own_scale}."
         )
-    lr = read_image(image)
-    result = Image.new("RGB", (lr.shape[-1] * scale, lr.shape[-2] * scale))
+    parts = take_apart(image, keep_location=keep_location)
+    result = blank_result(parts, scale)
+    precision = precision or (torch.float32 if parts.is_deep else fast_precision())
+    finish = partial(finish_tile, mode=parts.mode)
     done = 0
     for left, top, sr in enlarged_tiles(
-        network, lr, scale=scale, tile=tile, precision=precision or fast_precision()
+        network, parts.lr, scale=scale, tile=tile, precision=precision, finish=finish
     ):
-        result.paste(bytes_to_image(sr), (left, top))
+        paste_tile(result, left, top, sr)
         done += sr.shape[-2] * sr.shape[-1]
         if report:
             report(done / (result.width * result.height))
-    return result
+    return put_together(result, parts)
 
 
 def fast_precision() -> torch.dtype:
@@ -164,6 +179,7 @@ def enlarged_tiles(
     tile: int | None = None,
     box: tuple[int, int, int, int] | None = None,
     precision: torch.dtype = torch.float32,
+    finish: Finish = finish_tile,
 ) -> Iterator[tuple[int, int, Tensor]]:
     """Enlarge one tile for each item asked for; stopping is not asking.
 
@@ -172,10 +188,11 @@ def enlarged_tiles(
         box: left, top, right and bottom of what is wanted of ``lr``, px;
             all of it if None. Left and top should be multiples of 8, so
             that a model which halves its picture halves it as in the whole.
+        finish: ``(1, 3, h, w)`` of the model -> ``(c, h, w)`` to keep.
 
     Yields:
-        Left and top of the tile in the enlarged picture, px, and its uint8
-        ``(3, h, w)``, on the CPU.
+        Left and top of the tile in the enlarged picture, px, and what
+        ``finish`` made of it, uint8 ``(3, h, w)`` as it stands, on the CPU.
 
     Source: built by srlab.
     """
@@ -198,7 +215,7 @@ def enlarged_tiles(
             upper, outer = max(top - reach, 0), max(left - reach, 0)
             piece = lr[..., upper : bottom + reach, outer : right + reach]
             with evaluating(model), computing_in(precision, parameter.device):
-                sr = to_bytes(model(piece.to(parameter.device, parameter.dtype)))[0].cpu()
+                sr = finish(model(piece.to(parameter.device, parameter.dtype))).cpu()
             _require_enlarged(piece, sr, scale)
             yield (
                 left * scale,
