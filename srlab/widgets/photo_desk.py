@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from srlab.files import free_path
-from srlab.images import save_image
+from srlab.images import picture_suffixes, save_image
 from srlab.sources import ASSETS
 from srlab.widgets.compare import compare
 from srlab.widgets.live import LiveTraining, State
@@ -32,16 +33,18 @@ from srlab.widgets.photo_task import Enlargement, Task, make_task
 from srlab.widgets.photo_views import (
     INVENTED,
     alert,
+    cautions_html,
     framed,
     go_on,
     hint,
     how_far,
     line,
     link_html,
+    png_of,
     progress_html,
     spoken,
 )
-from srlab.widgets.poster import PosterMixin, encode_png, stack, text_lines
+from srlab.widgets.poster import PosterMixin, stack, text_lines
 from srlab.widgets.slider_names import slider_names
 from srlab.widgets.upload import Upload, upload_button
 
@@ -55,6 +58,9 @@ MOST_UPLOAD_BYTES = 200_000_000
 """A picture of ``MAX_PIXELS`` hardly has more, and the desk keeps what it was given."""
 
 MOST_LINK_PIXELS = 8_000_000  # more would hardly fit, and trying takes time
+
+EXTRAS = {".heic", ".heif", ".jxl"}
+"""Sent too where the package that reads them is missing: the kernel then names it."""
 
 SECONDS_BETWEEN_ANNOUNCEMENTS = 10.0
 
@@ -192,7 +198,9 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         """Enlarge the whole photograph here and now.
 
         Returns:
-            An RGB image, the model's scale times as wide and high.
+            An image as ``upscale`` gives it, the model's scale times as wide
+            and high: with the photograph's transparency, gray, 16 bits of
+            gray, and what it says of itself, as far as it has them.
 
         Raises:
             ValueError: if the enlarged picture would be too large.
@@ -224,15 +232,39 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             )
         return self.job.image
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the enlarged photograph, all of it or nothing.
+
+        Args:
+            path: its ending says the kind of file.
+            overwrite: replace a file that something else than this desk
+                wrote. Without it such a file stays, and the name gets
+                ``-2``, with a warning.
+
+        Returns:
+            Where it was written.
 
         Raises:
             OSError: if it cannot be written.
             ValueError: if it is not enlarged yet, or the file name's ending
                 names no kind of picture.
         """
-        save_image(self.result, Path(path).expanduser())
+        result, wanted = self.result, Path(path).expanduser().absolute()
+        target = wanted if overwrite else free_path(wanted, own=self._written)
+        save_image(result, target)
+        self._written.add(target)
+        if target != wanted:
+            warnings.warn(
+                f"{wanted.name} exists already, so {target.name} was written; "
+                f"overwrite=True replaces it.",
+                stacklevel=2,
+            )
+        return target
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What a person should know of the photograph, a sentence each."""
+        return self._photographs.read(self.setting.photograph).cautions
 
     @property
     def figures(self) -> dict[str, dict[str, float]]:
@@ -307,6 +339,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         if job is not getattr(self, "job", None):
             self.live.pause()
         self.setting, self.task, self.job, self.look = setting, task, job, look
+        self._cautions.value = cautions_html(self.cautions)
         self._show_look()
 
     def _look_elsewhere(self, setting: Setting, before: Setting) -> Look | None:
@@ -331,10 +364,10 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             getattr(self, name).value = value
 
     def _task(self, setting: Setting) -> Task:
-        picture = self._photographs.read(setting.photograph)
+        parts = self._photographs.read(setting.photograph).parts
         network, scale = self._networks.load(setting.model)
         return make_task(
-            setting.photograph, picture, setting.model, network, scale, shrink=setting.shrink
+            setting.photograph, parts, setting.model, network, scale, shrink=setting.shrink
         )
 
     def _open(self, name: str, source: Source) -> None:
@@ -369,19 +402,15 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
 
     def _save_beside(self) -> None:
         """Write the result beside the notebook, over nothing but this desk's own."""
-        path = self._free_path()
+        path = free_path(Path.cwd() / self._file_name(), own=self._written)
         self._note.value = line(f"Writing {path.name} …", "status")
         try:
             self.save(path)
         except BaseException:
             self._note.value = ""
             raise
-        self._written.add(path)
         size = bytes_text(path.stat().st_size)
         self._note.value = line(f"Saved beside this notebook: {path.name}, {size}.", "status")
-
-    def _free_path(self) -> Path:
-        return free_path(Path.cwd() / self._file_name(), own=self._written)
 
     def _file_name(self) -> str:
         return f"{Path(self.task.photo).stem}_x{self.task.scale}.png"
@@ -415,7 +444,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
     def _build(self, model: str) -> None:
         self._make_controls(model)
         self._make_buttons()
-        self._note, self._status, self._alert = HTML(), HTML(), HTML()
+        self._note, self._status, self._alert, self._cautions = (HTML() for _ in range(4))
         self._overview = LivePicture("overview")
         places = VBox([self.across, self.down])
         self._place, self._stage = HBox([self._overview, places]), VBox()
@@ -424,6 +453,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             HBox([self.upload, self.file], layout=wrap),
             HTML(f'<div style="{TEXT}">{hint(self.upload.most)}</div>'),
             HBox([self.photograph, self.model, self.shrink], layout=wrap),
+            self._cautions,
             self._progress,
             HBox([self._enlarge, self._stop, self._save, self._link], layout=wrap),
             self._status,
@@ -440,7 +470,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         self.upload = upload_button(
             "Photographs", self._on_upload, multiple=True,
             tooltip="Open photographs of your own, or drop them here",
-            accept=",".join(["image/*", *sorted(picture_endings())]),
+            accept=",".join(["image/*", *sorted(picture_suffixes() | EXTRAS)]),
             wanted="a picture", limit=MOST_UPLOAD_BYTES,
             advice="shrink or crop it first, or put it beside the notebook and type its name.",
         )  # fmt: skip
@@ -527,7 +557,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         if image is None:
             return
         if image.width * image.height <= MOST_LINK_PIXELS:
-            self.png = encode_png(image, quick=True)
+            self.png = png_of(image)
         if 0 < len(self.png) <= MOST_LINK_BYTES:
             self._link.value = link_html(self._file_name(), self.png)
         else:
@@ -553,12 +583,6 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
     def _complain(self, *sentences: str) -> None:
         self._complaints = sentences
         self._alert.value = alert(sentences)
-
-
-def picture_endings() -> set[str]:
-    """Of files that may be pictures; HEIC too, though it takes an extra to open it."""
-    kinds = Image.registered_extensions().items()
-    return {ending for ending, kind in kinds if kind in Image.OPEN} | {".heic", ".jxl"}
 
 
 def _part(task: Task, setting: Setting, job: Enlargement) -> Box | None:

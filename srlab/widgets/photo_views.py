@@ -2,14 +2,16 @@
 
 import html
 from base64 import b64encode
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from srlab.images import to_image
+from srlab.images import save_image, to_image
 from srlab.widgets.compare_scene import SETTINGS, Comparison
 from srlab.widgets.parts import TEXT, bytes_text
-from srlab.widgets.photo_look import Box, is_whole
+from srlab.widgets.photo_look import Box, is_whole, on_checker
 from srlab.widgets.photo_task import Enlargement, Task, size_text
 
 INVENTED = (
@@ -44,6 +46,22 @@ def line(text: str, role: str = "") -> str:
 def spoken(text: str) -> str:
     """What a screen reader says aloud, where the eye has it already."""
     return f'<div role="status" class="srlab-spoken" style="{UNSEEN}">{html.escape(text)}</div>'
+
+
+def cautions_html(sentences: tuple[str, ...]) -> str:
+    """What a person should know of the photograph; a screen reader says it."""
+    text = "<br>".join(f"⚠ {html.escape(sentence)}" for sentence in sentences)
+    return (
+        f'<div role="status" class="srlab-cautions" style="{TEXT}">{text}</div>' if text else ""
+    )
+
+
+def png_of(image: Image.Image) -> bytes:
+    """The very file that ``save_image`` writes, with all that belongs to it."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.png"
+        save_image(image, path)
+        return path.read_bytes()
 
 
 def alert(sentences: tuple[str, ...]) -> str:
@@ -97,6 +115,8 @@ def framed(photo: Tensor, task: Task, box: Box | None) -> Image.Image:
     height, width = photo.shape[-2:]
     step = max(1, -(-width // OVERVIEW[0]), -(-height // OVERVIEW[1]))
     image = to_image(photo[..., ::step, ::step])
+    if task.parts.alpha is not None:
+        image = on_checker(image, task.parts.alpha.resize(image.size))
     if box is None or is_whole(task):
         return image
     factors = [side / small for side, small in zip(image.size, task.small, strict=True)] * 2
