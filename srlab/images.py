@@ -19,6 +19,7 @@ from torch import Tensor
 from srlab import picture_kinds, saving
 from srlab.decoding import Decoded, decode
 from srlab.picture_cautions import find_cautions
+from srlab.profiles import coded_colors
 from srlab.require import require_unit_range
 
 MAX_PIXELS = 100_000_000
@@ -100,6 +101,8 @@ def open_image(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
         raise ValueError(_damaged(name, error)) from None
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(_too_large(name))
+    if image.format in ("PNG", "AVIF"):
+        image.info.update(coded_colors(head))
     for sentence in cautions(image):
         warnings.warn(sentence, stacklevel=2)
     return image
@@ -262,9 +265,12 @@ def _require_known(head: bytes, name: str) -> None:
     """Raise for what needs a package that is missing, and for JPEG XL's bombs."""
     if sentence := picture_kinds.missing_extra(head, name):
         raise ValueError(sentence)
-    width, height = picture_kinds.jxl_size(head) or (0, 0)
-    if width * height > MAX_PIXELS:
-        raise ValueError(_too_large(name))
+    if picture_kinds.extra_kind(head) == "JPEG XL":  # unpacked as soon as it is opened
+        width, height = picture_kinds.jxl_size(head) or (0, 0)
+        if not width:
+            raise ValueError(f"{name} is a damaged JPEG XL picture; copy it again.")
+        if width * height > MAX_PIXELS:
+            raise ValueError(_too_large(name))
 
 
 def _require_file(path: Path) -> None:

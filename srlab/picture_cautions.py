@@ -47,11 +47,11 @@ def _bits(image: Image.Image) -> str | None:
     if is_deep(image):
         if not image.has_transparency_data:
             return None
-        return "it has 16 bits and transparency, beside which only 8 bits can be kept"
-    if not _has_more_than_8_bits(image):
+        return "it has 16 bits and transparency, beside which 8 bits come out"
+    if image.mode == "F" or not _has_more_than_8_bits(image):
         return None
-    dark = ", and hardly any light is left in them" if _brightest(image) <= DARK_BYTE else ""
-    return f"of its bits a channel only 8 can be read{dark}"
+    dark = f"; none of them is above {DARK_BYTE}" if _brightest(image) <= DARK_BYTE else ""
+    return f"it has more than 8 bits a channel, but 8 come out{dark}"
 
 
 def _has_more_than_8_bits(image: Image.Image) -> bool:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from PIL import ExifTags, Image, IptcImagePlugin
 
-LONGEST = 8192
+LONGEST = 4096
 """Bytes of one entry; longer ones are an editor's history or a prompt."""
 
 LARGEST_XMP = 2**22
@@ -94,9 +94,9 @@ def _keep(kept: Any, table: Any, wanted: frozenset[int]) -> None:
     for number in wanted & set(table):
         with suppress(Exception):
             value = table[number]
-            if isinstance(value, str):
-                value = value.encode("latin-1", "replace")  # as Pillow has decoded it
-            if not isinstance(value, bytes) or len(value) <= LONGEST:
+            if isinstance(value, str) and not value.isascii():
+                value = value.encode("latin-1", "replace")  # the bytes that Pillow decoded
+            if len(str(value)) <= LONGEST:
                 kept[number] = value
 
 
@@ -127,9 +127,9 @@ def _add_words(kept: Image.Exif, photo: dict[int, Any], words: dict[str, str]) -
         "author": ARTIST, "copyright": COPYRIGHT, "description": DESCRIPTION
     }.items():  # fmt: skip
         if name in words and not kept.get(number):
-            kept[number] = words[name].encode()
+            kept[number] = words[name].encode()  # Pillow would write ? for umlauts
     if "date" in words and not photo.get(TAKEN):
-        photo[TAKEN] = words["date"].encode()
+        photo[TAKEN] = words["date"]
 
 
 def found_words(image: Image.Image) -> dict[str, str]:

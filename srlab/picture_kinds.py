@@ -14,7 +14,7 @@ LEFT_OUT = frozenset(
 )
 """What Pillow can name, though it is no picture that srlab should open."""
 
-HEAD = 65536
+HEAD = 2**18
 """Bytes of a file's beginning that say what it is."""
 
 EXTRAS = {
@@ -98,6 +98,8 @@ def why_refused(head: bytes, name: str) -> str:
     for start, kind in EXPORTS.items():
         if head.startswith(start):
             return f"{name} is a {kind} file, which is no photograph; export it as PNG first."
+    if extra := extra_kind(head):
+        return f"{name} is a damaged {extra} picture; copy it again from where it came."
     return f"{name} is not a picture that can be read; save it as JPEG, PNG, WebP or TIFF."
 
 

@@ -2,7 +2,6 @@
 
 import struct
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
@@ -24,6 +23,10 @@ CODED_XY = {1: SRGB_XY, 9: BT2020_XY, 12: P3_XY}
 CODED_CURVES = {1: SRGB_CURVE, 4: (2.2,), 6: SRGB_CURVE, 8: (1.0,), 13: SRGB_CURVE}
 """ITU-T H.273's numbers, in PNG's cICP and in HEIC; video's curves mean sRGB in stills."""
 
+HDR_CURVES = frozenset({16, 18})
+CODED = "srlab_coded_colors"
+"""Where a picture's ``info`` keeps H.273's numbers."""
+
 SPACES = {"RGB": "RGB ", "L": "GRAY", "I;16": "GRAY", "CMYK": "CMYK"}
 """A picture's mode -> the profile's word for it."""
 
@@ -41,15 +44,28 @@ def find_profile(image: Image.Image) -> bytes | None:
     Returns:
         An ICC profile, or None where the numbers are sRGB or nothing is said.
     """
+    if image.mode == "LAB":  # whose numbers are absolute, and which Pillow converts
+        return None
     if profile := image.info.get("icc_profile"):
         return bytes(profile)
+    if coded := _coded_colors(image):
+        return _coded_profile(*coded)
     if image.format == "PNG":
         return _png_profile(image)
-    if coded := image.info.get("nclx_profile"):
-        return _coded_profile(
-            coded.get("color_primaries"), coded.get("transfer_characteristics")
-        )
     return rgb_profile(ADOBE_XY, D65, ADOBE_CURVE) if _is_adobe_rgb(image) else None
+
+
+def coded_colors(head: bytes) -> dict[str, tuple[int, int]]:
+    """H.273's numbers that Pillow passes over, to be kept in ``info``.
+
+    Args:
+        head: how a PNG or AVIF file begins.
+    """
+    for name, form in {b"\0\0\0\x04cICP": ">BB", b"colrnclx": ">HH"}.items():
+        _, found, rest = head.partition(name)
+        if found and len(rest) >= 4:
+            return {CODED: struct.unpack_from(form, rest)}
+    return {}
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -75,6 +91,8 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 def profile_caution(image: Image.Image, mode: str) -> str | None:
     """Why the profile says nothing, if so; ``mode`` is that of its decoded colors."""
+    if (coded := _coded_colors(image)) and coded[1] in HDR_CURVES:
+        return "its brightness is meant for an HDR screen, which was passed over"
     if not (profile := find_profile(image)):
         return None
     try:
@@ -142,10 +160,8 @@ def _moves(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
 
 
 def _png_profile(image: Image.Image) -> bytes | None:
-    """Of cICP, or of gAMA and cHRM where they say anything but sRGB."""
+    """Of gAMA and cHRM, where they say anything but sRGB."""
     info = image.info
-    if coded := info.get("cicp"):
-        return _coded_profile(*coded[:2])
     gamma = info.get("gamma")
     if "srgb" in info or not gamma or not 0.1 <= gamma <= 10:
         return None
@@ -159,7 +175,15 @@ def _png_profile(image: Image.Image) -> bytes | None:
         return None
 
 
-def _coded_profile(primaries: Any, curve: Any) -> bytes | None:
+def _coded_colors(image: Image.Image) -> tuple[int, int] | None:
+    """H.273's numbers of primaries and curve, of HEIC or as ``coded_colors`` found them."""
+    if nclx := image.info.get("nclx_profile"):
+        return int(nclx["color_primaries"]), int(nclx["transfer_characteristics"])
+    found: tuple[int, int] | None = image.info.get(CODED)
+    return found
+
+
+def _coded_profile(primaries: int, curve: int) -> bytes | None:
     """Of the numbers of H.273, or None for those of no still picture."""
     if primaries in CODED_XY and curve in CODED_CURVES:
         return rgb_profile(CODED_XY[primaries], D65, CODED_CURVES[curve])

@@ -140,7 +140,12 @@ def _options(info: dict[Any, Any], name: str, quality: int) -> dict[str, Any]:
         "HEIF": {"quality": quality, "chroma": 444},
         "JXL": {"quality": quality},
     }
-    options = choices.get(name, {})  # fmt: skip
+    options = choices.get(name, {})
+    if info.get("exif") and not KINDS[name].exif:
+        warnings.warn(
+            f"{name} cannot hold author, date and camera, which are left out; .png keeps them.",
+            stacklevel=5,
+        )  # fmt: skip
     if KINDS[name].exif and isinstance(info.get("exif"), bytes):
         options["exif"] = info["exif"]
     if info.get("dpi"):

@@ -189,7 +189,7 @@ def test_rotated_and_transparent_pictures(picture: Image.Image) -> None:
     rotated.getexif()[274] = 6
     assert upscale(rotated, "bicubic", 2).size == (2 * picture.height, 2 * picture.width)
     glass = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
-    assert upscale(glass, "bicubic", 2).getpixel((3, 3)) == (255, 255, 255)
+    assert upscale(glass, "bicubic", 2).getpixel((3, 3)) == (0, 0, 0, 0)
 
 
 def test_the_picture_given_is_left_alone(picture: Image.Image) -> None:
