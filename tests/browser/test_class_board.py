@@ -80,7 +80,10 @@ def cards_come_in_by_keyboard(page: LabPage, files: list[Path]):
     paging = page.page.locator(PAGING)
     # The first card has bicubic measured, and that loads what measures it.
     wait_until(lambda: paging.count() == 1, what="the table", timeout=180)
-    assert paging.inner_text() == "rows 1 to 20 of 31 (×4)"
+    sent = page.page.locator(f"{BOARD} .srlab-upload-status")
+    wait_until(lambda: sent.inner_text().startswith("Sent: c00.json ("), what="all of them")
+    every = "rows 1 to 20 of 31 (×4)"
+    wait_until(lambda: paging.inner_text() == every, what=lambda: paging.inner_text())
     trouble = page.page.locator(f"{BOARD} [role=status]", has_text="Left out").inner_text()
     assert "twice.json is the same card as c03.json; it counts once." in trouble
     assert "half.json is not JSON" in trouble
