@@ -6,7 +6,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from srlab.profiles import find_profile, to_srgb
-from srlab.sample_range import gray_values, is_deep
+from srlab.sample_range import gray_values, is_deep, is_signed
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -52,7 +52,7 @@ def decode(image: Image.Image, *, upright: bool = True) -> Decoded:
         ValueError: for numbers without an agreed range; and whatever decoders
             raise on a damaged file.
     """
-    image.load()  # an animation's first frame; TIFF is upright then
+    _load(image)  # an animation's first frame; TIFF is upright then
     turn = TURNS.get(orientation(image)) if upright else None
     colors, alpha = _split(image)
     colors = to_srgb(colors, find_profile(image))
@@ -64,6 +64,15 @@ def decode(image: Image.Image, *, upright: bool = True) -> Decoded:
         colors = colors.transpose(turn)
         alpha = alpha.transpose(turn) if alpha else None
     return Decoded(colors, alpha)
+
+
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
+    except ValueError:
+        # Of a PNG's texts behind its pixels, too long ones; the pixels are there.
+        if image.format != "PNG" or getattr(image, "tile", None):
+            raise
 
 
 def orientation(image: Image.Image) -> int:
@@ -94,6 +103,8 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         raise ValueError("floating-point pictures have no agreed range")
     if is_deep(image):
         return _split_deep(image)
+    if is_signed(image):
+        raise ValueError("numbers below zero have no agreed range")
     mode = color_mode(image)
     if image.has_transparency_data or image.mode in ("La", "RGBa"):
         image = image.convert("RGBA" if image.mode in ("P", "PA") else f"{mode}A")

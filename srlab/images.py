@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -90,7 +91,7 @@ def open_image(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
     _require_known(head, name)
     try:
         with quiet_pillow():
-            image = Image.open(source, formats=picture_kinds.picture_kinds())
+            image = _open(source, head, name)
     except Image.DecompressionBombError:
         raise ValueError(_too_large(name)) from None
     except UnidentifiedImageError:
@@ -249,6 +250,37 @@ def quiet_pillow() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")
         yield
+
+
+class _Named(BytesIO):
+    """A file in memory that sentences can call by its name."""
+
+    def __init__(self, data: bytes, name: str):
+        super().__init__(data)
+        self.name = name
+
+
+def _open(source: str | os.PathLike[str] | BinaryIO, head: bytes, name: str) -> Image.Image:
+    """Pillow's ``open``; a PNG whose texts are too long for it comes without them."""
+    kinds = picture_kinds.picture_kinds()
+    start = 0 if isinstance(source, str | os.PathLike) else source.tell()
+    try:
+        return Image.open(source, formats=kinds)
+    except ValueError as error:
+        if not head.startswith(picture_kinds.PNG) or "text" not in str(error).lower():
+            raise
+    warnings.warn(f"{name}: its texts are too long and were left out.", stacklevel=3)
+    data = (
+        Path(source).read_bytes()
+        if isinstance(source, str | os.PathLike)
+        else _rest(source, start)
+    )
+    return Image.open(_Named(picture_kinds.without_texts(data), name), formats=kinds)
+
+
+def _rest(file: BinaryIO, start: int) -> bytes:
+    file.seek(start)
+    return file.read()
 
 
 def _head(source: str | os.PathLike[str] | BinaryIO) -> bytes:

@@ -13,7 +13,7 @@ SECOND_PICTURES = frozenset({"MPO", "PSD", "ICO"})
 """Kinds whose other frames are previews, layers or sizes of the same picture."""
 
 DNG_VERSION, SUBFILE_TYPE, REDUCED = 50706, 254, 1
-DARK_BYTE = 15  # what is left of 12 bits that were stored as 16
+DARK_BYTE = 16  # what is left of 12 bits that were stored as 16
 
 
 def find_cautions(image: Image.Image) -> Iterator[str]:

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, IptcImagePlugin
 LONGEST = 4096
 """Bytes of one entry; longer ones are an editor's history or a prompt."""
 
-LARGEST_XMP = 2**22
+LARGEST_XMP = 2**23
 
 TEXTS = frozenset(
     {"Title", "Author", "Description", "Copyright", "Creation Time", "Software", "Source"}

@@ -31,6 +31,8 @@ JXL_STREAM = b"\xff\x0a"
 JXL_RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
 """Width to height, by the header's number."""
 
+PNG = b"\x89PNG\r\n\x1a\n"
+
 EXPORTS = {b"%!PS": "PostScript", b"\xc5\xd0\xd3\xc6": "PostScript", b"%PDF": "PDF"}
 """How files begin that are programs or pages, and no pictures."""
 
@@ -101,6 +103,17 @@ def why_refused(head: bytes, name: str) -> str:
     if extra := extra_kind(head):
         return f"{name} is a damaged {extra} picture; copy it again from where it came."
     return f"{name} is not a picture that can be read; save it as JPEG, PNG, WebP or TIFF."
+
+
+def without_texts(png: bytes) -> bytes:
+    """A PNG file without its texts, for the few whose texts unpack to a bomb."""
+    kept, at = [png[:8]], 8
+    while at + 12 <= len(png):
+        length, name = struct.unpack_from(">I4s", png, at)
+        if name not in (b"tEXt", b"zTXt", b"iTXt"):
+            kept.append(png[at : at + 12 + length])
+        at += 12 + length
+    return b"".join(kept)
 
 
 def jxl_size(head: bytes) -> tuple[int, int] | None:

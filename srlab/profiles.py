@@ -50,7 +50,7 @@ def find_profile(image: Image.Image) -> bytes | None:
         return bytes(profile)
     if coded := _coded_colors(image):
         return _coded_profile(*coded)
-    if image.format == "PNG":
+    if "srgb" in image.info or "gamma" in image.info:
         return _png_profile(image)
     return rgb_profile(ADOBE_XY, D65, ADOBE_CURVE) if _is_adobe_rgb(image) else None
 

@@ -33,6 +33,11 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I")
 
 
+def is_signed(image: Image.Image) -> bool:
+    """Whether a TIFF file says that its numbers can be below zero."""
+    return _tag(image, SAMPLE_FORMAT) == SIGNED
+
+
 def gray_values(image: Image.Image) -> np.ndarray:
     """Float32 (h, w) in [0, 1] of a deep gray picture.
 
@@ -81,7 +86,7 @@ def find_range(image: Image.Image, values: np.ndarray) -> SampleRange:
 def _stored(image: Image.Image) -> np.ndarray:
     """The values as the file means them: Pillow takes 32 unsigned bits as signed."""
     values = np.asarray(image)
-    unsigned = _bits(image) == 32 and _tag(image, SAMPLE_FORMAT) != SIGNED
+    unsigned = _bits(image) == 32 and not is_signed(image)
     return values.view(np.uint32) if unsigned and values.dtype == np.int32 else values
 
 
@@ -95,7 +100,7 @@ def _full_range(image: Image.Image, top: int) -> int:
     bits = _bits(image)
     if bits == 32 and top <= 65535:  # 16 bits, in a file with room for more
         return 65535
-    full = int(2 ** (bits - (_tag(image, SAMPLE_FORMAT) == SIGNED)) - 1)
+    full = int(2 ** (bits - is_signed(image)) - 1)
     if top > full:
         raise ValueError("its values do not fit into 16 bits")
     return full

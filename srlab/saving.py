@@ -17,7 +17,7 @@ from srlab.picture_kinds import load_extra
 PNG_LEVEL = 4
 """Files 2 to 7 % larger than with the usual 6, written in less than half the time."""
 
-OWN_MODES = frozenset({"1", "L", "P", "RGB", "LA", "RGBA", "I;16"})
+OWN_MODES = frozenset({"L", "RGB", "LA", "RGBA", "I;16"})
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,14 @@ class Kind:
         alpha: transparency.
         deep: 16 bits of gray.
         side: its widest and highest, px; None if there is hardly a limit.
+        pixels: how many at most.
         exif: EXIF data.
     """
 
     alpha: bool = False
     deep: bool = False
     side: int | None = None
+    pixels: int | None = None
     exif: bool = False
 
 
@@ -42,7 +44,7 @@ KINDS = {
     "TIFF": Kind(alpha=True, deep=True, exif=True),
     "JPEG": Kind(side=65_500, exif=True),
     "WEBP": Kind(alpha=True, side=16_383, exif=True),
-    "AVIF": Kind(alpha=True, side=65_535, exif=True),
+    "AVIF": Kind(alpha=True, side=32_768, pixels=2**28, exif=True),  # what readers take
     "HEIF": Kind(alpha=True, side=16_384, exif=True),
     "JXL": Kind(alpha=True, exif=True),
     "JPEG2000": Kind(alpha=True, deep=True),
@@ -62,11 +64,7 @@ def save(image: Image.Image, path: Path, quality: int) -> None:
     if not 1 <= quality <= 100:
         raise ValueError(f"quality must be from 1 to 100, but {quality} came; 95 suits most.")
     kind = KINDS[name]
-    if kind.side and max(image.size) > kind.side:
-        raise ValueError(
-            f"{path.name} would be {image.width} x {image.height} px, but {name} holds at most "
-            f"{kind.side} px a side; save it as .png or .tiff."
-        )
+    _require_size(image, kind, path)
     options = _options(image.info, name, quality)
     image = _fitted(image, kind, path.name)
     if name == "GIF" and image.mode == "RGB":
@@ -80,6 +78,19 @@ def save(image: Image.Image, path: Path, quality: int) -> None:
         ) from None
     with replacing(path) as part:
         part.write_bytes(memory.getbuffer())
+
+
+def _require_size(image: Image.Image, kind: Kind, path: Path) -> None:
+    """Raise if a picture is too large for its kind of file."""
+    width, height = image.size
+    limit = f"{kind.side} px a side" if kind.side and max(image.size) > kind.side else ""
+    if kind.pixels and width * height > kind.pixels:
+        limit = f"{kind.pixels // 10**6} million px"
+    if limit:
+        raise ValueError(
+            f"{path.name} would be {width} x {height} px, but a {path.suffix} file holds at "
+            f"most {limit}; save it as .png or .tiff."
+        )
 
 
 def _kind_name(path: Path) -> str:
@@ -101,12 +112,14 @@ def _fitted(image: Image.Image, kind: Kind, name: str) -> Image.Image:
     if image.mode not in OWN_MODES:
         image = _own_mode(image)
     if image.has_transparency_data and not kind.alpha:
-        warnings.warn(
-            f"{name} cannot hold transparency, so the picture was laid over white; "
-            f".png keeps it.",
-            stacklevel=5,
-        )
-        image = decode(image, upright=False).over_white()
+        decoded = decode(image, upright=False)
+        image = decoded.over_white()
+        if decoded.alpha is not None:
+            warnings.warn(
+                f"{name} cannot hold transparency, so the picture was laid over white; "
+                f".png keeps it.",
+                stacklevel=5,
+            )
     if image.mode == "I;16" and not kind.deep:
         warnings.warn(f"{name} holds 8 of the 16 bits; .png or .tiff keep all.", stacklevel=5)
         image = _eight_bits(image)
