@@ -5,6 +5,7 @@ Plain JSON. ``srlab train card.json`` trains from it, a checkpoint carries it.
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -210,6 +211,71 @@ class Stage(Part):
     def is_expanded(self) -> bool:
         """Whether the weights are those of the expanded loss."""
         return not self.weights.keys() & {"l1", "l2"}
+
+
+@dataclass(frozen=True)
+class InForce:
+    """What a stage weighs and how fast it learns at one moment.
+
+    Args:
+        weights: term -> weight.
+        layers: VGG's layer -> weight.
+        learning_rate: the peak, where a schedule sets it.
+    """
+
+    weights: dict[Term, float]
+    layers: dict[Layer, float]
+    learning_rate: float
+
+
+def at_first_step(stage: Stage) -> InForce:
+    """What is in force at a stage's first step: changes made before it count.
+
+    Example:
+        >>> early = Change(after=0, weights={"l1": 2.0})
+        >>> at_first_step(Stage(changes=[early])).weights
+        {'l1': 2.0}
+
+    Source: built by srlab; ClassBoard's columns are these.
+    """
+    weights, rate = dict(stage.weights), stage.learning_rate
+    layers = dict(stage.features.layers) if stage.features else {}
+    for change in (change for change in stage.changes if change.after == 0):
+        weights |= change.weights
+        layers |= change.layers
+        rate = change.learning_rate or rate
+    return InForce(weights, layers, rate)
+
+
+def changes_while_running(stage: Stage) -> list[Change]:
+    """The changes that some steps were done before, and some after.
+
+    Source: built by srlab.
+    """
+    return [change for change in stage.changes if 0 < change.after < stage.steps]
+
+
+def folded(stage: Stage) -> Stage:
+    """The same stage, with what was set before its first step as its beginning.
+
+    So the weights that a reader finds in a card are those that were in
+    force. The training is the same to the bit.
+
+    Returns:
+        A stage whose changes come after a step. One that began with nothing
+        weighing anything is returned as it is, as no card may say that.
+
+    Source: built by srlab; the Loss Lab saves its cards so.
+    """
+    start, values = at_first_step(stage), stage.model_dump()
+    values["weights"], values["learning_rate"] = start.weights, start.learning_rate
+    if stage.features:
+        values["features"]["layers"] = start.layers
+    values["changes"] = [change for change in values["changes"] if change["after"]]
+    try:
+        return Stage.model_validate(values)
+    except ValidationError:
+        return stage
 
 
 class RunCard(Part):

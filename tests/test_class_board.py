@@ -5,8 +5,8 @@ import io
 import json
 import re
 from base64 import b64decode
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +15,15 @@ from PIL import Image
 from srlab.data import crop_to_multiple, degrade
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import enlarge
-from srlab.runcard import FeatureSpec, ModelSpec, RunCard, Stage, save_card
-from srlab.sources import load_photos
+from srlab.presets import LAYERS
+from srlab.runcard import Change, FeatureSpec, ModelSpec, RunCard, Stage, save_card
+from srlab.sources import ASSETS, load_photos
 from srlab.widgets.board_cards import MEASURES, find_doubt, known_bicubic, short
 from srlab.widgets.board_map import MOST_NAMES, SIZE, ticks
+from srlab.widgets.board_settings import settings_of, shown_titles
 from srlab.widgets.class_board import PAGE, ClassBoard
 from srlab.widgets.poster import BYTES_LIMIT
+from srlab.widgets.upload import Upload
 from tests.test_parts import alt_of
 from tests.watching import attributes_in, from_another_thread
 
@@ -45,11 +48,8 @@ def column(board: ClassBoard, title: str) -> list[str]:
 
 def upload(board: ClassBoard, **files: bytes) -> None:
     """What the page does with chosen files."""
-    board.upload.value = [
-        {"name": name, "type": "", "size": len(data), "content": memoryview(data),
-         "last_modified": datetime.now(UTC)}
-        for name, data in files.items()
-    ]  # fmt: skip
+    for number, (name, data) in enumerate(files.items()):
+        board.upload.take(Upload(name, data, first=number == 0))
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_the_best_by_each_measure(board: ClassBoard) -> None:
         "ssim_y": "cleo",
         "psnr_rgb": "anna",  # all say 27.0: who came first
         "sharpness": "ben",  # 1.1 is nearer to the truth's 1 than 0.2 and 1.4
-        "checkerboard": "cleo",
+        "checkerboard": "anna",  # 0.2; the lowest, 0.1, is more of a blur
     }
     words = re.sub("<[^>]*>", "", board._best.value)
     assert "PSNR Y, highest: anna 28.90 dB (bicubic 27.70 dB)" in words
@@ -86,7 +86,7 @@ def test_the_best_by_each_measure(board: ClassBoard) -> None:
         ("psnr_y", ["anna", "ben", "cleo"]),
         ("ssim_y", ["cleo", "anna", "ben"]),
         ("sharpness", ["ben", "cleo", "anna"]),
-        ("checkerboard", ["cleo", "anna", "ben"]),
+        ("checkerboard", ["anna", "cleo", "ben"]),
         ("name", ["anna", "ben", "cleo"]),
     ],
 )
@@ -120,7 +120,7 @@ def test_steps_and_time_are_sorted_by_too() -> None:
 def test_the_best_are_marked_and_not_by_color_alone(board: ClassBoard) -> None:
     assert column(board, "PSNR Y") == ["27.70", "▲ 28.90", "28.10", "27.90"]
     assert column(board, "sharpness") == ["0.029", "0.200", "▲ 1.100", "1.400"]
-    assert column(board, "checkerboard")[1:] == ["0.200", "3.000", "▲ 0.100"]
+    assert column(board, "checkerboard")[1:] == ["▲ 0.200", "3.000", "0.100"]
     assert board._table.value.count("▲ ") - board._table.value.count("▲ best") == 5
 
 
@@ -215,12 +215,14 @@ def test_files_bytes_and_cards_are_the_same(tmp_path: Path) -> None:
 
 def test_what_is_no_finished_card_is_named_and_the_others_go_in(board: ClassBoard) -> None:
     good = card("good").to_json().encode()
-    unfinished = card("slow").model_copy(update={"scores": {}}).to_json().encode()
+    recipe = card("slow").model_copy(update={"scores": {}})
+    unfinished = recipe.model_copy(update={"versions": {"torch": "2.9"}})
     partial = json.loads(good)
     del partial["scores"]["sharpness"]
     foreign = json.dumps({"cells": [], "nbformat": 4}).encode()
     upload(board, **{
-        "half.json": good[: len(good) // 2], "first.json": good, "slow.json": unfinished,
+        "half.json": good[: len(good) // 2], "first.json": good,
+        "slow.json": unfinished.to_json().encode(), "recipe.json": recipe.to_json().encode(),
         "notebook.json": foreign, "list.json": b"[1]", "photo.json": b"\xff\xd8\xff\xe0",
         "part.json": json.dumps(partial).encode(), "<b>.json": b"",
         "big.json": b" " * 1_000_001,
@@ -231,6 +233,7 @@ def test_what_is_no_finished_card_is_named_and_the_others_go_in(board: ClassBoar
     starts = [
         "half.json is not JSON (",
         "slow.json has no scores, as its training did not come to its end; hand in the card",
+        "recipe.json has no scores, as it is a recipe to train by; hand in the card.json that",
         "notebook.json: ",
         "list.json: the card: ",
         "photo.json is not JSON (",
@@ -245,7 +248,6 @@ def test_what_is_no_finished_card_is_named_and_the_others_go_in(board: ClassBoar
     assert 'role="status"' in shown
     assert "&lt;b&gt;.json" in shown
     assert "<b>.json" not in shown
-    assert board.upload.value == ()
 
 
 def test_the_same_card_twice_counts_once(board: ClassBoard, tmp_path: Path) -> None:
@@ -323,6 +325,97 @@ def test_a_card_is_opened(board: ClassBoard) -> None:
     assert "<script>" not in board._opened.value
     board.card.value = ""
     assert board._opened.value == ""
+
+
+def test_the_shipped_recipes_are_called_recipes() -> None:
+    board = ClassBoard(sorted((ASSETS / "cards").glob("*.json")))
+    assert board.rows == []
+    assert len(board.remarks) == 9
+    assert all("has no scores, as it is a recipe to train by;" in r for r in board.remarks)
+
+
+# -- what was trained with ---------------------------------------------------------
+
+
+def steered(name: str, weight: float, *changes: Change, **values: Any) -> RunCard:
+    """A card of the Loss Lab: content has this weight at its first step."""
+    said = {
+        "steps": 10, "schedule": "constant", "learning_rate": 5e-4, "changes": list(changes),
+        "weights": {"pixel": 1.0, "content": weight},
+        "features": FeatureSpec(layers={"relu2_2": 1.0, "relu3_3": 0.0}),
+    }  # fmt: skip
+    return card(name).model_copy(update={"stages": [Stage(**{**said, **values})]})
+
+
+EARLY = Change(after=0, weights={"content": 0.1}, layers={"relu3_3": 0.5}, learning_rate=1e-3)
+LATE = Change(after=4, weights={"content": 0.9}, learning_rate=2e-3)
+LAST = Change(after=10, weights={"tv": 0.9})
+
+
+def test_each_weight_layer_and_rate_has_a_column() -> None:
+    board = ClassBoard([steered("a", 0.01), steered("b", 0.05), card("plain")])
+    assert column(board, "weight content") == ["–", "0.01", "0.05", "–"]
+    assert column(board, "weight pixel") == ["–", "1", "1", "–"]
+    assert column(board, "weight l1") == ["–", "–", "–", "1"]
+    assert column(board, "layer relu2_2") == ["–", "1", "1", "–"]
+    assert column(board, "learning rate") == ["–", "0.0005", "0.0005", "0.002"]
+    for unused in ("weight tv", "layer relu3_3", "changed while running"):
+        assert unused not in board._table.value.split("</table>")[0]
+
+
+def test_an_older_card_shows_what_was_in_force() -> None:
+    """All cards of a sweep once said the weights that nobody trained with."""
+    board = ClassBoard([steered("old", 0.025, EARLY), steered("new", 0.025, LAST)])
+    assert column(board, "weight content") == ["–", "0.1", "0.025"]
+    assert column(board, "layer relu3_3") == ["–", "0.5", "–"]
+    assert column(board, "learning rate") == ["–", "0.001", "0.0005"]
+    assert "changed while running</th>" not in board._table.value
+    board.choose(card="old")
+    assert "0.1 · content (layers relu2_2 1, relu3_3 0.5; embedded)" in board._opened.value
+    assert "0.001, constant" in board._opened.value
+
+
+def test_what_was_changed_while_running_is_marked() -> None:
+    board = ClassBoard([steered("moved", 0.025, EARLY, LATE, LAST), steered("still", 0.025)])
+    assert column(board, "changed while running") == ["–", "1", "–"]
+    assert "they did not stay so: open the card" in board._table.value
+    board.choose(card="moved")
+    assert "after 4 steps: content 0.9, learning rate 0.002" in board._opened.value
+    assert "after 10 steps" not in board._opened.value, "no step ran with it"
+
+
+def test_many_changes_stay_few_words() -> None:
+    many = [Change(after=i, weights={"tv": float(i)}) for i in range(1, 400)]
+    board = ClassBoard([steered("busy", 0.1, *many, steps=500)])
+    board.choose(card="busy")
+    assert column(board, "changed while running") == ["–", "399"]
+    assert "after 8 steps: tv 8; … and 391 more" in board._opened.value
+
+
+def test_of_many_columns_those_are_shown_that_differ() -> None:
+    features = FeatureSpec(
+        layers={f"relu{n}": 1.0 for n in ("1_1", "1_2", "2_1", "2_2", "3_1")}
+    )
+    weights = {"pixel": 1.0, "content": 0.1, "style": 1.0, "tv": 0.1}
+    first = steered("a", 0.1, LATE, weights=weights, features=features)
+    other = steered("b", 0.1, LATE, weights={**weights, "tv": 0.3}, features=features)
+    shown = shown_titles([settings_of(first), settings_of(other)])
+    assert shown == ["weight tv", "changed while running"]
+    assert len(shown_titles([settings_of(steered("a", 0.1, LATE))])) == 5
+
+
+def test_the_csv_has_every_weight_layer_and_rate(tmp_path: Path) -> None:
+    board = ClassBoard([steered("moved", 0.025, EARLY, LATE), card("plain")])
+    board.to_csv(tmp_path / "class.csv")
+    moved, plain = read_csv((tmp_path / "class.csv").read_bytes())
+    for layer in LAYERS:
+        assert f"layer {layer}" in moved
+    for title, number, other in (
+        ("weight content", 0.1, 0), ("weight pixel", 1, 0), ("weight style", 0, 0),
+        ("weight l1", 0, 1), ("layer relu2_2", 1, 0), ("layer relu3_3", 0.5, 0),
+        ("learning rate", 1e-3, 2e-3), ("changed while running", 1, 0),
+    ):  # fmt: skip
+        assert (float(moved[title]), float(plain[title])) == (number, other), title
 
 
 def test_the_map_says_its_numbers(board: ClassBoard) -> None:

@@ -236,6 +236,69 @@ def test_what_was_set_before_the_first_step_is_in_the_card(bench: LossBench) -> 
     assert LossBench(read_again(bench.card())).loss.weights["tv"] == 0.7
 
 
+def set_before_the_first_step(bench: LossBench) -> None:
+    bench.set_weight("content", 0.2)
+    bench.set_layer("relu2_2", 0.4)
+    bench.set_learning_rate(2e-3)
+
+
+def test_the_card_says_the_weights_that_were_in_force(bench: LossBench, tmp_path: Path) -> None:
+    set_before_the_first_step(bench)
+    train(bench, 3)
+    card = read_again(bench.card())
+    (stage,) = card.stages
+    assert stage.changes == []
+    assert stage.weights == {"pixel": 1.0, "content": 0.2}
+    assert stage.features is not None
+    assert (stage.features.layers["relu2_2"], stage.learning_rate) == (0.4, 2e-3)
+    assert same(repeat(card, tmp_path), weights(bench))
+    again = LossBench(card)
+    train(again, 3)
+    assert same(weights(again), weights(bench))
+
+
+def test_an_older_card_with_changes_before_the_first_step_repeats_too(
+    bench: LossBench, tmp_path: Path
+) -> None:
+    set_before_the_first_step(bench)
+    train(bench, 3)
+    stage = bench.stage.model_copy(update={"steps": 3, "changes": bench.branch.changes})
+    assert [change.after for change in stage.changes] == [0]
+    old = bench.start_card.model_copy(update={"stages": [stage]})
+    assert same(repeat(read_again(old), tmp_path), weights(bench))
+    again = LossBench(read_again(old))
+    train(again, 3)
+    assert same(weights(again), weights(bench))
+    assert again.card().stages == bench.card().stages
+
+
+@pytest.mark.parametrize("between", ["reset", "go on"])
+def test_a_sweep_gives_a_card_for_each_weight(bench: LossBench, between: str) -> None:
+    cards = []
+    for weight in (0.01, 0.02, 0.05, 0.1):
+        bench.set_weight("content", weight)
+        train(bench, 2)
+        cards.append(read_again(bench.card()))
+        if between == "reset":
+            bench.reset()
+    stages = [card.stages[0] for card in cards]
+    assert len({stage.model_dump_json() for stage in stages}) == 4
+    if between == "reset":
+        assert [stage.weights["content"] for stage in stages] == [0.01, 0.02, 0.05, 0.1]
+        assert not any(stage.changes for stage in stages)
+    else:
+        assert [len(stage.changes) for stage in stages] == [0, 1, 2, 3]
+
+
+def test_a_run_that_began_with_nothing_is_saved_as_it_was(bench: LossBench) -> None:
+    """No stage may begin so; its card keeps the change, and can be read."""
+    bench.set_weight("pixel", 0.0)
+    bench.set_weight("content", 0.0)
+    card = read_again(bench.card())
+    assert card.stages[0].weights["pixel"] == 1.0
+    assert card.stages[0].changes == [Change(after=0, weights={"pixel": 0.0, "content": 0.0})]
+
+
 def test_who_steers_ends_the_repeating(bench: LossBench) -> None:
     steer(bench)
     again = LossBench(bench.card())
@@ -246,7 +309,9 @@ def test_who_steers_ends_the_repeating(bench: LossBench) -> None:
     assert again.replay_left == 0
     train(again, 4)
     assert again.loss.weights == {"pixel": 2.0, "content": 0.01, "style": 0.0, "tv": 0.1}
-    assert [change.after for change in again.card().stages[0].changes] == [0, 1]
+    (stage,) = again.card().stages
+    assert [change.after for change in stage.changes] == [1]
+    assert stage.weights["tv"] == 0.1, "it was so from the first step on"
 
 
 def test_reset_goes_back_to_the_start_of_the_card(bench: LossBench, card: RunCard) -> None:

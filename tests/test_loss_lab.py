@@ -22,6 +22,7 @@ from srlab.presets import PRESETS
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.runs import run_card
 from srlab.widgets import loss_bench
+from srlab.widgets.class_board import ClassBoard
 from srlab.widgets.ledger_view import TERM_COLORS, ledger_html, reweighed
 from srlab.widgets.loss_actions import MOST_SNAPSHOTS, close_whole
 from srlab.widgets.loss_branch import LossFigures
@@ -32,6 +33,7 @@ from srlab.widgets.loss_screen import MOST_COMPARED, PERIODS
 from srlab.widgets.loss_views import runs_chart, terms_chart
 from srlab.widgets.measures_view import measures_html
 from srlab.widgets.poster import BYTES_LIMIT
+from srlab.widgets.upload import Upload
 from tests.test_parts import alt_of
 from tests.watching import attributes_in, equal, wait_for, weights_of
 
@@ -570,6 +572,32 @@ def test_a_saved_card_says_what_was_done(lab: LossLab, tmp_path: Path):
     assert card.scores["bicubic_psnr_y"] > 0
 
 
+@pytest.mark.parametrize("between", ["reset", "go on"])
+def test_a_sweep_in_a_loop_gives_four_cards_and_a_board_that_tells_them_apart(
+    lab: LossLab, between: str
+):
+    sweep = {f"content-{i}": value for i, value in enumerate((0.01, 0.02, 0.05, 0.1))}
+    for name, value in sweep.items():
+        lab.set("content", value)
+        lab.set("learning_rate", 1e-4)
+        lab.run_steps(2)
+        lab.save_card(name)
+        if between == "reset":
+            lab.reset()
+    board = ClassBoard()
+    assert board.add_folder("my-runs") == 4
+    rows = board.choose(order="name")
+    found = [row.settings["weight content"] for row in rows]
+    assert {row.settings["learning rate"] for row in rows} == {1e-4}
+    changed = [row.settings["changed while running"] for row in rows]
+    if between == "reset":
+        assert found == pytest.approx([*sweep.values()])
+        assert changed == [0, 0, 0, 0]
+    else:  # one run that went on, and each of its cards says so
+        assert found == pytest.approx([0.01] * 4)
+        assert changed == [0, 1, 2, 3]
+
+
 def test_a_loaded_card_repeats_the_run(lab: LossLab, card: RunCard):
     path = steered(lab)
     there = weights_of(lab.bench.model)
@@ -627,15 +655,11 @@ def test_a_card_comes_by_upload_and_pauses(lab: LossLab):
     lab.live.wait()
     assert message(lab).startswith("steered is loaded.")
     assert lab.bench.start_card.name == "steered"
-    assert lab.panel.load.value == (), "so that the same file can come again"
     assert lab.figures.step == 0
 
 
 def upload(lab: LossLab, content: bytes, name: str) -> None:
-    lab.panel.load.set_state(
-        {"value": [{"name": name, "type": "", "size": len(content), "last_modified": 0,
-                    "content": memoryview(content)}]}
-    )  # fmt: skip
+    lab.panel.load.take(Upload(name, content))
     lab.live.settle()
 
 

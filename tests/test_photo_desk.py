@@ -3,9 +3,9 @@
 import io
 import math
 import os
+import warnings
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from srlab.data import degrade
-from srlab.images import read_image, to_image
+from srlab.images import open_image, read_image, to_image
 from srlab.inference import (
     MAX_OUTPUT_PIXELS,
     enlarge_in_tiles,
@@ -26,6 +26,7 @@ from srlab.inference import (
 )
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import Bicubic, SrResNet
+from srlab.picture_parts import PictureParts
 from srlab.residuals import ChannelGates
 from srlab.sources import ASSETS, embedded_table
 from srlab.widgets import photo_desk
@@ -33,6 +34,7 @@ from srlab.widgets.photo_desk import PhotoDesk
 from srlab.widgets.photo_look import GRID, PART, part_box
 from srlab.widgets.photo_task import TILE, Enlargement, Task, make_task
 from srlab.widgets.poster import BYTES_LIMIT
+from srlab.widgets.upload import Upload
 from tests.test_images import COLORS, ORIENTATIONS, write_png
 from tests.test_parts import alt_of
 from tests.watching import attributes_in, from_another_thread, wait_for
@@ -82,17 +84,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def parts_of(picture: Tensor) -> PictureParts:
+    """Of a plain RGB picture."""
+    return PictureParts(picture, "RGB", None, {})
+
+
 def state(desk: PhotoDesk) -> dict[str, str]:
     return attributes_in(desk._progress.value)
 
 
 def upload(desk: PhotoDesk, **files: bytes) -> None:
     """What the page does with chosen files."""
-    desk.upload.value = [
-        {"name": name, "type": "", "size": len(data), "content": memoryview(data),
-         "last_modified": datetime.now(UTC)}
-        for name, data in files.items()
-    ]  # fmt: skip
+    for number, (name, data) in enumerate(files.items()):
+        desk.upload.take(Upload(name, data, first=number == 0))
     desk.live.settle()
 
 
@@ -115,7 +119,7 @@ def test_it_enlarges_as_upscale_does(desk: PhotoDesk, photo: Tensor) -> None:
 
 def test_a_large_one_is_pasted_of_tiles_without_a_seam(photo: Tensor) -> None:
     picture = photo.repeat(1, 1, 3, 2)[..., : TILE + 40, : TILE + 70]
-    job = Enlargement(make_task("x", picture, "tiny", tiny(), 4, shrink=False))
+    job = Enlargement(make_task("x", parts_of(picture), "tiny", tiny(), 4, shrink=False))
     assert job.total == 4
     while not job.finished:
         job.advance()
@@ -267,7 +271,7 @@ def test_a_small_picture_is_compared_whole(desk: PhotoDesk) -> None:
 @pytest.mark.parametrize("scale", [2, 4, 8])
 def test_a_part_is_small_inside_and_comes_to_each_corner(scale: int) -> None:
     picture = torch.zeros(1, 3, 501, 1003)
-    task = make_task("x", picture, "any", Bicubic(scale), scale, shrink=False)
+    task = make_task("x", parts_of(picture), "any", Bicubic(scale), scale, shrink=False)
     boxes = [part_box(task, a, d) for a in (0, 50, 100) for d in (0, 50, 100)]
     assert len(set(boxes)) == 9
     for left, top, right, bottom in boxes:
@@ -451,23 +455,90 @@ def test_an_upload_is_turned_upright(desk: PhotoDesk, orientation: int) -> None:
     np.testing.assert_allclose(pixels, ORIENTATIONS[orientation](COLORS), atol=1e-4)
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "CMYK", "P", "1", "I;16"])
-def test_every_kind_of_picture_is_read(desk: PhotoDesk, mode: str) -> None:
-    image = Image.new(mode, (20, 16))
-    data = as_file(image, "TIFF" if mode == "CMYK" else "PNG")
+def busy(mode: str) -> Image.Image:
+    """A picture of many values, in any mode."""
+    noise = Image.effect_noise((20, 16), 80)
+    if mode in ("RGBA", "LA"):
+        image = noise.convert(mode)
+        image.putalpha(Image.linear_gradient("L").resize((20, 16)))
+        return image
+    if mode == "I;16":
+        return Image.fromarray(np.asarray(noise).astype(np.uint16) * 250 + 7)
+    return noise.convert("RGB").convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "LA", "RGBA", "CMYK", "P", "1", "I;16"])
+def test_every_kind_of_picture_becomes_what_upscale_makes_of_it(
+    desk: PhotoDesk, mode: str, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[315], exif[274] = "Ada", 6  # who took it, and that it lies on its side
+    kind = "TIFF" if mode == "CMYK" else "PNG"
+    data = as_file(busy(mode), kind, exif=exif, dpi=(300, 300))
     upload(desk, **{"a.any": data})
     assert desk.setting.photograph == "a.any"
-    expected = read_image(io.BytesIO(data))
-    assert torch.equal(desk.task.lr, expected)
-    assert desk.enlarge().mode == "RGB"
+    expected = upscale(open_image(io.BytesIO(data)), tiny(), 4)
+    result = desk.enlarge()
+    assert (result.mode, result.size) == (expected.mode, (64, 80))
+    assert np.array_equal(np.asarray(result), np.asarray(expected))
+    assert result.info == expected.info
+    saved = Image.open(desk.save(tmp_path / "taken.png"))
+    linked = Image.open(io.BytesIO(desk.png))
+    for image in (saved, linked):
+        assert image.mode == expected.mode
+        assert np.array_equal(np.asarray(image), np.asarray(expected))
+        assert image.getexif()[315] == "Ada"
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
 
 
-def test_the_first_frame_of_an_animation(desk: PhotoDesk) -> None:
+@pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])
+def test_made_smaller_first_it_stays_of_its_kind(desk: PhotoDesk, mode: str) -> None:
+    upload(desk, **{"a.png": as_file(busy(mode))})
+    desk.choose(shrink=True)
+    result = desk.enlarge()
+    assert (result.mode, result.size) == (mode, (20, 16))
+    assert {*desk.figures} == {"bicubic", "tiny"}
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])
+def test_the_part_of_any_kind_is_that_of_the_whole(desk: PhotoDesk, mode: str) -> None:
+    upload(desk, **{"a.png": as_file(busy(mode))})
+    assert desk.look is not None
+    alone = desk.look.pictures["tiny"]
+    assert alone.mode == "RGB"
+    desk.enlarge()
+    desk.choose(shrink=True)
+    desk.choose(shrink=False)
+    desk.enlarge()
+    desk.across.value = 0  # the part is looked at again
+    desk.live.settle()
+    assert np.array_equal(np.asarray(alone), np.asarray(desk.look.pictures["tiny"]))
+
+
+def test_white_on_nothing_can_be_seen(desk: PhotoDesk) -> None:
+    """Laid over white, a white logo would be gone."""
+    logo = Image.new("RGBA", (24, 16), (255, 255, 255, 0))
+    logo.paste((255, 255, 255, 255), (8, 4, 16, 12))
+    upload(desk, **{"logo.png": as_file(logo)})
+    assert desk.look is not None
+    for picture in (*desk.look.pictures.values(), Image.open(io.BytesIO(desk._overview.data))):
+        assert len(picture.convert("L").getcolors()) > 2
+    assert desk.enlarge().getpixel((0, 0))[3] == 0
+
+
+def test_the_page_says_that_the_first_frame_alone_is_used(desk: PhotoDesk) -> None:
     frames = [Image.new("RGB", (6, 4), color) for color in ("#ff0000", "#00ff00")]
-    upload(
-        desk, **{"a.gif": as_file(frames[0], "GIF", save_all=True, append_images=frames[1:])}
-    )
+    data = as_file(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it goes to the page, and to no cell
+        upload(desk, **{"<a>.gif": data})
     assert desk.task.lr[0, :, 0, 0].tolist() == [1, 0, 0]
+    assert desk.cautions == ("<a>.gif: of its 2 frames the first alone is used.",)
+    assert 'role="status"' in desk._cautions.value
+    assert "⚠ &lt;a&gt;.gif: of its 2 frames" in desk._cautions.value
+    desk.photograph.value = "cat.png"
+    desk.live.settle()
+    assert desk._cautions.value == "", "it was of the other photograph"
 
 
 def test_what_is_no_picture_is_named_and_the_others_come_in(desk: PhotoDesk) -> None:
@@ -485,7 +556,6 @@ def test_what_is_no_picture_is_named_and_the_others_come_in(desk: PhotoDesk) -> 
     assert "text.jpg is not a picture that can be read; save it as JPEG" in sentences[1]
     assert "bomb.png has more than 100 million pixels; shrink or crop it first." in sentences[2]
     assert "&lt;i&gt;.png is empty; copy it again" in sentences[3]
-    assert desk.upload.value == ()
     upload(desk, **{"z.png": whole})
     assert desk._alert.value == ""
     assert desk.setting.photograph == "z (2).png", "a name belongs to one photograph"
@@ -620,6 +690,29 @@ def test_save_writes_the_very_picture(desk: PhotoDesk, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="could not be written"):
         desk.save(tmp_path / "missing" / "result.png")
     assert [path.name for path in tmp_path.iterdir()] == ["result.png"], "nothing half done"
+
+
+def test_save_replaces_only_what_the_desk_wrote(desk: PhotoDesk, tmp_path: Path) -> None:
+    mine = tmp_path / "result.png"
+    mine.write_text("somebody else's")
+    desk.enlarge()
+    sentence = r"result\.png exists already, so result-2\.png was written; overwrite=True"
+    with pytest.warns(UserWarning, match=sentence):
+        assert desk.save(mine) == tmp_path / "result-2.png"
+    assert mine.read_text() == "somebody else's"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert desk.save(tmp_path / "result-2.png") == tmp_path / "result-2.png", "its own"
+        assert desk.save(mine, overwrite=True) == mine
+    assert Image.open(mine).size == (512, 384)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["result-2.png", "result.png"]
+
+
+def test_a_jpeg_keeps_its_quality(desk: PhotoDesk, tmp_path: Path) -> None:
+    result = desk.enlarge()
+    saved = Image.open(desk.save(tmp_path / "q.jpg"))
+    best = Image.open(io.BytesIO(as_file(result, "JPEG", quality=95, subsampling=0)))
+    assert np.array_equal(np.asarray(saved), np.asarray(best))
 
 
 def test_the_button_saves_over_nothing_of_others(desk: PhotoDesk, here: Path) -> None:

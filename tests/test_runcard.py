@@ -12,10 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srlab.runcard import (
+    Change,
+    FeatureSpec,
     ModelSpec,
     RunCard,
     Stage,
     UNetSpec,
+    at_first_step,
+    changes_while_running,
+    folded,
     load_card,
     parse_card,
     save_card,
@@ -191,6 +196,54 @@ def test_no_such_card(tmp_path: Path) -> None:
         load_card(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"none\.json does not exist; check the name"):
         load_card(tmp_path / "none.json")
+
+
+EARLY = Change(after=0, weights={"content": 0.5}, layers={"relu2_2": 0.0}, learning_rate=0.1)
+LATE = Change(after=3, weights={"tv": 2.0})
+LAST = Change(after=5, weights={"tv": 3.0})
+
+
+def steered(*changes: Change) -> Stage:
+    return Stage(
+        steps=5, schedule="constant", learning_rate=0.2, changes=list(changes),
+        weights={"pixel": 1.0}, features=FeatureSpec(layers={"relu1_1": 1.0, "relu2_2": 2.0}),
+    )  # fmt: skip
+
+
+def test_what_was_set_before_the_first_step_was_in_force():
+    twice = Change(after=0, weights={"content": 0.7})
+    start = at_first_step(steered(EARLY, twice, LATE))
+    assert start.weights == {"pixel": 1.0, "content": 0.7}
+    assert start.layers == {"relu1_1": 1.0, "relu2_2": 0.0}
+    assert start.learning_rate == 0.1
+    stage = folded(steered(EARLY, twice, LATE))
+    assert stage == parse_stage(stage)
+    assert (stage.weights, stage.features.layers) == (start.weights, start.layers)
+    assert (stage.learning_rate, stage.changes) == (0.1, [LATE])
+    assert folded(stage) == stage, "once is enough"
+
+
+def parse_stage(stage: Stage) -> Stage:
+    return parse_card(card_with(stages=[stage.model_dump()])).stages[0]
+
+
+def test_folding_changes_no_other_stage_and_not_its_own():
+    before = steered(EARLY)
+    for stage in (Stage(), steered(), steered(LATE, LAST)):
+        assert folded(stage) == stage
+    folded(before)
+    assert before == steered(EARLY)
+
+
+def test_only_what_some_steps_ran_with_was_changed_while_running():
+    assert changes_while_running(steered(EARLY, LATE, LAST)) == [LATE]
+
+
+def test_a_stage_that_began_with_nothing_stays_as_it_is():
+    for nothing in ({"weights": {"pixel": 0.0}}, {"layers": {"relu1_1": 0.0, "relu2_2": 0.0}}):
+        stage = steered(Change(after=0, **nothing), LATE)
+        assert folded(stage) is stage
+    assert at_first_step(stage).layers == {"relu1_1": 0.0, "relu2_2": 0.0}
 
 
 def test_a_stage_that_names_no_learning_rate_gets_one_that_the_network_bears():

@@ -4,12 +4,13 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from srlab.runcard import RunCard, load_card, read_card
 from srlab.scoring import score_models
 from srlab.sources import load_photos
+from srlab.widgets.board_settings import Settings, settings_of
 
 LARGEST = 1_000_000  # bytes of a file; a run card has some thousand
 TOLERANCE = 0.02  # dB between two machines' bicubic of the same photographs
@@ -47,7 +48,10 @@ MEASURES = {
     "ssim_y": Measure("SSIM Y", "highest", lambda value: -value, 4),
     "psnr_rgb": Measure("PSNR RGB", "highest", lambda value: -value, unit=" dB"),
     "sharpness": Measure("sharpness", "nearest to the truth's 1", lambda v: abs(v - 1), 3),
-    "checkerboard": Measure("checkerboard", "lowest", lambda value: value, 3),
+    # Not the lowest: a blur draws no grid either, and would win.
+    "checkerboard": Measure(
+        "checkerboard", "nearest to the truth's 1", lambda v: abs(v - 1), 3
+    ),
 }
 
 OTHER_ORDERS = ("name", "steps", "seconds")
@@ -73,6 +77,11 @@ class Row:
     @property
     def scale(self) -> int:
         return self.card.scale
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What it was trained with, by the titles of columns."""
+        return settings_of(self.card)
 
     def figure(self, measure: str) -> float | None:
         """What the card says; None if it does not say it."""
@@ -221,9 +230,10 @@ def _require_small(size: int, name: str) -> None:
 
 def _require_scores(card: RunCard, file: str) -> None:
     if not card.scores:
+        recipe = not card.versions  # whatever trains writes them at once
+        why = "it is a recipe to train by" if recipe else "its training did not come to its end"
         raise ValueError(
-            f"{file} has no scores, as its training did not come to its end; "
-            f"hand in the card.json that srlab train writes."
+            f"{file} has no scores, as {why}; hand in the card.json that srlab train writes."
         )
     missing = [name for name in NEEDED if name not in card.scores]
     if missing:

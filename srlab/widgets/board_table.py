@@ -5,8 +5,9 @@ import html
 import io
 from collections.abc import Mapping, Sequence
 
-from srlab.runcard import RunCard, Stage
+from srlab.runcard import Change, RunCard, Stage, at_first_step, changes_while_running
 from srlab.widgets.board_cards import MEASURES, Row, best_of, short
+from srlab.widgets.board_settings import all_titles, shown_titles
 from srlab.widgets.parts import TEXT
 
 # Okabe-Ito's blue, a quarter of it; the sign beside it says the same without color
@@ -32,17 +33,22 @@ def table_html(
         by: what they are sorted by.
     """
     best = {measure: best_of(everybody, measure) for measure in MEASURES}
-    head = "".join(_head(column, column == by) for column in COLUMNS)
-    body = _bicubic_row(bicubic)
-    body += "".join(_row_html(row, rank, best) for rank, row in enumerate(rows, first))
+    settings = shown_titles([row.settings for row in everybody])
+    head = "".join(_head(column, TITLES[column], column == by) for column in COLUMNS)
+    head += "".join(_head(title, title) for title in settings)
+    body = _bicubic_row(bicubic, len(settings))
+    for rank, row in enumerate(rows, first):
+        body += _row_html(row, rank, best, settings)
     return (
         f'<div style="{TEXT} overflow-x: auto">'
         f'<table aria-label="Run cards by {TITLES[by]}" style="border-collapse: collapse">'
         f'<thead><tr><th scope="col" style="{CELL}">#</th>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
-        f'<div style="{TEXT}">▲ best of its column: PSNR and SSIM highest, sharpness nearest '
-        f"to the truth’s 1, checkerboard lowest (a blur draws no grid either). "
-        f"PSNR in dB. ⚠ not comparable: see below.</div>"
+        f'<div style="{TEXT}">▲ best of its column: PSNR and SSIM highest, sharpness and '
+        f"checkerboard nearest to the truth’s 1 (far below it there is no detail, so no grid "
+        f"either). PSNR in dB. ⚠ not comparable: see below. Weights, layers and learning rate "
+        f"are those at the first step of the last stage; – is off. Where something was changed "
+        f"while running they did not stay so: open the card.</div>"
     )
 
 
@@ -103,14 +109,16 @@ def to_csv(rows: Sequence[Row]) -> str:
     file = io.StringIO()
     facts = ("scale", "bicubic_psnr_y", "steps", "seconds", "device", "precision", "seed")
     writer = csv.writer(file)
-    writer.writerow(["name", "file", *facts, *MEASURES, "doubt"])
+    titles = all_titles([row.settings for row in rows])
+    writer.writerow(["name", "file", *facts, *MEASURES, *titles, "doubt"])
     for row in rows:
         card = row.card
+        trained = [row.settings.get(title, 0.0) for title in titles]
         values = [card.scale, card.scores.get("bicubic_psnr_y"), card.steps, card.seconds,
                   _harmless(card.device), card.precision, card.seed]  # fmt: skip
         figures = [row.figure(measure) for measure in MEASURES]
         name = [row.name, _harmless(row.file)]
-        writer.writerow([*name, *values, *figures, row.doubt])
+        writer.writerow([*name, *values, *figures, *trained, row.doubt])
     return file.getvalue()
 
 
@@ -121,34 +129,39 @@ def minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _head(column: str, chosen: bool) -> str:
+def _head(column: str, title: str, chosen: bool = False) -> str:
     align = "left" if column == "name" else "right"
     order = ' aria-sort="other"' if chosen else ""
     sign = " ▾" if chosen else ""
-    return (
-        f'<th scope="col"{order} style="{CELL} text-align: {align}">{TITLES[column]}{sign}</th>'
-    )
+    return f'<th scope="col"{order} style="{CELL} text-align: {align}">{title}{sign}</th>'
 
 
-def _bicubic_row(bicubic: Mapping[str, float]) -> str:
+def _bicubic_row(bicubic: Mapping[str, float], settings: int) -> str:
     figures = [short(bicubic[key], about.digits) for key, about in MEASURES.items()]
-    cells = "".join(_cell(text) for text in (*figures, "–", "–"))
+    cells = "".join(_cell(text) for text in (*figures, "–", "–", *["–"] * settings))
     return (
         f'<tr style="border-bottom: 1px solid">{_cell("")}<th scope="row" style="{CELL} '
         f'text-align: left; font-weight: normal"><i>bicubic</i></th>{cells}</tr>'
     )
 
 
-def _row_html(row: Row, rank: int, best: Mapping[str, Row | None]) -> str:
+def _row_html(
+    row: Row, rank: int, best: Mapping[str, Row | None], settings: Sequence[str]
+) -> str:
     figures = ""
     for key, about in MEASURES.items():
         figures += _cell(short(row.figure(key), about.digits), best=row is best[key])
+    trained = "".join(_cell(_setting_text(row.settings.get(title, 0.0))) for title in settings)
     doubt = "⚠ " if row.doubt else ""
     return (
         f'<tr>{_cell(str(rank))}<th scope="row" style="{CELL} text-align: left">'
         f"{doubt}{html.escape(_shortened(row.name))}</th>{figures}"
-        f"{_cell(str(row.card.steps))}{_cell(minutes(row.card.seconds))}</tr>"
+        f"{_cell(str(row.card.steps))}{_cell(minutes(row.card.seconds))}{trained}</tr>"
     )
+
+
+def _setting_text(value: float) -> str:
+    return f"{value:.4g}" if value else "–"
 
 
 def _cell(text: str, *, best: bool = False) -> str:
@@ -174,16 +187,29 @@ def _stages_html(card: RunCard) -> str:
 
 
 def _stage_texts(stage: Stage) -> list[str]:
+    start = at_first_step(stage)
     loss = " + ".join(
-        f"{weight:g} · {name}" for name, weight in stage.weights.items() if weight
+        f"{weight:g} · {name}" for name, weight in start.weights.items() if weight
     )
     if stage.features:
-        layers = ", ".join(f"{n} {w:g}" for n, w in stage.features.layers.items() if w)
+        layers = ", ".join(f"{n} {w:g}" for n, w in start.layers.items() if w)
         loss += f" (layers {layers}; {stage.features.weights})"
+    changed = changes_while_running(stage)
+    changes = "; ".join(map(_change_text, changed[:MOST_SENTENCES]))
+    if len(changed) > MOST_SENTENCES:
+        changes += f"; … and {len(changed) - MOST_SENTENCES} more"
     return [
         f"×{stage.scale}", f"{stage.hr_size} px", str(stage.batch_size), str(stage.steps),
-        f"{stage.learning_rate:g}, {stage.schedule}", loss, str(len(stage.changes) or "none"),
+        f"{start.learning_rate:g}, {stage.schedule}", loss, changes or "none",
     ]  # fmt: skip
+
+
+def _change_text(change: Change) -> str:
+    new = {str(term): weight for term, weight in change.weights.items()} | change.layers
+    if change.learning_rate:
+        new["learning rate"] = change.learning_rate
+    values = ", ".join(f"{name} {value:g}" for name, value in new.items())
+    return f"after {change.after} steps: {values}"
 
 
 def _network(card: RunCard) -> str:

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ipywidgets import HTML, Dropdown, FileUpload, HBox, Layout, ToggleButton, VBox
+from ipywidgets import HTML, Dropdown, HBox, Layout, ToggleButton, VBox
 from PIL import Image
 
 from srlab.files import replacing
 from srlab.widgets.board_cards import (
+    LARGEST,
     MEASURES,
     ORDERS,
     Cards,
@@ -35,6 +36,7 @@ from srlab.widgets.board_table import (
 )
 from srlab.widgets.parts import TEXT, LivePicture, action_button
 from srlab.widgets.poster import PosterMixin, stack, text_lines
+from srlab.widgets.upload import Upload, upload_button
 
 PAGE = 20
 """Rows of the table that are shown at once."""
@@ -168,8 +170,8 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
 
         Args:
             measure: ``"psnr_y"``, ``"ssim_y"``, ``"psnr_rgb"`` (the highest),
-                ``"sharpness"`` (the nearest to the truth's 1) or
-                ``"checkerboard"`` (the lowest).
+                ``"sharpness"`` or ``"checkerboard"`` (the nearest to the
+                truth's 1: the lowest checkerboard is a blur's).
 
         Raises:
             ValueError: for an unknown measure.
@@ -227,9 +229,11 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         self.add_class("srlab-class-board")
 
     def _make_controls(self) -> None:
-        self.upload = FileUpload(
-            description="Run cards", multiple=True, accept=".json,application/json",
-            tooltip="Open the card.json files of a class",
+        self.upload = upload_button(
+            "Run cards", self._on_upload, multiple=True,
+            tooltip="Open the card.json files of a class, or drop them here",
+            accept=".json,application/json", wanted="a run card, a JSON file",
+            limit=LARGEST, advice="choose the JSON file of a card.",
         )  # fmt: skip
         self.scale = Dropdown(description="Scale", tooltip="Cards of one scale are compared")
         self.order = Dropdown(
@@ -249,7 +253,6 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         for control in (self.scale, self.order, self.reverse):
             control.observe(lambda _: self._begin_again(), "value")
         self.card.observe(lambda _: self._redraw(), "value")
-        self.upload.observe(lambda event: self._on_upload(event["new"]), "value")
 
     def _make_buttons(self) -> None:
         self._previous = action_button(
@@ -261,13 +264,9 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
 
     # Callbacks
 
-    def _on_upload(self, files: Sequence[Mapping[str, Any]]) -> None:
-        if not files:
-            return
+    def _on_upload(self, file: Upload) -> None:
         with self._changing():
-            for file in files:
-                self._cards.add(bytes(file["content"]), Path(file["name"]).name)
-            self.upload.value = ()
+            self._cards.add(file.data, file.name)
 
     def _begin_again(self) -> None:
         """Another scale or order: from the first row."""

@@ -15,7 +15,7 @@ from srlab.machine import PRECISIONS, live_threads, using_threads
 from srlab.metrics import checkerboard
 from srlab.presets import Preset
 from srlab.require import require_known, require_weight
-from srlab.runcard import Change, RunCard, Stage
+from srlab.runcard import Change, RunCard, Stage, folded
 from srlab.runs import on_this_machine, scored
 from srlab.stages import apply_change, stage_data, stage_network
 from srlab.training import Step, train, undivided
@@ -232,9 +232,12 @@ class LossBench(Workbench[ExpandedLoss]):
     # Run cards
 
     def card(self) -> RunCard:
-        """The run card of the present branch: it repeats what was done so far."""
+        """The run card of the present branch: it repeats what was done so far.
+
+        It begins with the weights that were in force at the first step.
+        """
         update = {"steps": max(1, self.done), "changes": list(self.branch.changes)}
-        stage = self.stage.model_copy(update=update)
+        stage = folded(self.stage.model_copy(update=update))
         seconds = round(self.branch.seconds, 1)
         return self.start_card.model_copy(
             update={"stages": [stage], "seconds": seconds, "scores": {}}

@@ -8,7 +8,6 @@ from ipywidgets import (
     HTML,
     Button,
     Dropdown,
-    FileUpload,
     FloatLogSlider,
     HBox,
     Layout,
@@ -19,7 +18,9 @@ from ipywidgets import (
 from srlab.losses import EXPANDED_TERMS
 from srlab.widgets.dials import EXACT, MOST, OFF, rate_dial
 from srlab.widgets.ledger_view import HEAD
+from srlab.widgets.loss_files import MOST_BYTES
 from srlab.widgets.parts import TEXT, action_button
+from srlab.widgets.upload import Take, upload_button
 
 MOST_OF_A_TERM = 1e4
 """Gram matrices are small numbers, so the style term may need a large weight."""
@@ -77,10 +78,13 @@ def field(label: str, tooltip: str, value: str = "", width: str = "220px") -> An
     return text.add_class(f"srlab-{_classed(label)}")
 
 
-def upload() -> FileUpload:
+def upload(take: Take) -> Any:
     """The button that reads a card."""
-    tip = "Read a run card, a JSON file; Start then repeats its run"
-    button = FileUpload(accept=".json", description="Load card", tooltip=tip)
+    button = upload_button(
+        "Load card", take, tooltip="Read a run card, a JSON file; Start then repeats its run",
+        accept=".json,application/json", wanted="a run card, a JSON file",
+        limit=MOST_BYTES, advice="choose the JSON file of a card.",
+    )  # fmt: skip
     return button.add_class("srlab-load-card")
 
 

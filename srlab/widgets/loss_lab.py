@@ -30,6 +30,7 @@ from srlab.widgets.loss_screen import Screen
 from srlab.widgets.loss_words import heading, heading_html, sentence
 from srlab.widgets.measures_view import measures_line
 from srlab.widgets.poster import stack, text_lines
+from srlab.widgets.upload import Upload
 from srlab.widgets.workbench import Figures
 
 T = TypeVar("T")
@@ -64,13 +65,12 @@ class LossLab(LiveLab):
 
     def __init__(self, card: RunCard | None = None):
         super().__init__()
-        self.panel = Panel(LAYERS, self, self._buttons())
+        self.panel = Panel(LAYERS, self, self._buttons(), self._upload)
         self.screen = Screen(self.panel, LossBench(card or lab_card()))
         self.actions = Actions(self.screen)
         self.follower = Follower(self.panel, self.live.change)
         self._changed = False  # a control was moved since the last drawing
         self.panel.name.value = self.bench.start_card.name
-        self.panel.load.observe(self._upload, names="value")
         self.children = self.panel.children
         self.add_class("srlab-loss-lab")
         self.draw("ready")
@@ -304,17 +304,10 @@ class LossLab(LiveLab):
         self.live.settle()
         return done.result()
 
-    def _upload(self, event: dict[str, Any]) -> None:
+    def _upload(self, file: Upload) -> None:
         """A file came: read it when the training has paused."""
-        if not event["new"]:
-            return
-        (file,) = event["new"]
         self.live.pause()
-        self.live.do(partial(self._take_file, bytes(file["content"]), file["name"]))
-
-    def _take_file(self, content: bytes, name: str) -> None:
-        self.panel.load.value = ()  # the same file can come again
-        self._try("load_card", content, name)
+        self.live.do(partial(self._try, "load_card", file.data, file.name))
 
     def _end_of_replay(self, steps: int) -> None:
         """Rest where the card ends, to look at it."""

@@ -20,6 +20,7 @@ from srlab.widgets.loss_controls import (
 from srlab.widgets.loss_views import Tile
 from srlab.widgets.parts import LivePicture
 from srlab.widgets.slider_names import slider_names
+from srlab.widgets.upload import Take
 
 TILES = ("input", "bicubic", "now", "beside", "truth")
 CHARTS = {
@@ -35,14 +36,19 @@ class Panel:
 
     Args:
         layers: VGG's, a slider for each.
-        lab: whose buttons Start, Pause and Reset stand here, and whose
-            methods the others call.
+        lab: whose buttons Start, Pause and Reset stand here.
+        actions: what the other buttons do, by their labels.
+        take: called with a card that was uploaded.
 
     Source: built by srlab.
     """
 
     def __init__(
-        self, layers: Iterable[str], lab: LiveLab, actions: dict[str, Callable[[], None]]
+        self,
+        layers: Iterable[str],
+        lab: LiveLab,
+        actions: dict[str, Callable[[], None]],
+        take: Take,
     ):
         self.layers = tuple(layers)
         self.dials = make_dials(self.layers)
@@ -52,6 +58,7 @@ class Panel:
         self.charts = {name: LivePicture(name) for name in CHARTS}
         self.compare_slot = VBox()
         self._make_controls(actions)
+        self.load = upload(take)
         for pressed in (lab._start, lab._pause, lab._reset):
             pressed.layout.width = "auto"
         self.ledger.layout.margin = "0"
@@ -116,7 +123,6 @@ class Panel:
         self.save = button(
             "Save card", "save", "Write what is needed to repeat this run", actions["save card"]
         )
-        self.load = upload()
         self.export = button(
             "Export code", "file-code-o", "Write this run as a Python program",
             actions["export code"],

@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,6 @@ from ipywidgets import (
     HTML,
     Checkbox,
     Dropdown,
-    FileUpload,
     HBox,
     IntSlider,
     Layout,
@@ -22,29 +22,31 @@ from PIL import Image
 from torch import Tensor
 
 from srlab.files import free_path
-from srlab.images import save_image
+from srlab.images import picture_suffixes, save_image
 from srlab.sources import ASSETS
 from srlab.widgets.compare import compare
 from srlab.widgets.live import LiveTraining, State
-from srlab.widgets.parts import TEXT, LivePicture, action_button
+from srlab.widgets.parts import TEXT, LivePicture, action_button, bytes_text
 from srlab.widgets.photo_look import Box, Look, is_whole, part_box, take_look
 from srlab.widgets.photo_shelf import Model, Networks, Photographs, Source
 from srlab.widgets.photo_task import Enlargement, Task, make_task
 from srlab.widgets.photo_views import (
-    HINT,
     INVENTED,
     alert,
-    bytes_text,
+    cautions_html,
     framed,
     go_on,
+    hint,
     how_far,
     line,
     link_html,
+    png_of,
     progress_html,
     spoken,
 )
-from srlab.widgets.poster import PosterMixin, encode_png, stack, text_lines
+from srlab.widgets.poster import PosterMixin, stack, text_lines
 from srlab.widgets.slider_names import slider_names
+from srlab.widgets.upload import Upload, upload_button
 
 EXAMPLE = "citrus-slices"
 """An embedded photograph that the shipped models never saw in training."""
@@ -52,7 +54,13 @@ EXAMPLE = "citrus-slices"
 MOST_LINK_BYTES = 8_000_000
 """A larger picture is not offered as a link, which would lie in the page as text."""
 
+MOST_UPLOAD_BYTES = 200_000_000
+"""A picture of ``MAX_PIXELS`` hardly has more, and the desk keeps what it was given."""
+
 MOST_LINK_PIXELS = 8_000_000  # more would hardly fit, and trying takes time
+
+EXTRAS = {".heic", ".heif", ".jxl"}
+"""Sent too where the package that reads them is missing: the kernel then names it."""
 
 SECONDS_BETWEEN_ANNOUNCEMENTS = 10.0
 
@@ -117,6 +125,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         self._linked: Image.Image | None = None
         self._written: set[Path] = set()
         self._announced: tuple[object, float] = (None, 0.0)
+        self._complaints: tuple[str, ...] = ()
         self._comparison: Any = None
         self.live = LiveTraining(self)
         self._build(model)
@@ -189,7 +198,9 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         """Enlarge the whole photograph here and now.
 
         Returns:
-            An RGB image, the model's scale times as wide and high.
+            An image as ``upscale`` gives it, the model's scale times as wide
+            and high: with the photograph's transparency, gray, 16 bits of
+            gray, and what it says of itself, as far as it has them.
 
         Raises:
             ValueError: if the enlarged picture would be too large.
@@ -221,15 +232,39 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             )
         return self.job.image
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the enlarged photograph, all of it or nothing.
+
+        Args:
+            path: its ending says the kind of file.
+            overwrite: replace a file that something else than this desk
+                wrote. Without it such a file stays, and the name gets
+                ``-2``, with a warning.
+
+        Returns:
+            Where it was written.
 
         Raises:
             OSError: if it cannot be written.
             ValueError: if it is not enlarged yet, or the file name's ending
                 names no kind of picture.
         """
-        save_image(self.result, Path(path).expanduser())
+        result, wanted = self.result, Path(path).expanduser().absolute()
+        target = wanted if overwrite else free_path(wanted, own=self._written)
+        save_image(result, target)
+        self._written.add(target)
+        if target != wanted:
+            warnings.warn(
+                f"{wanted.name} exists already, so {target.name} was written; "
+                f"overwrite=True replaces it.",
+                stacklevel=2,
+            )
+        return target
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What a person should know of the photograph, a sentence each."""
+        return self._photographs.read(self.setting.photograph).cautions
 
     @property
     def figures(self) -> dict[str, dict[str, float]]:
@@ -304,6 +339,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         if job is not getattr(self, "job", None):
             self.live.pause()
         self.setting, self.task, self.job, self.look = setting, task, job, look
+        self._cautions.value = cautions_html(self.cautions)
         self._show_look()
 
     def _look_elsewhere(self, setting: Setting, before: Setting) -> Look | None:
@@ -328,10 +364,10 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             getattr(self, name).value = value
 
     def _task(self, setting: Setting) -> Task:
-        picture = self._photographs.read(setting.photograph)
+        parts = self._photographs.read(setting.photograph).parts
         network, scale = self._networks.load(setting.model)
         return make_task(
-            setting.photograph, picture, setting.model, network, scale, shrink=setting.shrink
+            setting.photograph, parts, setting.model, network, scale, shrink=setting.shrink
         )
 
     def _open(self, name: str, source: Source) -> None:
@@ -343,16 +379,14 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             self._photographs.remove(name)
             raise
 
-    def _receive(self, files: Sequence[tuple[str, bytes]]) -> None:
-        """Open what was uploaded; the last of it that is a picture is shown."""
-        self.upload.value = ()  # once is enough, and it is kept here
-        trouble = []
-        for name, data in files:
-            try:
-                self._open(name, data)
-            except (OSError, ValueError) as error:
-                trouble.append(str(error))
-        self._complain(*trouble)
+    def _receive(self, file: Upload) -> None:
+        """Open what was uploaded; what goes wrong with one stays on show for the next."""
+        before = () if file.first else self._complaints
+        try:
+            self._open(file.name, file.data)
+            self._complain(*before)
+        except (OSError, ValueError) as error:
+            self._complain(*before, str(error))
 
     def _open_named(self, name: str) -> None:
         """Open a file whose name was typed."""
@@ -368,19 +402,15 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
 
     def _save_beside(self) -> None:
         """Write the result beside the notebook, over nothing but this desk's own."""
-        path = self._free_path()
+        path = free_path(Path.cwd() / self._file_name(), own=self._written)
         self._note.value = line(f"Writing {path.name} …", "status")
         try:
             self.save(path)
         except BaseException:
             self._note.value = ""
             raise
-        self._written.add(path)
         size = bytes_text(path.stat().st_size)
         self._note.value = line(f"Saved beside this notebook: {path.name}, {size}.", "status")
-
-    def _free_path(self) -> Path:
-        return free_path(Path.cwd() / self._file_name(), own=self._written)
 
     def _file_name(self) -> str:
         return f"{Path(self.task.photo).stem}_x{self.task.scale}.png"
@@ -414,15 +444,16 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
     def _build(self, model: str) -> None:
         self._make_controls(model)
         self._make_buttons()
-        self._note, self._status, self._alert = HTML(), HTML(), HTML()
+        self._note, self._status, self._alert, self._cautions = (HTML() for _ in range(4))
         self._overview = LivePicture("overview")
         places = VBox([self.across, self.down])
         self._place, self._stage = HBox([self._overview, places]), VBox()
         wrap = Layout(flex_flow="row wrap", align_items="center")
         self.children = [
             HBox([self.upload, self.file], layout=wrap),
-            HTML(f'<div style="{TEXT}">{HINT}</div>'),
+            HTML(f'<div style="{TEXT}">{hint(self.upload.most)}</div>'),
             HBox([self.photograph, self.model, self.shrink], layout=wrap),
+            self._cautions,
             self._progress,
             HBox([self._enlarge, self._stop, self._save, self._link], layout=wrap),
             self._status,
@@ -436,9 +467,12 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         self.add_class("srlab-photo-desk")
 
     def _make_controls(self, model: str) -> None:
-        self.upload = FileUpload(
-            description="Photographs", multiple=True, accept="image/*",
-            tooltip="Open photographs of your own",
+        self.upload = upload_button(
+            "Photographs", self._on_upload, multiple=True,
+            tooltip="Open photographs of your own, or drop them here",
+            accept=",".join(["image/*", *sorted(picture_suffixes() | EXTRAS)]),
+            wanted="a picture", limit=MOST_UPLOAD_BYTES,
+            advice="shrink or crop it first, or put it beside the notebook and type its name.",
         )  # fmt: skip
         self.file = Text(
             description="or a file", placeholder="its name, such as holiday.jpg",
@@ -462,7 +496,6 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             getattr(self, name).add_class(f"srlab-{name}")
         for name in CONTROLS:
             self._leave_a_note(name)
-        self.upload.observe(lambda event: self._on_upload(event["new"]), "value")
         self.file.observe(lambda event: self._on_name(event["new"]), "value")
 
     def _make_buttons(self) -> None:
@@ -480,10 +513,8 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         control = getattr(self, name)
         control.observe(lambda event: self.live.change(name, event["new"]), "value")
 
-    def _on_upload(self, files: Sequence[Mapping[str, Any]]) -> None:
-        if files:
-            received = [(Path(f["name"]).name, bytes(f["content"])) for f in files]
-            self.live.do(lambda: self._receive(received))
+    def _on_upload(self, file: Upload) -> None:
+        self.live.do(lambda: self._receive(file))
 
     def _on_name(self, name: str) -> None:
         if name.strip():
@@ -526,7 +557,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         if image is None:
             return
         if image.width * image.height <= MOST_LINK_PIXELS:
-            self.png = encode_png(image, quick=True)
+            self.png = png_of(image)
         if 0 < len(self.png) <= MOST_LINK_BYTES:
             self._link.value = link_html(self._file_name(), self.png)
         else:
@@ -550,6 +581,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             self._status.value = spoken(f"{word}: {how_far(self.job, word)}")
 
     def _complain(self, *sentences: str) -> None:
+        self._complaints = sentences
         self._alert.value = alert(sentences)
 
 

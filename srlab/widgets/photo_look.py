@@ -2,19 +2,22 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image
 from torch import nn
 
-from srlab.images import bytes_to_image, read_image, to_image
-from srlab.inference import enlarged_tiles, fast_precision
+from srlab.images import read_image, to_image
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import Bicubic
-from srlab.widgets.photo_task import Task
+from srlab.picture_parts import paste_tile
+from srlab.widgets.photo_task import Task, tiles_of
 
 GRID = 8
 """A part begins at a multiple of it, so that a UNet halves it as it halves the whole."""
 
 PART = (640, 440)  # px of the enlarged picture: what Compare shows without shrinking it
+
+CHECKER, LIGHT, DARK = 8, 204, 153  # px of a square, and its two grays
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom, px of the small picture."""
@@ -70,29 +73,46 @@ def take_look(task: Task, box: Box, result: Image.Image | None) -> Look:
             without it.
     """
     large: Box = tuple(edge * task.scale for edge in box)  # type: ignore[assignment]
-    own = result.crop(large) if result else enlarged_part(task.network, task, box)
+    own = colors_of(result.crop(large)) if result else enlarged_part(task.network, task, box)
     pictures = {"bicubic": enlarged_part(Bicubic(task.scale), task, box), task.model: own}
-    if task.truth is None:
-        return Look(box, pictures, {})
-    left, top, right, bottom = large
-    truth = to_image(task.truth[..., top:bottom, left:right])
-    figures = {name: _figures(sr, truth, task.scale) for name, sr in pictures.items()}
-    known = {name: found for name, found in figures.items() if found}
-    return Look(box, {**pictures, "truth": truth}, known)
+    figures: dict[str, dict[str, float]] = {}
+    if task.truth is not None:
+        left, top, right, bottom = large
+        truth = to_image(task.truth[..., top:bottom, left:right])
+        found = {name: _figures(sr, truth, task.scale) for name, sr in pictures.items()}
+        figures = {name: values for name, values in found.items() if values}
+        pictures["truth"] = truth
+    if task.parts.alpha is not None:
+        size = large[2] - large[0], large[3] - large[1]
+        alpha = task.parts.alpha.resize(size, Image.Resampling.BICUBIC, box=box)
+        pictures = {name: on_checker(picture, alpha) for name, picture in pictures.items()}
+    return Look(box, pictures, figures)
 
 
 def enlarged_part(network: nn.Module, task: Task, box: Box) -> Image.Image:
-    """A part as it is in the enlarged whole, without the rest of it."""
-    scale = task.scale
+    """A part as it is in the enlarged whole, without the rest of it: its colors, RGB."""
     left, top, right, bottom = box
-    image = Image.new("RGB", ((right - left) * scale, (bottom - top) * scale))
+    scale, mode = task.scale, task.parts.mode
+    image = Image.new(mode, ((right - left) * scale, (bottom - top) * scale))
     whole = max(PART)  # in one tile, whose margins cost least
-    tiles = enlarged_tiles(
-        network, task.lr, scale=scale, tile=whole, box=box, precision=fast_precision()
-    )
-    for x, y, pixels in tiles:
-        image.paste(bytes_to_image(pixels), (x - left * scale, y - top * scale))
-    return image
+    for x, y, pixels in tiles_of(task, network, whole, box):
+        paste_tile(image, x - left * scale, y - top * scale, pixels)
+    return colors_of(image)
+
+
+def colors_of(result: Image.Image) -> Image.Image:
+    """What a screen can show of a result's colors: RGB, 8 bits, nothing transparent."""
+    if result.mode == "I;16":
+        deep = np.asarray(result).astype(np.uint32)
+        result = Image.fromarray(((deep + 128) // 257).astype(np.uint8))
+    return result.convert("RGB")
+
+
+def on_checker(colors: Image.Image, alpha: Image.Image) -> Image.Image:
+    """A picture with transparency as painters see it: neither white nor black is lost."""
+    rows, columns = np.indices((colors.height, colors.width)) // CHECKER
+    squares = np.where((rows + columns) % 2, DARK, LIGHT).astype(np.uint8)
+    return Image.composite(colors, Image.fromarray(squares).convert("RGB"), alpha)
 
 
 def _span(length: int, most: int, percent: int) -> tuple[int, int]:

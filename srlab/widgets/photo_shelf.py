@@ -1,16 +1,19 @@
 """What a photo desk can choose from: photographs as they came, and networks."""
 
+import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
 
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
 from srlab.checkpoints import load_checkpoint
-from srlab.images import read_image
+from srlab.images import cautions, open_image
 from srlab.inference import find_checkpoint, load_model, model_names
+from srlab.picture_parts import PictureParts, take_apart
 from srlab.require import require_scale
 from srlab.runcard import parse_card
 
@@ -22,6 +25,19 @@ Source = bytes | Path | Image.Image
 Model = str | PathLike[str] | nn.Module
 
 
+@dataclass(frozen=True)
+class Photograph:
+    """A photograph as it was read.
+
+    Args:
+        parts: what a network enlarges of it, and what is kept beside it.
+        cautions: what a person should know of it, a sentence each.
+    """
+
+    parts: PictureParts
+    cautions: tuple[str, ...]
+
+
 class Photographs:
     """Photographs by name, as they came; the present one is kept decoded.
 
@@ -31,7 +47,7 @@ class Photographs:
 
     def __init__(self, name: str, source: Source):
         self.sources: dict[str, Source] = {name: source}
-        self._decoded: tuple[str, Tensor] | None = None
+        self._decoded: tuple[str, Photograph] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,8 +69,8 @@ class Photographs:
         """Forget one."""
         del self.sources[name]
 
-    def read(self, name: str) -> Tensor:
-        """``(1, 3, h, w)``, in [0, 1].
+    def read(self, name: str) -> Photograph:
+        """One by its name.
 
         Raises:
             OSError, ValueError: if its file has gone or changed.
@@ -97,17 +113,29 @@ class _Named(BytesIO):
         self.name = name
 
 
-def read_source(source: Source, name: str) -> Tensor:
-    """A photograph as ``read_image`` gives it.
+def read_source(source: Source, name: str) -> Photograph:
+    """Open a photograph and take it apart.
 
     Raises:
         OSError, ValueError: if it is none; the message names it.
     """
-    if isinstance(source, bytes):
-        if not source:
-            raise ValueError(f"{name} is empty; copy it again from where it came.")
-        return read_image(_Named(source, name))
-    return read_image(source)
+    with warnings.catch_warnings():  # the desk says its cautions in the page
+        warnings.simplefilter("ignore")
+        image = _opened(source, name)
+        said = tuple(cautions(image))
+        return Photograph(take_apart(image), said)
+
+
+def _opened(source: Source, name: str) -> Image.Image:
+    if isinstance(source, Image.Image):
+        return source
+    if isinstance(source, Path):
+        return open_image(source)
+    if not source:
+        raise ValueError(f"{name} is empty; copy it again from where it came.")
+    image = open_image(_Named(source, name))
+    image.filename = name  # type: ignore[attr-defined]  # some kinds forget their file
+    return image
 
 
 def offered_models(own: Mapping[str, Model] | None) -> dict[str, Model]:

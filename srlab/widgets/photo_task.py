@@ -3,14 +3,22 @@
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
+import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from srlab.data import crop_to_multiple, degrade
-from srlab.images import bytes_to_image
 from srlab.inference import enlarged_tiles, fast_precision, require_room
+from srlab.picture_parts import (
+    PictureParts,
+    blank_result,
+    finish_tile,
+    paste_tile,
+    put_together,
+)
 
 TILE = 128  # px of the small picture; small, so that Stop is soon obeyed
 
@@ -24,7 +32,8 @@ class Task:
         model: name of the network.
         network: lr -> sr.
         scale: how many times it enlarges.
-        lr: ``(1, 3, h, w)``, in [0, 1].
+        parts: of the picture that is enlarged: what the network sees, and
+            what of it is kept beside that.
         truth: ``(1, 3, s*h, s*w)``, or None if nobody knows it.
     """
 
@@ -32,8 +41,13 @@ class Task:
     model: str
     network: nn.Module
     scale: int
-    lr: Tensor
+    parts: PictureParts
     truth: Tensor | None
+
+    @property
+    def lr(self) -> Tensor:
+        """What the network sees: ``(1, 3, h, w)``, in [0, 1]."""
+        return self.parts.lr
 
     @property
     def small(self) -> tuple[int, int]:
@@ -59,13 +73,13 @@ class Task:
 
 
 def make_task(
-    photo: str, picture: Tensor, model: str, network: nn.Module, scale: int, *, shrink: bool
+    photo: str, parts: PictureParts, model: str, network: nn.Module, scale: int, *, shrink: bool
 ) -> Task:
     """Prepare what is enlarged: the photograph, or a smaller copy of it.
 
     Args:
         photo: its name.
-        picture: ``(1, 3, h, w)``, in [0, 1].
+        parts: of the photograph.
         model, network, scale: who enlarges it.
         shrink: make the photograph ``scale`` times smaller first, so that it
             is itself the truth to compare with.
@@ -74,15 +88,37 @@ def make_task(
         ValueError: if it is too small to be made smaller.
     """
     if not shrink:
-        return Task(photo, model, network, scale, picture, None)
-    height, width = picture.shape[-2:]
+        return Task(photo, model, network, scale, parts, None)
+    height, width = parts.lr.shape[-2:]
     if min(height, width) < scale:
         raise ValueError(
             f"{photo} is {size_text((width, height))}, too small to be made {scale} times "
             f"smaller; take a larger one."
         )
-    truth = crop_to_multiple(picture, scale)
-    return Task(photo, model, network, scale, degrade(truth, scale), truth)
+    truth = crop_to_multiple(parts.lr, scale)
+    return Task(photo, model, network, scale, _shrunk(parts, truth, scale), truth)
+
+
+def _shrunk(parts: PictureParts, truth: Tensor, scale: int) -> PictureParts:
+    """The parts of a picture that is ``scale`` times smaller than the truth."""
+    height, width = truth.shape[-2:]
+    alpha = parts.alpha
+    if alpha:
+        whole = 0, 0, width, height
+        small = width // scale, height // scale
+        alpha = alpha.resize(small, Image.Resampling.BICUBIC, box=whole)
+    return replace(parts, lr=degrade(truth, scale), alpha=alpha)
+
+
+def tiles_of(
+    task: Task, network: nn.Module, tile: int, box: tuple[int, int, int, int] | None = None
+) -> Iterator[tuple[int, int, Tensor]]:
+    """A network's tiles of the task's picture, as ``upscale`` computes them."""
+    return enlarged_tiles(
+        network, task.lr, scale=task.scale, tile=tile, box=box,
+        precision=torch.float32 if task.parts.is_deep else fast_precision(),
+        finish=partial(finish_tile, mode=task.parts.mode),
+    )  # fmt: skip
 
 
 class Enlargement:
@@ -115,26 +151,22 @@ class Enlargement:
         began = time.perf_counter()
         if self.image is None:
             require_room(self.task.small, self.task.scale)
-            self.image = Image.new("RGB", self.task.large)
-            self._tiles = self._begin()
+            self.image = blank_result(self.task.parts, self.task.scale)
+            self._tiles = tiles_of(self.task, self.task.network, TILE)
         try:
             left, top, pixels = next(self._tiles)
         except Exception:  # a generator that raised gives no more tiles
             self.image, self.done = None, 0
             raise
-        self.image.paste(bytes_to_image(pixels), (left, top))
+        paste_tile(self.image, left, top, pixels)
         self.done += 1
+        if self.finished:
+            self.image = put_together(self.image, self.task.parts)
         self.seconds += time.perf_counter() - began
 
     def seconds_left(self) -> float:
         """About how long the rest takes, by what was done so far."""
         return self.seconds / self.done * (self.total - self.done) if self.done else math.inf
-
-    def _begin(self) -> Iterator[tuple[int, int, Tensor]]:
-        task = self.task
-        return enlarged_tiles(
-            task.network, task.lr, scale=task.scale, tile=TILE, precision=fast_precision()
-        )
 
 
 def size_text(size: tuple[int, int]) -> str:

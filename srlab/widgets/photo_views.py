@@ -2,25 +2,22 @@
 
 import html
 from base64 import b64encode
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from srlab.images import to_image
+from srlab.images import save_image, to_image
 from srlab.widgets.compare_scene import SETTINGS, Comparison
-from srlab.widgets.parts import TEXT
-from srlab.widgets.photo_look import Box, is_whole
+from srlab.widgets.parts import TEXT, bytes_text
+from srlab.widgets.photo_look import Box, is_whole, on_checker
 from srlab.widgets.photo_task import Enlargement, Task, size_text
 
 INVENTED = (
     "Detail that was not in the photograph is <b>invented</b>: the network adds what such "
     "places usually look like, and it may be wrong. Read no text, no face and no number "
     "plate out of an enlarged picture."
-)
-HINT = (
-    "Photographs stay on the machine that runs this notebook. At most 10 MB at a time come "
-    "through the page; put larger files beside the notebook (the upload arrow above "
-    "JupyterLab’s list of files) and type their names."
 )
 UNSEEN = (
     "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); "
@@ -29,6 +26,15 @@ UNSEEN = (
 """What only a screen reader is to find."""
 
 OVERVIEW = (240, 160)  # px at most
+
+
+def hint(most: str) -> str:
+    """Where photographs go, and how large they may be; ``most`` says it in words."""
+    return (
+        f"Photographs stay on the machine that runs this notebook. Up to {most} come through "
+        f"the page; put larger files beside the notebook (the upload arrow above JupyterLab’s "
+        f"list of files) and type their names."
+    )
 
 
 def line(text: str, role: str = "") -> str:
@@ -40,6 +46,22 @@ def line(text: str, role: str = "") -> str:
 def spoken(text: str) -> str:
     """What a screen reader says aloud, where the eye has it already."""
     return f'<div role="status" class="srlab-spoken" style="{UNSEEN}">{html.escape(text)}</div>'
+
+
+def cautions_html(sentences: tuple[str, ...]) -> str:
+    """What a person should know of the photograph; a screen reader says it."""
+    text = "<br>".join(f"⚠ {html.escape(sentence)}" for sentence in sentences)
+    return (
+        f'<div role="status" class="srlab-cautions" style="{TEXT}">{text}</div>' if text else ""
+    )
+
+
+def png_of(image: Image.Image) -> bytes:
+    """The very file that ``save_image`` writes, with all that belongs to it."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.png"
+        save_image(image, path)
+        return path.read_bytes()
 
 
 def alert(sentences: tuple[str, ...]) -> str:
@@ -88,16 +110,13 @@ def link_html(name: str, png: bytes) -> str:
     )
 
 
-def bytes_text(count: int) -> str:
-    """``3.2 MB`` or ``45.1 kB``."""
-    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
-
-
 def framed(photo: Tensor, task: Task, box: Box | None) -> Image.Image:
     """The photograph, small, with a frame around the part that is compared."""
     height, width = photo.shape[-2:]
     step = max(1, -(-width // OVERVIEW[0]), -(-height // OVERVIEW[1]))
     image = to_image(photo[..., ::step, ::step])
+    if task.parts.alpha is not None:
+        image = on_checker(image, task.parts.alpha.resize(image.size))
     if box is None or is_whole(task):
         return image
     factors = [side / small for side, small in zip(image.size, task.small, strict=True)] * 2

@@ -2,15 +2,18 @@
 
 import hashlib
 import io
+import os
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 from srlab.images import to_image
 from srlab.sources import embedded_photo
+from srlab.widgets.photo_desk import MOST_UPLOAD_BYTES
 from tests.browser.lab import LabPage, wait_until
 
 pytestmark = pytest.mark.browser
@@ -20,6 +23,41 @@ CELLS = [
     'desk = PhotoDesk("pixel-x2")\ndesk',
 ]
 PROGRESS, STAGE = ".srlab-photo-desk .srlab-progress", ".srlab-photo-desk .srlab-compare"
+
+
+TROUBLE = ".srlab-photo-desk [role=alert]:not(.srlab-upload-trouble)"
+SENT = ".srlab-photo-desk .srlab-upload-status"
+REFUSED = ".srlab-photo-desk .srlab-upload-trouble"
+
+
+# Each piece takes a while, as over a slow line.
+SLOW = """
+import time
+def slowly(*message, hear=desk.upload._hear):
+    time.sleep(0.4)
+    hear(*message)
+desk.upload._msg_callbacks.callbacks[:] = [slowly]
+"""
+PIXELS = """
+import hashlib
+pixels = (desk.task.lr[0] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+print(hashlib.sha256(pixels).hexdigest())
+"""
+CUT = """() => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    kernel._ws.close();
+}"""
+DROP = """() => {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [3, 2];
+    canvas.toBlob((blob) => {
+        const files = new DataTransfer();
+        files.items.add(new File([blob], 'dropped.png', {type: 'image/png'}));
+        const input = document.querySelector('.srlab-upload input');
+        input.files = files.files;
+        input.dispatchEvent(new Event('change', {bubbles: true}));
+    });
+}"""
 
 
 @pytest.fixture
@@ -67,14 +105,116 @@ def test_the_page_lives_while_a_large_one_is_enlarged(page: LabPage):
     assert page.problems == []
 
 
+def test_a_picture_above_the_servers_limit_comes_in(page: LabPage, tmp_path: Path):
+    """A Jupyter server closes the connection on a message of more than 10 MiB."""
+    noise(tmp_path / "noise.png", 2100)
+    noise(tmp_path / "other.png", 40)
+    assert (tmp_path / "noise.png").stat().st_size > 12 * 2**20
+    (tmp_path / "vast.png").touch()
+    os.truncate(tmp_path / "vast.png", MOST_UPLOAD_BYTES + 1)
+    (tmp_path / "film.mp4").write_bytes(b"no picture")
+    choose(
+        page, *(tmp_path / name for name in ("vast.png", "noise.png", "film.mp4", "other.png"))
+    )
+    wait_for_sent(page, "Sent: noise.png (13.2 MB), other.png (")
+    refused = page.page.locator(REFUSED).inner_text().splitlines()
+    assert refused == [
+        "vast.png has 200.0 MB, but at most 200 MB can be sent; shrink or crop it first, or "
+        "put it beside the notebook and type its name.",
+        "film.mp4 is not a picture (video/mp4).",
+    ]
+    page.wait_for_status(PROGRESS, "data-size", "80x80")
+    page.ask("desk.choose(photograph='noise.png')")
+    page.wait_for_status(PROGRESS, "data-size", "4200x4200")
+    here = np.asarray(Image.open(tmp_path / "noise.png"))
+    there = page.ask(PIXELS)
+    assert there == hashlib.sha256(here.tobytes()).hexdigest()
+    assert page.problems == []
+
+
+def test_an_upload_is_cancelled_and_the_next_one_comes(page: LabPage, tmp_path: Path):
+    noise(tmp_path / "noise.png", 2100)
+    noise(tmp_path / "other.png", 40)
+    page.ask(SLOW)
+    choose(page, tmp_path / "noise.png")
+    page.find(".srlab-upload progress")
+    assert "Sending noise.png: 0.0 kB of 13.2 MB" in page.page.locator(SENT).inner_text()
+    wait_for_a_piece(page)
+    page.find(".srlab-upload-cancel").focus()
+    page.page.keyboard.press("Enter")
+    wait_for_sent(page, "Cancelled: noise.png was not sent.")
+    wait_until(
+        lambda: page.ask("print(desk.upload._part)") == "None", what="it to be forgotten"
+    )
+    assert page.page.locator(".srlab-upload progress >> visible=true").count() == 0
+    focused = "() => document.activeElement.type"
+    assert page.page.evaluate(focused) == "file", "the next one is chosen from here"
+    choose(page, tmp_path / "other.png")
+    wait_for_sent(page, "Sent: other.png (")
+    page.wait_for_status(PROGRESS, "data-size", "80x80")
+    assert page.ask("print(*desk.photograph.options)") == "citrus-slices other.png"
+
+
+def test_a_lost_connection_loses_no_upload(page: LabPage, tmp_path: Path):
+    noise(tmp_path / "noise.png", 2100)
+    page.ask(SLOW)
+    choose(page, tmp_path / "noise.png")
+    wait_for_a_piece(page)
+    page.page.evaluate(CUT)
+    wait_for_sent(page, "Sent: noise.png (13.2 MB).", timeout=90)
+    page.wait_for_status(PROGRESS, "data-size", "4200x4200")
+
+
+def test_a_kernel_that_is_gone_is_said(page: LabPage, tmp_path: Path):
+    noise(tmp_path / "noise.png", 2100)
+    page.ask(SLOW)
+    choose(page, tmp_path / "noise.png")
+    wait_for_a_piece(page)
+    page.restart_kernel()
+    wait_until(
+        lambda: "ernel" in page.page.locator(".srlab-upload").inner_text(), what="word of it"
+    )
+
+
+def test_a_file_is_dropped_on_the_button(page: LabPage):
+    """As from a file manager; Chromium itself then fills the input."""
+    page.page.evaluate(DROP)
+    page.wait_for_status(PROGRESS, "data-size", "6x4")
+    assert page.ask("print(desk.setting.photograph)") == "dropped.png"
+
+
+def noise(path: Path, side: int) -> None:
+    """A picture that no PNG makes smaller."""
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, compress_level=0)
+
+
+def choose(page: LabPage, *files: Path) -> None:
+    page.find(".srlab-upload input").set_input_files(files)
+
+
+def wait_for_a_piece(page: LabPage) -> None:
+    here = "print(getattr(desk.upload._part, 'have', 0))"
+    wait_until(lambda: page.ask(here) != "0", what="a piece")
+
+
+def wait_for_sent(page: LabPage, words: str, timeout: float = 60) -> None:
+    said = page.page.locator(SENT)
+    wait_until(
+        lambda: said.inner_text().startswith(words),
+        timeout=timeout,
+        what=lambda: f"{words}; it says {said.inner_text()!r}",
+    )
+
+
 def progress(page: LabPage) -> dict[str, str]:
     return page.status(PROGRESS)
 
 
 def every_control_has_a_name(page: LabPage):
-    for name in ("Photograph", "Model", "or a file"):
+    for name in ("Photographs", "Photograph", "Model", "or a file"):
         assert page.page.get_by_label(name, exact=True).is_visible(), name
-    for name in ("Photographs", "Enlarge", "Stop", "Save"):
+    for name in ("Enlarge", "Stop", "Save"):
         button = page.page.locator(f".srlab-photo-desk button:has-text('{name}')")
         assert button.count() == 1, name
     assert page.page.get_by_label("make it smaller first").count() == 1
@@ -85,7 +225,7 @@ def every_control_has_a_name(page: LabPage):
 
 
 def files_come_in_by_keyboard(page: LabPage, files: list[Path]):
-    page.find(".srlab-upload").focus()
+    page.find(".srlab-upload input").focus()
     with page.page.expect_file_chooser() as chooser:
         page.page.keyboard.press("Enter")
     assert chooser.value.is_multiple()
@@ -93,9 +233,11 @@ def files_come_in_by_keyboard(page: LabPage, files: list[Path]):
     page.wait_for_status(PROGRESS, "data-size", "192x256", timeout=60)
     names = page.ask("print(*desk.photograph.options, sep='|')")
     assert names == "citrus-slices|gray.png|lying cat.jpg"
-    trouble = page.find(".srlab-photo-desk [role=alert]").inner_text()
+    trouble = page.find(TROUBLE).inner_text()
     assert trouble.startswith("letter.jpg is not a picture that can be read; save it as JPEG")
-    assert page.ask("print(len(desk.upload.value))") == "0", "not kept twice"
+    sent = page.find(".srlab-upload [role=status]").inner_text()
+    assert sent.startswith("Sent: gray.png (")
+    assert sent.endswith(" kB).")
 
 
 def enter_enlarges_the_whole(page: LabPage):
@@ -152,7 +294,7 @@ def a_file_is_opened_by_its_name(page: LabPage):
     field.focus()
     page.page.keyboard.insert_text("missing.png")
     page.page.keyboard.press("Enter")
-    trouble = page.page.locator(".srlab-photo-desk [role=alert]")
+    trouble = page.page.locator(TROUBLE)
     wait_until(lambda: trouble.count() == 1, what="a sentence of the missing file")
     assert "missing.png does not exist; check the name." in trouble.inner_text()
     field.fill("large.png")
