@@ -190,7 +190,7 @@ def save_image(
 ) -> None:
     """Write ``image`` to ``path``, all of it or nothing.
 
-    JPEG and AVIF keep each pixel's own color (4:4:4). What the kind of file
+    JPEG and AVIF keep each pixel's own color (4:4:4); WebP cannot. What the kind of file
     cannot hold, transparency or 16 bits, is converted with a warning. EXIF
     data, dpi and texts in ``image.info`` are written where the kind has a
     place for them.

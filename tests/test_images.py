@@ -16,6 +16,7 @@ from PIL import Image
 
 from srlab.images import (
     MAX_PIXELS,
+    cautions,
     open_image,
     read_image,
     save_image,
@@ -99,14 +100,24 @@ def test_transparency_lies_over_white() -> None:
     for x, pixel in enumerate([(200, 0, 0, 255), (0, 0, 0, 0), (0, 0, 0, 51)]):
         image.putpixel((x, 0), pixel)
     expected = [[[200, 0, 0], [255, 255, 255], [204, 204, 204]]]  # 255 - 51 = 204
-    np.testing.assert_allclose(values(image), expected, atol=1)
+    with pytest.warns(UserWarning, match=r"is partly transparent; it was laid over white\."):
+        np.testing.assert_allclose(values(image), expected, atol=1)
+
+
+def test_what_vanishes_on_white_is_said() -> None:
+    icon = Image.new("RGBA", (4, 4), (255, 255, 255, 0))
+    icon.paste("white", (1, 1, 3, 3))
+    with pytest.warns(UserWarning, match="white, where hardly anything of it can be seen"):
+        values(icon)
 
 
 def test_gray_with_transparency() -> None:
     image = Image.new("LA", (1, 1), (100, 0))
-    np.testing.assert_allclose(values(image), [[[255, 255, 255]]], atol=1)
+    with pytest.warns(UserWarning, match="laid over white"):
+        np.testing.assert_allclose(values(image), [[[255, 255, 255]]], atol=1)
 
 
+@pytest.mark.filterwarnings("ignore:.*laid over white")
 @pytest.mark.parametrize("transparency", [None, 1])
 def test_palette(transparency: int | None) -> None:
     image = Image.new("P", (2, 1))
@@ -143,7 +154,8 @@ def test_gray_of_16_bits_is_not_clipped(kind: str) -> None:
 def test_rgb_of_16_bits() -> None:
     pixels = np.array([[[65535, 0, 32768], [1000, 40000, 256]]], dtype=">u2")
     file = io.BytesIO(write_png(2, 1, 16, 2, b"\0" + pixels.tobytes()))
-    np.testing.assert_allclose(values(file), pixels.astype(float) / 257, atol=1)
+    with pytest.warns(UserWarning, match="more than 8 bits a channel, but 8 come out"):
+        np.testing.assert_allclose(values(file), pixels.astype(float) / 257, atol=1)
 
 
 def test_animation_gives_its_first_frame() -> None:
@@ -151,7 +163,29 @@ def test_animation_gives_its_first_frame() -> None:
     for kind, options in {"GIF": {}, "WEBP": {"lossless": True}, "PNG": {}}.items():
         file = stored(frames[0], kind, save_all=True, append_images=frames[1:], **options)
         assert Image.open(file).n_frames == 3
-        np.testing.assert_allclose(values(file)[2, 3], [255, 0, 0], atol=1, err_msg=kind)
+        with pytest.warns(UserWarning, match="of its 3 frames the first alone is used"):
+            np.testing.assert_allclose(values(file)[2, 3], [255, 0, 0], atol=1, err_msg=kind)
+
+
+def test_pages_are_said_once_and_by_name(tmp_path: Path) -> None:
+    pages = [Image.new("RGB", (6, 4), color) for color in ("#ff0000", "#00ff00")]
+    path = tmp_path / "scan.tif"
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    sentence = "scan.tif: of its 2 pages the first alone is used."
+    for read in (open_image, read_image):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", UserWarning)
+            read(path)
+        assert [str(w.message) for w in said if w.category is UserWarning] == [sentence]
+    with Image.open(path) as image:
+        assert cautions(image) == [sentence]
+
+
+def test_a_second_picture_of_a_camera_is_no_frame() -> None:
+    left, right = Image.new("RGB", (16, 16), "#ff0000"), Image.new("RGB", (16, 16), "#0000ff")
+    file = stored(left, "MPO", save_all=True, append_images=[right])
+    assert cautions(Image.open(file)) == []
+    np.testing.assert_allclose(values(file)[8, 8], [254, 0, 0], atol=2)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5000, 1), (1, 5000)])
@@ -194,7 +228,9 @@ def test_truncated_file(kind: str, tmp_path: Path) -> None:
 
 
 def test_unsupported_kinds() -> None:
-    with pytest.raises(ValueError, match="floating-point pictures have no agreed range"):
+    with pytest.raises(
+        ValueError, match=r"floating-point pictures have no agreed range; save it with 8 or 16"
+    ):
         read_image(Image.new("F", (2, 2)))
     with pytest.raises(ValueError, match="do not fit into 16 bits"):
         read_image(Image.fromarray(np.array([[70000]], dtype=np.int32)))
