@@ -17,10 +17,11 @@ import torch
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
-from srlab import picture_kinds, saving
-from srlab.decoding import Decoded, decode
-from srlab.picture_cautions import find_cautions
-from srlab.profiles import coded_colors
+from srlab.pictures import kinds as picture_kinds
+from srlab.pictures import saving
+from srlab.pictures.cautions import find_cautions
+from srlab.pictures.decoding import Decoded, decode
+from srlab.pictures.profiles import coded_colors
 from srlab.require import require_unit_range
 
 MAX_PIXELS = 100_000_000

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from srlab.images import decode_image, name_of, quiet_pillow, to_bytes, to_tensor
-from srlab.picture_info import kept_info
+from srlab.pictures.info import kept_info
 
 
 @dataclass(frozen=True)

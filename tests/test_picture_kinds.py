@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from srlab.images import open_image, picture_suffixes, read_image
-from srlab.picture_kinds import extra_kind, jxl_size
+from srlab.pictures.kinds import extra_kind, jxl_size
 from tests.pictures import stored
 
 FLAT = Image.new("RGB", (32, 16), (90, 120, 150))

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from srlab.decoding import decode
 from srlab.files import replacing
-from srlab.picture_info import kept_texts
-from srlab.picture_kinds import load_extra
+from srlab.pictures.decoding import decode
+from srlab.pictures.info import kept_texts
+from srlab.pictures.kinds import load_extra
 
 PNG_LEVEL = 4
 """Files 2 to 7 % larger than with the usual 6, written in less than half the time."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import ExifTags, Image
 
-from srlab.profiles import find_profile, to_srgb
-from srlab.sample_range import gray_values, is_deep, is_signed
+from srlab.pictures.profiles import find_profile, to_srgb
+from srlab.pictures.sample_range import gray_values, is_deep, is_signed
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -5,9 +5,9 @@ from contextlib import suppress
 
 from PIL import Image
 
-from srlab.decoding import color_mode
-from srlab.profiles import profile_caution
-from srlab.sample_range import is_deep, range_caution
+from srlab.pictures.decoding import color_mode
+from srlab.pictures.profiles import profile_caution
+from srlab.pictures.sample_range import is_deep, range_caution
 
 SECOND_PICTURES = frozenset({"MPO", "PSD", "ICO"})
 """Kinds whose other frames are previews, layers or sizes of the same picture."""
