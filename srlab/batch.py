@@ -3,6 +3,7 @@
 import errno
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from srlab.files import free_path, making, write_beside
-from srlab.folders import earlier_results, find_pictures, identity
+from srlab.folders import earlier_results, find_pictures, identity, with_kind
 from srlab.images import open_image, save_image
 from srlab.inference import upscale
 from srlab.words import and_others, one_line, printable
@@ -45,7 +46,8 @@ def plan(
     Args:
         given: pictures and folders, of which every picture is taken.
         out: where the results go; folders below a folder are found again there.
-        scale, ending: of the results' names, ``<name>_x<scale><ending>``.
+        scale, ending: of the results' names, ``<name>_x<scale><ending>``; of two
+            pictures that differ in their kind alone, the names hold the kind.
         overwrite: whether a result may replace a file that is there.
 
     Returns:
@@ -57,11 +59,12 @@ def plan(
 
     Source: built by srlab.
     """
-    jobs: dict[str, Job] = {}
-    for photo, below in _photos(given, out):
-        target = out / below / f"{photo.stem}_x{scale}{ending}"
-        jobs.setdefault(_place(photo), Job(photo, target))
-    planned = list(jobs.values())
+    photos = {_place(photo): (photo, out / below) for photo, below in _photos(given, out)}
+    calls = _calls(list(photos.values()))
+    planned = [
+        Job(photo, folder / f"{call}_x{scale}{ending}")
+        for call, (photo, folder) in zip(calls, photos.values(), strict=True)
+    ]
     _require_different(planned)
     _require_no_photo(planned)
     _tell_of_results(planned)
@@ -83,6 +86,16 @@ def _photos(given: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
 def _place(path: Path) -> str:
     """The same for every way to write a path; links of other names are others."""
     return str(path.parent.resolve() / path.name)
+
+
+def _calls(photos: list[tuple[Path, Path]]) -> list[str]:
+    """What each result is called: ``cat``, and ``cat-jpg`` where there is a cat.png, too."""
+    places = [_place(folder / photo.stem).casefold() for photo, folder in photos]
+    many = {place for place, count in Counter(places).items() if count > 1}
+    return [
+        with_kind(photo) if place in many else photo.stem
+        for place, (photo, _) in zip(places, photos, strict=True)
+    ]
 
 
 def _require_different(jobs: list[Job]) -> None:
@@ -117,9 +130,7 @@ def _require_no_photo(jobs: list[Job]) -> None:
 
 def _tell_of_results(jobs: list[Job]) -> None:
     """Say that something is enlarged once more; in a folder it was left out."""
-    earlier = earlier_results([job.photo.stem for job in jobs])
-    again = [job.photo.name for job in jobs if job.photo.stem in earlier]
-    if again:
+    if again := sorted(earlier_results([job.photo.name for job in jobs])):
         warnings.warn(
             f"{and_others(again)} will be enlarged, too, though by name an earlier result.",
             stacklevel=3,

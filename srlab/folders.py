@@ -96,21 +96,32 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.casefold() in SYSTEM
 
 
-def earlier_results(stems: Collection[str]) -> dict[str, str]:
-    """Stem of what is named as a result of ``upscale`` -> stem of its original.
+def earlier_results(names: Collection[str]) -> set[str]:
+    """The names that look like results of ``upscale``, if their originals are there.
 
     Args:
-        stems: names without their endings; the original has to be among them.
+        names: of files; the original has to be among them.
 
     Example:
-        >>> earlier_results(["cat", "cat_x4", "dog_x2", "cat_x2-2"])
-        {'cat_x4': 'cat', 'cat_x2-2': 'cat'}
+        >>> sorted(earlier_results(["cat.jpg", "cat_x4.png", "dog_x2.png", "cat-jpg_x2.png"]))
+        ['cat-jpg_x2.png', 'cat_x4.png']
 
     Source: built by srlab.
     """
-    known = set(stems)
-    matches = ((stem, RESULT.fullmatch(stem)) for stem in stems)
-    return {stem: match[1] for stem, match in matches if match and match[1] in known}
+    originals = {call for name in names for call in (Path(name).stem, with_kind(name))}
+    matches = ((name, RESULT.fullmatch(Path(name).stem)) for name in names)
+    return {name for name, match in matches if match and match[1] in originals}
+
+
+def with_kind(name: str | Path) -> str:
+    """What to call a result where the original's name alone is not enough.
+
+    Example:
+        >>> with_kind("cat.jpg")
+        'cat-jpg'
+    """
+    name = Path(name)
+    return f"{name.stem}-{name.suffix[1:]}"
 
 
 def hr_and_lr(names: Collection[str]) -> list[tuple[str, str]]:
@@ -213,8 +224,7 @@ def identity(path: Path) -> object:
 
 
 def _leave_out_results(found: Found) -> None:
-    earlier = earlier_results([Path(name).stem for name in found.pictures])
-    for name in [name for name in found.pictures if Path(name).stem in earlier]:
+    for name in earlier_results(found.pictures):
         del found.pictures[name]
         found.left_out["that looks like an earlier result"] += 1
 

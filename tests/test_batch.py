@@ -122,6 +122,22 @@ def test_the_same_picture_given_twice_is_done_once(run: Srlab, here: Path) -> No
     assert files(here / "o") == ["a_x2.png", "b_x2.png"]
 
 
+def test_pictures_that_differ_in_their_kind_alone_have_it_in_their_results_names(
+    run: Srlab, here: Path
+) -> None:
+    write(here, "d/a.png", "d/b.png")
+    write(here, "d/a.jpg", color=BLUE)
+    wanted = ["out/a-jpg_x2.png", "out/a-png_x2.png", "out/b_x2.png"]
+    for _ in range(2):  # the results are not enlarged in their turn
+        assert run("upscale", "d", *BICUBIC, "--out", "out", "--overwrite")[0] == 0
+        assert [name for name in files(here) if name.startswith("out")] == wanted
+    blue = color(here / wanted[0])
+    assert blue[2] > 200 > 50 > blue[0]
+    assert run("upscale", "d", *BICUBIC, "--out", "d")[0] == 0
+    assert run("upscale", "d", *BICUBIC, "--out", "d", "--overwrite")[0] == 0
+    assert len([name for name in files(here) if name.startswith("d/")]) == 6
+
+
 def test_enlarging_results_again_is_said(run: Srlab, here: Path) -> None:
     write(here, "a.png", "a_x2.png", "b_x2.png")
     code, said = run("upscale", "a.png", "a_x2.png", "b_x2.png", "--model", "bicubic")

@@ -138,12 +138,11 @@ def test_results_are_not_found_again(tmp_path: Path) -> None:
 
 
 def test_names_of_results_and_of_pairs() -> None:
-    stems = ["cat", "cat_x4", "dog_x2", "cat_x2-12", "cat_x3", "cat_x4_x2"]
-    assert earlier_results(stems) == {
-        "cat_x4": "cat",
-        "cat_x2-12": "cat",
-        "cat_x4_x2": "cat_x4",
-    }
+    names = ["cat.jpg", "cat_x4.png", "dog_x2.png", "cat_x2-12.png", "cat_x3.png"]
+    names += ["cat_x4_x2.png", "cat-jpg_x2.png", "cat-gif_x2.png"]
+    assert earlier_results(names) == {
+        "cat_x4.png", "cat_x2-12.png", "cat_x4_x2.png", "cat-jpg_x2.png",
+    }  # fmt: skip
     assert hr_and_lr(["HR/1.png", "LR/1.png", "hr-2.png", "lr-2.png"]) == [
         ("HR/1.png", "LR/1.png"), ("hr-2.png", "lr-2.png"),
     ]  # fmt: skip
