@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from srlab.checks.core import Answer, Row, Verdict
+from srlab.checks.traces import usual_settings
 from srlab.progress import Tried, note_attempt, read_progress
 from srlab.syllabus import Exercise, Lesson, find_exercise
 
@@ -24,8 +25,8 @@ NEXT = ("the nudge", "the hint", "the solution")
 def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
     """Make a check remember what was tried, and help in steps.
 
-    A wrong answer earns the next step: first a nudge, then a hint, then where
-    the solution stands. The same wrong answer earns nothing again. What the
+    A wrong answer earns the next step: first a nudge, or what is wrong if
+    the mistake is a known one; then a hint, then where the solution stands. The same wrong answer earns nothing again. What the
     lesson gives to begin with is no attempt.
 
     Args:
@@ -40,7 +41,8 @@ def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
 
         @wraps(check)
         def checked(answer: Answer | None) -> Verdict:
-            verdict = check(answer)
+            with usual_settings():
+                verdict = check(answer)
             if not verdict.done and not verdict.known:
                 verdict = replace(verdict, hint=exercise.hint)
             if not callable(answer) or not is_begun(answer, given):
@@ -49,22 +51,41 @@ def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
             tried, note = note_attempt(
                 lesson.key(exercise), done=verdict.done, fingerprint=mark
             )
-            mistake = [("mistake", verdict.hint)] if verdict.known else []
-            shown = *mistake, *earned(lesson, exercise, tried)
-            return replace(verdict, help=shown, note=note)
+            steps = earned(lesson, exercise, tried, first=_first_step(verdict, exercise))
+            return replace(verdict, help=steps, note=note)
 
         return checked
 
     return decorate
 
 
-def earned(lesson: Lesson, exercise: Exercise, tried: Tried) -> tuple[Row, ...]:
+def _first_step(verdict: Verdict, exercise: Exercise) -> Row:
+    """What follows from what was seen: a mistake that is known, or where to look."""
+    if verdict.known:
+        return "mistake", verdict.hint
+    return "nudge", STOPPED if verdict.failed else exercise.nudge_at(verdict.case)
+
+
+STOPPED = (
+    "The function stopped with an error: the row got shows what it says. Which of your "
+    "lines raises it? Print the shapes and types just before."
+)
+
+
+def earned(
+    lesson: Lesson, exercise: Exercise, tried: Tried, *, first: Row | None = None
+) -> tuple[Row, ...]:
     """The steps of help that were earned, and how the next one is.
+
+    Args:
+        lesson, exercise: whose words they are.
+        tried: how often, and what it earned.
+        first: stands in the nudge's place.
 
     Source: built by srlab.
     """
     solution = f"It is {lesson.solution(exercise)}. Read it, close it, and write your own."
-    steps = (("nudge", exercise.nudge), ("hint", exercise.hint), ("solution", solution))
+    steps = (first or ("nudge", exercise.nudge), ("hint", exercise.hint), ("solution", solution))
     more = [("next", f"Change something and check again: {step} comes.") for step in NEXT]
     return steps[: tried.hints] + tuple(more[tried.hints : tried.hints + 1])
 
@@ -121,7 +142,7 @@ def is_begun(answer: Answer, starter: Answer | None = None) -> bool:
     Source: built by srlab.
     """
     code = _code_of(answer)
-    given = [_code_of(one) for one in (_empty, _empty_with_words, starter) if one]
+    given = [_code_of(one) for one in (*PLACEHOLDERS, starter) if one]
     return code is None or code not in given
 
 
@@ -140,6 +161,27 @@ def _empty() -> None: ...
 
 def _empty_with_words() -> None:
     """With a docstring, Python counts its constants otherwise."""
+
+
+def _raises() -> None:
+    raise NotImplementedError
+
+
+def _raises_one() -> None:
+    raise NotImplementedError()
+
+
+def _gives_dots() -> Any:
+    return ...
+
+
+def _not_implemented() -> Any:
+    return NotImplemented
+
+
+PLACEHOLDERS = (
+    _empty, _empty_with_words, _raises, _raises_one, _gives_dots, _not_implemented,
+)  # fmt: skip
 
 
 def _mark(answer: Answer, verdict: Verdict) -> str:
