@@ -94,9 +94,13 @@ class ChangedInput(Wrong):
 
 
 class LeftBehind(Wrong):
-    """An answer left a flag, a gradient, a hook or a setting of torch changed."""
+    """An answer left a flag, a gradient, a hook or a setting of torch changed.
 
-    hint = "The result is there, but the function left something changed behind it."
+    Its result is kept: if that is wrong too, it is judged first.
+    """
+
+    hint = "The result is right, but the function left something changed behind it."
+    result: Any = None
 
 
 class TooSlow(Wrong):
@@ -165,6 +169,8 @@ def judge(
         return Verdict(False, hint="Write the function first.", known=True)
     for name, arguments in cases.items():
         expected, got = right(*_copied(arguments)), _result(answer, arguments)
+        if isinstance(got, LeftBehind) and not same(expected, got.result, tolerance):
+            got = got if got.result is None else got.result
         if got is None:
             return Verdict(
                 False, name, describe(expected), "nothing (None)", NOTHING, known=True
@@ -245,6 +251,8 @@ def same(expected: Any, got: Any, tolerance: float) -> bool:
         return value is not None and same(
             torch.tensor(expected), torch.tensor(value), tolerance
         )
+    if isinstance(got, Tensor) or getattr(got, "ndim", 0):  # equal numbers, another kind
+        return False
     try:
         return bool(expected == got)
     except (RuntimeError, ValueError):  # many numbers where one was expected
@@ -324,7 +332,10 @@ def _result(answer: Answer, arguments: tuple[Any, ...]) -> Any:
         changed = restore(usual)
     if result is None or result is Ellipsis or result is NotImplemented:
         return None
-    return _trace_left(before, traces_of(given), changed) or result
+    left = _trace_left(before, traces_of(given), changed)
+    if isinstance(left, LeftBehind):
+        left.result = result
+    return left or result
 
 
 def is_placeholder(error: NotImplementedError) -> bool:

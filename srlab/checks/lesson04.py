@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from numbers import Number
 from typing import Any
 
 import torch
@@ -204,8 +203,8 @@ def _counting(answer: Answer) -> Answer:
         count = answer(conv)
         if traces_of(conv) != before:
             raise ChangedInput("the function changed what it was given")
-        single = not isinstance(count, Tensor) or count.numel() == 1
-        return whole(count) if single and isinstance(count, Tensor | Number) else count
+        many = isinstance(count, Tensor) and count.numel() != 1
+        return count if many or count is None or isinstance(count, tuple) else whole(count)
 
     return counting
 
