@@ -118,7 +118,7 @@ def gives_a_truth_value(layers):
         (gives_a_tensor, "NotWhole: 5, a Tensor"),
         (gives_a_float, "NotWhole: 5, a float"),
         (gives_a_truth_value, "NotWhole: True, a bool"),
-        (gives_an_array, "NotWhole: array([5]), an ndarray"),
+        (gives_an_array, "NotWhole: array([5]), a ndarray"),
     ],
 )
 def test_a_field_is_a_whole_number(answer, got):
@@ -506,7 +506,7 @@ def test_merge_done(answer):
         (pads_one_row_only, "Their sizes differ, and what"),
         (never_cuts, "Their sizes differ, and what"),
         (writes_into_the_skip, "Something that was given"),
-        (gives_back_only_the_skip, "At the right and below, bring"),
+        (gives_back_only_the_skip, "Cut first"),
     ],
 )
 def test_merge_mistakes(answer, hint):

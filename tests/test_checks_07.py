@@ -423,9 +423,7 @@ def shrinks_from_large_to_small(start, model, sizes, pixels):
 
 def takes_all_steps(start, model, sizes, pixels):
     card = goes_on(start, model, sizes, pixels)
-    stages = [
-        Stage(scale=8, hr_size=s.hr_size, batch_size=s.batch_size) for s in card.stages
-    ]
+    stages = [Stage(scale=8, hr_size=s.hr_size, batch_size=s.batch_size) for s in card.stages]
     return card.model_copy(update={"stages": stages})
 
 

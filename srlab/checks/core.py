@@ -330,7 +330,7 @@ def _result(answer: Answer, arguments: tuple[Any, ...]) -> Any:
         return TooSlow(f"no result after {SECONDS:.0f} s")
     finally:
         changed = restore(usual)
-    if result is None or result is Ellipsis or result is NotImplemented:
+    if result is None:
         return None
     left = _trace_left(before, traces_of(given), changed)
     if isinstance(left, LeftBehind):

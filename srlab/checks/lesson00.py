@@ -347,7 +347,9 @@ PUBLISHED_MISTAKES = [
         _stored_sr_alone(lambda images: images.clamp(0, 1)),
         "hr was clamped, but not rounded.",
     ),
-    Mistake(_with(store=_whole_steps), "Values above 1 or below 0 are left; no file holds them."),
+    Mistake(
+        _with(store=_whole_steps), "Values above 1 or below 0 are left; no file holds them."
+    ),
     Mistake(
         _with(store=lambda images: images),
         "A file holds only whole steps of 1/255; here are values between them.",

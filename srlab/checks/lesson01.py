@@ -35,9 +35,7 @@ def check_residual_block(answer: Answer | None) -> Verdict:
         "1 feature, 1 x 2 px": (_signal(2, 1, 1, 1, 2), *_convs(1)),
         "convolutions with a bias": (_signal(8, 2, 4, 5, 6), *_convs(4, bias=True)),
     }
-    verdict = judge(
-        answer, right=_block, cases=cases, mistakes=BLOCK_MISTAKES, tolerance=1e-5
-    )
+    verdict = judge(answer, right=_block, cases=cases, mistakes=BLOCK_MISTAKES, tolerance=1e-5)
     if not (verdict.done and answer):
         return verdict
     return judge_gradient(answer, right=_block, cases=cases)
@@ -112,9 +110,7 @@ def _charbonnier(sr: Tensor, hr: Tensor, eps: float) -> Tensor:
 
 def _convs(channels: int, *, bias: bool = False) -> tuple[nn.Conv2d, nn.Conv2d]:
     """Two convolutions with weights of their own, whatever torch's seed is."""
-    first, second = (
-        nn.Conv2d(channels, channels, 3, padding=1, bias=bias) for _ in range(2)
-    )
+    first, second = (nn.Conv2d(channels, channels, 3, padding=1, bias=bias) for _ in range(2))
     for seed, conv in ((6, first), (7, second)):
         for parameter in conv.parameters():
             parameter.data.copy_(_signal(seed, *parameter.shape))

@@ -105,9 +105,7 @@ def check_channel_gates(answer: Answer | None) -> Verdict:
         "6 pictures, 1 x 8 px": (_signal(5, 6, 6, 1, 8), *layers),
         "4 channels": (_signal(7, 2, 4, 3, 5), *wide),
     }
-    verdict = judge(
-        answer, right=_gated, cases=cases, mistakes=GATES_MISTAKES, tolerance=1e-5
-    )
+    verdict = judge(answer, right=_gated, cases=cases, mistakes=GATES_MISTAKES, tolerance=1e-5)
     if not (verdict.done and answer):
         return verdict
     return judge_gradient(answer, right=_gated, cases=cases)
@@ -402,16 +400,17 @@ def _has_no_convolutions(_: int) -> Any:
     raise NoConvolutions
 
 
-CUT = (
-    "The values are right, but not the gradient: somewhere the way back is cut."
-)
+CUT = "The values are right, but not the gradient: somewhere the way back is cut."
 
 BLOCK_MISTAKES = [
     Mistake(
         _NeverWakes,
         "Two zeros in one product never wake: the weight, and all of conv2.",
     ),
-    Mistake(_makes_no_module, "What comes is no module; the check calls it with the number of features."),
+    Mistake(
+        _makes_no_module,
+        "What comes is no module; the check calls it with the number of features.",
+    ),
     Mistake(
         _has_no_convolutions,
         "The block has not the two convolutions that the lesson gives, conv1 and conv2.",
@@ -531,9 +530,7 @@ GATES_MISTAKES = [
         ANOTHER_SHAPE,
     ),
     Mistake(  # swapped layers raise the same error
-        lambda c, squeeze, expand: (
-            c * _gates(c.mean((1, 2, 3), keepdim=True), squeeze, expand)
-        ),
+        lambda c, squeeze, expand: c * _gates(c.mean((1, 2, 3), keepdim=True), squeeze, expand),
         ANOTHER_SHAPE,
     ),
     Mistake(

@@ -204,7 +204,7 @@ def _counting(answer: Answer) -> Answer:
         if traces_of(conv) != before:
             raise ChangedInput("the function changed what it was given")
         many = isinstance(count, Tensor) and count.numel() != 1
-        return count if many or count is None or isinstance(count, tuple) else whole(count)
+        return count if many or isinstance(count, tuple | None) else whole(count)
 
     return counting
 

@@ -141,7 +141,7 @@ def _as_a_number(answer: Answer) -> Answer:
 
     def number(layers: Layers) -> Any:
         found = answer(layers)
-        return None if found is None or found is ... else whole(found)
+        return None if found is None else whole(found)
 
     return number
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
 from hashlib import sha256
+from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -42,7 +43,7 @@ def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
         @wraps(check)
         def checked(answer: Answer | None) -> Verdict:
             with usual_settings():
-                verdict = check(answer)
+                verdict = check(_empty if is_placeholder(answer) else answer)
             if not verdict.done and not verdict.known:
                 verdict = replace(verdict, hint=exercise.hint)
             if not callable(answer) or not is_begun(answer, given):
@@ -85,7 +86,11 @@ def earned(
     Source: built by srlab.
     """
     solution = f"It is {lesson.solution(exercise)}. Read it, close it, and write your own."
-    steps = (first or ("nudge", exercise.nudge), ("hint", exercise.hint), ("solution", solution))
+    steps = (
+        first or ("nudge", exercise.nudge),
+        ("hint", exercise.hint),
+        ("solution", solution),
+    )
     more = [("next", f"Change something and check again: {step} comes.") for step in NEXT]
     return steps[: tried.hints] + tuple(more[tried.hints : tried.hints + 1])
 
@@ -156,7 +161,12 @@ def _made(source: str) -> Answer:
     return made
 
 
-def _empty() -> None: ...
+def is_placeholder(answer: Answer | None) -> bool:
+    """Whether it is a function of nothing but ``...``, ``raise NotImplementedError``."""
+    return callable(answer) and not is_begun(answer)
+
+
+def _empty(*_: Any, **__: Any) -> None: ...
 
 
 def _empty_with_words() -> None:
@@ -214,4 +224,6 @@ def _plain(code: CodeType, doc: str | None = None) -> Any:
     ]
     # An empty body may or may not hold None among its constants.
     constants = [value for value in constants if value != "None"]
-    return code.co_code.hex(), constants, code.co_names, code.co_varnames[code.co_argcount :]
+    arguments = code.co_argcount + code.co_kwonlyargcount
+    arguments += bool(code.co_flags & CO_VARARGS) + bool(code.co_flags & CO_VARKEYWORDS)
+    return code.co_code.hex(), constants, code.co_names, code.co_varnames[arguments:]
