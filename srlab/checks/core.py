@@ -251,7 +251,7 @@ def same(expected: Any, got: Any, tolerance: float) -> bool:
         return value is not None and same(
             torch.tensor(expected), torch.tensor(value), tolerance
         )
-    if isinstance(got, Tensor) or getattr(got, "ndim", 0):  # equal numbers, another kind
+    if isinstance(got, Tensor) or getattr(got, "ndim", None):  # equal numbers, another kind
         return False
     try:
         return bool(expected == got)

@@ -153,15 +153,12 @@ def _kept(conv: nn.Module) -> dict[str, Any]:
     return flags | {n: p.requires_grad for n, p in conv.named_parameters()}
 
 
-def _described(conv: nn.Module, factor: int, before: dict[str, Any]) -> dict[str, Any]:
+def _described(conv: Any, factor: int, before: dict[str, Any]) -> dict[str, Any]:
     """What convolution and shuffle draw from noise."""
     after = _kept(conv)
     with torch.no_grad():
-        features = next(p.shape[1] for p in conv.parameters() if p.dim() == 4)
-        if features == 1:  # the lengths of weight norm
-            features = conv.in_channels
-        offset = conv(torch.zeros(1, features, 1, 1))
-        signal = conv(_noise(1, 2, features, 5, 7)) - offset
+        offset = conv(torch.zeros(1, conv.in_channels, 1, 1))
+        signal = conv(_noise(1, 2, conv.in_channels, 5, 7)) - offset
     different = (signal.transpose(0, 1).flatten(1) * 1e3).round().unique(dim=0)
     return {
         "squares by the kernels": _flatness(signal, factor),

@@ -26,9 +26,10 @@ NEXT = ("the nudge", "the hint", "the solution")
 def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
     """Make a check remember what was tried, and help in steps.
 
-    A wrong answer earns the next step: first a nudge, or what is wrong if
-    the mistake is a known one; then a hint, then where the solution stands. The same wrong answer earns nothing again. What the
-    lesson gives to begin with is no attempt.
+    A wrong answer earns the next step: first a nudge, or what is wrong if the
+    mistake is a known one; then a hint, then where the solution stands. The
+    same wrong answer earns nothing again. What the lesson gives to begin with
+    is no attempt.
 
     Args:
         starter: what the lesson gives, as source; an empty function if "".
