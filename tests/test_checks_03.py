@@ -289,6 +289,12 @@ class FreezesTheWeight(Draft):
         self.strength.requires_grad_(False)
 
 
+class FreezesABias(Draft):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.conv1.bias.requires_grad_(False)
+
+
 class StartsConv2AtZeroToo(Draft):
     def __init__(self, num_features):
         super().__init__(num_features)
@@ -338,6 +344,7 @@ def test_block_done(answer):
         (DetachesTheCorrection, "slopes", "The values are right, but"),
         (DetachesConv2, "slopes", "The values are right, but"),
         (FreezesTheWeight, "slopes", "The values are right, but"),
+        (FreezesABias, "slopes", "the way back is cut"),
         (StartsConv2AtZeroToo, "does training change", "Two zeros in one product never wake"),
         (HasOneConvolution, "learned numbers", "The block has not the"),
         (gives_a_function, "learned numbers", "What comes is no module"),

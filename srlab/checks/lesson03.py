@@ -240,7 +240,7 @@ def _output(block: nn.Module, x: Tensor) -> Any:
 
 def _slopes(block: nn.Module, x: Tensor) -> Tensor:
     """Of the output's sum of squares, for one value."""
-    weights = [block.get_parameter(f"{name}.weight") for name in CONVOLUTIONS]
+    weights = [p for name in CONVOLUTIONS for p in block.get_submodule(name).parameters()]
     wanted = [*_others(block), *weights]
     score = block(x).square().mean()
     if not all(tensor.requires_grad for tensor in (score, *wanted)):
