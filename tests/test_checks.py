@@ -25,7 +25,7 @@ from srlab.checks import (
     core,
 )
 from srlab.checks.bounds import time_limit
-from srlab.checks.traces import settings
+from srlab.checks.traces import torch_settings
 from srlab.data import degrade
 from srlab.metrics import psnr
 from srlab.syllabus import find_exercise
@@ -204,7 +204,7 @@ def changes_every_setting(*arguments, **_):
 
 def everything_global():
     return (
-        settings(), torch.get_rng_state().tolist(), random.getstate(),
+        torch_settings(), torch.get_rng_state().tolist(), random.getstate(),
         str(np.random.get_state()),
         sys.getprofile(), sys.gettrace(), threading.active_count(),
     )  # fmt: skip
@@ -291,7 +291,7 @@ def test_a_time_limit_that_is_kept_does_nothing():
     ],
 )
 def test_two_that_differ_never_look_alike(expected, got):
-    one, other = core.contrast(expected, got, 1e-4)
+    one, other = core.told_apart(expected, got, 1e-4)
     assert one != other
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from srlab.checks.bounds import SECONDS, TimeIsUp, calls_noted, time_limit
-from srlab.checks.traces import Traces, restore, settings, traces_of
+from srlab.checks.traces import Traces, restore, torch_settings, traces_of
 
 Answer = Callable[..., Any]
 Cases = Mapping[str, tuple[Any, ...]]
@@ -177,7 +177,7 @@ def judge(
             )
         if not same(expected, got, tolerance):
             found = _recognize(got, arguments, mistakes, tolerance)
-            values = contrast(expected, got, tolerance)
+            values = told_apart(expected, got, tolerance)
             failed = isinstance(got, Exception)
             return Verdict(False, name, *values, found, known=bool(found), failed=failed)
     return Verdict(True)
@@ -259,7 +259,7 @@ def same(expected: Any, got: Any, tolerance: float) -> bool:
         return False
 
 
-def contrast(expected: Any, got: Any, tolerance: float) -> tuple[str, str]:
+def told_apart(expected: Any, got: Any, tolerance: float) -> tuple[str, str]:
     """Both in a few words, and never in the same."""
     texts = describe(expected), describe(got)
     if texts[0] != texts[1]:
@@ -317,7 +317,7 @@ def _shown(error: Exception) -> str:
 
 def _result(answer: Answer, arguments: tuple[Any, ...]) -> Any:
     """What the answer gives; its exception counts as a result to show."""
-    given, usual = _copied(arguments), settings()
+    given, usual = _copied(arguments), torch_settings()
     before = traces_of(given)
     try:
         with time_limit(SECONDS):
@@ -410,7 +410,7 @@ def _copy(value: Any) -> Any:
     return deepcopy(value) if isinstance(value, nn.Module) else value
 
 
-def whole(value: Any) -> int:
+def whole_number(value: Any) -> int:
     """A whole number of Python or NumPy as an int.
 
     Raises:

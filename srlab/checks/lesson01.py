@@ -16,7 +16,7 @@ from srlab.checks.core import (
     Verdict,
     judge,
     judge_gradient,
-    whole,
+    whole_number,
 )
 from srlab.checks.steps import in_steps
 
@@ -126,7 +126,7 @@ def _listed(answer: Answer | None) -> Answer | None:
         got = answer(num_features, scale)
         got = got.tolist() if hasattr(got, "tolist") else got
         got = list(got) if isinstance(got, tuple | range) else got
-        return [whole(channels) for channels in got] if isinstance(got, list) else got
+        return [whole_number(channels) for channels in got] if isinstance(got, list) else got
 
     return listed
 

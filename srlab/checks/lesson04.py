@@ -18,7 +18,7 @@ from srlab.checks.core import (
     Wrong,
     judge,
     judge_gradient,
-    whole,
+    whole_number,
     without_calling,
 )
 from srlab.checks.steps import in_steps
@@ -201,7 +201,7 @@ def _counting(answer: Answer) -> Answer:
         if traces_of(conv) != before:
             raise ChangedInput("the function changed what it was given")
         many = isinstance(count, Tensor) and count.numel() != 1
-        return count if many or isinstance(count, tuple | None) else whole(count)
+        return count if many or isinstance(count, tuple | None) else whole_number(count)
 
     return counting
 

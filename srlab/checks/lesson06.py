@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.checks.core import Answer, Mistake, Verdict, judge, judge_gradient, whole
+from srlab.checks.core import Answer, Mistake, Verdict, judge, judge_gradient, whole_number
 from srlab.checks.steps import in_steps
 
 Layers = tuple[tuple[str, int], ...]
@@ -141,7 +141,7 @@ def _as_a_number(answer: Answer) -> Answer:
 
     def number(layers: Layers) -> Any:
         found = answer(layers)
-        return None if found is None else whole(found)
+        return None if found is None else whole_number(found)
 
     return number
 
@@ -159,7 +159,7 @@ def _as_maps(answer: Answer) -> Answer:
 
 def _as_map(found: Any) -> Any:
     """Whole numbers in a tuple."""
-    return tuple(map(whole, found)) if isinstance(found, tuple | list) else found
+    return tuple(map(whole_number, found)) if isinstance(found, tuple | list) else found
 
 
 def _noise(seed: int, *shape: int) -> Tensor:

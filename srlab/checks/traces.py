@@ -95,14 +95,14 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
 """Those that an answer could leave changed, for every cell after it."""
 
 
-def settings() -> dict[str, Any]:
+def torch_settings() -> dict[str, Any]:
     """Name -> how it is now."""
     return {name: read() for name, (read, _) in SETTINGS.items()}
 
 
 def restore(wanted: Mapping[str, Any]) -> list[str]:
     """Set what is not as wanted, and name it."""
-    now = settings()
+    now = torch_settings()
     changed = [name for name, value in wanted.items() if now[name] != value]
     for name in changed:
         SETTINGS[name][1](wanted[name])
@@ -117,7 +117,7 @@ def usual_settings() -> Iterator[None]:
 
     Source: built by srlab; every check runs inside.
     """
-    found, drawn = settings(), _random_states()
+    found, drawn = torch_settings(), _random_states()
     usual = {"default dtype": torch.float32, "default device": torch.device("cpu")}
     try:
         restore({f"the {name}": value for name, value in usual.items()})
