@@ -265,7 +265,7 @@ def find_checkpoint(name: str | os.PathLike[str]) -> Path:
     shipped = SHIPPED / f"{name}.safetensors"
     if shipped.exists():
         return shipped
-    path = Path(name)
+    path = Path(os.path.expanduser(name))
     if path.suffix != ".safetensors":
         raise ValueError(
             f"There is no model {os.fspath(name)!r}; there are "

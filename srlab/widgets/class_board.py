@@ -13,6 +13,7 @@ from ipywidgets import HTML, Dropdown, FileUpload, HBox, Layout, ToggleButton, V
 from PIL import Image
 
 from srlab.files import replacing
+from srlab.runcard import SCHEMA
 from srlab.widgets.board_cards import (
     MEASURES,
     ORDERS,
@@ -111,7 +112,8 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         with self._changing():
             for file in sorted(folder.rglob("*.json")):
                 inside = file.relative_to(folder)
-                if not any(part.startswith(".") for part in inside.parts):  # checkpoints
+                hidden = any(part.startswith(".") for part in inside.parts)  # checkpoints
+                if not hidden and file.name != SCHEMA:  # a training leaves it beside its card
                     self._cards.add(file, inside.as_posix())
         return len(self._cards.rows) - before
 
