@@ -74,7 +74,10 @@ def require_same_photographs(saved: RunCard, photos: RunPhotos, out: Path) -> No
     before, now = saved.photographs, photos.identity
     if before in (None, now):
         return
-    counts = [used.training + used.validation for used in (before, now) if used]
+    kept_back = isinstance(saved.validation, float)  # those of others are no part of its data
+    counts = [
+        used.training + (used.validation if kept_back else 0) for used in (before, now) if used
+    ]
     raise ValueError(
         f"The photographs are not those that the training in {out} was begun with: "
         f"{counts[0]} then, {counts[1]} now{_first_change(out, photos)}; give the same ones, "

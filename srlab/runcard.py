@@ -423,7 +423,7 @@ def place_of(keys: Sequence[str | int]) -> str:
     Source: built by srlab.
     """
     words = ""
-    for key, following in zip(keys, [*keys[1:], None], strict=True):
+    for key, following in zip(keys, [*keys[1:], None], strict=False):
         if isinstance(key, int):
             words = f"{words.removesuffix('s')} {key + 1}: "
         else:
