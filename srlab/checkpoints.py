@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -27,7 +27,7 @@ class About(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    format: Literal[1]
+    format: Annotated[int, Field(ge=FORMAT, le=FORMAT)]
     card: dict[str, Any]
     step: Annotated[int, Field(ge=0)]
     groups: list[dict[str, Any]] | None = None
@@ -105,7 +105,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is no file; give a checkpoint (.safetensors).")
-    metadata, tensors = _read(path)
+    metadata, tensors = _read_at_rest(path)
     if "srlab" not in metadata:
         raise ValueError(f"{path.name} was not written by srlab: it carries no run card.")
     if metadata.get("sha256") != _digest(metadata["srlab"], tensors):
@@ -121,6 +121,18 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         _optimizer_state(_under(tensors, "optimizer."), about.groups, path.name),
         _under(tensors, "average.") or None,
     )
+
+
+def _read_at_rest(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """``_read``, and again if a training has replaced the file meanwhile.
+
+    Safetensors opens a file twice, and may get the header of one and the
+    numbers of the other.
+    """
+    before, found = path.stat(), _read(path)
+    while (now := path.stat()) != before:
+        before, found = now, _read(path)
+    return found
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -154,7 +166,7 @@ def _parse_about(text: str, name: str) -> About:
         raise ValueError(
             f"{name} is no checkpoint of srlab: {place}: {first['msg']}."
         ) from None
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also for numbers of 5000 digits
         why = "nested too deeply" if isinstance(error, RecursionError) else error
         raise ValueError(
             f"{name} is no checkpoint of srlab: what it says of itself is no JSON ({why})."

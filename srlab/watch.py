@@ -15,6 +15,8 @@ NOTHING = 1e-4
 """Detail that nobody could see: a fortieth of a level of 255."""
 FAR_OFF = 100.0
 """A loss this many times the lowest is no fluctuation any more."""
+LEAST = 1e-3
+"""Of the lowest loss; bicubic may have none at all, where a photograph is flat."""
 
 
 class Watch:
@@ -73,7 +75,7 @@ class Watch:
         draws = reading.detail > NOTHING
         if self.has_drawn and not draws:
             raise self._lost(reading, "adds the same to every picture")
-        if reading.loss > FAR_OFF * self.lowest:
+        if reading.loss > FAR_OFF * max(self.lowest, LEAST):
             raise self._lost(
                 reading, f"has a loss of {reading.loss:.3g} after {self.lowest:.3g}"
             )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+import srlab.checkpoints
 from srlab.checkpoints import (
     _digest,
     carry_weights,
@@ -163,10 +164,10 @@ GOOD = {"format": 1, "card": {}, "step": 0, "groups": None}
         ("[1]", "what it says of itself: Input should be"),
         ("null", "what it says of itself: Input should be"),
         ("{}", "format: Field required"),
-        (json.dumps({**GOOD, "format": "1"}), "format: Input should be 1"),
-        (json.dumps({**GOOD, "format": True}), "format: Input should be 1"),
+        (json.dumps({**GOOD, "format": "1"}), "format: Input should be a valid integer"),
+        (json.dumps({**GOOD, "format": True}), "format: Input should be a valid integer"),
         (json.dumps({**GOOD, "format": 2}), "has format 2, but this srlab reads 1"),
-        (json.dumps({**GOOD, "format": [1]}), "format: Input should be 1"),
+        (json.dumps({**GOOD, "format": [1]}), "format: Input should be a valid integer"),
         (json.dumps({**GOOD, "card": []}), "card: Input should be a valid dictionary"),
         (json.dumps({**GOOD, "card": None}), "card: Input should be a valid dictionary"),
         (json.dumps({**GOOD, "step": -1}), "step: Input should be greater than or equal to 0"),
@@ -331,3 +332,19 @@ def test_a_weight_of_another_shape_stays_behind() -> None:
     assert (carried.loaded, carried.new, carried.left) == (["bias"], ["weight"], ["weight"])
     assert torch.equal(model.weight, before)
     assert torch.equal(model.bias, torch.ones(3))
+
+
+def test_a_file_that_is_replaced_meanwhile_is_read_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a training does it every half a minute."""
+    read = srlab.checkpoints._read
+
+    def disturbed(path: Path) -> object:
+        found = read(path)
+        monkeypatch.undo()
+        save_checkpoint(path, trained()[0], card=CARD, step=7)
+        return {**found[0], "sha256": "half of it"}, found[1]
+
+    monkeypatch.setattr("srlab.checkpoints._read", disturbed)
+    assert load_checkpoint(path).step == 7
