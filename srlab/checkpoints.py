@@ -129,10 +129,16 @@ def _read_at_rest(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     Safetensors opens a file twice, and may get the header of one and the
     numbers of the other.
     """
-    before, found = path.stat(), _read(path)
-    while (now := path.stat()) != before:
+    before, found = _version(path), _read(path)
+    while (now := _version(path)) != before:
         before, found = now, _read(path)
     return found
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """What is another for another file of the same name."""
+    about = path.stat()
+    return about.st_ino, about.st_mtime_ns, about.st_size
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -92,6 +92,9 @@ def gather(card: RunCard) -> RunPhotos:
 
     Source: built by srlab.
     """
+    for field in ("data", "validation"):
+        if getattr(card, field) == "":  # as of a shell's variable that was never set
+            raise ValueError(f"{field} is empty, but a folder was expected; name one.")
     own = load_photos(os.path.expanduser(card.data))
     photos = _shared_out(card, own)
     for stage in card.stages:
