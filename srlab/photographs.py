@@ -103,7 +103,7 @@ def gather(card: RunCard) -> RunPhotos:
 
 
 def learnable(photos: Iterable[Tensor], stage: Stage, source: object) -> list[Tensor]:
-    """Those on which a stage's crops fit, and their reduced copies, as ``get_data`` has them.
+    """Those from which a stage's crops can be cut.
 
     Raises:
         ValueError: if there is none.
@@ -115,7 +115,8 @@ def learnable(photos: Iterable[Tensor], stage: Stage, source: object) -> list[Te
 
 def make_pairs(card: RunCard, stage: Stage, photos: Mapping[str, Tensor]) -> Pairs:
     """The pairs that a stage learns from: those of ``get_data``, from given photographs."""
-    copies = [reduced(p, factor) for p in photos.values() for factor in (1, 0.8, 0.6, 0.4)]
+    whole = learnable(photos.values(), stage, card.data)  # a dot of 1 px cannot be reduced
+    copies = [reduced(photo, factor) for photo in whole for factor in (1, 0.8, 0.6, 0.4)]
     large = [copy.to(card.device) for copy in learnable(copies, stage, card.data)]
     sizes = stage.hr_size // stage.scale, stage.hr_size
     return Pairs(large, stage.batch_size, sizes, card.seed)

@@ -126,14 +126,15 @@ class _Saves:
 
     def __init__(self, longest: float):
         self.longest, self.pause = longest, 0.0
-        self.last = -math.inf
+        self.last, self.done = -math.inf, 0
 
     @property
     def are_due(self) -> bool:
         return time.monotonic() - self.last >= self.pause
 
-    def note(self) -> None:
-        """One was written."""
+    def note(self, done: int) -> None:
+        """One was written after so many steps."""
+        self.done = done
         self.pause = min(max(2 * self.pause, FIRST_PAUSE), self.longest)
         self.last = time.monotonic()
 
@@ -245,7 +246,7 @@ def _lead(
 
     def save(point: _Point) -> None:
         _save_last(out, stamped(), point, log, state.photos)
-        saves.note()
+        saves.note(point.done())
 
     try:
         for point in _steps(state, out, team):
@@ -260,7 +261,7 @@ def _lead(
             elif log.is_due:
                 _undisturbed(log.write)
     finally:  # Ctrl-C and a diverged loss leave the last whole step behind
-        if point:
+        if point and point.done() > saves.done:
             save(point)
     # Without a point it was resumed after the last step.
     network = point.training.network if point else _resumed_network(state)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from srlab.data import get_data
 from srlab.images import to_image
 from srlab.losses import pixel_loss
 from srlab.photographs import RunPhotos, gather, make_pairs
@@ -286,3 +287,17 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     (folder / strange).rename(folder / "b.png")
     with pytest.raises(ValueError, match="is missing"):
         run_card(card_of(folder), tmp_path / "run", resume=True)
+
+
+def test_a_dot_among_photographs_is_passed_over(tmp_path: Path) -> None:
+    folder = photo_folder(tmp_path / "own", 5)
+    Image.new("RGB", (1, 1)).save(folder / "dot.png")
+    card = card_of(folder).model_copy(update={"device": "cpu"})
+    assert len(stage_data(card, STAGE).photos) == 4 * 2, "of 48 px, 38 px fit too"
+    assert "dot.png" in gather(card).training
+
+
+def test_the_pairs_are_those_of_get_data() -> None:
+    card = card_of("embedded").model_copy(update={"device": "cpu"})
+    own, given = stage_data(card, STAGE), get_data(2, (8, 32), seed=card.seed)
+    assert all(torch.equal(a, b) for i in (0, 7) for a, b in zip(own[i], given[i], strict=True))

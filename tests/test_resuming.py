@@ -349,7 +349,7 @@ def test_pauses_between_checkpoints_grow() -> None:
     saves = _Saves(3.0)
     pauses = []
     for _ in range(7):
-        saves.note()
+        saves.note(1)
         pauses.append(saves.pause)
     assert pauses == [0.25, 0.5, 1.0, 2.0, 3.0, 3.0, 3.0]
     assert not saves.are_due
