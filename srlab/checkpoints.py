@@ -8,17 +8,29 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
 
 from srlab.files import replacing
 
 FORMAT = 1
+
+
+class About(BaseModel):
+    """What a checkpoint says beside its numbers; others' files say anything."""
+
+    model_config = ConfigDict(strict=True)
+
+    format: Annotated[int, Field(ge=FORMAT, le=FORMAT)]
+    card: dict[str, Any]
+    step: Annotated[int, Field(ge=0)]
+    groups: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,14 +105,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is no file; give a checkpoint (.safetensors).")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path.name} is damaged or no checkpoint ({error}); copy or train it again."
-        ) from None
+    metadata, tensors = _read_at_rest(path)
     if "srlab" not in metadata:
         raise ValueError(f"{path.name} was not written by srlab: it carries no run card.")
     if metadata.get("sha256") != _digest(metadata["srlab"], tensors):
@@ -108,19 +113,77 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{path.name} is damaged: its contents do not match their checksum; "
             f"copy or train it again."
         )
-    about = json.loads(metadata["srlab"])
-    if about["format"] != FORMAT:
-        raise ValueError(
-            f"{path.name} has format {about['format']}, but this srlab reads {FORMAT}; "
-            f"update srlab."
-        )
+    about = _parse_about(metadata["srlab"], path.name)
     return Checkpoint(
-        about["card"],
-        about["step"],
+        about.card,
+        about.step,
         _under(tensors, "model."),
-        _optimizer_state(_under(tensors, "optimizer."), about["groups"]),
+        _optimizer_state(_under(tensors, "optimizer."), about.groups, path.name),
         _under(tensors, "average.") or None,
     )
+
+
+def _read_at_rest(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """``_read``, and again if a training has replaced the file meanwhile.
+
+    Safetensors opens a file twice, and may get the header of one and the
+    numbers of the other.
+    """
+    before, found = _version(path), _read(path)
+    while (now := _version(path)) != before:
+        before, found = now, _read(path)
+    return found
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """What is another for another file of the same name."""
+    about = path.stat()
+    return about.st_ino, about.st_mtime_ns, about.st_size
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and tensors of a file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return file.metadata() or {}, tensors
+    # Numbers of a kind that torch has not: an AttributeError or a RuntimeError.
+    except (SafetensorError, ValueError, RuntimeError, AttributeError, TypeError) as error:
+        why = " ".join(str(error).split())
+        raise ValueError(
+            f"{path.name} is damaged or no checkpoint ({why[:200]}); copy or train it again."
+        ) from None
+
+
+def _parse_about(text: str, name: str) -> About:
+    """Check what a file says beside its numbers.
+
+    Raises:
+        ValueError: one sentence for the first thing that is wrong.
+    """
+    try:
+        values = json.loads(text)
+        if isinstance(values, dict) and type(values.get("format")) is int:
+            _require_format(values["format"], name)
+        return About.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "what it says of itself"
+        raise ValueError(
+            f"{name} is no checkpoint of srlab: {place}: {first['msg']}."
+        ) from None
+    except (ValueError, RecursionError) as error:  # also for numbers of 5000 digits
+        why = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise ValueError(
+            f"{name} is no checkpoint of srlab: what it says of itself is no JSON ({why})."
+        ) from None
+
+
+def _require_format(number: int, name: str) -> None:
+    if number != FORMAT:
+        raise ValueError(
+            f"{name} has format {number}, but this srlab reads {FORMAT}; update srlab."
+        )
 
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], name: str) -> None:
@@ -197,20 +260,85 @@ def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
                 moments[key] = torch.empty_like(parameter).copy_(value)
 
 
+def require_moments(optimizer: Adam, state: dict[str, Any], steps: int, name: str) -> None:
+    """Raise unless a checkpoint holds what Adam needs to go on.
+
+    Args:
+        optimizer: as it is before its first step.
+        state: of the checkpoint.
+        steps: that the optimizer must have made.
+        name: what errors call the file.
+
+    Raises:
+        ValueError: one sentence for the first thing that is wrong.
+
+    Source: built by srlab.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    moments = state["state"]
+    strange = sorted(set(moments) - set(range(len(parameters))))
+    if strange:
+        raise ValueError(
+            f"{name} has moments of parameter {strange[0]}, but the network has only "
+            f"{len(parameters)} parameters."
+        )
+    for index, parameter in enumerate(parameters):
+        if parameter.requires_grad or index in moments:
+            why = _wrong_with(moments.get(index, {}), parameter, steps)
+            if why:
+                raise ValueError(
+                    f"{name} cannot be gone on from: in the optimizer's state of parameter "
+                    f"{index} {why}."
+                )
+
+
+def _wrong_with(moments: dict[str, Tensor], parameter: Tensor, steps: int) -> str:
+    """What is wrong with the moments of one parameter; "" if nothing."""
+    for key in ("step", "exp_avg", "exp_avg_sq"):
+        if key not in moments:
+            return f"{key} is missing"
+        value, wanted = moments[key], parameter.shape if key != "step" else torch.Size()
+        if value.shape != wanted:
+            return f"{key} is of shape {tuple(value.shape)}, but {tuple(wanted)} was expected"
+        if not value.is_floating_point() or not value.isfinite().all():
+            return f"{key} holds what is no finite number"
+    if moments["step"].item() != steps:
+        return f"step is {moments['step'].item():g}, but {steps} was expected"
+    return "exp_avg_sq is below 0" if (moments["exp_avg_sq"] < 0).any() else ""
+
+
+def require_finite_weights(weights: Mapping[str, Tensor], name: str) -> None:
+    """Raise if a weight is NaN or infinite.
+
+    Raises:
+        ValueError: naming the first such tensor.
+
+    Source: built by srlab.
+    """
+    for key, value in weights.items():
+        if not value.isfinite().all():
+            raise ValueError(f"{name} cannot be gone on from: {key} holds no finite numbers.")
+
+
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with ``prefix``, without it."""
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
 def _optimizer_state(
-    tensors: dict[str, Tensor], groups: list[dict[str, Any]] | None
+    tensors: dict[str, Tensor], groups: list[dict[str, Any]] | None, file: str
 ) -> dict[str, Any] | None:
     """``{"0.exp_avg": ...}`` -> the form that ``load_state_dict`` takes."""
     if groups is None:
         return None
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        index, key = name.split(".", 1)
+        index, _, key = name.partition(".")
+        if not (index.isdecimal() and index.isascii() and len(index) < 10 and key):
+            raise ValueError(
+                f"{file} is no checkpoint of srlab: its optimizer has {name!r}, but a "
+                f"parameter's number and a name were expected."
+            )
         state.setdefault(int(index), {})[key] = value
     return {"state": state, "param_groups": groups}
 

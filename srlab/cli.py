@@ -129,18 +129,35 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
     data: Annotated[
-        Path | None, typer.Option(help="Folder of photographs, in place of the card's data.")
+        str | None, typer.Option(help="Folder of photographs, in place of the card's data.")
+    ] = None,
+    val: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|SHARE",
+            help="What judges it, in place of the card's validation: a folder, the share of "
+            "its photographs that is kept back, such as 0.1, or embedded.",
+        ),
+    ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(metavar="tensorboard", help="Beside log.csv, note each step for it."),
     ] = None,
 ) -> None:
-    """Train what a run card says; under torchrun, on several processors or hosts."""
-    from srlab.runcard import load_card
+    """Train what a run card says; under torchrun, on several processors or hosts.
+
+    A table of all that a card can say: srlab/assets/cards/README.md.
+    """
+    from srlab.runcard import load_card, parse_card
+    from srlab.runlog import require_log
     from srlab.runs import run_card
     from srlab.team import ALONE, join_team
     from srlab.training_bar import TrainingBar
 
-    run = load_card(card)
-    if data:
-        run = run.model_copy(update={"data": str(data)})
+    require_log(log)
+    given = {"data": data, "validation": _share_or_name(val)}
+    given = {name: value for name, value in given.items() if value is not None}
+    run = parse_card({**load_card(card).model_dump(), **given}, card.name)
     folder = out or Path("runs") / run.name
     # Whoever ends a process politely, such as Slurm or torchrun, means Ctrl-C, which
     # a job that a script starts with & would ignore.
@@ -151,7 +168,10 @@ def train(
     try:
         team = join_team()
         with TrainingBar(run, quiet=not team.leads) as bar:
-            finished = run_card(run, folder, resume=resume, report=bar.update, team=team)
+            finished = run_card(
+                run, folder, resume=resume, report=bar.update, say=_say,
+                tensorboard=log is not None, team=team,
+            )  # fmt: skip
     except KeyboardInterrupt:
         _tell_stopped(folder, team)
         raise typer.Exit(130) from None
@@ -355,6 +375,19 @@ def _own_copy(arguments: list[str] | None) -> tuple[Path, list[str]]:
     return folder, rest
 
 
+def _share_or_name(text: str | None) -> float | str | None:
+    """What ``--val`` means: a number is a share."""
+    try:
+        return float(text) if text else text
+    except ValueError:
+        return text
+
+
+def _say(sentence: str) -> None:
+    """Tell where a training stands, beside its bar."""
+    typer.echo(printable(f"srlab: {sentence}."), err=True)
+
+
 def _tell_finished(card: "RunCard", folder: Path) -> None:
     """What came of a training."""
     by = f" x {card.processes}" if card.processes > 1 else ""
@@ -365,7 +398,7 @@ def _tell_finished(card: "RunCard", folder: Path) -> None:
 
 def _tell_stopped(folder: Path, team: "Team") -> None:
     """What is kept; of a team, the process that writes knows it."""
-    from srlab.runs import LAST
+    from srlab.resuming import LAST
 
     if not team.leads:
         said = f"process {team.rank} stopped; go on with --resume"

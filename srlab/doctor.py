@@ -1,6 +1,7 @@
 """Is everything in place? One finding a line."""
 
 import hashlib
+import os
 import platform
 import shutil
 import sys
@@ -9,9 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from srlab.machine import pick_device, pick_precision
+from srlab.machine import pick_device, pick_precision, precision_file
 from srlab.sources import ASSETS, cache_folder
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = ("torch", "torchvision", "jupyterlab", "ipywidgets", "anywidget")
 NEEDED_GIB = 2.0
@@ -66,8 +71,17 @@ def _device() -> Finding:
     name = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor()
     about = f"{device} {name}".strip()
     return Finding(
-        "device", f"{about}, {torch.get_num_threads()} threads, {pick_precision(device)}"
+        "device", f"{about}, {torch.get_num_threads()} threads, {_precision(device)}"
     )
+
+
+def _precision(device: "torch.device") -> str:
+    """The precision, and where a trial's outcome is kept."""
+    precision = pick_precision(device)
+    tried = device.type == "cpu" and os.environ.get("SRLAB_PRECISION", "auto") == "auto"
+    if not tried or not precision_file().exists():
+        return precision
+    return f"{precision} (by a trial, kept in {precision_file()}; delete it to try again)"
 
 
 def _memory() -> Finding:

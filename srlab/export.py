@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from srlab.runcard import Part, RunCard
+from srlab.runcard import WRITTEN, Part, RunCard
 
 WIDTH = 92
 NOT_REPEATED = {
-    "kind", "format", "versions", "device", "seconds", "scores", "processes", "validate_every",
-    "ema",
+    "kind", "format", "validate_every", "ema", *WRITTEN,
 }  # fmt: skip
 """What a training writes into its card anew, what moves no weight, what goes without saying."""
 
@@ -21,19 +20,17 @@ import sys
 import torch
 
 from srlab.checkpoints import {checkpoints}
-from srlab.data import get_data
 {imports}
 from srlab.machine import PRECISIONS, place, using_threads
-from srlab.runcard import {parts}
+{sources}from srlab.runcard import {parts}
 from srlab.runs import on_this_machine
 from srlab.scoring import format_rows, score_models
-from srlab.sources import load_photos
-from srlab.stages import {stages}
+{judges}from srlab.stages import {stages}
 from srlab.training import cosine_schedule, train
 
 CARD = on_this_machine(
     {card}
-)
+){photos}
 
 
 def make_network(stage, weights):
@@ -51,10 +48,7 @@ def train_stage(stage, weights):
     model = make_network(stage, weights)
     optimizer = torch.optim.Adam(model.parameters(), stage.learning_rate, fused=True)
     loss = make_loss(stage, CARD.device)
-    sizes = stage.hr_size // stage.scale, stage.hr_size
-    data = get_data(
-        stage.batch_size, sizes, source=CARD.data, seed=CARD.seed, device=CARD.device
-    )
+{data}
     falling = cosine_schedule(stage.learning_rate) if stage.schedule == "cosine" else None
     make_changes(stage, 0, loss, optimizer)
     for step in train(
@@ -82,7 +76,7 @@ if __name__ == "__main__":
             model = train_stage(stage, weights)
             weights = model.state_dict()
     save_checkpoint(out, model, card=CARD.model_dump(), step=CARD.steps)
-    photos = load_photos("embedded", "val")
+    photos = {validation}
     print(format_rows(score_models(photos, {{CARD.name: model}}, scale=CARD.scale)))
 '''
 
@@ -94,6 +88,13 @@ def make_loss(stage, device):
     return place(ExpandedLoss(extractor, stage.weights, layers), device)
 
 '''
+
+
+EMBEDDED_DATA = """    sizes = stage.hr_size // stage.scale, stage.hr_size
+    data = get_data(
+        stage.batch_size, sizes, source=CARD.data, seed=CARD.seed, device=CARD.device
+    )"""
+OWN_DATA = "    data = make_pairs(CARD, stage, PHOTOS.training)"
 
 
 def to_python(card: RunCard) -> str:
@@ -122,7 +123,9 @@ def to_python(card: RunCard) -> str:
         )
     known = all(stage.is_expanded and stage.features for stage in card.stages)
     trained = card.start != "untrained"
+    embedded = card.data == "embedded" and card.validation in ("auto", "embedded")
     imports = [
+        *(["from srlab.data import get_data"] if embedded else []),
         *(["from srlab.features import FeatureExtractor"] if known else []),
         f"from srlab.inference import build_model{', find_checkpoint' if trained else ''}",
         *(["from srlab.losses import ExpandedLoss"] if known else []),
@@ -135,6 +138,11 @@ def to_python(card: RunCard) -> str:
         parts=", ".join(sorted(_parts(card))),
         stages=f"apply_change{'' if known else ', make_loss'}",
         card=to_source(card, indent=4),
+        sources="" if embedded else "from srlab.photographs import gather, make_pairs\n",
+        judges="from srlab.sources import load_photos\n" if embedded else "",
+        photos="" if embedded else "\nPHOTOS = gather(CARD)  # to learn from, and to judge by",
+        data=EMBEDDED_DATA if embedded else OWN_DATA,
+        validation='load_photos("embedded", "val")' if embedded else "PHOTOS.validation",
         loss=EXPANDED_LOSS if known else "",
         start="load_checkpoint(find_checkpoint(CARD.start)).model" if trained else "{}",
     )

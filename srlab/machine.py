@@ -1,14 +1,20 @@
 """What this machine offers: a device, a precision, a budget of steps."""
 
+import json
 import os
+import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from srlab.files import replacing
+from srlab.sources import cache_folder
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 Model = TypeVar("Model", bound=nn.Module)
@@ -45,7 +51,9 @@ def pick_precision(device: torch.device | str) -> str:
     """``"bf16"`` where bfloat16 makes a training step faster, else ``"fp32"``.
 
     A CPU is asked by a short trial, since many can compute in bfloat16
-    without being any faster. ``SRLAB_PRECISION`` overrules it.
+    without being any faster. It is made once for a processor and a torch, and
+    kept in ``precision_file()``; without that file it is made anew.
+    ``SRLAB_PRECISION`` overrules it.
 
     Raises:
         ValueError: if ``SRLAB_PRECISION`` is neither ``fp32`` nor ``bf16``.
@@ -60,7 +68,59 @@ def pick_precision(device: torch.device | str) -> str:
     kind = torch.device(device).type
     if kind == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return "bf16" if kind == "cpu" and bf16_speedup() > 1.2 else "fp32"
+    return _kept_precision() if kind == "cpu" else "fp32"
+
+
+def precision_file() -> Path:
+    """Where the trials' outcomes are kept; delete it to have them made anew.
+
+    Raises:
+        RuntimeError: if nobody knows where this user is at home.
+    """
+    return cache_folder() / "precision.json"
+
+
+def _kept_precision() -> str:
+    """What the trial said on this processor with this torch, the first time."""
+    try:
+        path = precision_file()
+    except RuntimeError:  # a container's user may have no home
+        return _tried_precision()
+    key = f"{processor_name()}, torch {torch.__version__}"
+    kept = _read_precisions(path)
+    if key not in kept:
+        tried = _tried_precision()
+        kept = _read_precisions(path)  # another process may have been quicker
+        kept.setdefault(key, tried)
+        with suppress(OSError):  # where nothing can be kept, each process decides for itself
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as part:
+                part.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    return kept[key]
+
+
+def _read_precisions(path: Path) -> dict[str, str]:
+    """Processor and torch -> precision; empty if the file is missing or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    kept = found.items() if isinstance(found, dict) else ()
+    return {key: value for key, value in kept if value in list(PRECISIONS)}
+
+
+def processor_name() -> str:
+    """Such as ``"AMD EPYC 9B14"``; Python itself knows it on few systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):  # Windows, macOS
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return next(iter(names), "") or platform.processor() or platform.machine()
+
+
+def _tried_precision() -> str:
+    return "bf16" if bf16_speedup() > 1.2 else "fp32"
 
 
 @cache
@@ -68,26 +128,27 @@ def bf16_speedup() -> float:
     """How many times faster a small network trains in bfloat16 on this CPU.
 
     The trial is about as large as lesson 01's network: in a smaller one the
-    time goes into calls, and says nothing about the arithmetic.
+    time goes into calls, and says nothing about the arithmetic. It takes turns,
+    and counts this thread's processor time alone, so that what else the
+    machine does is in nobody's favour.
 
     Source: built by srlab.
     """
     layers = nn.Sequential(*(nn.Conv2d(32, 32, 3, padding=1) for _ in range(3)))
     layers = layers.to(memory_format=torch.channels_last)
     images = torch.rand(8, 32, 48, 48).to(memory_format=torch.channels_last)
-    seconds = {
-        enabled: min(_seconds(layers, images, enabled) for _ in range(6))
-        for enabled in (True, False)
-    }
-    return seconds[False] / seconds[True]
+    with using_threads(1):
+        turns = [[_seconds(layers, images, bf16) for bf16 in (False, True)] for _ in range(8)]
+    plain, fast = (min(turn) for turn in zip(*turns, strict=True))
+    return plain / fast
 
 
 def _seconds(layers: nn.Module, images: Tensor, bf16: bool) -> float:
-    """Time of one forward and backward pass."""
-    began = time.perf_counter()
+    """Processor time of one forward and backward pass."""
+    began = time.thread_time()
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         layers(images).float().mean().backward()
-    return time.perf_counter() - began
+    return max(time.thread_time() - began, 1e-9)
 
 
 def computing_in(precision: torch.dtype, device: torch.device | str) -> torch.autocast:

@@ -1,10 +1,12 @@
 """A run card: everything needed to repeat a training, and what came of it.
 
-Plain JSON. ``srlab train card.json`` trains from it, a checkpoint carries it.
+Plain JSON. ``srlab train card.json`` trains from it, a checkpoint carries it;
+``srlab/assets/cards/README.md`` has a table of its fields.
 """
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -16,13 +18,26 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
 from srlab.files import replacing
 
+SCHEMA = "runcard.schema.json"
+"""What saved cards name as ``$schema``; a training writes it beside its card."""
+NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?$"
+"""A name becomes a file's: no dot at its beginning, nor at its end, where Windows drops it."""
+MOST_STEPS = 10**9
+WRITTEN = (
+    "versions", "device", "processes", "seconds", "photographs", "start_sha256", "scores",
+)  # fmt: skip
+"""What came of a training, written by it; all other fields are what somebody wants."""
+
 Scale = Literal[2, 4, 8]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=MOST_STEPS)]
+Share = Annotated[float, Field(gt=0, le=0.5)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Layer = Annotated[str, Field(pattern=r"^relu([12]_[12]|[345]_[123])$")]
@@ -278,13 +293,33 @@ def folded(stage: Stage) -> Stage:
         return stage
 
 
+class Photographs(Part):
+    """Which photographs a training has used; written by it.
+
+    Args:
+        training: how many it learned from.
+        validation: how many it was judged by.
+        sha256: of the names and pixels of all of them.
+    """
+
+    training: Positive
+    validation: Positive
+    sha256: Digest
+
+
 class RunCard(Part):
     """One training.
 
     Args:
-        name: what to call it; letters, digits, ``-`` and ``_``.
+        format: of the card.
+        name: what to call it; letters, digits, ``-``, ``_`` and, within, dots.
         model: the network.
         data: ``"embedded"``, a data set's name, or a folder.
+        validation: the photographs that it is judged by: ``"embedded"``, a
+            folder, or the share of its own that is kept back for it, such as
+            0.1; ``"auto"`` judges embedded data by the embedded photographs,
+            and keeps back a tenth of any other, at most 16. A finished card
+            says which it was.
         start: ``"untrained"``, or the model to begin with: a shipped one's name
             or a checkpoint file. Weights are carried where name and shape fit.
         seed: of the first weights and of the crops.
@@ -301,6 +336,9 @@ class RunCard(Part):
             many as torch takes. Written by the training.
         processes: that shared each batch; written by the training.
         seconds: how long it took; written by the training.
+        photographs: which it used; written by the training.
+        start_sha256: of the file it began with, if any; written by the
+            training.
         scores: figure -> value on the validation photographs; written by the
             training.
 
@@ -312,21 +350,44 @@ class RunCard(Part):
     """
 
     format: Literal[1] = 1
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    name: Annotated[str, Field(pattern=NAME)]
     model: Model = ModelSpec()
     data: str = "embedded"
+    validation: str | Share = "auto"
     start: str = "untrained"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     stages: Annotated[list[Stage], Field(min_length=1, max_length=32)]
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    validate_every: Annotated[int, Field(ge=0)] = 500
+    validate_every: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 500
     versions: dict[str, str] = {}
     device: str = ""
     threads: Annotated[int, Field(ge=0, le=4096)] = 0
     processes: Positive = 1
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    photographs: Photographs | None = None
+    start_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     scores: dict[str, Figure] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pass_over_the_schema(cls, values: Any) -> Any:
+        """``$schema`` is for editors."""
+        if not isinstance(values, dict):
+            return values
+        return {key: value for key, value in values.items() if key != "$schema"}
+
+    @field_validator("validation", mode="before")
+    @classmethod
+    def _require_validation(cls, value: Any) -> Any:
+        """One sentence, where pydantic has one for each of the two types."""
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(value, str) or (number and 0 < value <= 0.5):
+            return value
+        raise ValueError(
+            f'"auto", "embedded", a folder or a share above 0 and at most 0.5 was expected, '
+            f"but {_shown(value)} came"
+        )
 
     @model_validator(mode="after")
     def _take_a_rate_the_network_bears(self) -> Self:
@@ -350,8 +411,8 @@ class RunCard(Part):
         return sum(stage.steps for stage in self.stages)
 
     def to_json(self) -> str:
-        """The card as text."""
-        return json.dumps(self.model_dump(), indent=2) + "\n"
+        """The card as text; its first line lets an editor help who changes it."""
+        return json.dumps({"$schema": SCHEMA, **self.model_dump()}, indent=2) + "\n"
 
 
 def parse_card(values: object, name: str = "the run card") -> RunCard:
@@ -366,6 +427,8 @@ def parse_card(values: object, name: str = "the run card") -> RunCard:
         return RunCard.model_validate(values)
     except ValidationError as error:
         raise ValueError(f"{name}: {_sentence(error.errors()[0])}") from None
+    except RecursionError:
+        raise ValueError(f"{name} is nested far too deeply for a run card.") from None
 
 
 def load_card(path: str | os.PathLike[str]) -> RunCard:
@@ -416,16 +479,40 @@ def save_card(card: RunCard, path: str | os.PathLike[str]) -> None:
         part.write_text(card.to_json(), encoding="utf-8")
 
 
+def place_of(keys: Sequence[str | int]) -> str:
+    """Where something stands in a card, as people count.
+
+    Example:
+        >>> place_of(["stages", 0, "changes", 1, "after"])
+        'stage 1: change 2: after'
+
+    Source: built by srlab.
+    """
+    words = ""
+    for key, following in zip(keys, [*keys[1:], None], strict=False):
+        if isinstance(key, int):
+            words = f"{words.removesuffix('s')} {key + 1}: "
+        else:
+            words += f"{key}." if isinstance(following, str) else key
+    return words.removesuffix(": ")
+
+
 def _sentence(error: Any) -> str:
     """One sentence for one of pydantic's findings."""
-    keys = [str(key) for key in error["loc"] if key not in KINDS]
-    place = ".".join(keys) or "the card"
+    place = place_of([key for key in error["loc"] if key not in KINDS]) or "the card"
     if error["type"] == "extra_forbidden":
         return f"{place} is an unknown key; remove it or correct its spelling."
     if error["type"] == "missing":
         return f"{place} is missing; add it."
     if error["type"] == "value_error":  # one of ours, with the values in it
         return f"{place}: {error['msg'].removeprefix('Value error, ')}."
-    value = repr(error["input"])
-    shown = value if len(value) <= 60 else value[:57] + "..."
-    return f"{place}: {error['msg']}, but {shown} came."
+    return f"{place}: {error['msg']}, but {_shown(error['input'])} came."
+
+
+def _shown(value: object) -> str:
+    """A value on one line, not too long; not even a monstrous one is in the way."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # too deep, or a number of 5000 digits
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,8 +1,11 @@
 """Carrying out a run card: train, keep checkpoints, go on after a stop, score."""
 
+import math
 import platform
 import time
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,32 +13,33 @@ import torch
 from torch import Tensor, nn
 
 from srlab import __version__
-from srlab.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from srlab.machine import (
-    pick_device,
-    pick_precision,
-    require_device,
-    usable_threads,
-    using_threads,
+from srlab.cardtable import write_schema
+from srlab.checkpoints import Checkpoint, save_checkpoint
+from srlab.machine import pick_device, pick_precision, usable_threads, using_threads
+from srlab.photographs import LIST, RunPhotos, gather
+from srlab.resuming import (
+    FINISHED,
+    LAST,
+    digest_of_start,
+    read_last,
+    require_same_photographs,
 )
-from srlab.runcard import RunCard, parse_card, save_card
+from srlab.runcard import WRITTEN, RunCard, save_card
+from srlab.runlog import RunLog, TensorBoard, require_tensorboard
 from srlab.scoring import score_models
-from srlab.sources import load_photos
 from srlab.stages import StageTraining, stage_network
 from srlab.team import ALONE, Team
-from srlab.training import DivergedError, Step, undivided
-from srlab.validation import Reading, Validation
+from srlab.training import Step, undivided
+from srlab.validation import Reading, middle
+from srlab.watch import BEST, Watch
 
-LAST = "last.safetensors"
-BEST = "best.safetensors"
-FINISHED = "model.safetensors"
 CARD = "card.json"
 FIGURES = ("psnr_y", "ssim_y", "psnr_rgb", "sharpness", "checkerboard")
 SECONDS_BETWEEN_SAVES = 30.0
-NOTHING = 1e-4
-"""Detail that nobody could see: a fortieth of a level of 255."""
-FAR_OFF = 100.0
-"""A loss this many times the lowest is no fluctuation any more."""
+FIRST_PAUSE = 0.25
+"""Seconds between the first two checkpoints; each later pause is twice as long as the last."""
+SCORED = 1024
+"""Side of the middle of a photograph that is scored, px, as large as the embedded ones."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,22 @@ class _Point:
     """A point of a run: the stage, the step just done, and who looks then."""
 
     training: StageTraining
+    number: int
+    """Of the stage, from 1."""
     before: int
     """Steps of the stages before."""
     step: Step
-    watch: "_Watch | None"
+    watch: "Watch | None"
 
     def look(self) -> Reading | None:
         """What the validation photographs show, if it is time to look."""
         return self.watch.look(self.step.number) if self.watch else None
+
+    @property
+    def is_a_landmark(self) -> bool:
+        """Whether a stage ends here, or a network is the best so far."""
+        best = self.watch.best_step if self.watch else 0
+        return self.step.number in (self.training.stage.steps, best)
 
     def progress(self, total: int, reading: Reading | None) -> Progress:
         """The same for those who watch."""
@@ -89,13 +101,46 @@ class _Point:
 
 @dataclass
 class _State:
-    """What a checkpoint keeps."""
+    """What a run goes on from."""
 
     card: RunCard
-    done: int = 0
-    weights: dict[str, Tensor] | None = None
-    optimizer: dict[str, object] | None = None
-    average: dict[str, Tensor] | None = None
+    photos: RunPhotos
+    kept: Checkpoint | None = None
+
+    @property
+    def done(self) -> int:
+        return self.kept.step if self.kept else 0
+
+    @property
+    def counting(self) -> dict[str, Tensor] | None:
+        """The weights that count, if there are any yet."""
+        return (self.kept.average or self.kept.model) if self.kept else None
+
+
+class _Saves:
+    """When it is time for a checkpoint: at once, and then more and more seldom.
+
+    Args:
+        longest: seconds between two.
+    """
+
+    def __init__(self, longest: float):
+        self.longest, self.pause = longest, 0.0
+        self.last, self.done = -math.inf, 0
+
+    @property
+    def are_due(self) -> bool:
+        return time.monotonic() - self.last >= self.pause
+
+    def note(self, done: int) -> None:
+        """One was written after so many steps."""
+        self.done = done
+        self.pause = min(max(2 * self.pause, FIRST_PAUSE), self.longest)
+        self.last = time.monotonic()
+
+
+def _say_nothing(_: str) -> None:
+    pass
 
 
 def run_card(
@@ -104,24 +149,33 @@ def run_card(
     *,
     resume: bool = False,
     report: Callable[[Progress], None] | None = None,
+    say: Callable[[str], object] = _say_nothing,
     save_every: float = SECONDS_BETWEEN_SAVES,
+    tensorboard: bool = False,
     team: Team = ALONE,
 ) -> RunCard:
     """Train what the card says and write the result into a folder.
 
     The folder gets ``last.safetensors`` on the way (the network and its
-    optimizer, to go on from) and ``best.safetensors`` (the network of the last
-    stage with the lowest loss on the validation photographs), and at the end
+    optimizer, to go on from), ``best.safetensors`` (the network of the last
+    stage with the lowest loss on the validation photographs), ``log.csv`` (a
+    row a step) and ``photographs.csv`` (those in use), and at the end
     ``model.safetensors`` (to use) and ``card.json`` (with device, seconds and
     scores).
 
     Args:
-        card: what to train.
-        out: a folder; made if it is missing. All processes of a team see it.
+        card: what to train. What came of an earlier training, as a finished
+            card has it, does not count.
+        out: a folder; made if it is missing, and gone again if nothing came
+            of it. All processes of a team see it.
         resume: go on from ``last.safetensors``, exactly as if nothing had
             happened; from the start if the folder holds none yet.
         report: called after each step.
-        save_every: seconds between two checkpoints.
+        say: called with a sentence on where it goes on, and on photographs
+            that are kept back.
+        save_every: the most seconds between two checkpoints; they are fewer at
+            first, after the first step at once.
+        tensorboard: note each step for TensorBoard too.
         team: the processes that share each batch; one of them writes.
 
     Returns:
@@ -130,57 +184,125 @@ def run_card(
     Raises:
         FileExistsError: if the folder holds a training and ``resume`` is not
             set.
-        ValueError: if what is there belongs to another card or is damaged.
+        ValueError: if what is there belongs to another card or is damaged, or
+            the photographs are others than those it was begun with.
         DivergedError: if the loss is no longer a number, or the validation
             photographs show that the network was lost on the way.
         ConnectionError: if another process of the team was lost.
+        ModuleNotFoundError: if what TensorBoard needs is not installed.
 
     Source: built by srlab.
     """
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    state = _resume(card, out) if resume and (out / LAST).exists() else _begin(card, out)
+    if tensorboard:
+        require_tensorboard()
+    resumes = resume and (out / LAST).exists()
+    state = _resume(card, out) if resumes else _begin(card, out)
     state.card = team.agree(state.card.model_copy(update={"processes": team.size}))
-    with using_threads(state.card.threads), team.watched():
-        return _run(state, out, report, save_every, team)
+    with _folder(out), using_threads(state.card.threads), team.watched():
+        if team.leads:
+            _tell(state, resume, say)
+            board = TensorBoard(out, state.done) if tensorboard else None
+            log = RunLog(out, state.card, state.done, board)
+            return _lead(state, out, report, _Saves(save_every), log, team)
+        for point in _steps(state, out, team):
+            if report:
+                report(point.progress(state.card.steps, None))
+        return state.card
 
 
-def _run(
+def _tell(state: _State, resume: bool, say: Callable[[str], object]) -> None:
+    """Say where it begins, and what becomes of the photographs."""
+    photos, total = state.photos, state.card.steps
+    if state.done:
+        say(f"goes on after step {state.done:,} of {total:,}")
+        return
+    if resume:
+        say("no checkpoint is there yet, so it begins with the first step")
+    for doubt in photos.doubts:
+        warnings.warn(doubt, stacklevel=3)
+    if photos.kept_back:
+        say(
+            f"{photos.kept_back} of {photos.kept_back + len(photos.training)} photographs are "
+            f"kept back to judge by, and not learned from"
+        )
+
+
+def _lead(
     state: _State,
     out: Path,
     report: Callable[[Progress], None] | None,
-    save_every: float,
+    saves: _Saves,
+    log: RunLog,
     team: Team,
 ) -> RunCard:
-    """Train from where the state stands to the end."""
-    began, last_save = time.monotonic(), time.monotonic()
+    """Train from where the state stands to the end, and write everything down."""
+    began = time.monotonic()
     point = None
 
     def stamped() -> RunCard:
         seconds = state.card.seconds + time.monotonic() - began
         return state.card.model_copy(update={"seconds": round(seconds, 1)})
 
+    def save(point: _Point) -> None:
+        _save_last(out, stamped(), point, log, state.photos)
+        saves.note(point.done())
+
     try:
         for point in _steps(state, out, team):
+            _note(log, point, state.card.seconds + time.monotonic() - began)
             reading = point.look()
+            if reading:
+                log.read(reading)
             if report:
                 report(point.progress(state.card.steps, reading))
-            if team.leads and time.monotonic() - last_save > save_every:
-                _save_last(out, stamped(), point)
-                last_save = time.monotonic()
+            if saves.are_due or point.is_a_landmark:
+                save(point)
+            elif log.is_due:
+                _undisturbed(log.write)
     finally:  # Ctrl-C and a diverged loss leave the last whole step behind
-        if point and team.leads:
-            _save_last(out, stamped(), point)
-    if not team.leads:
-        return stamped()
+        if point and point.done() > saves.done:
+            save(point)
     # Without a point it was resumed after the last step.
     network = point.training.network if point else _resumed_network(state)
-    return _finish(out, stamped(), network)
+    return _finish(out, stamped(), network, state.photos)
+
+
+def _note(log: RunLog, point: _Point, seconds: float) -> None:
+    step = point.step
+    place = point.before + step.number, point.number
+    log.note(*place, step.learning_rate, seconds, step.terms)
+
+
+def _undisturbed(*actions: Callable[[], object]) -> None:
+    """Do all of it; Ctrl-C waits until it is done."""
+    # torchrun ends those that lost a partner while they save; the impatient press twice.
+    with undivided() as interrupts:
+        for action in actions:
+            action()
+    if interrupts:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _folder(out: Path) -> Iterator[None]:
+    """Make a folder; it and those above it go again if nothing came into them."""
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for folder in made:
+            try:
+                folder.rmdir()
+            except OSError:  # it holds something, or another process was quicker
+                break
+        raise
 
 
 def _resumed_network(state: _State) -> nn.Module:
     """The network of a training that had come to its end."""
-    return stage_network(state.card, state.card.stages[-1], state.average or state.weights)
+    return stage_network(state.card, state.card.stages[-1], state.counting)
 
 
 def _begin(card: RunCard, out: Path) -> _State:
@@ -189,15 +311,26 @@ def _begin(card: RunCard, out: Path) -> _State:
         raise FileExistsError(
             f"{out} already holds a training; go on with --resume or choose another folder."
         )
-    return _State(on_this_machine(card))
+    card = on_this_machine(card)
+    start = digest_of_start(card)
+    photos = gather(card)
+    fixed = {
+        "validation": photos.judged_by,
+        "photographs": photos.identity,
+        "start_sha256": start,
+    }
+    return _State(card.model_copy(update=fixed), photos)
 
 
 def on_this_machine(card: RunCard) -> RunCard:
     """The card with what is the machine's choice: device, precision, threads.
 
+    What came of an earlier training is taken out.
+
     Source: built by srlab.
     """
     device = pick_device()
+    nothing = {name: RunCard.model_fields[name].get_default() for name in WRITTEN}
     made_by = {
         "srlab": __version__,
         "torch": torch.__version__,
@@ -209,134 +342,77 @@ def on_this_machine(card: RunCard) -> RunCard:
         "device": str(device),
         "threads": usable_threads(card.threads),
     }
-    return card.model_copy(update=chosen)
+    return card.model_copy(update={**nothing, **chosen})
 
 
 def _resume(card: RunCard, out: Path) -> _State:
-    """What ``last.safetensors`` holds, if it belongs to this card."""
-    checkpoint: Checkpoint = load_checkpoint(out / LAST)
-    saved = parse_card(checkpoint.card, LAST)
-    for name in ("name", "model", "data", "start", "seed", "stages", "ema"):
-        if getattr(saved, name) != getattr(card, name):
-            raise ValueError(
-                f"{out / LAST} belongs to another card: its {name} differs; "
-                f"give that card or another folder."
-            )
-    require_device(saved.device)
-    return _State(
-        saved, checkpoint.step, checkpoint.model, checkpoint.optimizer, checkpoint.average
-    )
+    """What ``last.safetensors`` holds, if it belongs to this card and its photographs."""
+    saved, kept = read_last(out, card)
+    photos = gather(saved)
+    require_same_photographs(saved, photos, out)
+    return _State(saved, photos, kept)
 
 
 def _steps(state: _State, out: Path, team: Team) -> Iterator[_Point]:
     """All stages, from where the state stands."""
-    card, before, weights = state.card, 0, state.average or state.weights
-    for stage in card.stages:
+    card, photos, before, weights = state.card, state.photos, 0, state.counting
+    for number, stage in enumerate(card.stages, 1):
         start = min(max(state.done - before, 0), stage.steps)
         if start < stage.steps:
-            # In its middle a stage goes on with the weights that the optimizer moves.
-            training = StageTraining(card, stage, state.weights if start else weights, team)
-            if start and state.optimizer:
-                training.restore(state.optimizer, state.average, start)
+            training = StageTraining(card, stage, weights, team, photos.training)
+            if start and state.kept:  # in its middle it goes on with what the optimizer moves
+                training.restore(state.kept, start, str(out / LAST))
             best = out / BEST if before + stage.steps == card.steps else None
-            watch = _Watch(training, before, best, resumed=start > 0) if team.leads else None
+            watch = None
+            if team.leads:
+                watch = Watch(training, before, best, photos.validation, resumed=start > 0)
             for step in training.steps(start):
-                yield _Point(training, before, step, watch)
+                yield _Point(training, number, before, step, watch)
             weights = training.network.state_dict()
         before += stage.steps
 
 
-class _Watch:
-    """Look at the validation photographs when the card says so, and keep the best.
+def _save_last(out: Path, card: RunCard, point: _Point, log: RunLog, photos: RunPhotos) -> None:
+    """Keep what is there to go on from; the log goes before, so that it lacks no step."""
 
-    Args:
-        training: whose network is looked at.
-        before: steps of the stages before.
-        best: the file for the best network, or None if none is kept.
-        resumed: whether a best network may be there already.
-    """
-
-    def __init__(
-        self, training: StageTraining, before: int, best: Path | None, *, resumed: bool
-    ):
-        self.training, self.before, self.best = training, before, best
-        self.every = training.card.validate_every
-        self.best_loss = float("inf")
-        stage, device = training.stage, training.card.device
-        if self.every:
-            self.validation = Validation(stage.scale, training.loss, device)
-            network = training.network
-            if resumed and best and best.exists():
-                network = stage_network(training.card, stage, load_checkpoint(best).model)
-            reading = self.validation.look(network, before)
-            self.lowest, self.has_drawn = reading.loss, reading.detail > NOTHING
-            if network is not training.network:
-                self.best_loss = reading.loss
-
-    def look(self, step: int) -> Reading | None:
-        """What is seen after ``step`` steps of the stage, if it is time to look."""
-        last = self.training.stage.steps
-        if not self.every or (step % self.every and step != last):
-            return None
-        network = self.training.network
-        reading = self.validation.look(network, self.before + step)
-        self._require_alive(reading)
-        if self.best and reading.loss < self.best_loss:
-            self.best_loss = reading.loss
-            card = self.training.card.model_dump()
-            save_checkpoint(self.best, network, card=card, step=reading.step)
-        return reading
-
-    def _require_alive(self, reading: Reading) -> None:
-        """Raise if the network drew before and now draws nothing, or is far off."""
-        draws = reading.detail > NOTHING
-        if self.has_drawn and not draws:
-            raise self._lost(reading, "adds the same to every picture")
-        if reading.loss > FAR_OFF * self.lowest:
-            raise self._lost(
-                reading, f"has a loss of {reading.loss:.3g} after {self.lowest:.3g}"
-            )
-        self.has_drawn, self.lowest = draws, min(reading.loss, self.lowest)
-
-    def _lost(self, reading: Reading, what: str) -> DivergedError:
-        rate = self.training.stage.learning_rate
-        return DivergedError(
-            f"After {reading.step} steps the network {what}: a learning rate of {rate:g} is "
-            f"too large for it; begin with a smaller one."
-        )
-
-
-def _save_last(out: Path, card: RunCard, point: _Point) -> None:
-    """Keep what is there to go on from; Ctrl-C waits until it is written."""
-    # torchrun ends those that lost a partner while they save; the impatient press twice.
-    with undivided() as interrupts:
+    def save() -> None:
+        done = point.done()
+        log.note_lost(done, point.number)
+        log.write(sync=True)
+        if not (out / LIST).exists():
+            photos.write_list(out)
         save_checkpoint(
             out / LAST,
             point.training.model,
             card=card.model_dump(),
-            step=point.done(),
+            step=done,
             optimizer=point.training.optimizer,
             average=point.training.network if card.ema else None,
         )
-    if interrupts:
-        raise KeyboardInterrupt
+
+    _undisturbed(save)
 
 
-def _finish(out: Path, card: RunCard, model: nn.Module) -> RunCard:
+def _finish(out: Path, card: RunCard, model: nn.Module, photos: RunPhotos) -> RunCard:
     """Score on the validation photographs and write model and card."""
-    finished = scored(card, model)
+    finished = scored(card, model, photos)
     save_checkpoint(out / FINISHED, model, card=finished.model_dump(), step=card.steps)
+    write_schema(out)
     save_card(finished, out / CARD)
     return finished
 
 
-def scored(card: RunCard, model: nn.Module) -> RunCard:
-    """The card with the model's scores on the validation photographs.
+def scored(card: RunCard, model: nn.Module, photos: RunPhotos | None = None) -> RunCard:
+    """The card with the model's scores on its validation photographs.
+
+    Of a large photograph the middle counts, 1024 x 1024 px. A figure that is
+    no number, as a flat picture has it, is left out.
 
     Source: built by srlab.
     """
-    photos = load_photos("embedded", "val")
-    bicubic, own = score_models(photos, {card.name: model}, scale=card.scale)
-    scores = {key: round(own[key], 4) for key in FIGURES}
-    scores["bicubic_psnr_y"] = round(bicubic["psnr_y"], 4)
-    return card.model_copy(update={"scores": scores})
+    judges = (photos or gather(card)).validation
+    parts = {name: middle(photo, SCORED) for name, photo in judges.items()}
+    bicubic, own = score_models(parts, {card.name: model}, scale=card.scale)
+    scores = {key: own[key] for key in FIGURES} | {"bicubic_psnr_y": bicubic["psnr_y"]}
+    finite = {key: round(value, 4) for key, value in scores.items() if math.isfinite(value)}
+    return card.model_copy(update={"scores": finite})

@@ -1,19 +1,27 @@
 """One stage of a run card: its loss, its data, its network, and how it trains."""
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from srlab.checkpoints import carry_weights, load_checkpoint, load_optimizer, load_weights
-from srlab.data import Pairs, get_data
+from srlab.checkpoints import (
+    Checkpoint,
+    carry_weights,
+    load_checkpoint,
+    load_optimizer,
+    load_weights,
+    require_finite_weights,
+    require_moments,
+)
+from srlab.data import Pairs
 from srlab.features import FeatureExtractor
 from srlab.inference import build_model, find_checkpoint
 from srlab.losses import ExpandedLoss, WeightedLoss, l1_loss, l2_loss, tv_loss
 from srlab.machine import PRECISIONS, place
+from srlab.photographs import gather, make_pairs
 from srlab.runcard import Change, RunCard, Stage
 from srlab.team import ALONE, Team
 from srlab.training import Step, cosine_schedule, set_learning_rate, train
@@ -31,6 +39,7 @@ class StageTraining:
         card, stage: the stage is one of the card's.
         weights: of the stage before, as for ``stage_network``.
         team: the processes that share each batch.
+        photos: as for ``stage_data``.
 
     Attributes:
         model: what the optimizer moves.
@@ -46,8 +55,9 @@ class StageTraining:
         stage: Stage,
         weights: dict[str, Tensor] | None = None,
         team: Team = ALONE,
+        photos: Mapping[str, Tensor] | None = None,
     ):
-        self.card, self.stage, self.team = card, stage, team
+        self.card, self.stage, self.team, self.photos = card, stage, team, photos
         self.model = stage_network(card, stage, weights)
         self.loss = make_loss(stage, card.device)
         self.optimizer = torch.optim.Adam(
@@ -59,13 +69,35 @@ class StageTraining:
     def network(self) -> nn.Module:
         return self.model if self.average is None else self.average.module
 
-    def restore(
-        self, optimizer: dict[str, Any], average: dict[str, Tensor] | None, done: int
-    ) -> None:
-        """Put back what a checkpoint kept after ``done`` steps of the stage."""
-        load_optimizer(self.optimizer, optimizer)
-        if self.average is not None and average is not None:
-            load_weights(self.average.module, average, "the average")
+    def restore(self, kept: Checkpoint, done: int, name: str) -> None:
+        """Put back what a checkpoint kept after ``done`` steps of the stage.
+
+        Args:
+            kept: the checkpoint.
+            done: from 1 to one less than the stage's steps.
+            name: what errors call the file.
+
+        Raises:
+            ValueError: if something is missing in it, or cannot be.
+        """
+        load_weights(self.model, kept.model, name)
+        require_finite_weights(kept.model, name)
+        if kept.optimizer is None:
+            raise ValueError(
+                f"{name} holds a network without its optimizer, so its training cannot go on; "
+                f'begin another one from it: a card with "start": "{name}", and a new folder.'
+            )
+        require_moments(self.optimizer, kept.optimizer, done, name)
+        # The groups are our own: the schedule and the changes set what is in them.
+        groups = self.optimizer.state_dict()["param_groups"]
+        load_optimizer(self.optimizer, {**kept.optimizer, "param_groups": groups})
+        if self.average is not None:
+            if kept.average is None:
+                raise ValueError(
+                    f"{name} lacks the average of the weights , which ema asks for."
+                )
+            require_finite_weights(kept.average, name)
+            load_weights(self.average.module, kept.average, name)
             self.average.n_averaged.fill_(done)
 
     def steps(self, start: int = 0) -> Iterator[Step]:
@@ -76,7 +108,7 @@ class StageTraining:
         peak = self.stage.learning_rate
         for step in train(
             self.team.wrap(self.model),
-            self.team.share(stage_data(self.card, self.stage)),
+            self.team.share(stage_data(self.card, self.stage, self.photos)),
             self.loss,
             self.optimizer,
             steps=self.stage.steps,
@@ -124,15 +156,19 @@ def apply_change(change: Change, loss: Loss, optimizer: Optimizer) -> None:
         set_learning_rate(optimizer, change.learning_rate)
 
 
-def stage_data(card: RunCard, stage: Stage) -> Pairs:
+def stage_data(
+    card: RunCard, stage: Stage, photos: Mapping[str, Tensor] | None = None
+) -> Pairs:
     """The pairs that a stage learns from, on the card's device.
+
+    Args:
+        card, stage: the stage is one of the card's.
+        photos: to learn from, uint8 ``(3, h, w)``; those of the card if None,
+            without what it keeps back.
 
     Source: built by srlab.
     """
-    sizes = stage.hr_size // stage.scale, stage.hr_size
-    return get_data(
-        stage.batch_size, sizes, source=card.data, seed=card.seed, device=card.device
-    )
+    return make_pairs(card, stage, gather(card).training if photos is None else photos)
 
 
 def stage_network(

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +16,10 @@ from srlab.sources import load_photos
 
 SIZE = 192
 """Side of the part of each photograph that is looked at, px: quick, and the same always."""
+MOST = 64
+"""Photographs that are looked at on the way; all of them count for the scores at the end."""
+AT_ONCE = 8
+"""Photographs that a network enlarges together, as many as training crops."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,15 @@ class Reading:
 class Validation:
     """The middle of each validation photograph, 192 x 192 px, at one scale.
 
+    A smaller photograph is continued by its mirror image. Beside a single one
+    its own mirror image is looked at, so that ``detail`` can compare.
+
     Args:
         scale: 2, 4 or 8.
         loss: ``(sr, hr)`` -> named terms.
         device: where the network is.
+        photos: name -> uint8 ``(3, h, w)``, the first 64 of them; the
+            embedded ones if None.
 
     Source: built by srlab.
     """
@@ -54,9 +65,12 @@ class Validation:
         scale: int,
         loss: Callable[[Tensor, Tensor], Mapping[str, Tensor]],
         device: torch.device | str = "cpu",
+        photos: Mapping[str, Tensor] | None = None,
     ):
-        photos = load_photos("embedded", "val").values()
-        self.hr = torch.stack([_middle(photo) for photo in photos]).to(device)
+        photos = load_photos("embedded", "val") if photos is None else photos
+        views = [_middle(photo) for photo in islice(photos.values(), MOST)]
+        views += [view.flip(2) for view in views] if len(views) == 1 else []
+        self.hr = torch.stack(views).to(device)
         self.lr = degrade(self.hr, scale)
         self.loss, self.protocol = loss, Protocol("y", scale)
         self.base = enlarge(self.lr, scale)
@@ -66,10 +80,18 @@ class Validation:
     def look(self, model: nn.Module, step: int) -> Reading:
         """Measure the network as it stands after ``step`` steps."""
         with evaluating(model):
-            sr = model(self.lr).float()
-        loss = sum(term.item() for term in self.loss(sr, self.hr).values())
+            sr = torch.cat([model(lr).float() for lr in self.lr.split(AT_ONCE)])
         detail = (sr - self.base).std(dim=0).mean().item()
-        return Reading(step, loss, self._psnr(sr), self.bicubic, detail)
+        return Reading(step, self._loss(sr), self._psnr(sr), self.bicubic, detail)
+
+    def _loss(self, sr: Tensor) -> float:
+        """The mean over the photographs; some losses look through a whole VGG."""
+        pairs = zip(sr.split(AT_ONCE), self.hr.split(AT_ONCE), strict=True)
+        parts = [
+            len(one) * sum(term.item() for term in self.loss(one, hr).values())
+            for one, hr in pairs
+        ]
+        return sum(parts) / len(sr)
 
     def _psnr(self, sr: Tensor) -> float:
         """The mean over the photographs."""
@@ -77,7 +99,16 @@ class Validation:
         return psnr(shown, truth).mean().item()
 
 
+def middle(photo: Tensor, size: int) -> Tensor:
+    """The middle of a photograph ``(3, h, w)``, at most ``size`` px a side."""
+    height, width = (min(side, size) for side in photo.shape[-2:])
+    top, left = ((side - size) // 2 if side > size else 0 for side in photo.shape[-2:])
+    return photo[:, top : top + height, left : left + width]
+
+
 def _middle(photo: Tensor) -> Tensor:
     """uint8 ``(3, h, w)`` -> ``(3, 192, 192)`` in [0, 1]."""
-    top, left = ((side - SIZE) // 2 for side in photo.shape[-2:])
-    return photo[:, top : top + SIZE, left : left + SIZE].float() / 255
+    part = middle(photo, SIZE)
+    missing = [(0, SIZE - side) for side in part.shape]
+    missing[0] = (0, 0)
+    return torch.from_numpy(np.pad(part.numpy(), missing, "symmetric")).float() / 255

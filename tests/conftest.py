@@ -32,8 +32,10 @@ def one_thread() -> None:
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test does is remembered for nobody."""
-    home = tmp_path_factory.getbasetemp() / f"home-{secrets.token_hex(8)}"  # made if needed
+    base = tmp_path_factory.getbasetemp()
+    home = base / f"home-{secrets.token_hex(8)}"  # made if needed
     monkeypatch.setenv("SRLAB_HOME", str(home))
+    monkeypatch.setenv("SRLAB_CACHE", str(base / "cache"))
 
 
 @pytest.fixture(autouse=True)

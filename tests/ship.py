@@ -20,10 +20,12 @@ from torch import nn
 from srlab.checkpoints import load_checkpoint, load_weights, save_checkpoint
 from srlab.files import replacing
 from srlab.inference import build_model
+from srlab.resuming import FINISHED
 from srlab.runcard import RunCard, Stage, load_card, parse_card, save_card
-from srlab.runs import BEST, CARD, FINISHED
+from srlab.runs import CARD
 from srlab.scoring import Row, score_models
 from srlab.sources import ASSETS, load_folder, load_photos
+from srlab.watch import BEST
 
 MOST_LOSS = 0.02
 """What float16 may cost, in dB."""

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+import srlab.checkpoints
 from srlab.checkpoints import (
+    _digest,
     carry_weights,
     load_checkpoint,
     load_optimizer,
@@ -138,6 +142,114 @@ def test_files_of_others(path: Path) -> None:
     assert "is damaged" in refusal(path)
 
 
+# -- crafted, with a checksum that is right ----------------------------------------
+
+
+def craft(path: Path, about: str, tensors: dict[str, Tensor] | None = None) -> Path:
+    tensors = tensors or {"model.weight": torch.zeros(3)}
+    save_file(tensors, path, {"srlab": about, "sha256": _digest(about, tensors)})
+    return path
+
+
+GOOD = {"format": 1, "card": {}, "step": 0, "groups": None}
+
+
+@pytest.mark.parametrize(
+    ("about", "sentence"),
+    [
+        ("[" * 100_000, "what it says of itself is no JSON (nested too deeply)"),
+        ("{" + '"a":{' * 5000 + "}" * 5001, "what it says of itself is no JSON (nested"),
+        ("name: a", "what it says of itself is no JSON (Expecting"),
+        ("", "what it says of itself is no JSON (Expecting"),
+        ("[1]", "what it says of itself: Input should be"),
+        ("null", "what it says of itself: Input should be"),
+        ("{}", "format: Field required"),
+        (json.dumps({**GOOD, "format": "1"}), "format: Input should be a valid integer"),
+        (json.dumps({**GOOD, "format": True}), "format: Input should be a valid integer"),
+        (json.dumps({**GOOD, "format": 2}), "has format 2, but this srlab reads 1"),
+        (json.dumps({**GOOD, "format": [1]}), "format: Input should be a valid integer"),
+        (json.dumps({**GOOD, "card": []}), "card: Input should be a valid dictionary"),
+        (json.dumps({**GOOD, "card": None}), "card: Input should be a valid dictionary"),
+        (json.dumps({**GOOD, "step": -1}), "step: Input should be greater than or equal to 0"),
+        (json.dumps({**GOOD, "step": 1.5}), "step: Input should be a valid integer"),
+        (json.dumps({**GOOD, "step": "1"}), "step: Input should be a valid integer"),
+        ('{"format": 1, "card": {}, "step": ' + "1" * 5000 + "}", "is no JSON"),
+        (json.dumps({**GOOD, "groups": {}}), "groups: Input should be a valid list"),
+        (json.dumps({**GOOD, "groups": [1]}), "groups.0: Input should be a valid dictionary"),
+    ],
+)
+def test_what_a_file_says_of_itself(path: Path, about: str, sentence: str) -> None:
+    assert sentence in refusal(craft(path, about))
+
+
+@pytest.mark.parametrize("name", ["x", "x.exp_avg", "-1.exp_avg", "0", "0.", "²", "9" * 5000])
+def test_moments_of_no_parameter(path: Path, name: str) -> None:
+    about = json.dumps({**GOOD, "groups": [{}]})
+    craft(path, about, {f"optimizer.{name}": torch.zeros(1)})
+    assert "its optimizer has" in refusal(path)
+
+
+def raw(path: Path, header: bytes, data: bytes = b"") -> Path:
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data)
+    return path
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"\xff\xfe",
+        b"[]",
+        b'{"a": [[[' * 9999,
+        b'{"__metadata__": {"srlab": 1}}',
+        b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4000000000]}}',
+        b'{"a": {"dtype": "F99", "shape": [1], "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},'
+        b' "a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "F8_E8M0", "shape": [4], "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "F4", "shape": [8], "data_offsets": [0, 4]}}',
+    ],
+)
+def test_headers_of_nobody(path: Path, header: bytes) -> None:
+    refusal(raw(path, header, b"\0" * 4))
+
+
+def test_a_header_longer_than_the_file(path: Path) -> None:
+    for length in (2**31, 2**63, 2**64 - 1, 100_000_001):
+        path.write_bytes(length.to_bytes(8, "little") + b"{}")
+        assert "is damaged or no checkpoint" in refusal(path)
+
+
+def test_tensors_of_every_kind_pass_through_the_checksum(path: Path) -> None:
+    kinds = (torch.bool, torch.int8, torch.float16, torch.bfloat16, torch.complex64)
+    tensors = {f"model.{i}": torch.zeros(i, dtype=kind) for i, kind in enumerate(kinds)}
+    loaded = load_checkpoint(craft(path, json.dumps(GOOD), tensors)).model
+    assert [value.dtype for value in loaded.values()] == list(kinds)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200)
+@given(st.dictionaries(st.sampled_from([*GOOD, "more"]), values) | values, st.booleans())
+def test_anything_is_a_checkpoint_or_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, about: object, filled: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "anything.safetensors"
+    about = {**GOOD, **about} if filled and isinstance(about, dict) else about
+    craft(path, json.dumps(about))
+    try:
+        said = str(load_checkpoint(path).step)
+    except ValueError as error:
+        said = str(error)
+    assert said
+    assert "\n" not in said
+
+
 def test_a_later_format(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("srlab.checkpoints.FORMAT", 2)
     save_checkpoint(path, trained()[0], card=CARD, step=1)
@@ -220,3 +332,19 @@ def test_a_weight_of_another_shape_stays_behind() -> None:
     assert (carried.loaded, carried.new, carried.left) == (["bias"], ["weight"], ["weight"])
     assert torch.equal(model.weight, before)
     assert torch.equal(model.bias, torch.ones(3))
+
+
+def test_a_file_that_is_replaced_meanwhile_is_read_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a training does it every half a minute."""
+    read = srlab.checkpoints._read
+
+    def disturbed(path: Path) -> object:
+        found = read(path)
+        monkeypatch.undo()
+        save_checkpoint(path, trained()[0], card=CARD, step=7)
+        return {**found[0], "sha256": "half of it"}, found[1]
+
+    monkeypatch.setattr("srlab.checkpoints._read", disturbed)
+    assert load_checkpoint(path).step == 7

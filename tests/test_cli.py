@@ -17,7 +17,7 @@ from PIL import Image
 import srlab.cli
 import srlab.stages
 from srlab.checkpoints import load_checkpoint
-from srlab.images import read_image
+from srlab.images import read_image, to_image
 from srlab.inference import upscale
 from srlab.metrics import score_pair
 from srlab.options import complete_model, complete_scale
@@ -287,7 +287,9 @@ def test_score_saves_nothing_among_what_it_scores(
 def write_card(folder: Path, photo_folder: Path, steps: int) -> Path:
     stage = Stage(hr_size=32, batch_size=2, steps=steps)
     tiny = ModelSpec(num_features=4, num_blocks=1)
-    card = RunCard(name="tiny", model=tiny, data=str(photo_folder), stages=[stage])
+    card = RunCard(
+        name="tiny", model=tiny, data=str(photo_folder), validation="embedded", stages=[stage]
+    )
     save_card(card, folder / "card.json")
     return folder / "card.json"
 
@@ -301,6 +303,8 @@ def test_train(command: Command, photo_folder: Path, tmp_path: Path) -> None:
     assert "bicubic_psnr_y" in result.stdout
     assert load_checkpoint(out / "model.safetensors").step == 5
     assert load_card(out / "card.json").scores["psnr_y"] > 20
+    assert "srlab: " not in result.stderr, "it says no more than it has to"
+    assert len((out / "log.csv").read_text().splitlines()) == 6
     again = command("train", card, cwd=tmp_path)
     assert again.returncode == 2
     assert again.stderr.splitlines()[-1] == (
@@ -386,3 +390,130 @@ def test_resume_goes_on(
     assert in_process(monkeypatch, "train", card, "--out", tmp_path / "b") == 0
     one, other = (load_checkpoint(tmp_path / x / "model.safetensors").model for x in "ab")
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture
+def own_photos(photo: torch.Tensor, tmp_path: Path) -> Path:
+    """Five of one's own, in a folder of that name."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(5):
+        to_image(photo[..., 8 * i : 8 * i + 48, 4 * i : 4 * i + 48]).save(folder / f"{i}.png")
+    return folder
+
+
+def test_own_photographs_judge_and_everything_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    own_photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+    card = write_card(tmp_path, own_photos, 4)
+    call = ["train", card, "--val", "0.4", "--out", tmp_path / "a"]
+    assert in_process(monkeypatch, *call, "--resume", "--log", "tensorboard") == 0
+    said = capsys.readouterr().err
+    assert "srlab: no checkpoint is there yet, so it begins with the first step.\n" in said
+    assert "srlab: 2 of 5 photographs are kept back to judge by, and not learned from." in said
+    assert load_card(tmp_path / "a" / "card.json").validation == 0.4
+    assert list((tmp_path / "a" / "tensorboard").iterdir())
+    assert in_process(monkeypatch, *call, "--resume") == 0
+    assert "srlab: goes on after step 4 of 4.\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--data", "nothere"), "nothere is neither a folder nor one of"),
+        (("--val", "nothere"), "nothere is neither a folder nor one of"),
+        (("--val", "0.9"), 'card.json: validation: "auto", "embedded", a folder or'),
+        (("--val", "nan"), 'card.json: validation: "auto"'),
+        (("--val", ""), "validation is empty, but a folder was expected; name one."),
+        (("--data", ""), "data is empty, but a folder was expected; name one."),
+        (("--log", "wandb"), "--log takes tensorboard, but wandb came; log.csv is always"),
+    ],
+)
+def test_a_failed_train_leaves_no_folder(
+    monkeypatch: pytest.MonkeyPatch,
+    own_photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, str],
+    sentence: str,
+) -> None:
+    card = write_card(tmp_path, own_photos, 4)
+    out = tmp_path / "new" / "o5"
+    assert in_process(monkeypatch, "train", card, "--out", out, *options) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("srlab: ")
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert not out.parent.exists()
+
+
+def test_home_is_known_in_every_option(
+    monkeypatch: pytest.MonkeyPatch, own_photos: Path, tmp_path: Path
+) -> None:
+    """The shell leaves ~ as it is after an equals sign."""
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "judges").mkdir()
+    (own_photos / "0.png").rename(tmp_path / "judges" / "0.png")
+    write_card(tmp_path, own_photos, 2)
+    monkeypatch.chdir(own_photos)
+    options = ("--data=~/photos", "--val=~/judges", "--out=~/big")
+    assert in_process(monkeypatch, "train", "~/card.json", *options) == 0
+    assert load_card(tmp_path / "big" / "card.json").photographs.training == 4
+    assert not list(own_photos.glob("~*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_kill_at_step_66_goes_on_from_there(
+    command: Command, own_photos: Path, tmp_path: Path
+) -> None:
+    card, out = write_card(tmp_path, own_photos, 400), tmp_path / "out"
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED, "train", str(card), "--out", str(out)],
+        env={**os.environ, **ONE_THREAD},
+    )  # fmt: skip
+    assert child.wait(timeout=120) == -signal.SIGKILL
+    kept = load_checkpoint(out / "last.safetensors").step
+    assert 1 <= kept <= 66
+    result = command("train", card, "--out", out, "--resume")
+    assert result.returncode == 0, result.stderr
+    assert f"srlab: goes on after step {kept} of 400.\n" in result.stderr
+    steps = [line.split(",")[0] for line in (out / "log.csv").read_text().splitlines()[1:]]
+    assert steps == [str(step) for step in range(1, 401)]
+
+
+# The real command, which kills itself after its 66th step, as nobody could from outside.
+KILLED = """
+import os, signal
+from srlab import cli, stages
+
+train = stages.train
+
+def killed(*args, **options):
+    for step in train(*args, **options):
+        yield step
+        if step.number == 66:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+stages.train = killed
+cli.main()
+"""
+
+
+def test_a_finished_card_begins_with_no_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+    own_photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+    card = write_card(tmp_path, own_photos, 2)
+    old = load_card(card).model_copy(update={"seconds": 4242.0, "scores": {"psnr_y": 1.0}})
+    save_card(old, card)
+    assert in_process(monkeypatch, "train", card, "--out", tmp_path / "o9") == 0
+    assert f"{tmp_path / 'o9'}: 4242 s" not in capsys.readouterr().out
+    assert load_card(tmp_path / "o9" / "card.json").seconds < 1000

@@ -73,3 +73,14 @@ def test_a_device_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
     finding = found("device")
     assert not finding.fine
     assert "There is no device 'gpu' here" in finding.text
+
+
+def test_it_says_where_the_precision_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "cache" / "precision.json"
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+    assert f"(by a trial, kept in {kept}; delete it to try again)" in found("device").text
+    assert kept.exists()
+    monkeypatch.setenv("SRLAB_PRECISION", "fp32")
+    assert found("device").text.endswith("threads, fp32")

@@ -1,6 +1,10 @@
 """Device, precision, budget: chosen by the machine, overruled by the environment."""
 
+import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +17,8 @@ from srlab.machine import (
     pick_device,
     pick_precision,
     place,
+    precision_file,
+    processor_name,
     require_device,
     usable_threads,
     using_threads,
@@ -54,6 +60,103 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_trial_of_bfloat16_is_made_once() -> None:
     assert 0.01 < bf16_speedup() < 100
     assert bf16_speedup() == bf16_speedup()
+
+
+@pytest.fixture
+def trials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:
+    """Outcomes that trials will have; those of the first come first."""
+    outcomes = [2.0, 0.5, 2.0, 0.5]
+    monkeypatch.setattr("srlab.machine.bf16_speedup", lambda: outcomes.pop(0))
+    monkeypatch.setenv("SRLAB_CACHE", str(tmp_path / "new" / "cache"))
+    return outcomes
+
+
+def test_a_machine_decides_once(trials: list[float]) -> None:
+    """Or a trial under load makes one run of an hour bf16 and the next fp32."""
+    assert [pick_precision("cpu") for _ in range(3)] == ["bf16"] * 3
+    assert len(trials) == 3
+    kept = json.loads(precision_file().read_text())
+    assert kept == {f"{processor_name()}, torch {torch.__version__}": "bf16"}
+
+
+def test_without_the_file_it_decides_anew(trials: list[float]) -> None:
+    assert pick_precision("cpu") == "bf16"
+    precision_file().unlink()
+    assert pick_precision("cpu") == "fp32"
+    assert len(trials) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "7", '{"a": ', "[" * 99_999, '{"KEY": 7}', '{"KEY": []}', "\xff"]
+)
+def test_a_damaged_file_is_written_anew(trials: list[float], text: str) -> None:
+    key = f"{processor_name()}, torch {torch.__version__}"
+    precision_file().parent.mkdir(parents=True)
+    precision_file().write_bytes(text.replace("KEY", key).encode("latin-1"))
+    assert [pick_precision("cpu") for _ in range(2)] == ["bf16"] * 2
+    assert len(trials) == 3
+    assert json.loads(precision_file().read_text()) == {key: "bf16"}
+
+
+def test_another_processor_or_torch_decides_for_itself(
+    trials: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home may be that of several machines."""
+    assert pick_precision("cpu") == "bf16"
+    with monkeypatch.context() as patch:
+        patch.setattr("srlab.machine.processor_name", lambda: "another")
+        assert pick_precision("cpu") == "fp32"
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "__version__", "99.0")
+        assert pick_precision("cpu") == "bf16"
+    assert len(json.loads(precision_file().read_text())) == 3
+    assert pick_precision("cpu") == "bf16"
+    assert len(trials) == 1
+
+
+def test_where_nothing_can_be_kept_a_process_decides(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    expected = "bf16" if bf16_speedup() > 1.2 else "fp32"
+    monkeypatch.setenv("SRLAB_CACHE", str(tmp_path / "file"))
+    assert pick_precision("cpu") == expected
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("SRLAB_CACHE")
+    monkeypatch.setattr(Path, "home", homeless)
+    assert pick_precision("cpu") == expected
+
+
+def test_two_processes_at_once_agree(tmp_path: Path) -> None:
+    code = "from srlab.machine import pick_precision; print(pick_precision('cpu'))"
+    env = {**os.environ, "SRLAB_CACHE": str(tmp_path)}
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    said = {process.communicate(timeout=120)[0] for process in both}
+    assert len(said) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["precision.json"]
+
+
+def test_what_was_set_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SRLAB_CACHE", str(tmp_path))
+    monkeypatch.setenv("SRLAB_PRECISION", "bf16")
+    assert pick_precision("cpu") == "bf16"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_trial_leaves_the_threads_as_they_were() -> None:
+    torch.set_num_threads(2)
+    assert bf16_speedup.__wrapped__() > 0
+    assert torch.get_num_threads() == 2
+
+
+def test_the_processor_has_a_name() -> None:
+    assert processor_name()
 
 
 def test_place_uses_the_layout_that_convolutions_like() -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from srlab.runcard import (
+    NAME,
     Change,
     FeatureSpec,
     ModelSpec,
@@ -47,7 +48,7 @@ def stages(draw: st.DrawFn) -> Stage:
 
 cards = st.builds(
     RunCard,
-    name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True),
+    name=st.from_regex(NAME, fullmatch=True),
     model=st.builds(
         ModelSpec,
         kind=st.just("srresnet"),
@@ -55,6 +56,7 @@ cards = st.builds(
         num_blocks=st.integers(1, 256),
     ),
     data=words,
+    validation=words | st.floats(0, 0.5, exclude_min=True),
     seed=st.integers(0, 2**31 - 1),
     precision=st.sampled_from(["auto", "fp32", "bf16"]),
     stages=st.lists(stages(), min_size=1, max_size=4),
@@ -98,7 +100,7 @@ def stage_with(**changes: Any) -> dict[str, Any]:
     ("values", "sentence"),
     [
         (card_with(sede=1), "sede is an unknown key; remove it or correct its spelling."),
-        (stage_with(setps=1), "stages.1.setps is an unknown key; remove it or"),
+        (stage_with(setps=1), "stage 2: setps is an unknown key; remove it or"),
         (card_with(model={"depth": 1}), "model.depth is an unknown key;"),
         ({"stages": [{}]}, "name is missing; add it."),
         ({"name": "a"}, "stages is missing; add it."),
@@ -106,6 +108,19 @@ def stage_with(**changes: Any) -> dict[str, Any]:
         (card_with(name="a/b"), "name: String should match pattern"),
         (card_with(name=""), "name: String should match pattern"),
         (card_with(name="a\n"), "name: String should match pattern"),
+        (card_with(name=".a"), "name: String should match pattern"),
+        (card_with(name="a."), "name: String should match pattern"),
+        (card_with(name=".."), "name: String should match pattern"),
+        (card_with(name="a..\\b"), "name: String should match pattern"),
+        (card_with(validation=0), 'validation: "auto", "embedded", a folder or a share above 0 and at most 0.5 was expected, but 0 came.'),
+        (card_with(validation=0.7), 'validation: "auto", "embedded", a folder or a share'),
+        (card_with(validation=True), 'validation: "auto", "embedded", a folder or a share'),
+        (card_with(validation=[]), 'validation: "auto", "embedded", a folder or a share'),
+        (card_with(validation=math.nan), 'validation: "auto", "embedded", a folder or a share'),
+        (card_with(photographs={"training": 1}), "photographs.validation is missing; add it."),
+        (card_with(start_sha256="x"), "start_sha256: String should match pattern"),
+        (stage_with(steps=10**400), "stage 2: steps: Input should be less than"),
+        (card_with(**{"$SCHEMA": 1}), "$SCHEMA is an unknown key"),
         (card_with(name="a" * 65), "name: String should match pattern"),
         (card_with(format=2), "format: Input should be 1, but 2 came."),
         (card_with(seed=-1), "seed: Input should be greater than or equal to 0, but -1 came."),
@@ -120,35 +135,35 @@ def stage_with(**changes: Any) -> dict[str, Any]:
         (card_with(model={"kind": "unet", "num_blocks": 1}), "model.num_blocks is an unknown key"),
         (card_with(model={"kind": "unet", "depth": 4}), "model.depth: Input should be less than"),
         (card_with(model={"doubling": "nearest"}), "model.doubling: Input should be 'shuffle', 'icnr'"),
-        (stage_with(weights={"l1": 1, "tv": 1}), "stages.1: l1 and l2 came together with terms"),
-        (stage_with(weights={"content": 1}), "stages.1: content came without features; name the"),
-        (stage_with(weights={"style": 1, "content": 1}), "stages.1: content and style came without"),
-        (stage_with(changes=[{"after": 1, "weights": {"tv": 1}}]), "stages.1: a change sets tv, which the stage has not"),
-        (stage_with(weights={"tv": 1}, changes=[{"after": 1, "weights": {"style": 1}}]), "stages.1: a change sets style, which"),
-        (stage_with(changes=[{"after": 1, "layers": {"relu1_1": 1}}]), "stages.1: a change sets relu1_1, which"),
-        (stage_with(changes=[{"after": 1, "learning_rate": 0.1}]), "stages.1: a change sets the learning rate, but the schedule does"),
-        (stage_with(changes=[{"after": 9}, {"after": 8}]), "stages.1: changes come after [9, 8] steps, but in their order"),
-        (stage_with(steps=5, changes=[{"after": 6}]), "stages.1: changes come after [6] steps, but in their order and after 5 at most"),
-        (stage_with(changes=[{"after": -1}]), "stages.1.changes.0.after: Input should be greater"),
-        (stage_with(features={"layers": {}}), "stages.1.features.layers: Dictionary should have"),
-        (stage_with(features={"layers": {"relu2_2": 0}}), "stages.1.features: all layers weigh 0"),
-        (stage_with(features={"layers": {"conv1_1": 1}}), "stages.1.features.layers.conv1_1"),
-        (stage_with(features={"layers": {"relu5_1": 1}}), "stages.1.features: the embedded weights end at relu4_3, but relu5_1 came"),
+        (stage_with(weights={"l1": 1, "tv": 1}), "stage 2: l1 and l2 came together with terms"),
+        (stage_with(weights={"content": 1}), "stage 2: content came without features; name the"),
+        (stage_with(weights={"style": 1, "content": 1}), "stage 2: content and style came without"),
+        (stage_with(changes=[{"after": 1, "weights": {"tv": 1}}]), "stage 2: a change sets tv, which the stage has not"),
+        (stage_with(weights={"tv": 1}, changes=[{"after": 1, "weights": {"style": 1}}]), "stage 2: a change sets style, which"),
+        (stage_with(changes=[{"after": 1, "layers": {"relu1_1": 1}}]), "stage 2: a change sets relu1_1, which"),
+        (stage_with(changes=[{"after": 1, "learning_rate": 0.1}]), "stage 2: a change sets the learning rate, but the schedule does"),
+        (stage_with(changes=[{"after": 9}, {"after": 8}]), "stage 2: changes come after [9, 8] steps, but in their order"),
+        (stage_with(steps=5, changes=[{"after": 6}]), "stage 2: changes come after [6] steps, but in their order and after 5 at most"),
+        (stage_with(changes=[{"after": -1}]), "stage 2: change 1: after: Input should be greater"),
+        (stage_with(features={"layers": {}}), "stage 2: features.layers: Dictionary should have"),
+        (stage_with(features={"layers": {"relu2_2": 0}}), "stage 2: features: all layers weigh 0"),
+        (stage_with(features={"layers": {"conv1_1": 1}}), "stage 2: features.layers.conv1_1"),
+        (stage_with(features={"layers": {"relu5_1": 1}}), "stage 2: features: the embedded weights end at relu4_3, but relu5_1 came"),
         (card_with(model={"num_blocks": 0}), "model.num_blocks: Input should be greater"),
         (card_with(seconds=math.nan), "seconds: Input should be"),
         (card_with(scores={"psnr_y": math.inf}), "scores.psnr_y: Input should be a finite"),
-        (stage_with(scale=3), "stages.1.scale: Input should be 2, 4 or 8, but 3 came."),
-        (stage_with(hr_size=33), "stages.1: hr_size is 33, but it must be divisible"),
-        (stage_with(hr_size=4), "stages.1.hr_size: Input should be greater than or equal to 8"),
-        (stage_with(steps=0), "stages.1.steps: Input should be greater than or equal to 1"),
-        (stage_with(batch_size=0), "stages.1.batch_size: Input should be greater"),
-        (stage_with(learning_rate=0), "stages.1.learning_rate: Input should be greater than 0"),
-        (stage_with(learning_rate=math.nan), "stages.1.learning_rate: Input should be"),
-        (stage_with(weights={"l1": 0, "l2": 0.0}), "stages.1: all weights are 0, but at"),
-        (stage_with(weights={}), "stages.1: all weights are 0"),
-        (stage_with(weights={"l1": -1}), "stages.1.weights.l1: Input should be greater"),
-        (stage_with(weights={"l1": math.nan}), "stages.1.weights.l1: Input should be"),
-        (stage_with(weights={"gram": 1}), "stages.1.weights.gram"),
+        (stage_with(scale=3), "stage 2: scale: Input should be 2, 4 or 8, but 3 came."),
+        (stage_with(hr_size=33), "stage 2: hr_size is 33, but it must be divisible"),
+        (stage_with(hr_size=4), "stage 2: hr_size: Input should be greater than or equal to 8"),
+        (stage_with(steps=0), "stage 2: steps: Input should be greater than or equal to 1"),
+        (stage_with(batch_size=0), "stage 2: batch_size: Input should be greater"),
+        (stage_with(learning_rate=0), "stage 2: learning_rate: Input should be greater than 0"),
+        (stage_with(learning_rate=math.nan), "stage 2: learning_rate: Input should be"),
+        (stage_with(weights={"l1": 0, "l2": 0.0}), "stage 2: all weights are 0, but at"),
+        (stage_with(weights={}), "stage 2: all weights are 0"),
+        (stage_with(weights={"l1": -1}), "stage 2: weights.l1: Input should be greater"),
+        (stage_with(weights={"l1": math.nan}), "stage 2: weights.l1: Input should be"),
+        (stage_with(weights={"gram": 1}), "stage 2: weights.gram"),
         ([1, 2], "the card: Input should be a valid dictionary"),
         (None, "the card: Input should be a valid dictionary"),
     ],
@@ -253,3 +268,59 @@ def test_a_stage_that_names_no_learning_rate_gets_one_that_the_network_bears():
     assert parse_card(unet.model_dump()) == unet
     assert RunCard(name="a", stages=stages).stages[0].learning_rate == 2e-3
     assert "learning_rate" not in stages[0].model_fields_set  # the caller's own stays as it was
+
+
+def test_a_name_may_hold_dots(tmp_path: Path) -> None:
+    card = parse_card(card_with(name="content-0.02"))
+    save_card(card, tmp_path / f"{card.name}.json")
+    assert load_card(tmp_path / "content-0.02.json") == card
+
+
+def test_a_saved_card_names_its_schema(tmp_path: Path) -> None:
+    save_card(parse_card(card_with()), tmp_path / "card.json")
+    values = json.loads((tmp_path / "card.json").read_text())
+    assert next(iter(values)) == "$schema"
+    assert values["$schema"] == "runcard.schema.json"
+    assert parse_card({**values, "$schema": 7}) == load_card(tmp_path / "card.json")
+    assert "$schema" in values, "what came in is not changed"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.dictionaries(st.sampled_from([*RunCard.model_fields, "$schema"]), json_values),
+    st.dictionaries(st.sampled_from([*Stage.model_fields]), json_values),
+)
+def test_anything_is_a_card_or_one_sentence(
+    card: dict[str, Any], stage: dict[str, Any]
+) -> None:
+    for values in (card, {**card_with(), **card}, card_with(stages=[stage])):
+        said = sentence_about(values)
+        assert "\n" not in said
+        assert said == "" or said.endswith(".")
+
+
+def sentence_about(values: object) -> str:
+    """What is wrong with a card; "" if nothing."""
+    try:
+        parse_card(values)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("depth", [300, 950, 990, 995])
+def test_a_deep_card_is_one_sentence(depth: int) -> None:
+    deep: Any = 1
+    for _ in range(depth):
+        deep = [deep]
+    for values in (deep, card_with(name=deep), card_with(stages=deep), card_with(model=deep)):
+        with pytest.raises(ValueError, match=r"^card\.json") as error:
+            parse_card(values, "card.json")
+        assert "\n" not in str(error.value)

@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 
+from srlab.files import at_home
 from srlab.runcard import RunCard, load_card, read_card
 from srlab.scoring import score_models
 from srlab.sources import load_photos
@@ -213,7 +213,7 @@ def _read(source: CardSource, name: str | None) -> tuple[RunCard, str]:
         _require_small(len(source), name)
         return read_card(source, name), name
     if isinstance(source, str | os.PathLike):
-        path = Path(source).expanduser()
+        path = at_home(source)
         if path.is_file():
             _require_small(path.stat().st_size, path.name)
         return load_card(path), name or path.name

@@ -6,13 +6,13 @@ import threading
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from ipywidgets import HTML, Dropdown, HBox, Layout, ToggleButton, VBox
 from PIL import Image
 
-from srlab.files import replacing
+from srlab.files import at_home, replacing
+from srlab.runcard import SCHEMA
 from srlab.widgets.board_cards import (
     LARGEST,
     MEASURES,
@@ -106,14 +106,15 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         Raises:
             NotADirectoryError: if there is no such folder.
         """
-        folder = Path(path).expanduser()
+        folder = at_home(path)
         if not folder.is_dir():
             raise NotADirectoryError(f"{folder} is no folder; give the one with the cards.")
         before = len(self._cards.rows)
         with self._changing():
             for file in sorted(folder.rglob("*.json")):
                 inside = file.relative_to(folder)
-                if not any(part.startswith(".") for part in inside.parts):  # checkpoints
+                hidden = any(part.startswith(".") for part in inside.parts)  # checkpoints
+                if not hidden and file.name != SCHEMA:  # a training leaves it beside its card
                     self._cards.add(file, inside.as_posix())
         return len(self._cards.rows) - before
 
@@ -185,7 +186,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         Raises:
             OSError: if it cannot be written.
         """
-        with replacing(Path(path).expanduser()) as part:
+        with replacing(at_home(path)) as part:
             part.write_bytes(self._csv())
 
     # Poster

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from srlab.files import replacing
 from srlab.losses import EXPANDED_TERMS
-from srlab.runcard import RunCard, load_card, parse_card, save_card
+from srlab.runcard import NAME, RunCard, load_card, parse_card, save_card
 
 FOLDER = "my-runs"
 """Beside the notebook."""
@@ -72,10 +72,10 @@ def require_name(name: str) -> str:
     Raises:
         ValueError: for any other.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+    if not re.fullmatch(NAME, name):
         raise ValueError(
-            f"A run is named with letters, digits, - and _, at most 64 and a letter or digit "
-            f"first, but {_quoted(name)} came."
+            f"A run is named with letters, digits, -, _ and dots, at most 64, a letter or "
+            f"digit first and no dot last, but {_quoted(name)} came."
         )
     return name
 

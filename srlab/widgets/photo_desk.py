@@ -21,7 +21,7 @@ from ipywidgets import (
 from PIL import Image
 from torch import Tensor
 
-from srlab.files import free_path
+from srlab.files import at_home, free_path
 from srlab.images import picture_suffixes, save_image
 from srlab.sources import ASSETS
 from srlab.widgets.compare import compare
@@ -152,7 +152,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         elif isinstance(source, Image.Image):
             self._here(lambda: self._open(name or "picture", source))
         elif isinstance(source, str | os.PathLike):
-            path = Path(source).expanduser()
+            path = at_home(source)
             self._here(lambda: self._open(name or path.name, path))
         else:
             raise TypeError(
@@ -249,7 +249,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             ValueError: if it is not enlarged yet, or the file name's ending
                 names no kind of picture.
         """
-        result, wanted = self.result, Path(path).expanduser().absolute()
+        result, wanted = self.result, at_home(path).absolute()
         target = wanted if overwrite else free_path(wanted, own=self._written)
         save_image(result, target)
         self._written.add(target)
@@ -390,7 +390,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
 
     def _open_named(self, name: str) -> None:
         """Open a file whose name was typed."""
-        path = Path(name).expanduser()
+        path = at_home(name)
         self._open(path.name, path)
         self.file.value = ""
 
