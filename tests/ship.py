@@ -138,7 +138,9 @@ def lighter(network: nn.Module, scale: int) -> nn.Module:
 
 def bare(card: RunCard) -> RunCard:
     """What the training was told, without what it wrote into the card."""
-    kept = {"name", "model", "data", "start", "seed", "precision", "stages", "ema"}
+    kept = {
+        "name", "model", "data", "validation", "start", "seed", "precision", "stages", "ema",
+    }  # fmt: skip
     return parse_card({k: v for k, v in card.model_dump().items() if k in kept})
 
 

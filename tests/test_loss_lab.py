@@ -700,14 +700,14 @@ def test_snapshots_come_along_to_another_card(lab: LossLab):
     assert list(lab.pictures()) == ["bicubic", "loss-lab: run 1, step 1", "now", "truth"]
 
 
-@pytest.mark.parametrize("name", ["", "../x", "a b", "-x", "x" * 65, "é"])
+@pytest.mark.parametrize("name", ["", "../x", "a b", "-x", "x" * 65, "é", ".x", "x."])
 @pytest.mark.parametrize("control", ["save", "export"])
 def test_names_that_no_card_can_have(lab: LossLab, name: str, control: str, tmp_path: Path):
     lab.run_steps(1)
     lab.panel.name.value = name
     click(lab, control)
     assert complains(lab)
-    assert "A run is named with letters, digits, - and _, at most 64" in message(lab)
+    assert "A run is named with letters, digits, -, _ and dots, at most 64" in message(lab)
     assert not (tmp_path / "my-runs").exists()
 
 
