@@ -382,6 +382,15 @@ def test_two_rooms_never_share_a_number(state: Path, registry: Path) -> None:
 
 
 @needs_root
+def test_a_room_that_was_carried_away_keeps_its_numbers_if_others_are_free(state: Path) -> None:
+    first = claims.first_number(state)
+    prepare(Room(state, first_uid=first), ["ada"])
+    moved = state.rename(state.parent / "moved")
+    assert claims.first_number(state) not in range(first, first + MOST + 1)
+    assert claims.first_number(moved) == first
+
+
+@needs_root
 def test_containers_numbers_are_left_alone(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

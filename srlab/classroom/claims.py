@@ -34,6 +34,13 @@ class Claim(BaseModel):
     def has(self, number: int) -> bool:
         return any(first <= number <= last for first, last in self.numbers)
 
+    def meets(self, numbers: list[tuple[int, int]]) -> bool:
+        return any(
+            first <= last_own and first_own <= last
+            for first_own, last_own in self.numbers
+            for first, last in numbers
+        )
+
     def stands(self) -> bool:
         """Whether the room is still where it was, and still that room."""
         return _mark(self.room) == self.mark
@@ -61,9 +68,12 @@ def first_number(state: Path, learners: Collection[int] = ()) -> int:
             return own.numbers[0][0]
         if learners:
             return min(learners)
-        for first in range(FIRST_UID, LAST_TRIED, WORTH):
-            if not _user_of(range(first, first + WORTH), claims, state):
-                return first
+        stretches = [range(n, n + WORTH) for n in range(FIRST_UID, LAST_TRIED, WORTH)]
+        free = [each for each in stretches if not _user_of(each, claims, state)]
+        # Files of a room that is gone may lie elsewhere: its numbers come last.
+        free.sort(key=lambda each: any(one.has(each[0]) for one in claims.rooms))
+        if free:
+            return free[0][0]
     raise ValueError("All user numbers are taken; name free ones with --first-uid.")
 
 
@@ -91,7 +101,8 @@ def claim(state: Path, first: int, others: Collection[int] = ()) -> None:
         numbers = [(first, stretch[-1]), *((uid, uid) for uid in apart)]
         mark = own.mark if own else secrets.token_hex()
         write_private(state / "hub" / MARK, mark)
-        claims.rooms = [each for each in claims.rooms if each is not own]
+        kept = [each for each in claims.rooms if each is not own]
+        claims.rooms = [each for each in kept if each.stands() or not each.meets(numbers)]
         claims.rooms.append(Claim(room=state, mark=mark, numbers=numbers))
 
 
@@ -142,7 +153,7 @@ def _given_by_system() -> Iterator[tuple[str, str, range]]:
 
 @contextmanager
 def _opened() -> Iterator[Claims]:
-    """All claims, locked; those of rooms that are gone are forgotten."""
+    """All claims, locked; changes are kept."""
     FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
     path = FOLDER / "classrooms.json"
     with (FOLDER / "classrooms.lock").open("w") as lock:
