@@ -2,19 +2,26 @@
 
 import importlib.util
 import os
+from dataclasses import replace
 from pathlib import Path
 
-from srlab.classroom.accounts import read_names
+from srlab.classroom.claims import first_number
 from srlab.classroom.limits import Limits
 from srlab.classroom.room import (
     Room,
     can_cover,
+    close_to_learners,
     codes_file,
+    end_server,
     end_servers,
     prepare,
     run,
+    runs_already,
     what_holds,
 )
+from srlab.classroom.roster import read_roster
+
+SAID = 20  # names in a sentence
 
 # Below are the system's own accounts, above its reserved ones.
 UIDS = range(10_000, 2_000_000_000)
@@ -28,7 +35,7 @@ def open_room(
     memory: float,
     cpus: float,
     idle: int,
-    first_uid: int,
+    first_uid: int | None,
     forget: str | None,
     end: bool,
 ) -> int:
@@ -41,29 +48,76 @@ def open_room(
     _require_system()
     _require_numbers(port, idle, first_uid)
     limits = Limits(memory=memory, cpus=cpus)
-    room = Room(state.absolute(), port, limits, idle * 60, first_uid, covered=can_cover())
-    names = read_names(learners) if learners else None
-    new = prepare(room, names)
+    room = Room(state.resolve(), port, limits, idle * 60, covered=can_cover())
+    if room.as_root:
+        known = room.accounts.uids()
+        room = replace(room, first_uid=first_uid or first_number(room.state, known))
+    _admit(room, learners)
     if end:
         _say(f"ended the servers of {end_servers(room)} learners; their files stay")
         return 0
     if forget:
         room.accounts.forget(forget)
-        new = [forget]
+        end_server(room, forget)
+        _say_codes(room, [forget])
+    if forget or (learners and runs_already(room)):
+        return 0
+    return _run(room, learners)
+
+
+def _admit(room: Room, learners: Path | None) -> None:
+    """Enroll whom the teacher names, and say what was made of the names."""
+    new = prepare(room, read_roster(learners) if learners else None)
     if new:
-        _say(f"new codes for {', '.join(new)}, in {codes_file(room)}: hand them out")
-    return 0 if forget else _run(room)
+        _say_codes(room, new)
 
 
-def _run(room: Room) -> int:
-    for sentence in what_holds(room):
+def _say_codes(room: Room, new: list[str]) -> None:
+    called = room.accounts.words(new)
+    for name in list(called)[:SAID]:
+        _say(f"{called[name]} logs in as {name}")
+    if len(called) > SAID:
+        _say(f"and {len(called) - SAID} more, as the codes say")
+    names = ", ".join(new[:SAID]) + (" ..." if len(new) > SAID else "")
+    _say(f"new codes for {names}, in {codes_file(room)}: hand them out")
+
+
+def _run(room: Room, learners: Path | None) -> int:
+    for sentence in [*close_to_learners(room, learners), *what_holds(room)]:
         _say(sentence)
-    code = run(room, _say)
+    code = run(room, _say, _Watch(room, learners).look)
     if code:
         _say(f"the hub ended with {code}; started again it goes on, with every server it had")
     else:
         _say("the hub has stopped, the learners' servers go on; --end ends them")
     return 1 if code else 0
+
+
+class _Watch:
+    """Reads the teacher's list anew whenever it was changed."""
+
+    def __init__(self, room: Room, learners: Path | None):
+        self.room, self.learners = room, learners
+        self.seen = self._stamp()
+
+    def look(self) -> None:
+        stamp = self._stamp()
+        if stamp in (self.seen, None):
+            return
+        self.seen = stamp
+        for sentence in close_to_learners(self.room, self.learners):
+            _say(sentence)
+        try:
+            _admit(self.room, self.learners)
+        except (ValueError, OSError) as error:
+            _say(f"{error} The list of before still holds.")
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = self.learners.stat() if self.learners else None
+        except OSError:  # in the middle of being saved
+            return None
+        return (status.st_mtime_ns, status.st_size) if status else None
 
 
 def _say(sentence: str) -> None:
@@ -82,12 +136,12 @@ def _require_system() -> None:
             )
 
 
-def _require_numbers(port: int, idle: int, first_uid: int) -> None:
-    if not 1024 <= port <= 65533:
-        raise ValueError(f"--port is {port}, but 1024 to 65533 are possible; 8000 is usual.")
+def _require_numbers(port: int, idle: int, first_uid: int | None) -> None:
+    if not 1024 <= port <= 65535:
+        raise ValueError(f"--port is {port}, but 1024 to 65535 are possible; 8000 is usual.")
     if idle < 1:
         raise ValueError(f"--idle is {idle} minutes; give 1 or more, such as 60.")
-    if first_uid not in UIDS:
+    if first_uid is not None and first_uid not in UIDS:
         raise ValueError(
             f"--first-uid is {first_uid}, but {UIDS.start} to {UIDS.stop - 1} are possible; "
             f"smaller ones belong to the system's own users."
