@@ -204,6 +204,23 @@ def site(
 
 
 @app.command()
+def slides(
+    lesson: Annotated[str, typer.Argument(help="A notebook, or how a lesson begins: 01.")],
+    out: Annotated[
+        Path | None, typer.Argument(help="The file; default <lesson>.slides.html, here.")
+    ] = None,
+) -> None:
+    """Write a lesson as a talk, one HTML file that needs no network."""
+    from srlab.site.slides import ENDING, find_lesson, write_slides
+
+    notebook = find_lesson(lesson)
+    target = out or Path(f"{notebook.stem}{ENDING}")
+    target = target / f"{notebook.stem}{ENDING}" if target.is_dir() else target
+    count = write_slides(notebook, target)
+    typer.echo(_printable(f"{count} slides in {target}; open it in any browser"))
+
+
+@app.command()
 def grading(
     folder: Annotated[Path, typer.Argument(help="Folder for nbgrader's course.")],
 ) -> None:
