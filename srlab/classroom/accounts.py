@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, count, takewhile
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -30,6 +31,7 @@ class Account(BaseModel):
     uid: int
     enrolled: bool = True
     password: str = ""  # none chosen yet
+    teacher: bool = False
 
 
 class Book(BaseModel):
@@ -93,7 +95,7 @@ class Accounts:
         with self._changing() as (book, codes):
             new = [name for name in names if name not in book.accounts]
             for name, account in book.accounts.items():
-                account.enrolled = name in names
+                account.enrolled = name in names or account.teacher
             for name in new:
                 taken = {account.uid for account in book.accounts.values()}
                 uid = next(n for n in range(self.first_uid, 2**31) if n not in taken)
@@ -113,6 +115,47 @@ class Accounts:
             book.accounts[name].password = ""
             codes[name] = new_code()
 
+    def appoint(self, names: list[str]) -> list[str]:
+        """Make these, and no others, the teachers; the new accounts among them.
+
+        Who was a teacher stays enrolled.
+        """
+        with self._changing() as (book, codes):
+            new = [name for name in names if name not in book.accounts]
+            for name in new:
+                taken = {account.uid for account in book.accounts.values()}
+                uid = next(n for n in range(self.first_uid, 2**31) if n not in taken)
+                book.accounts[name] = Account(uid=uid)
+                codes[name] = new_code()
+            for name, account in book.accounts.items():
+                account.teacher = name in names
+                account.enrolled = account.enrolled or account.teacher
+        return new
+
+    def all_names(self) -> list[str]:
+        """Everybody with an account, also who may not log in now."""
+        return sorted(filter(NAME.fullmatch, self._read().accounts))
+
+    def teachers(self) -> list[str]:
+        """Who may see the admin page."""
+        return [name for name, a in self._read().accounts.items() if a.enrolled and a.teacher]
+
+    def remove(self, name: str) -> str:
+        """Take somebody off the list for good; the name that now holds the user number.
+
+        It stays taken, since files that lie about still belong to it.
+
+        Raises:
+            ValueError: if nobody is called so.
+        """
+        with self._changing() as (book, codes):
+            if name not in book.accounts:
+                raise ValueError(f"No learner is called {name}; there are {_some(book)}.")
+            aside = next(each for each in _removed(name) if each not in book.accounts)
+            book.accounts[aside] = Account(uid=book.accounts.pop(name).uid, enrolled=False)
+            codes.pop(name, None)
+        return aside
+
     def learners(self) -> dict[str, int]:
         """Name -> user number of who may log in."""
         book = self._read()
@@ -123,8 +166,10 @@ class Accounts:
         return [account.uid for account in self._read().accounts.values()]
 
     def uid_of(self, name: str) -> int:
-        """A user number, also of who may no longer log in."""
-        return self._read().accounts[name].uid
+        """A user number, also of who may no longer log in, or was removed."""
+        accounts = self._read().accounts
+        names = [name] if name in accounts else takewhile(accounts.__contains__, _removed(name))
+        return accounts[list(names)[-1]].uid
 
     def may_stay(self, name: str) -> bool:
         """Whether who logged in earlier is still welcome."""
@@ -212,5 +257,10 @@ def write_private(path: Path, text: str) -> None:
     path.chmod(0o600)
 
 
+def _removed(name: str) -> Iterator[str]:
+    """Names that nobody can log in with: ``ada.removed``, ``ada.removed-2``, ..."""
+    return chain([f"{name}.removed"], (f"{name}.removed-{n}" for n in count(2)))
+
+
 def _some(book: Book) -> str:
-    return ", ".join(sorted(book.accounts)) or "none yet"
+    return ", ".join(sorted(filter(NAME.fullmatch, book.accounts))) or "none yet"

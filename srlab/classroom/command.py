@@ -2,12 +2,17 @@
 
 import importlib.util
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from srlab.classroom.accounts import read_names
+from srlab.classroom.collect import Passed, collect, hand_back
+from srlab.classroom.leaving import remove_learner, reset_learner
 from srlab.classroom.limits import Limits
+from srlab.classroom.overview import overview, write_csv
 from srlab.classroom.room import (
     Room,
+    appoint,
     can_cover,
     codes_file,
     end_servers,
@@ -31,6 +36,10 @@ def open_room(
     first_uid: int,
     forget: str | None,
     end: bool,
+    teachers: list[str] | None = None,
+    teachers_enter: bool = False,
+    reset: str | None = None,
+    remove: str | None = None,
 ) -> int:
     """Open the room, or change it; the exit code.
 
@@ -42,8 +51,13 @@ def open_room(
     _require_numbers(port, idle, first_uid)
     limits = Limits(memory=memory, cpus=cpus)
     room = Room(state.absolute(), port, limits, idle * 60, first_uid, covered=can_cover())
+    room = replace(room, teachers_enter=teachers_enter)
     names = read_names(learners) if learners else None
+    if reset or remove:
+        return _change_learner(room, reset, remove)
     new = prepare(room, names)
+    if teachers:
+        new += appoint(room, teachers)
     if end:
         _say(f"ended the servers of {end_servers(room)} learners; their files stay")
         return 0
@@ -53,6 +67,19 @@ def open_room(
     if new:
         _say(f"new codes for {', '.join(new)}, in {codes_file(room)}: hand them out")
     return 0 if forget else _run(room)
+
+
+def _change_learner(room: Room, reset: str | None, remove: str | None) -> int:
+    """Let one begin anew, or take one off the list."""
+    if reset:
+        aside = reset_learner(room, reset)
+        kept = f"theirs is now {' and '.join(aside)}" if aside else "there was nothing yet"
+        _say(f"{reset} begins with fresh lessons at the next login; {kept}")
+    if remove:
+        home = remove_learner(room, remove)
+        kept = f"their files are in {home}" if home else "there were no files"
+        _say(f"{remove} is off the list; {kept}")
+    return 0
 
 
 def _run(room: Room) -> int:
@@ -90,3 +117,33 @@ def _require_numbers(port: int, idle: int, first_uid: int) -> None:
             f"--first-uid is {first_uid}, but {UIDS.start} to {UIDS.stop - 1} are possible; "
             f"smaller ones belong to the system's own users."
         )
+
+
+# -- the teacher's own tools -----------------------------------------------------
+
+
+def show_overview(state: Path, csv: Path | None) -> str:
+    """Who is stuck where, as a table; also as CSV if a file is named."""
+    found = overview(Room(state.absolute()))
+    if csv:
+        write_csv(found, csv)
+    return str(found)
+
+
+def collect_lesson(state: Path, number: str, folder: Path) -> str:
+    """Collect; what came of it, in sentences."""
+    passed = collect(Room(state.absolute()), number.zfill(2), folder)
+    where = folder / "submitted"
+    return _told(passed, f"collected {len(passed.names)} notebooks into {where}")
+
+
+def hand_lesson_back(state: Path, number: str, folder: Path) -> str:
+    """Hand back; what came of it, in sentences."""
+    number = number.zfill(2)
+    passed = hand_back(Room(state.absolute()), number, folder)
+    there = f"into feedback/lesson_{number} of {len(set(passed.names))} learners"
+    return _told(passed, f"put {len(passed.names)} files {there}")
+
+
+def _told(passed: Passed, said: str) -> str:
+    return "\n".join([said, *(f"{name}: it {why}" for name, why in passed.troubles.items())])

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from srlab.classroom.accounts import ACCOUNTS, CODES, LOCK, Accounts
+from srlab.classroom.accounts import ACCOUNTS, CODES, LOCK, NAME, Accounts
 from srlab.classroom.limits import (
     Limits,
     end_processes,
@@ -55,6 +55,7 @@ class Room:
         idle_seconds: after which a server that does nothing is stopped.
         first_uid: the user number of the first learner.
         covered: whether each server gets a view of the file system of its own.
+        teachers_enter: whether a teacher may open a learner's server.
     """
 
     state: Path
@@ -63,6 +64,7 @@ class Room:
     idle_seconds: int = 3600
     first_uid: int = FIRST_UID
     covered: bool = False
+    teachers_enter: bool = False
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> "Room":
@@ -94,6 +96,14 @@ class Room:
 
     def home(self, name: str) -> Path:
         return self.state / "homes" / name
+
+    @property
+    def removed(self) -> Path:
+        return self.state / "removed"
+
+    def owner(self, uid: int) -> int:
+        """Whom the files of a learner belong to: the teacher, without root."""
+        return uid if self.as_root else os.getuid()
 
     def plan(self, name: str, uid: int) -> dict[str, Any]:
         """For ``launch.py``: how this learner's server starts. Makes the home.
@@ -142,6 +152,22 @@ def prepare(room: Room, names: list[str] | None) -> list[str]:
     if names and room.as_root:
         _require_free_numbers(room, len(names))
     return [] if names is None else room.accounts.enroll(names)
+
+
+def appoint(room: Room, names: list[str]) -> list[str]:
+    """Make these, and no others, the teachers; the new accounts among them.
+
+    Raises:
+        ValueError: if a name cannot be used.
+    """
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise ValueError(
+                f"--teacher is {name[:40]!r}; use at most 31 of a-z, 0-9, - and _, "
+                f"a letter first."
+            )
+    _require_root_for_many(room, [*room.accounts.learners(), *names])
+    return room.accounts.appoint(names)
 
 
 def _make_state(room: Room) -> None:
