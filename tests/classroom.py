@@ -1,5 +1,6 @@
 """A classroom of our own, for the browser's tests and the bench."""
 
+import http.cookiejar
 import json
 import os
 import re
@@ -10,6 +11,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -20,7 +24,7 @@ import pytest
 from playwright.sync_api import Error, Page
 
 from srlab.classroom.limits import end_processes, processes_of, remove_groups
-from srlab.classroom.room import MOST, Room, end_old_proxy
+from srlab.classroom.room import MOST, Room
 from tests.browser.lab import LabPage, _family, wait_until
 
 SCRATCH = "scratch.ipynb"
@@ -43,7 +47,7 @@ class Classroom:
 
     def __init__(self, names: list[str], *options: str):
         self.names, self.options = names, options
-        self.port, self.first_uid = free_ports(3), free_uids()
+        self.port, self.first_uid = free_port(), free_uids()
 
     def __enter__(self) -> Self:
         # Not below pytest's own folders, which are closed to all but root.
@@ -103,7 +107,6 @@ class Classroom:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(family, timeout=10)
-        end_old_proxy(self.room)
         uids = range(self.first_uid, self.first_uid + len(self.names))
         for uid in uids:
             end_processes(uid)
@@ -112,6 +115,8 @@ class Classroom:
         )
         for uid in uids:
             remove_groups(uid)
+        if self.room.hub.exists():
+            self.room.holder.release()
         shutil.rmtree(self.state, ignore_errors=True)
 
     def log(self) -> str:
@@ -127,14 +132,63 @@ class Classroom:
     def listening(self) -> set[str]:
         """The addresses on which anything of this room listens."""
         uids = range(self.first_uid, self.first_uid + len(self.names))
-        proxy = int(self.room.proxy_pid.read_text())
-        numbers = {p.pid for p in _family(self._process.pid)} | {proxy}
+        numbers = {p.pid for p in _family(self._process.pid)}
         numbers |= {number for uid in uids for number in processes_of(uid)}
         return {
             connection.laddr.ip
             for connection in psutil.net_connections("inet")
             if connection.status == "LISTEN" and connection.pid in numbers
         }
+
+
+class Visitor:
+    """Somebody at the site without a browser's page: requests and cookies alone.
+
+    Args:
+        room: with the site's port.
+        name: what to type at the login.
+    """
+
+    def __init__(self, room: "Classroom", name: str):
+        self.room, self.name = room, name
+        self.jar = http.cookiejar.CookieJar()
+        self.asker = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
+        self.asker.addheaders = [("Sec-Fetch-Mode", "navigate")]
+
+    def ask(self, path: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
+        """Status and text of a page, or of its refusal; ``fields`` of a form to send."""
+        data = urllib.parse.urlencode({**fields, "_xsrf": self._xsrf()}) if fields else None
+        url = f"http://127.0.0.1:{self.room.port}/{path}"
+        try:
+            with self.asker.open(url, data and data.encode(), timeout=120) as answer:
+                self.at = answer.url
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, refusal.read().decode()
+
+    def log_in(self, password: str, code: str = "") -> int:
+        """200 if that worked, 403 if not."""
+        self.ask("hub/login")
+        fields = {"username": self.name, "password": password, "code": code}
+        return self.ask("hub/login?next=/hub/home", fields)[0]
+
+    def is_in(self) -> bool:
+        """Whether the hub still knows who this is."""
+        self.ask("hub/home")
+        return self.at.endswith("/hub/home")
+
+    def start_server(self) -> None:
+        """Have a server, with the cookie that opens it."""
+        self.ask("hub/spawn")
+        wait_until(self.reaches_server, timeout=90, what=f"the server of {self.name}")
+
+    def reaches_server(self, name: str = "") -> bool:
+        """Whether the server lets this visitor in."""
+        path = f"user/{name or self.name}/lab"
+        return self.ask(path)[0] == 200 and path in self.at
+
+    def _xsrf(self) -> str:
+        return [cookie.value for cookie in self.jar if cookie.name == "_xsrf"][0]
 
 
 class Desk:
@@ -228,15 +282,13 @@ class Desk:
         return [self.password, token, *(value for value in cookies if len(value) > 15)]
 
 
-def free_ports(count: int) -> int:
-    """The first of ``count`` neighboring ports on which nothing listens."""
-    for first in range(20_000 + secrets.randbelow(10_000), 60_000, count):
-        with suppress(OSError):
-            for port in range(first, first + count):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-            return first
-    raise AssertionError("no free ports")
+def free_port() -> int:
+    """A port on which nothing listens."""
+    for port in range(20_000 + secrets.randbelow(10_000), 60_000):
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
 
 
 def free_uids() -> int:

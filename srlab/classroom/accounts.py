@@ -7,30 +7,44 @@ first login needs the code that the teacher hands out, once.
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, count, takewhile
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from srlab.classroom.roster import LONGEST, NAME, Learner
 from srlab.files import replacing
 
-NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 SHORTEST = 8  # characters of a password
 CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none looks like another
 
 ACCOUNTS, CODES, LOCK = "accounts.json", "codes.txt", "accounts.lock"
 
+MOST = 500  # learners in a room
+
 WRONG = "Name or password is wrong; at the first login give your teacher's code as well."
 
 
 class Account(BaseModel):
-    """A learner's user number, which never changes, and the password's hash."""
+    """A learner's user number, which never changes, and what opens the door.
+
+    Args:
+        uid: the user number.
+        enrolled: whether the teacher's list has the learner.
+        password: its hash; empty: none chosen yet.
+        session: what every cookie of the learner was made from; a new one ends
+            them all.
+        word: what the teacher's list calls the learner; empty: as the account.
+        teacher: whether the admin page is theirs.
+    """
 
     uid: int
     enrolled: bool = True
-    password: str = ""  # none chosen yet
+    password: str = ""
+    session: str = ""
+    word: str = ""
     teacher: bool = False
 
 
@@ -39,36 +53,33 @@ class Book(BaseModel):
 
     accounts: dict[str, Account] = {}
 
+    def name_of(self, word: str) -> str:
+        """The account of whom the teacher's list calls so; "" if there is none."""
+        wanted = word.strip().casefold()
+        named = [n for n, a in self.accounts.items() if a.word.casefold() == wanted]
+        return wanted if wanted in self.accounts else (named or [""])[0]
 
-def read_names(path: Path) -> list[str]:
-    """The learners of a text file, one name a line; ``#`` begins a comment.
+    def matched(self, learners: Sequence[Learner]) -> dict[str, str]:
+        """Word -> account of those who have one; no account is given to two.
 
-    Raises:
-        ValueError: if a name cannot be used, comes twice, or there is none.
-        OSError: if the file cannot be read.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors begin with a mark
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is no plain text; save it as UTF-8.") from None
-    names: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if name := line.split("#")[0].strip():
-            _require_name(name, names, f"{path}, line {number}")
-            names.append(name)
-    if not names:
-        raise ValueError(f"{path} names no learner; write one name a line, such as ada.")
-    return names
+        First goes who is called by the very word; then who has the account's
+        name, if no list has called that account anything else.
+        """
+        found: dict[str, str] = {}
+        for one in learners:
+            if (name := self.name_of(one.word)) not in ["", *found.values()]:
+                found[one.word] = name
+        for one in learners:
+            account = self.accounts.get(one.name)
+            plain = account and account.word in ("", one.name) and not account.teacher
+            if plain and one.word not in found and one.name not in found.values():
+                found[one.word] = one.name
+        return found
 
-
-def _require_name(name: str, before: list[str], where: str) -> None:
-    if not NAME.fullmatch(name):
-        raise ValueError(
-            f"{where}: {name[:40]!r} cannot be a learner's name; use at most 31 of a-z, 0-9, "
-            f"- and _, a letter first."
-        )
-    if name in before:
-        raise ValueError(f"{where}: {name} is there twice; no two learners can share a name.")
+    def free_name(self, name: str) -> str:
+        """This name, or the first of ``ada-2``, ``ada-3`` ... that nobody has."""
+        others = (f"{name[: LONGEST - 4]}-{n}" for n in count(2))
+        return next(each for each in chain([name], others) if each not in self.accounts)
 
 
 class Accounts:
@@ -86,22 +97,52 @@ class Accounts:
     def __init__(self, folder: Path, first_uid: int = 0):
         self.folder, self.first_uid = folder, first_uid
 
-    def enroll(self, names: list[str]) -> list[str]:
-        """Make these, and no others, the learners; the new ones among them.
+    def enroll(self, learners: Sequence[str | Learner]) -> list[str]:
+        """Make these, and no others, the learners; the new ones' accounts.
 
         Files and passwords of those who are no longer named stay, but they
         cannot log in.
+
+        Raises:
+            ValueError: if the room has no user number left.
         """
+        named = [Learner(one, one) if isinstance(one, str) else one for one in learners]
         with self._changing() as (book, codes):
-            new = [name for name in names if name not in book.accounts]
+            here, new = self._accounts_for(named, book, codes)
             for name, account in book.accounts.items():
-                account.enrolled = name in names or account.teacher
-            for name in new:
-                taken = {account.uid for account in book.accounts.values()}
-                uid = next(n for n in range(self.first_uid, 2**31) if n not in taken)
-                book.accounts[name] = Account(uid=uid)
-                codes[name] = new_code()
+                account.enrolled = name in here or account.teacher
         return new
+
+    def _accounts_for(
+        self, named: Sequence[Learner], book: Book, codes: dict[str, str]
+    ) -> tuple[set[str], list[str]]:
+        """The accounts of these people, and those of them that are new."""
+        here, new = book.matched(named), []
+        for one in named:
+            if one.word not in here:
+                here[one.word] = name = book.free_name(one.name)
+                book.accounts[name] = Account(uid=self._free_uid(book))
+                codes[name] = new_code()
+                new.append(name)
+        for word, name in here.items():
+            book.accounts[name].word = word
+        return set(here.values()), new
+
+    def _free_uid(self, book: Book) -> int:
+        taken = {account.uid for account in book.accounts.values()}
+        for uid in range(self.first_uid, self.first_uid + MOST):
+            if uid not in taken:
+                return uid
+        raise ValueError(
+            f"All {MOST} user numbers from {self.first_uid} on were given to somebody once; "
+            f"name others with --first-uid."
+        )
+
+    def words(self, names: Sequence[str]) -> dict[str, str]:
+        """Account -> what the teacher's list calls it, where that is something else."""
+        book = self._read()
+        words = {name: book.accounts[name].word for name in names}
+        return {name: word for name, word in words.items() if word not in ("", name)}
 
     def forget(self, name: str) -> None:
         """Take a password away and make a new code, for who forgot it.
@@ -113,22 +154,18 @@ class Accounts:
             if name not in book.accounts:
                 raise ValueError(f"No learner is called {name}; there are {_some(book)}.")
             book.accounts[name].password = ""
+            book.accounts[name].session = secrets.token_hex()
             codes[name] = new_code()
 
-    def appoint(self, names: list[str]) -> list[str]:
+    def appoint(self, teachers: Sequence[Learner]) -> list[str]:
         """Make these, and no others, the teachers; the new accounts among them.
 
         Who was a teacher stays enrolled.
         """
         with self._changing() as (book, codes):
-            new = [name for name in names if name not in book.accounts]
-            for name in new:
-                taken = {account.uid for account in book.accounts.values()}
-                uid = next(n for n in range(self.first_uid, 2**31) if n not in taken)
-                book.accounts[name] = Account(uid=uid)
-                codes[name] = new_code()
+            here, new = self._accounts_for(teachers, book, codes)
             for name, account in book.accounts.items():
-                account.teacher = name in names
+                account.teacher = name in here
                 account.enrolled = account.enrolled or account.teacher
         return new
 
@@ -176,29 +213,47 @@ class Accounts:
         account = self._read().accounts.get(name)
         return bool(account and account.enrolled and account.password)
 
+    def name_of(self, typed: str) -> str:
+        """The account of who types a name, or the word of the teacher's list."""
+        return self._read().name_of(typed)
+
+    def session_of(self, name: str) -> str:
+        """What the learner's cookies are made from; "" if that never changed."""
+        account = self._read().accounts.get(name)
+        return account.session if account else ""
+
     def log_in(self, name: str, password: str, code: str) -> str:
         """Try to log in; "" if it worked, or else the sentence for the learner.
 
         At the first login ``password`` is the one chosen, and ``code`` the
-        teacher's; later the code does not matter.
+        teacher's; later the code does not matter. Who guesses learns nothing,
+        neither by the sentence nor by the time, about who has an account.
         """
         account = self._read().accounts.get(name)
-        if not account or not account.enrolled:
-            return WRONG
-        if account.password:
-            return "" if fits(password, account.password) else WRONG
+        chosen = account.password if account and account.enrolled else ""
+        right = fits(password, chosen or NOBODYS)
+        if chosen:
+            return "" if right else WRONG
         given = re.sub(r"[^a-z0-9]", "", code.lower())
-        known = self._read_codes().get(name, "").replace("-", "")
+        codes = self._read_codes() if account and account.enrolled else {}
+        known = codes.get(name, "").replace("-", "")
         if not known or not secrets.compare_digest(given, known):
-            return f"This is not the code that your teacher has for {name}."
+            return WRONG
         return self.set_password(name, password)
 
+    def change_password(self, name: str, old: str, new: str) -> str:
+        """Choose another password; "" if it worked, or else the sentence."""
+        if not fits(old, self._read().accounts[name].password or NOBODYS):
+            return "The old password is wrong."
+        return self.set_password(name, new)
+
     def set_password(self, name: str, password: str) -> str:
-        """Choose a password; "" if it worked, or else the sentence."""
+        """Choose a password and end all sessions; "" if it worked, or else the sentence."""
         if len(password) < SHORTEST:
             return f"Choose a password of at least {SHORTEST} characters."
         with self._changing() as (book, codes):
             book.accounts[name].password = scramble(password)
+            book.accounts[name].session = secrets.token_hex()
             codes.pop(name, None)
         return ""
 
@@ -213,7 +268,11 @@ class Accounts:
             yield book, codes
             # A kill in between leaves a code that no longer counts.
             write_private(self.folder / ACCOUNTS, book.model_dump_json(indent=1))
-            lines = [f"{name}  {code}\n" for name, code in sorted(codes.items())]
+            words = {name: book.accounts[name].word for name in codes}
+            lines = [
+                f"{name}  {code}{f'  {words[name]}' if words[name] not in ('', name) else ''}\n"
+                for name, code in sorted(codes.items())
+            ]
             write_private(self.folder / CODES, "".join(lines))
 
     def _read(self) -> Book:
@@ -229,7 +288,7 @@ class Accounts:
     def _read_codes(self) -> dict[str, str]:
         path = self.folder / CODES
         lines = path.read_text().splitlines() if path.exists() else []
-        return {fields[0]: fields[1] for line in lines if len(fields := line.split()) == 2}
+        return {fields[0]: fields[1] for line in lines if len(fields := line.split()) > 1}
 
 
 def new_code() -> str:
@@ -248,6 +307,10 @@ def scramble(password: str, salt: bytes | None = None) -> str:
 def fits(password: str, scrambled: str) -> bool:
     salt = bytes.fromhex(scrambled.partition(":")[0])
     return secrets.compare_digest(scramble(password, salt), scrambled)
+
+
+# A password that nobody has: to check one takes as long for a name that is not there.
+NOBODYS = scramble(secrets.token_hex())
 
 
 def write_private(path: Path, text: str) -> None:

@@ -2,10 +2,8 @@
 
 import importlib.util
 import os
-from dataclasses import replace
 from pathlib import Path
 
-from srlab.classroom.accounts import read_names
 from srlab.classroom.collect import Passed, collect, hand_back
 from srlab.classroom.leaving import remove_learner, reset_learner
 from srlab.classroom.limits import Limits
@@ -14,12 +12,18 @@ from srlab.classroom.room import (
     Room,
     appoint,
     can_cover,
+    close_to_learners,
     codes_file,
+    end_server,
     end_servers,
     prepare,
     run,
+    runs_already,
     what_holds,
 )
+from srlab.classroom.roster import read_roster
+
+SAID = 20  # names in a sentence
 
 # Below are the system's own accounts, above its reserved ones.
 UIDS = range(10_000, 2_000_000_000)
@@ -50,23 +54,39 @@ def open_room(
     _require_system()
     _require_numbers(port, idle, first_uid)
     limits = Limits(memory=memory, cpus=cpus)
-    room = Room(state.absolute(), port, limits, idle * 60, first_uid, covered=can_cover())
-    room = replace(room, teachers_enter=teachers_enter)
-    names = read_names(learners) if learners else None
+    room = Room(
+        state.resolve(), port, limits, idle * 60, first_uid, can_cover(), teachers_enter
+    )
     if reset or remove:
         return _change_learner(room, reset, remove)
-    new = prepare(room, names)
-    if teachers:
-        new += appoint(room, teachers)
     if end:
         _say(f"ended the servers of {end_servers(room)} learners; their files stay")
         return 0
+    _admit(room, learners)
+    if teachers:
+        _appoint(room, teachers)
     if forget:
         room.accounts.forget(forget)
-        new = [forget]
+        end_server(room, forget)
+        _say_codes(room, [forget])
+    if forget or ((learners or teachers) and runs_already(room)):
+        return 0
+    return _run(room, learners)
+
+
+def _admit(room: Room, learners: Path | None) -> None:
+    """Enroll whom the teacher names, and say what was made of the names."""
+    new = prepare(room, read_roster(learners) if learners else None)
     if new:
-        _say(f"new codes for {', '.join(new)}, in {codes_file(room)}: hand them out")
-    return 0 if forget else _run(room)
+        _say_codes(room, new)
+
+
+def _appoint(room: Room, teachers: list[str]) -> None:
+    """Make these the teachers, and say from when on they are."""
+    if new := appoint(room, teachers):
+        _say_codes(room, new)
+    if runs_already(room):
+        _say("the admin page is theirs once the hub was stopped and started again")
 
 
 def _change_learner(room: Room, reset: str | None, remove: str | None) -> int:
@@ -82,15 +102,50 @@ def _change_learner(room: Room, reset: str | None, remove: str | None) -> int:
     return 0
 
 
-def _run(room: Room) -> int:
-    for sentence in what_holds(room):
+def _say_codes(room: Room, new: list[str]) -> None:
+    called = room.accounts.words(new)
+    for name in list(called)[:SAID]:
+        _say(f"{called[name]} logs in as {name}")
+    if len(called) > SAID:
+        _say(f"and {len(called) - SAID} more, as the codes say")
+    names = ", ".join(new[:SAID]) + (" ..." if len(new) > SAID else "")
+    _say(f"new codes for {names}, in {codes_file(room)}: hand them out")
+
+
+def _run(room: Room, learners: Path | None) -> int:
+    for sentence in [*close_to_learners(room, learners), *what_holds(room)]:
         _say(sentence)
-    code = run(room, _say)
+    code = run(room, _say, _Watch(room, learners).look)
     if code:
         _say(f"the hub ended with {code}; started again it goes on, with every server it had")
     else:
         _say("the hub has stopped, the learners' servers go on; --end ends them")
     return 1 if code else 0
+
+
+class _Watch:
+    """Reads the teacher's list anew whenever it was changed."""
+
+    def __init__(self, room: Room, learners: Path | None):
+        self.room, self.learners = room, learners
+        self.seen = self._stamp()
+
+    def look(self) -> None:
+        stamp = self._stamp()
+        if stamp in (self.seen, None):
+            return
+        self.seen = stamp
+        try:
+            _admit(self.room, self.learners)
+        except (ValueError, OSError) as error:
+            _say(f"{error} The list of before still holds.")
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = self.learners.stat() if self.learners else None
+        except OSError:  # in the middle of being saved
+            return None
+        return (status.st_mtime_ns, status.st_size) if status else None
 
 
 def _say(sentence: str) -> None:
@@ -124,7 +179,7 @@ def _require_numbers(port: int, idle: int, first_uid: int) -> None:
 
 def show_overview(state: Path, csv: Path | None) -> str:
     """Who is stuck where, as a table; also as CSV if a file is named."""
-    found = overview(Room(state.absolute()))
+    found = overview(Room(state.resolve()))
     if csv:
         write_csv(found, csv)
     return str(found)
@@ -132,7 +187,7 @@ def show_overview(state: Path, csv: Path | None) -> str:
 
 def collect_lesson(state: Path, number: str, folder: Path) -> str:
     """Collect; what came of it, in sentences."""
-    passed = collect(Room(state.absolute()), number.zfill(2), folder)
+    passed = collect(Room(state.resolve()), number.zfill(2), folder)
     where = folder / "submitted"
     return _told(passed, f"collected {len(passed.names)} notebooks into {where}")
 
@@ -140,7 +195,7 @@ def collect_lesson(state: Path, number: str, folder: Path) -> str:
 def hand_lesson_back(state: Path, number: str, folder: Path) -> str:
     """Hand back; what came of it, in sentences."""
     number = number.zfill(2)
-    passed = hand_back(Room(state.absolute()), number, folder)
+    passed = hand_back(Room(state.resolve()), number, folder)
     there = f"into feedback/lesson_{number} of {len(set(passed.names))} learners"
     return _told(passed, f"put {len(passed.names)} files {there}")
 

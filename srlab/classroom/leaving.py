@@ -24,7 +24,7 @@ def reset_learner(room: Room, name: str) -> list[str]:
         ValueError: if nobody is called so.
         OSError: if something cannot be renamed.
     """
-    uid = _uid_of(room, name)
+    name, uid = _find(room, name)
     _end(room, uid)
     if not room.home(name).exists():
         return []
@@ -43,7 +43,7 @@ def remove_learner(room: Room, name: str) -> Path | None:
         ValueError: if nobody is called so.
         OSError: if the home cannot be moved.
     """
-    uid = _uid_of(room, name)
+    name, uid = _find(room, name)
     room.accounts.remove(name)  # first, so that no server starts again
     _end(room, uid)
     if not os.path.lexists(room.home(name)):
@@ -53,12 +53,13 @@ def remove_learner(room: Room, name: str) -> Path | None:
     return room.home(name).rename(target)
 
 
-def _uid_of(room: Room, name: str) -> int:
+def _find(room: Room, word: str) -> tuple[str, int]:
+    """The account of whom the teacher names, and its user number."""
     require_room(room)
-    if name not in room.accounts.all_names():
-        there = ", ".join(room.accounts.all_names())
-        raise ValueError(f"No learner is called {name[:40]!r}; there are {there}.")
-    return room.accounts.uid_of(name)
+    name, names = room.accounts.name_of(word), room.accounts.all_names()
+    if not word.strip() or name not in names:
+        raise ValueError(f"No learner is called {word[:40]!r}; there are {', '.join(names)}.")
+    return name, room.accounts.uid_of(name)
 
 
 def _end(room: Room, uid: int) -> None:

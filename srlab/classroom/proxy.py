@@ -1,27 +1,78 @@
-"""The proxy before the hub: configurable-http-proxy, set for a full room.
+"""The proxy before the hub, in the hub's own process: they live and die together.
 
-By itself it lets ten requests through at a time and gives each 20 seconds. A
-page that waits for its server to start is one such request, and may wait for
-minutes when thirty start at once.
+A proxy that outlives the hub goes on handing out what learners send, and their
+cookies, to whoever answers where the hub was. Taken from
+configurable-http-proxy, whose command is of no use here: it would need a port
+of its own for the hub's orders.
 """
 
-import logging
+from typing import Any
 
-from configurable_http_proxy import handlers  # type: ignore[import-untyped]
-from configurable_http_proxy.cli import main  # type: ignore[import-untyped]
+from configurable_http_proxy import handlers, log  # type: ignore[import-untyped]
+from configurable_http_proxy.configproxy import PythonProxy  # type: ignore[import-untyped]
+from jupyterhub.proxy import Proxy  # type: ignore[import-untyped]
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 
-from srlab.classroom.room import SLOW_START
+from srlab.classroom.room import SLOW_START, Room
+from srlab.classroom.sockets import plain, use_sockets
 
 AT_ONCE = 2000  # requests
 
 
+class RoomProxy(Proxy):  # type: ignore[misc]
+    """Sends each request to the hub or to a learner's server."""
+
+    room: Room
+
+    async def start(self) -> None:
+        use_sockets()
+        widen()
+        log.setLevel("WARNING")
+        errors = plain(f"{self.hub.url}error")
+        self.routes = PythonProxy({"log": log, "error_target": errors})
+        app = self.routes.proxy_app
+        app.settings["log_function"] = _say_nothing  # whole addresses, tokens and all
+        self.server = HTTPServer(app)
+        # Root alone may share the port, with who holds it while the hub is away.
+        ours = {"reuse_port": self.room.as_root}
+        self.server.add_sockets(bind_sockets(self.room.port, "127.0.0.1", **ours))
+
+    async def stop(self) -> None:
+        self.server.stop()
+
+    async def add_route(self, routespec: str, target: str, data: dict[str, Any]) -> None:
+        spec = self.validate_routespec(routespec)
+        self.routes.add_route(
+            spec, {"target": plain(target), "url": target, "jupyterhub": data}
+        )
+
+    async def delete_route(self, routespec: str) -> None:
+        self.routes.remove_route(self.validate_routespec(routespec))
+
+    async def get_all_routes(self) -> dict[str, dict[str, Any]]:
+        return {
+            spec: {"routespec": spec, "target": route["url"], "data": data}
+            for path, route in self.routes.get_routes().items()
+            for spec in [f"{path.rstrip('/')}/"]
+            for data in [{**route["jupyterhub"], "last_activity": _when(route)}]
+        }
+
+
+def _say_nothing(handler: object) -> None:
+    """The hub and the servers write down what they are asked."""
+
+
+def _when(route: dict[str, Any]) -> str:
+    moment = route["last_activity"].astimezone()  # the proxy's have no time zone
+    return str(moment.isoformat())
+
+
 def widen() -> None:
-    """Let everybody through, for as long as a server may take to start."""
+    """Let everybody through, for as long as a server may take to start.
+
+    By itself ten requests pass at a time and each has 20 seconds. A page that
+    waits for its server is one, and may wait minutes when thirty start at once.
+    """
     patient = {"request_timeout": SLOW_START, "connect_timeout": 30}
     handlers.AsyncHTTPClient.configure(None, max_clients=AT_ONCE, defaults=patient)
-
-
-if __name__ == "__main__":
-    widen()
-    logging.getLogger("tornado.access").disabled = True  # whole addresses, tokens and all
-    main()

@@ -3,7 +3,8 @@
 ::
 
     STATE/            everyone may pass
-      hub/            root's alone: accounts, codes, cookie secret, log
+      hub/            root's alone: accounts, codes, cookie secret, log, sockets
+      door/hub.sock   where the learners' servers ask the hub
       homes/ada/      ada's alone
 """
 
@@ -11,19 +12,18 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from srlab.classroom.accounts import ACCOUNTS, CODES, LOCK, NAME, Accounts
+from srlab.classroom.accounts import ACCOUNTS, CODES, LOCK, MOST, Accounts
 from srlab.classroom.limits import (
     Limits,
     end_processes,
@@ -31,17 +31,17 @@ from srlab.classroom.limits import (
     processes_of,
     remove_groups,
 )
-from srlab.course import course_folder
+from srlab.classroom.port import Holder, sockets
+from srlab.classroom.roster import Learner, on_the_list
+from srlab.course import FOR_TEACHERS, course_folder
 
 PACKAGE = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 SETTINGS = "SRLAB_CLASSROOM"  # how the hub's process gets its room
 
 FIRST_UID = 50_000  # above the accounts of a usual system, below its reserved ones
-MOST = 500  # learners in a room
+BETWEEN_LOOKS = 1.0  # seconds, at the teacher's list while the hub runs
 SLOW_START = 300  # seconds: thirty servers that start at once on two processors
-
-PROXY = "srlab.classroom.proxy"  # the module, by which its process is known
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Room:
 
     Args:
         state: the folder.
-        port: of the site; the two ports above it are the hub's own.
+        port: of the site, the only one.
         limits: of each learner.
         idle_seconds: after which a server that does nothing is stopped.
         first_uid: the user number of the first learner.
@@ -83,8 +83,12 @@ class Room:
         return self.hub / "hub.log"
 
     @property
-    def proxy_pid(self) -> Path:
-        return self.hub / "proxy.pid"
+    def holder(self) -> Holder:
+        return Holder(self.hub / "port.lock", self.port)
+
+    @property
+    def door(self) -> Path:
+        return self.state / "door"
 
     @property
     def accounts(self) -> Accounts:
@@ -113,7 +117,9 @@ class Room:
         """
         home = self.home(name)
         _make_home(home, uid if self.as_root else os.getuid())
-        needed = [Path(sys.base_prefix), Path(sys.prefix), PACKAGE, course_folder(), home]
+        needed = [
+            Path(sys.base_prefix), Path(sys.prefix), PACKAGE, course_folder(), self.door, home,
+        ]  # fmt: skip
         lessons = [sys.executable, "-m", "srlab", "lessons", str(home / "srlab-lessons")]
         return {
             "groups": [],
@@ -134,7 +140,7 @@ class Room:
         return [*(own_view if self.covered else []), *start, json.dumps(plan)]
 
 
-def prepare(room: Room, names: list[str] | None) -> list[str]:
+def prepare(room: Room, names: Sequence[str | Learner] | None) -> list[str]:
     """Make the folder, enroll who was named; the learners who are new.
 
     Raises:
@@ -160,21 +166,17 @@ def appoint(room: Room, names: list[str]) -> list[str]:
     Raises:
         ValueError: if a name cannot be used.
     """
-    for name in names:
-        if not NAME.fullmatch(name):
-            raise ValueError(
-                f"--teacher is {name[:40]!r}; use at most 31 of a-z, 0-9, - and _, "
-                f"a letter first."
-            )
+    teachers = [on_the_list(name) for name in names]
     _require_root_for_many(room, [*room.accounts.learners(), *names])
-    return room.accounts.appoint(names)
+    return room.accounts.appoint(teachers)
 
 
 def _make_state(room: Room) -> None:
     """The folders; that of the hub is its owner's alone."""
     if room.state.exists() and not room.state.is_dir():
         raise ValueError(f"{room.state} is a file; give the name of a folder.")
-    for folder, mode in ((room.state, 0o711), (room.hub, 0o700), (room.state / "homes", 0o711)):
+    open_to_pass = [room.state, room.door, room.state / "homes"]
+    for folder, mode in [*((folder, 0o711) for folder in open_to_pass), (room.hub, 0o700)]:
         folder.mkdir(parents=True, exist_ok=True)
         if (owner := folder.lstat().st_uid) != os.getuid() or folder.is_symlink():
             raise ValueError(
@@ -189,7 +191,7 @@ def _make_state(room: Room) -> None:
             path.chmod(0o600)
 
 
-def _require_root_for_many(room: Room, names: list[str] | None) -> None:
+def _require_root_for_many(room: Room, names: Sequence[str | Learner] | None) -> None:
     count = len(names if names is not None else room.accounts.learners())
     if count > MOST:
         raise ValueError(f"{count} learners are too many for one machine; {MOST} at most.")
@@ -288,23 +290,53 @@ def _require_usable_python(room: Room) -> None:
         )
 
 
-def run(room: Room, say: Callable[[str], None]) -> int:
+def runs_already(room: Room) -> bool:
+    """Whether a hub runs on the folder."""
+    try:
+        with _alone(room):
+            return False
+    except ValueError:
+        return True
+
+
+def run(room: Room, say: Callable[[str], None], look: Callable[[], None]) -> int:
     """Run the hub until Ctrl-C; its exit code. The learners' servers go on after it.
+
+    Args:
+        room: prepared.
+        say: takes each sentence for the teacher.
+        look: called now and then while the hub runs.
 
     Raises:
         ValueError: if it already runs, a port is taken, or it does not start.
     """
     with _alone(room) as lock:
-        end_old_proxy(room)
-        _require_free_ports(room)
+        _require_port(room)
         with room.log.open("ab") as log:
             process = _start(room, log, lock)
             try:
                 _wait_until_up(room, process)
                 say(f"open http://127.0.0.1:{room.port} (Ctrl-C stops the hub alone)")
-                return _wait(process)
+                return _wait(process, look)
             finally:
                 _stop(process)
+                if room.as_root and not any(map(processes_of, room.accounts.uids())):
+                    room.holder.release()
+
+
+def _require_port(room: Room) -> None:
+    """Have the port, and let no learner have it while the hub is away."""
+    if room.as_root:
+        room.holder.take()
+        return
+    for each in sockets(room.port):
+        each.close()
+
+
+def end_server(room: Room, name: str) -> None:
+    """End what a learner has running."""
+    if room.as_root:
+        end_processes(room.accounts.uid_of(name))
 
 
 def end_servers(room: Room) -> int:
@@ -317,26 +349,8 @@ def end_servers(room: Room) -> int:
     time.sleep(0.2 if running else 0)
     for uid in running:
         remove_groups(uid)
+    room.holder.release()
     return len(running)
-
-
-def end_old_proxy(room: Room) -> None:
-    """End the proxy that a killed hub left behind, and forget its number.
-
-    JupyterHub would end whatever process has that number now.
-    """
-    try:
-        number = int(room.proxy_pid.read_text())
-        said = Path(f"/proc/{number}/cmdline").read_text()
-    except (OSError, ValueError):
-        said = ""
-    if PROXY in said:
-        os.kill(number, signal.SIGTERM)
-        for _ in range(50):
-            if not Path(f"/proc/{number}").exists():
-                break
-            time.sleep(0.1)
-    room.proxy_pid.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -354,19 +368,6 @@ def _alone(room: Room) -> Iterator[int]:
         yield lock.fileno()
 
 
-def _require_free_ports(room: Room) -> None:
-    for port in range(room.port, room.port + 3):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except (OSError, OverflowError):
-                raise ValueError(
-                    f"Port {port} is taken, but the classroom needs {room.port} to "
-                    f"{room.port + 2}; choose others: --port 8100."
-                ) from None
-
-
 def _start(room: Room, log: IO[bytes], lock: int) -> "subprocess.Popen[bytes]":
     config = PACKAGE / "classroom" / "jupyterhub_config.py"
     path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
@@ -379,25 +380,25 @@ def _start(room: Room, log: IO[bytes], lock: int) -> "subprocess.Popen[bytes]":
 
 
 def _wait_until_up(room: Room, process: "subprocess.Popen[bytes]") -> None:
-    """Return once the hub answers, and then the proxy before it; raise if it ends."""
-    end, waiting = time.monotonic() + 120, [room.port + 2, room.port]
+    """Return once the hub answers on the site's port; raise if it ends."""
+    end, url = time.monotonic() + 120, f"http://127.0.0.1:{room.port}/hub/health"
     while time.monotonic() < end and process.poll() is None:
         try:
-            url = f"http://127.0.0.1:{waiting[0]}/hub/health"
             urllib.request.urlopen(url, timeout=5).close()
-            waiting.pop(0)
+            return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-        if not waiting:
-            return
     lines = room.log.read_text(errors="replace").strip().splitlines()
     raise ValueError(f"The hub did not start; {room.log} ends: {lines[-1] if lines else ''}")
 
 
-def _wait(process: "subprocess.Popen[bytes]") -> int:
+def _wait(process: "subprocess.Popen[bytes]", look: Callable[[], None]) -> int:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return process.wait()
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(timeout=BETWEEN_LOOKS)
+            look()
     except KeyboardInterrupt:
         return 0
     finally:
@@ -412,6 +413,32 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is None:
         process.kill()
         process.wait()
+
+
+def close_to_learners(room: Room, learners: Path | None) -> list[str]:
+    """Let nobody but their owner read what is the teacher's; what was closed.
+
+    The guide holds answers, and so does the history of a clone.
+    """
+    guides = [course_folder() / name for name in sorted(FOR_TEACHERS)]
+    teachers = [*guides, PACKAGE.parent / ".git", *([learners] if learners else [])]
+    return [
+        f"{path} was open to every user of this machine; now to its owner alone"
+        for path in teachers
+        if room.as_root and _close(path)
+    ]
+
+
+def _close(path: Path) -> bool:
+    """Whether others could read it, until now."""
+    try:
+        mode = path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        return False
+    if not mode & 0o077:
+        return False
+    path.chmod(mode & 0o700)
+    return True
 
 
 def codes_file(room: Room) -> Path:
