@@ -261,15 +261,16 @@ def classroom(
     ] = STATE,
     learners: Annotated[
         Path | None,
-        typer.Option(help="Text file of names, one a line; nobody else can log in."),
+        typer.Option(help="Names or addresses, one a line, or a CSV; nobody else can log in."),
     ] = None,
-    port: Annotated[int, typer.Option(help="On 127.0.0.1; the two above it as well.")] = 8000,
+    port: Annotated[int, typer.Option(help="On 127.0.0.1.")] = 8000,
     memory: Annotated[float, typer.Option(help="GiB for each learner.")] = 2.0,
     cpus: Annotated[float, typer.Option(help="Processors for each learner.")] = 1.0,
     idle: Annotated[int, typer.Option(help="Minutes after which an idle server stops.")] = 60,
     first_uid: Annotated[
-        int, typer.Option(help="User number of the first learner, for a second room.")
-    ] = 50_000,
+        int | None,
+        typer.Option(help="User number of the first learner; by itself one that is free."),
+    ] = None,
     forget: Annotated[
         str | None, typer.Option(metavar="NAME", help="Take a password away: a new code.")
     ] = None,

@@ -188,7 +188,7 @@ class Visitor:
         return self.ask(path)[0] == 200 and path in self.at
 
     def _xsrf(self) -> str:
-        return [cookie.value for cookie in self.jar if cookie.name == "_xsrf"][0]
+        return next(cookie.value for cookie in self.jar if cookie.name == "_xsrf")
 
 
 class Desk:

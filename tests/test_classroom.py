@@ -9,13 +9,15 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from srlab.classroom.accounts import WRONG, Accounts, read_names, scramble
+from srlab.classroom import claims
+from srlab.classroom.accounts import WRONG, Accounts, scramble
 from srlab.classroom.command import open_room
 from srlab.classroom.launch import closed_parents, outermost
 from srlab.classroom.limits import Limits, make_groups, processes_of, remove_groups
@@ -24,11 +26,11 @@ from srlab.classroom.room import (
     Room,
     _wait,
     can_cover,
-    end_old_proxy,
+    end_servers,
     prepare,
     what_holds,
 )
-from tests.browser.lab import wait_until
+from srlab.classroom.roster import Learner, account_name, read_roster
 from tests.classroom import needs_root
 from tests.conftest import Command
 from tests.test_setup import ROOT
@@ -48,6 +50,13 @@ def state() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(autouse=True)
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A list of this test's own of who has which user numbers."""
+    monkeypatch.setattr(claims, "FOLDER", tmp_path / "registry")
+    return tmp_path / "registry"
+
+
 @pytest.fixture
 def accounts(tmp_path: Path) -> Accounts:
     accounts = Accounts(tmp_path, UID)
@@ -55,10 +64,14 @@ def accounts(tmp_path: Path) -> Accounts:
     return accounts
 
 
-def names_file(folder: Path, text: str) -> Path:
+def names_file(folder: Path, text: str, encoding: str = "utf-8") -> Path:
     path = folder / "names.txt"
-    path.write_bytes(text.encode())
+    path.write_bytes(text.encode(encoding))
     return path
+
+
+def names_in(folder: Path, text: str, encoding: str = "utf-8") -> list[str]:
+    return [learner.name for learner in read_roster(names_file(folder, text, encoding))]
 
 
 def code_of(accounts: Accounts, name: str) -> str:
@@ -71,25 +84,69 @@ def code_of(accounts: Accounts, name: str) -> str:
 
 def test_names_are_read_as_teachers_write_them(tmp_path: Path) -> None:
     text = "\ufeff# class 10b\r\nada\r\n  ben  # back row\r\n\r\nc-3_x\r\n"
-    assert read_names(names_file(tmp_path, text)) == ["ada", "ben", "c-3_x"]
+    assert names_in(tmp_path, text) == ["ada", "ben", "c-3_x"]
 
 
 @pytest.mark.parametrize(
-    "name", ["../ada", "Ada", "ada/..", "a b", "3ada", "-a", "é", "a" * 32, ".", "a%2f"]
+    ("word", "name"),
+    [
+        ("Ada", "ada"),
+        ("Ada.Lovelace@uni.example", "ada-lovelace"),
+        ("3012345", "s3012345"),
+        ("Jürgen Groß", "juergen-gross"),
+        ("Zoë O’Neil", "zoe-oneil"),
+        ("-ada-", "ada"),
+        ("maximiliane.mustermann-von-hohenlohe@uni.example", "maximiliane-mustermann-von-hohe"),
+    ],
+)
+def test_a_word_becomes_an_account_name(word: str, name: str) -> None:
+    assert account_name(word) == name
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_tables_as_universities_write_them(tmp_path: Path, mark: str, encoding: str) -> None:
+    rows = [("Name", "Mail"), ("Jörg Käs", "j.kaes@uni.example"), ("Ben", "BEN@uni.example")]
+    text = "\r\n".join(mark.join(row) for row in rows)
+    path = names_file(tmp_path, text, encoding)
+    assert read_roster(path) == [
+        Learner("j-kaes", "j.kaes@uni.example"),
+        Learner("ben", "ben@uni.example"),
+    ]
+
+
+def test_the_column_that_tells_people_apart_is_taken(tmp_path: Path) -> None:
+    table = "Nachname;Vorname;Matrikelnummer\nLovelace;Ada;3012345\nByron;Ada;3012346\n"
+    assert names_in(tmp_path, table) == ["s3012345", "s3012346"]
+    table = "Name,Mail,Username\nAda,ada@a.example,al12\n"
+    assert names_in(tmp_path, table) == ["al12"]
+    assert names_in(tmp_path, '"Lovelace, Ada",ada@a.example\n') == ["ada"]
+    assert names_in(tmp_path, "Lovelace, Ada\nByron, Anne\n") == ["lovelace-ada", "byron-anne"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../ada", "ada/..", "a%2f", "root", "daemon", "Root@uni.example"]
 )
 def test_a_bad_name_is_refused_with_its_line(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=r"line 2: .* cannot be a learner's name; use at most"):
-        read_names(names_file(tmp_path, f"ben\n{name}\n"))
+    with pytest.raises(ValueError, match=r"line 2 \('.*' .*cannot be used; correct"):
+        read_roster(names_file(tmp_path, f"ben\n{name}\n"))
 
 
-def test_a_name_twice_and_no_name_at_all(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="line 3: ada is there twice; no two learners"):
-        read_names(names_file(tmp_path, "ada\nben\nada\n"))
-    with pytest.raises(ValueError, match="names no learner; write one name a line"):
-        read_names(names_file(tmp_path, "# nobody\n"))
-    (tmp_path / "names.txt").write_bytes(b"\xff\xfea\x00")
-    with pytest.raises(ValueError, match=r"is no plain text; save it as UTF-8\."):
-        read_names(tmp_path / "names.txt")
+def test_all_bad_lines_are_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="names.txt: ") as refused:
+        read_roster(names_file(tmp_path, "ada\nben\nada\n../x\nroot\n...\nADA\n"))
+    assert re.findall(r"line (\d) \(", str(refused.value)) == ["3", "4", "5", "6", "7"]
+    assert "'ada' is there twice, first in line 1" in str(refused.value)
+    assert "'root' is an account of the system" in str(refused.value)
+
+
+def test_no_name_at_all(tmp_path: Path) -> None:
+    for text in ("# nobody\n", "", "Name,Mail\n", ";;;\n"):
+        with pytest.raises(ValueError, match="names no learner; write one name a line"):
+            read_roster(names_file(tmp_path, text))
+    (tmp_path / "names.txt").write_bytes(b"PK\3\4\0\0")
+    with pytest.raises(ValueError, match=r"is no plain text; save it as CSV or as text"):
+        read_roster(tmp_path / "names.txt")
 
 
 # -- accounts --------------------------------------------------------------------
@@ -97,10 +154,8 @@ def test_a_name_twice_and_no_name_at_all(tmp_path: Path) -> None:
 
 def test_the_first_login_needs_the_code_and_later_ones_the_password(accounts: Accounts) -> None:
     code = code_of(accounts, "ada")
-    assert accounts.log_in("ada", "long enough", "") == (
-        "This is not the code that your teacher has for ada."
-    )
-    assert "not the code" in accounts.log_in("ada", "long enough", code_of(accounts, "ben"))
+    assert accounts.log_in("ada", "long enough", "") == WRONG, "as for who is not there"
+    assert accounts.log_in("ada", "long enough", code_of(accounts, "ben")) == WRONG
     assert accounts.log_in("ada", "short", code) == (
         "Choose a password of at least 8 characters."
     )
@@ -110,7 +165,7 @@ def test_the_first_login_needs_the_code_and_later_ones_the_password(accounts: Ac
     assert accounts.log_in("ada", "another one", code) == WRONG
     assert accounts.log_in("mallory", "long enough", code) == WRONG
     (accounts.folder / "codes.txt").unlink()
-    assert "not the code" in accounts.log_in("ben", "long enough", ""), "no code opens nothing"
+    assert accounts.log_in("ben", "long enough", "") == WRONG, "no code opens nothing"
 
 
 def test_who_is_not_named_any_more_stays_outside_and_keeps_the_account(
@@ -134,6 +189,52 @@ def test_a_forgotten_password_needs_a_new_code(accounts: Accounts) -> None:
     assert accounts.log_in("ada", "a new password", code_of(accounts, "ada")) == ""
     with pytest.raises(ValueError, match="No learner is called cem; there are ada, ben"):
         accounts.forget("cem")
+
+
+def test_a_list_that_grows_or_changes_its_kind_keeps_everybody(accounts: Accounts) -> None:
+    addresses = [Learner("ada", "ada@a.example"), Learner("ada", "ada@b.example")]
+    assert accounts.enroll(addresses) == ["ada-2"], "the first is who was here as ada"
+    assert accounts.words(["ada", "ada-2"])["ada-2"] == "ada@b.example"
+    assert accounts.enroll(addresses[::-1]) == []
+    assert accounts.name_of(" ADA@b.example ") == "ada-2"
+    assert accounts.name_of("Ada") == "ada"
+    assert accounts.name_of("ada@c.example") == ""
+    assert accounts.enroll([addresses[1]]) == []
+    assert accounts.learners() == {"ada-2": UID + 2}
+    assert accounts.enroll([Learner("ada", "ada@c.example")]) == ["ada-3"], "not ada's files"
+
+
+def test_a_change_of_password_asks_for_the_old_one_and_ends_the_sessions(
+    accounts: Accounts,
+) -> None:
+    accounts.log_in("ada", "long enough", code_of(accounts, "ada"))
+    before = accounts.session_of("ada")
+    assert accounts.change_password("ada", "guessed", "another one") == (
+        "The old password is wrong."
+    )
+    assert accounts.session_of("ada") == before
+    assert accounts.change_password("ada", "long enough", "another one") == ""
+    changed = accounts.session_of("ada")
+    assert changed != before
+    accounts.forget("ada")
+    assert accounts.session_of("ada") not in (before, changed)
+    assert accounts.log_in("ada", "another one", "") == WRONG
+
+
+def test_an_unused_name_takes_as_long_as_one_that_is_not_there(accounts: Accounts) -> None:
+    accounts.log_in("ada", "long enough", code_of(accounts, "ada"))
+
+    def shortest(name: str) -> float:
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            assert accounts.log_in(name, "a guess of mine", "x") == WRONG
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    used, unused, unknown = map(shortest, ("ada", "ben", "mallory"))
+    assert used / 2 < unused < 2 * used
+    assert used / 2 < unknown < 2 * used
 
 
 def test_files_are_private_and_hold_no_password(accounts: Accounts) -> None:
@@ -253,8 +354,67 @@ def test_many_learners_need_root(state: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @needs_root
 def test_user_numbers_of_the_system_are_left_alone(state: Path) -> None:
-    with pytest.raises(ValueError, match=r"but \w+ has one; choose others with --first-uid"):
+    with pytest.raises(ValueError, match=r"^The user \w+ has one of .* with --first-uid"):
         prepare(Room(state, first_uid=0), ["ada"])
+
+
+@needs_root
+def test_two_rooms_never_share_a_number(state: Path, registry: Path) -> None:
+    prepare(Room(state, first_uid=UID), ["ada"])
+    second = state.parent / "second"
+    with pytest.raises(ValueError, match=rf"The classroom {state} has one .* --first-uid"):
+        prepare(Room(second, first_uid=UID + MOST), ["ben"])
+    assert not (second / "hub" / "accounts.json").exists()
+    assert claims.first_number(state) == UID, "known from the last time"
+    assert claims.first_number(second) not in range(UID - MOST, UID + MOST + 1)
+    prepare(Room(state, first_uid=UID), None)
+
+    moved = state.rename(state.parent / "moved")
+    prepare(Room(moved, first_uid=UID), None)
+    shutil.copytree(moved, state.parent / "copy")
+    with pytest.raises(ValueError, match=f"The classroom {moved} has one"):
+        prepare(Room(state.parent / "copy", first_uid=UID), None)
+    assert (registry / "classrooms.json").stat().st_mode & 0o777 == 0o600
+    shutil.rmtree(moved)
+    prepare(Room(second, first_uid=UID), ["ben"])  # what is gone claims nothing
+
+
+@needs_root
+def test_a_number_in_use_by_a_process_is_refused(state: Path) -> None:
+    stranger = subprocess.Popen(["sleep", "60"], user=UID + 7, group=0, extra_groups=[])
+    try:
+        with pytest.raises(ValueError, match=f"A process of user {UID + 7} has one"):
+            prepare(Room(state, first_uid=UID), ["ada"])
+        with pytest.raises(ValueError, match="A process of user"):
+            end_servers(Room(state, first_uid=UID))
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_room_gives_no_number_beyond_its_own(accounts: Accounts) -> None:
+    for start in range(0, MOST - 2, 100):
+        accounts.enroll([f"a{n}" for n in range(start, min(start + 100, MOST - 2))])
+    with pytest.raises(ValueError, match=f"All {MOST} user numbers from {UID} on were given"):
+        accounts.enroll(["late"])
+
+
+@needs_root
+def test_links_and_steps_back_in_the_folders_path(state: Path) -> None:
+    state.mkdir()
+    (state.parent / "link").symlink_to(state, target_is_directory=True)
+    names = names_file(state.parent, "ada\n")
+    for path in (
+        state.parent / "link",
+        state / ".." / state.name,
+        state.parent / "link" / "new",
+    ):
+        options = {"learners": names, "port": 8000, "memory": 2.0, "cpus": 1.0, "idle": 60}
+        given = {**options, "first_uid": None, "forget": None, "end": True}
+        assert open_room(path, **given) == 0
+    assert (state / "hub" / "accounts.json").exists()
+    assert (state / "new" / "hub" / "accounts.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -325,27 +485,10 @@ def test_a_python_that_learners_cannot_reach_is_refused(
     assert not room.home(".probe").exists()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_a_stranger_with_the_proxys_number_is_left_alone(state: Path) -> None:
-    room = Room(state)
-    prepare(room, ["ada"])
-    stranger = subprocess.Popen(["sleep", "60"])
-    try:
-        name = Path(f"/proc/{stranger.pid}/cmdline")
-        wait_until(name.read_text, what="the stranger's name")
-        room.proxy_pid.write_text(str(stranger.pid))
-        end_old_proxy(room)
-        assert stranger.poll() is None
-        assert not room.proxy_pid.exists()
-    finally:
-        stranger.kill()
-        stranger.wait()
-
-
 class EndsByKill:
     """A hub during whose life somebody ends the command by ``kill``."""
 
-    def wait(self) -> None:
+    def wait(self, timeout: float) -> None:  # noqa: ARG002
         signal.raise_signal(signal.SIGTERM)
 
 
@@ -358,7 +501,7 @@ def test_a_kill_closes_the_room_also_in_the_background() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     before = signal.signal(signal.SIGTERM, unheard)
     try:
-        assert _wait(EndsByKill()) == 0
+        assert _wait(EndsByKill(), lambda: None) == 0
         assert signal.getsignal(signal.SIGTERM) is unheard
     finally:
         signal.signal(signal.SIGTERM, before)

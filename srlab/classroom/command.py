@@ -2,8 +2,10 @@
 
 import importlib.util
 import os
+from dataclasses import replace
 from pathlib import Path
 
+from srlab.classroom.claims import first_number
 from srlab.classroom.collect import Passed, collect, hand_back
 from srlab.classroom.leaving import remove_learner, reset_learner
 from srlab.classroom.limits import Limits
@@ -37,7 +39,7 @@ def open_room(
     memory: float,
     cpus: float,
     idle: int,
-    first_uid: int,
+    first_uid: int | None,
     forget: str | None,
     end: bool,
     teachers: list[str] | None = None,
@@ -54,15 +56,17 @@ def open_room(
     _require_system()
     _require_numbers(port, idle, first_uid)
     limits = Limits(memory=memory, cpus=cpus)
-    room = Room(
-        state.resolve(), port, limits, idle * 60, first_uid, can_cover(), teachers_enter
-    )
+    room = Room(state.resolve(), port, limits, idle * 60, covered=can_cover())
+    room = replace(room, teachers_enter=teachers_enter)
     if reset or remove:
         return _change_learner(room, reset, remove)
+    if room.as_root:
+        known = room.accounts.uids()
+        room = replace(room, first_uid=first_uid or first_number(room.state, known))
+    _admit(room, learners)
     if end:
         _say(f"ended the servers of {end_servers(room)} learners; their files stay")
         return 0
-    _admit(room, learners)
     if teachers:
         _appoint(room, teachers)
     if forget:
@@ -162,12 +166,12 @@ def _require_system() -> None:
             )
 
 
-def _require_numbers(port: int, idle: int, first_uid: int) -> None:
-    if not 1024 <= port <= 65533:
-        raise ValueError(f"--port is {port}, but 1024 to 65533 are possible; 8000 is usual.")
+def _require_numbers(port: int, idle: int, first_uid: int | None) -> None:
+    if not 1024 <= port <= 65535:
+        raise ValueError(f"--port is {port}, but 1024 to 65535 are possible; 8000 is usual.")
     if idle < 1:
         raise ValueError(f"--idle is {idle} minutes; give 1 or more, such as 60.")
-    if first_uid not in UIDS:
+    if first_uid is not None and first_uid not in UIDS:
         raise ValueError(
             f"--first-uid is {first_uid}, but {UIDS.start} to {UIDS.stop - 1} are possible; "
             f"smaller ones belong to the system's own users."

@@ -148,7 +148,7 @@ class LearnerAuthenticator(FirstUseAuthenticator):  # type: ignore[misc]
 class ChangePassword(ResetPasswordHandler):  # type: ignore[misc]
     """The page on which a learner who knows the old password chooses another."""
 
-    @web.authenticated  # type: ignore[misc, untyped-decorator]
+    @web.authenticated
     async def post(self) -> None:
         user, keeper = self.current_user, self.authenticator
         old, new = (
@@ -225,7 +225,7 @@ def configure(c: Any) -> None:
     LearnerAuthenticator.accounts = room.accounts
     LearnerSpawner.room = RoomProxy.room = room
     _configure_hub(c, room)
-    _configure_accounts(c, room)
+    _configure_accounts(c)
     _configure_servers(c, room)
     _configure_culling(c, room)
     _configure_teachers(c, room)
@@ -250,7 +250,7 @@ def _configure_hub(c: Any, room: Room) -> None:
     c.JupyterHub.template_paths = [str(Path(__file__).parent / "templates")]
 
 
-def _configure_accounts(c: Any, room: Room) -> None:
+def _configure_accounts(c: Any) -> None:
     c.JupyterHub.authenticator_class = LearnerAuthenticator
     c.Authenticator.allow_all = True  # of those whom authenticate() lets in
     c.Authenticator.username_pattern = f"^{NAME.pattern}$"

@@ -125,6 +125,21 @@ def processes_of(uid: int) -> list[int]:
     return found
 
 
+def users_of_processes() -> dict[int, set[Path]]:
+    """User number -> the home folders of all processes that run under it."""
+    found: dict[int, set[Path]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # ended meanwhile
+            line = re.search(r"^Uid:\s+(\d+)", (folder / "status").read_text(), re.MULTILINE)
+            said = (folder / "environ").read_bytes().split(b"\0") if line else []
+            homes = [one.removeprefix(b"HOME=") for one in said if one.startswith(b"HOME=")]
+            if line:
+                found.setdefault(int(line[1]), set()).add(
+                    Path(os.fsdecode((homes or [b""])[0]))
+                )
+    return found
+
+
 def end_processes(uid: int) -> None:
     """Kill all that runs under a user number, also what was left behind."""
     for number in processes_of(uid):

@@ -44,14 +44,11 @@ class Holder:
             with ExitStack() as stack:
                 taken = [stack.enter_context(each) for each in sockets(self.port)]
                 kept = [lock.fileno(), *(each.fileno() for each in taken)]
-                quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
                 process = subprocess.Popen(
-                    ["sleep", "infinity"],
-                    pass_fds=kept,
-                    start_new_session=True,
-                    cwd="/",
-                    **quiet,
-                )
+                    ["sleep", "infinity"], pass_fds=kept, start_new_session=True, cwd="/",
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )  # fmt: skip
             _spare(process.pid)
             lock.truncate(0)
             lock.write(f"{process.pid} {self.port}")

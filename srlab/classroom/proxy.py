@@ -35,8 +35,8 @@ class RoomProxy(Proxy):  # type: ignore[misc]
         app.settings["log_function"] = _say_nothing  # whole addresses, tokens and all
         self.server = HTTPServer(app)
         # Root alone may share the port, with who holds it while the hub is away.
-        ours = {"reuse_port": self.room.as_root}
-        self.server.add_sockets(bind_sockets(self.room.port, "127.0.0.1", **ours))
+        root = self.room.as_root
+        self.server.add_sockets(bind_sockets(self.room.port, "127.0.0.1", reuse_port=root))
 
     async def stop(self) -> None:
         self.server.stop()

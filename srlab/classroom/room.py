@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from srlab.classroom.accounts import ACCOUNTS, CODES, LOCK, MOST, Accounts
+from srlab.classroom.claims import FIRST_UID, claim
 from srlab.classroom.limits import (
     Limits,
     end_processes,
@@ -39,7 +40,6 @@ PACKAGE = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 SETTINGS = "SRLAB_CLASSROOM"  # how the hub's process gets its room
 
-FIRST_UID = 50_000  # above the accounts of a usual system, below its reserved ones
 BETWEEN_LOOKS = 1.0  # seconds, at the teacher's list while the hub runs
 SLOW_START = 300  # seconds: thirty servers that start at once on two processors
 
@@ -155,8 +155,8 @@ def prepare(room: Room, names: Sequence[str | Learner] | None) -> list[str]:
             "and give it: --learners names.txt."
         )
     _require_root_for_many(room, names)
-    if names and room.as_root:
-        _require_free_numbers(room, len(names))
+    if room.as_root:
+        claim(room.state, room.first_uid, room.accounts.uids())
     return [] if names is None else room.accounts.enroll(names)
 
 
@@ -199,22 +199,6 @@ def _require_root_for_many(room: Room, names: Sequence[str | Learner] | None) ->
         raise ValueError(
             f"{count} learners need root on Linux, since only root can keep their files apart; "
             f"start it with sudo, or with a single learner."
-        )
-
-
-def _require_free_numbers(room: Room, count: int) -> None:
-    """Raise if the system has given one of the learners' numbers to somebody."""
-    import pwd
-
-    taken = [
-        user.pw_name
-        for user in pwd.getpwall()
-        if room.first_uid <= user.pw_uid < room.first_uid + MOST
-    ]
-    if taken:
-        raise ValueError(
-            f"The user numbers {room.first_uid} to {room.first_uid + MOST - 1} are for {count} "
-            f"learners, but {taken[0]} has one; choose others with --first-uid."
         )
 
 

@@ -74,8 +74,8 @@ def read_roster(path: Path) -> list[Learner]:
             learners[word.casefold()] = number, learner
     if bad:
         raise ValueError(
-            f"{path}: {', '.join(bad)} cannot be used; correct {'them' if len(bad) > 1 else 'it'}, "
-            f"or put a # before."
+            f"{path}: {', '.join(bad)} cannot be used; correct every such line, or begin it "
+            f"with a #."
         )
     if not learners:
         raise ValueError(f"{path} names no learner; write one name a line, such as ada.")

@@ -3,7 +3,7 @@
 import os
 import socket
 
-from jupyterlab.labhubapp import SingleUserLabApp  # type: ignore[import-untyped]
+from jupyterlab.labhubapp import SingleUserLabApp
 
 from srlab.classroom.sockets import HANDED_OVER
 
