@@ -101,8 +101,9 @@ def _change_learner(room: Room, reset: str | None, remove: str | None) -> int:
         _say(f"{reset} begins with fresh lessons at the next login; {kept}")
     if remove:
         home = remove_learner(room, remove)
-        kept = f"their files are in {home}" if home else "there were no files"
-        _say(f"{remove} is off the list; {kept}")
+        kept = f"the files are in {home}" if home else "there were no files"
+        _say(f"{remove} is off the list for good; {kept}")
+        _say("take the name off your own list as well, or it comes back as somebody new")
     return 0
 
 
@@ -192,16 +193,17 @@ def show_overview(state: Path, csv: Path | None) -> str:
 def collect_lesson(state: Path, number: str, folder: Path) -> str:
     """Collect; what came of it, in sentences."""
     passed = collect(Room(state.resolve()), number.zfill(2), folder)
-    where = folder / "submitted"
-    return _told(passed, f"collected {len(passed.names)} notebooks into {where}")
+    count, of = len(passed.names), len(passed.names) + len(passed.troubles)
+    return _told(passed, f"collected {count} of {of} notebooks into {folder / 'submitted'}")
 
 
 def hand_lesson_back(state: Path, number: str, folder: Path) -> str:
     """Hand back; what came of it, in sentences."""
     number = number.zfill(2)
     passed = hand_back(Room(state.resolve()), number, folder)
-    there = f"into feedback/lesson_{number} of {len(set(passed.names))} learners"
-    return _told(passed, f"put {len(passed.names)} files {there}")
+    files, learners = len(passed.names), len(set(passed.names))
+    there = f"into feedback/lesson_{number} of {learners} learner{'s' * (learners != 1)}"
+    return _told(passed, f"put {files} file{'s' * (files != 1)} {there}")
 
 
 def _told(passed: Passed, said: str) -> str:

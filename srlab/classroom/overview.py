@@ -8,7 +8,7 @@ stands there.
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -27,7 +27,7 @@ STUCK = 3  # wrong answers: by then nudge, hint and solution were offered
 NAMED = 3  # places in a learner's line
 
 DONE, STUCK_AT, TRIED, OPEN = "done", "stuck", "tried", "open"
-COLUMNS = ("learner", "lesson", "exercise", "state", "attempts", "hints", "trouble")
+COLUMNS = ("learner", "called", "lesson", "exercise", "state", "attempts", "hints", "trouble")
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,13 @@ class Standing:
         learner: the account's name.
         places: every exercise, in the course's order; none if there is trouble.
         trouble: why nothing is known; "" usually.
+        called: what the teacher's list calls the learner, if something else.
     """
 
     learner: str
     places: tuple[Place, ...] = ()
     trouble: str = ""
+    called: str = ""
 
     def those(self, state: str) -> list[Place]:
         return [place for place in self.places if place.state == state]
@@ -101,11 +103,11 @@ class Overview:
         found: list[tuple[str, ...]] = []
         for one in self.standings:
             if one.trouble:
-                found.append((one.learner, "", "", "", "", "", one.trouble))
+                found.append((one.learner, one.called, "", "", "", "", "", one.trouble))
             found += [
                 (
-                    one.learner, place.lesson.number, place.exercise.id, place.state,
-                    str(place.attempts), str(place.tried.hints), "",
+                    one.learner, one.called, place.lesson.number, place.exercise.id,
+                    place.state, str(place.attempts), str(place.tried.hints), "",
                 )
                 for place in one.places
             ]  # fmt: skip
@@ -120,7 +122,9 @@ def overview(room: Room) -> Overview:
     """
     require_room(room)
     learners = sorted(room.accounts.learners().items())
-    return Overview([standing(room, name, uid) for name, uid in learners])
+    words = room.accounts.words([name for name, _ in learners])
+    standings = [standing(room, name, uid) for name, uid in learners]
+    return Overview([replace(one, called=words.get(one.learner, "")) for one in standings])
 
 
 def standing(room: Room, name: str, uid: int) -> Standing:
