@@ -24,7 +24,7 @@ import pytest
 from playwright.sync_api import Error, Page
 
 from srlab.classroom.limits import end_processes, processes_of, remove_groups
-from srlab.classroom.room import MOST, Room
+from srlab.classroom.room import Room
 from tests.browser.lab import LabPage, _family, wait_until
 
 SCRATCH = "scratch.ipynb"
@@ -38,7 +38,7 @@ def why_not_here() -> str:
 
 
 class Classroom:
-    """``srlab classroom`` with these learners, on ports and user numbers of its own.
+    """``srlab classroom`` with these learners, on a port of its own.
 
     Args:
         names: of the learners.
@@ -47,12 +47,12 @@ class Classroom:
 
     def __init__(self, names: list[str], *options: str):
         self.names, self.options = names, options
-        self.port, self.first_uid = free_port(), free_uids()
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         # Not below pytest's own folders, which are closed to all but root.
         self.state = Path(tempfile.mkdtemp(prefix="srlab-classroom-"))
-        self.room = Room(self.state, self.port, first_uid=self.first_uid)
+        self.room = Room(self.state, self.port)
         self.said = ""
         try:
             self.start()
@@ -66,10 +66,9 @@ class Classroom:
 
     def start(self) -> None:
         """Open the room, for the first time or again."""
-        names = self.state / "names.txt"
-        names.write_text("\n".join(self.names))
+        self.rewrite_names(self.names)
         self._process = subprocess.Popen(
-            self._command("--learners", str(names)),
+            self._command("--learners", str(self.state / "names.txt")),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         while line := self._process.stdout.readline():
@@ -91,13 +90,36 @@ class Classroom:
         hub.kill()
         return self._process.communicate(timeout=90)[0]
 
+    def rewrite_names(self, names: list[str]) -> None:
+        """Save the list anew, as a teacher does while the room is open."""
+        (self.state / "names.txt").write_text("\n".join(names))
+
+    def heard(self, text: str) -> None:
+        """Read on until the command says this."""
+        while text not in (line := self._process.stdout.readline()):
+            assert line, f"the command ended and never said {text!r}"
+
     def end(self) -> str:
         """``srlab classroom --end``."""
-        done = subprocess.run(self._command("--end"), capture_output=True, text=True)
+        return self._say("--end")
+
+    def forget(self, name: str) -> str:
+        """``srlab classroom --forget``."""
+        return self._say("--forget", name)
+
+    def uid(self, name: str) -> int:
+        return self.room.accounts.uid_of(name)
+
+    @property
+    def first_uid(self) -> int:
+        return min(self.room.accounts.uids())
+
+    def _say(self, *more: str) -> str:
+        done = subprocess.run(self._command(*more), capture_output=True, text=True)
         return done.stdout + done.stderr
 
     def _command(self, *more: str) -> list[str]:
-        own = [f"--port={self.port}", f"--first-uid={self.first_uid}", *self.options]
+        own = [f"--port={self.port}", *self.options]
         return [sys.executable, "-m", "srlab", "classroom", str(self.state), *own, *more]
 
     def clean_up(self) -> None:
@@ -107,7 +129,7 @@ class Classroom:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(family, timeout=10)
-        uids = range(self.first_uid, self.first_uid + len(self.names))
+        uids = self.room.accounts.uids()
         for uid in uids:
             end_processes(uid)
         wait_until(
@@ -127,11 +149,11 @@ class Classroom:
     def code(self, name: str) -> str:
         """A learner's code, as the teacher reads it."""
         lines = (self.room.hub / "codes.txt").read_text().splitlines()
-        return dict(line.split() for line in lines)[name]
+        return dict(line.split()[:2] for line in lines)[name]
 
     def listening(self) -> set[str]:
         """The addresses on which anything of this room listens."""
-        uids = range(self.first_uid, self.first_uid + len(self.names))
+        uids = self.room.accounts.uids()
         numbers = {p.pid for p in _family(self._process.pid)}
         numbers |= {number for uid in uids for number in processes_of(uid)}
         return {
@@ -289,18 +311,6 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError("no free port")
-
-
-def free_uids() -> int:
-    """The first user number of a room's worth in which nothing runs.
-
-    Drawn by chance: two runs of the tests at once would end each other's learners.
-    """
-    users = [process.info["uids"] for process in psutil.process_iter(["uids"])]
-    running = {uids.real for uids in users if uids}
-    rooms = [range(first, first + MOST) for first in range(55_000, 61_000, MOST)]
-    free = [room.start for room in rooms if running.isdisjoint(room)]
-    return secrets.choice(free)
 
 
 needs_root = pytest.mark.skipif(bool(why_not_here()), reason=why_not_here())

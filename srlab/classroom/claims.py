@@ -19,6 +19,7 @@ from srlab.classroom.limits import users_of_processes
 FOLDER = Path("/var/lib/srlab")
 FIRST_UID = 50_000  # above the accounts of a usual system, below its reserved ones
 LAST_TRIED = 60_000
+CONTAINERS = [Path("/etc/subuid"), Path("/etc/subgid")]
 MARK = "claim"  # file in the hub's folder that tells a room from one at the same place
 WORTH = MOST + 1  # numbers of a room: one more, to try things out
 
@@ -129,7 +130,10 @@ def _given_by_system() -> Iterator[tuple[str, str, range]]:
         yield "user", user.pw_name, range(user.pw_uid, user.pw_uid + 1)
     for group in grp.getgrall():
         yield "group", group.gr_name, range(group.gr_gid, group.gr_gid + 1)
-    for path in (Path("/etc/subuid"), Path("/etc/subgid")):
+    for home in Path("/home").glob("*"):
+        owner = home.lstat().st_uid
+        yield "owner of", str(home), range(owner, owner + 1)
+    for path in CONTAINERS:
         for line in path.read_text().splitlines() if path.exists() else []:
             with suppress(ValueError):
                 name, first, count = line.split("#")[0].split(":")
