@@ -6,6 +6,7 @@ A learner may have put anything into the own home; root must not be led astray.
 import csv
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -24,7 +25,7 @@ from srlab.classroom.overview import overview, plain_cell, write_csv
 from srlab.classroom.room import Room, appoint, prepare
 from srlab.classroom.roster import Learner
 from srlab.grading import write_assignments
-from tests.classroom import needs_root
+from tests.classroom import Classroom, Visitor, needs_root
 from tests.conftest import Command
 from tests.test_classroom import UID, code_of, registry, state  # noqa: F401, fixtures
 
@@ -413,9 +414,7 @@ def test_who_leaves_takes_the_number_along(room: Room) -> None:
 def test_who_was_never_here_cannot_leave(room: Room) -> None:
     for change in (reset_learner, remove_learner):
         for name in ("cem", "", "../ada", "ada.removed"):
-            with pytest.raises(
-                ValueError, match=r"No learner is called .*; there are ada, ben"
-            ):
+            with pytest.raises(ValueError, match="No learner is called "):
                 change(room, name)
 
 
@@ -485,3 +484,36 @@ def test_a_folder_may_be_called_like_a_command(command: Command, tmp_path: Path)
     done = command("classroom", tmp_path / "overview", "--port", "80")
     assert "--port is 80" in done.stderr
     assert "--teacher NAME" in command("classroom", "--help").stdout
+
+
+# -- a copy ------------------------------------------------------------------------
+
+
+@needs_root
+@pytest.mark.parametrize("lost", ["", "jupyterhub.sqlite"])
+def test_a_room_comes_back_from_a_copy(tmp_path: Path, lost: str) -> None:
+    """Taken while the hub runs, as the README says; with and without the hub's memory."""
+    with Classroom(["ada", "ben"]) as classroom:
+        ada = Visitor(classroom, "ada")
+        assert ada.log_in("long enough", classroom.code("ada")) == 200
+        classroom.room.plan("ada", classroom.first_uid)  # makes the home
+        put(classroom.room, "ada", NOTEBOOK, "of ada")
+        copy = ["tar", "--numeric-owner", "-C", classroom.state, "-czf", tmp_path / "a.tgz"]
+        subprocess.run([*copy, "hub", "homes"], check=True)
+        classroom.stop()
+        for name in ("hub", "homes"):
+            shutil.rmtree(classroom.state / name)
+        back = ["tar", "--numeric-owner", "-C", classroom.state, "-xpzf", tmp_path / "a.tgz"]
+        subprocess.run(back, check=True)
+        if lost:
+            (classroom.room.hub / lost).unlink()
+        classroom.start()
+        again = Visitor(classroom, "ada")
+        assert again.log_in("a guess", "") == 403
+        assert again.log_in("long enough", "") == 200
+        notebook = classroom.room.home("ada") / NOTEBOOK
+        assert notebook.read_text() == "of ada"
+        assert notebook.stat().st_uid == classroom.first_uid
+        ben = Visitor(classroom, "ben")
+        assert ben.log_in("long enough", classroom.code("ben")) == 200, "his code still counts"
+        again.start_server()

@@ -12,12 +12,14 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from srlab.classroom.launch import give_up_root
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+MOST = 2000  # names of a folder
 PATIENCE = 60  # seconds, in which the learner's number writes, or is stopped
 
 
@@ -53,6 +55,20 @@ def read_own(home: Path, name: str, uid: int, *, largest: int) -> bytes:
     if len(data) > largest:  # it grew meanwhile
         raise NotTheirsError("is longer than is read")
     return data
+
+
+def list_own(home: Path, name: str) -> list[str]:
+    """The names in a folder of a learner's home, in order; a folder's ends with ``/``.
+
+    Raises:
+        NotTheirsError: if it is no folder, or a link leads there.
+        OSError: if it is missing.
+    """
+    with _opened(home, list(PurePosixPath(name).parts)) as folder, os.scandir(folder) as found:
+        names = [
+            one.name + "/" * one.is_dir(follow_symlinks=False) for one in islice(found, MOST)
+        ]
+    return sorted(names)
 
 
 def write_own(home: Path, name: str, uid: int, data: bytes) -> None:
