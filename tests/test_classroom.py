@@ -18,6 +18,7 @@ import yaml
 
 from srlab.classroom import claims
 from srlab.classroom.accounts import WRONG, Accounts, scramble
+from srlab.classroom.activity import Activity
 from srlab.classroom.command import open_room
 from srlab.classroom.launch import closed_parents, outermost
 from srlab.classroom.limits import Limits, make_groups, processes_of, remove_groups
@@ -26,6 +27,7 @@ from srlab.classroom.room import (
     Room,
     _wait,
     can_cover,
+    close_to_learners,
     prepare,
     what_holds,
 )
@@ -474,6 +476,79 @@ def test_a_learner_is_nobody_else(state: Path) -> None:
     home = str(room.home("ada"))
     assert json.loads(log.read_text()) == [UID, [], home, [False] * 3, 2**31]
     assert processes_of(UID) == []
+
+
+FILL = """
+import os, json
+def fill(folder):
+    size, block = 0, bytes(2**20)
+    try:
+        with open(f"{folder}/full", "wb") as file:
+            while size < 2**31:
+                size += file.write(block)
+    except OSError:
+        pass
+    return size
+sizes = [fill(each) for each in ("/tmp", "/var/tmp", "/dev/shm")]
+tried = os.system("unshare --user --map-root-user --mount mount -t tmpfs none /mnt 2>/dev/null")
+others = [n for n in os.listdir("/proc") if n.isdigit() and os.stat(f"/proc/{n}").st_uid == 0]
+print(json.dumps([sum(sizes), tried != 0, others]))
+"""
+
+
+@needs_root
+def test_no_file_in_memory_escapes_the_limit_without_control_groups(state: Path) -> None:
+    room = Room(state, limits=Limits(memory=1), first_uid=UID, covered=can_cover())
+    if not room.covered:
+        pytest.skip("this container may not mount")
+    prepare(room, ["ada"])
+    plan = {**room.plan("ada", UID), "groups": [], "lessons": ["true"]}
+    subprocess.run([*room.launcher(plan), sys.executable, "-c", FILL], check=True)
+    said = (room.home("ada") / ".srlab-server.log").read_text()
+    size, barred, others = json.loads(said)
+    assert 0 < size <= 2**28, "all together a quarter of the learner's memory"
+    assert barred, "no namespace of one's own, in which one could mount more"
+    assert others == [], "nor are the processes of others to be seen"
+
+
+def test_what_is_the_teachers_is_closed(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    course, names = state.parent / "course", names_file(state.parent, "ada\n")
+    course.mkdir()
+    (course / "TEACHING.md").write_text("answers")
+    (course / "README.md").write_text("for all")
+    for path in (names, *course.iterdir()):
+        path.chmod(0o644)
+    monkeypatch.setattr("srlab.classroom.room.course_folder", lambda: course)
+    monkeypatch.setattr("srlab.classroom.room.PACKAGE", course / "srlab")
+    monkeypatch.setattr(Room, "as_root", True)
+    said = close_to_learners(Room(state), names)
+    assert [sentence.split()[0] for sentence in said] == [
+        str(course / "TEACHING.md"),
+        str(names),
+    ]
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (names, *sorted(course.iterdir()))]
+    assert modes == [0o600, 0o644, 0o600]
+    assert close_to_learners(Room(state), names) == []
+
+
+def test_a_silent_computation_is_activity() -> None:
+    idle = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        time.sleep(1)  # its start is work
+        activity = Activity()
+        time.sleep(1)
+        assert not activity.goes_on(["idle"])
+        assert activity.goes_on(["idle", "busy"])
+        busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        try:
+            time.sleep(2)
+            assert activity.goes_on(["idle"]), "a thread, or a command in a terminal"
+        finally:
+            busy.kill()
+            busy.wait()
+    finally:
+        idle.kill()
+        idle.wait()
 
 
 @needs_root

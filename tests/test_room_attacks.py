@@ -195,7 +195,7 @@ def a_forgotten_password_ends_it_too(classroom: Classroom) -> None:
     assert ada.log_in("another one") == 200
     ada.start_server()
     assert "new codes for ada" in classroom.forget("ada")
-    assert not processes_of(classroom.first_uid)
+    wait_until(lambda: not processes_of(classroom.first_uid), timeout=5, what="its end")
     assert Visitor(classroom, "ada").log_in("a third one", classroom.code("ada")) == 200
     assert not ada.is_in()
     assert not ada.reaches_server()

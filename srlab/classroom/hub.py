@@ -178,6 +178,8 @@ class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]
         plan = self.room.plan(self.user.name, self.uid)
         if self.room.as_root:
             plan["groups"] = [str(g) for g in make_groups(self.uid, self.room.limits)]
+        if plan["groups"]:
+            plan["shared"] = plan["memory"]  # which counts both together
         self.cmd = [*self.room.launcher(plan), sys.executable, "-P", "-m", SERVER]
         with listen(self.uid) as opened:
             self.handed_over = opened.fileno()
@@ -270,7 +272,11 @@ def _configure_servers(c: Any, room: Room) -> None:
     c.Spawner.cpu_limit = room.limits.cpus
     c.Spawner.start_timeout = c.Spawner.http_timeout = SLOW_START
     # Jupyter's settings of this package: no nbgrader, no Voila for a learner.
-    c.Spawner.environment = {"JUPYTER_CONFIG_PATH": str(Path(__file__).parent / "jupyter")}
+    c.Spawner.environment = {
+        "JUPYTER_CONFIG_PATH": str(Path(__file__).parent / "jupyter"),
+        # Soon enough for the culler to hear of a kernel that computes.
+        "JUPYTERHUB_ACTIVITY_INTERVAL": str(min(300, room.idle_seconds // 3)),
+    }
     # Kernels talk through files in a folder of mode 700: what one prints on a
     # port of the machine, any other learner's process could read.
     c.Spawner.args = ["--KernelManager.transport=ipc", "--log-level=WARN"]

@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ PR_SET_NO_NEW_PRIVS = 38
 
 OPEN_TO_ALL = 0o001  # others may pass through the folder
 SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # where everyone may write
+POOL, MOST_FILES = "/tmp", 200_000
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -29,7 +31,8 @@ def main(plan: dict[str, Any], command: list[str]) -> None:
     """Do what the plan says, in its order, then become ``command``.
 
     Args:
-        plan: ``groups`` to enter, ``memory`` in bytes and ``processes`` at
+        plan: ``groups`` to enter, ``memory`` in bytes, ``shared``: how much of
+            it files in memory may take (all, if not given), ``processes`` at
             most, ``keep``: folders that the learner needs, ``hide``: what else
             is covered, ``home``, ``uid`` (None: stay who you are), ``lessons``:
             the command that brings them, ``log``: file for all that is said.
@@ -38,7 +41,7 @@ def main(plan: dict[str, Any], command: list[str]) -> None:
     for group in plan["groups"]:
         Path(group, "cgroup.procs").write_text(str(os.getpid()))
     if plan["keep"]:
-        cover(plan["keep"], plan["hide"], plan["memory"])
+        cover(plan["keep"], plan["hide"], plan.get("shared", plan["memory"]))
     os.umask(0o077)
     if plan["uid"] is not None:
         set_limits(plan["memory"], plan["processes"])
@@ -57,21 +60,76 @@ def cover(keep: list[str], hide: list[str], size: int) -> None:
     So a Python in a closed home folder can be used, and each learner has a
     ``/tmp`` of their own; other homes are not even there. All of it holds for
     this process and its children alone.
+
+    Args:
+        keep: folders.
+        hide: folders.
+        size: bytes, of all together that the learner can write into memory.
     """
     os.umask(0o022)
     # By descriptors, since the paths lead nowhere once something lies over them.
     handles = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in keep}
-    for top in outermost({*hide, *SHARED, *closed_parents(keep)}):
-        if not os.path.isdir(top):
-            continue
-        mode = "1777" if top in SHARED else "755"
-        mount("tmpfs", top, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode},size={size}")
+    shared = [path for path in (*SHARED, *other_memory()) if os.path.isdir(path)]
+    tops = outermost({*hide, *shared, *closed_parents(keep)})
+    # One file system for all, since each of its own would have the whole size.
+    mount("tmpfs", POOL, "tmpfs", MS_NOSUID | MS_NODEV, f"size={size},nr_inodes={MOST_FILES}")
+    parts = {path: _part(number) for number, path in enumerate(shared)}
+    for top in sorted(tops, key=POOL.__eq__):  # what hides the pool itself comes last
+        if top in parts:
+            mount(f"/proc/self/fd/{parts[top]}", top, "", MS_BIND)
+        elif os.path.isdir(top):
+            mount("tmpfs", top, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
         for path, handle in handles.items():
             if inside(path, top):
                 os.makedirs(path, exist_ok=True)
                 mount(f"/proc/self/fd/{handle}", path, "", MS_BIND | MS_REC)
-    for handle in handles.values():
+    for handle in (*handles.values(), *parts.values()):
         os.close(handle)
+    with suppress(OSError):  # where a container shows a /proc of its own
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV, "hidepid=invisible")
+    bar_namespaces()
+
+
+def _part(number: int) -> int:
+    """A folder of the pool in which everyone may write, by its descriptor."""
+    path = f"{POOL}/{number}"
+    os.mkdir(path)
+    os.chmod(path, 0o1777)
+    return os.open(path, os.O_PATH | os.O_DIRECTORY)
+
+
+def other_memory() -> list[str]:
+    """Further folders in memory that everyone may write to, such as ``/run/lock``."""
+    lines = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    tops = [Path(line[1]) for line in lines if line[2] == "tmpfs"]
+    open_to_write = [
+        str(folder)
+        for top in tops
+        for folder in (top, *(each for each in _listed(top) if not each.is_symlink()))
+        if folder.is_dir() and folder.stat().st_mode & 0o002
+    ]
+    return sorted(set(open_to_write) - set(SHARED))
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def bar_namespaces() -> None:
+    """See to it that no namespace can be made in which a learner would be root.
+
+    There any file system in memory could be mounted, of any size. Linux refuses
+    that to who lives in another root than the machine's, so all is bound into
+    a folder, and that becomes the root.
+    """
+    root = f"{POOL}/.srlab-root"
+    os.mkdir(root)
+    mount("/", root, "", MS_BIND | MS_REC)
+    os.chroot(root)
+    os.chdir("/")
 
 
 def closed_parents(paths: list[str]) -> set[str]:

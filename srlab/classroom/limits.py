@@ -7,6 +7,7 @@ cannot be written, limits of each process are left.
 import os
 import re
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,29 +116,29 @@ def _write(path: Path, value: object) -> None:
 
 def processes_of(uid: int) -> list[int]:
     """The numbers of all processes that run under a user number."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # ended meanwhile
-            # Not the folder's owner: the kernel may give that to root.
-            line = re.search(r"^Uid:\s+(\d+)", (folder / "status").read_text(), re.MULTILINE)
-            if line and int(line[1]) == uid:
-                found.append(int(folder.name))
-    return found
+    return [number for number, user in _processes() if user == uid]
 
 
 def users_of_processes() -> dict[int, set[Path]]:
     """User number -> the home folders of all processes that run under it."""
     found: dict[int, set[Path]] = {}
+    for number, user in _processes():
+        with suppress(OSError):  # ended meanwhile
+            said = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
+            homes = [one.removeprefix(b"HOME=") for one in said if one.startswith(b"HOME=")]
+            found.setdefault(user, set()).add(Path(os.fsdecode((homes or [b""])[0])))
+    return found
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """Number and user of all processes; those that ended and wait to be buried are none."""
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # ended meanwhile
-            line = re.search(r"^Uid:\s+(\d+)", (folder / "status").read_text(), re.MULTILINE)
-            said = (folder / "environ").read_bytes().split(b"\0") if line else []
-            homes = [one.removeprefix(b"HOME=") for one in said if one.startswith(b"HOME=")]
-            if line:
-                found.setdefault(int(line[1]), set()).add(
-                    Path(os.fsdecode((homes or [b""])[0]))
-                )
-    return found
+            # Not the folder's owner: the kernel may give that to root.
+            said = (folder / "status").read_text()
+            line = re.search(r"^Uid:\s+(\d+)", said, re.MULTILINE)
+            if line and not re.search(r"^State:\s+[ZX]", said, re.MULTILINE):
+                yield int(folder.name), int(line[1])
 
 
 def end_processes(uid: int) -> None:

@@ -124,6 +124,7 @@ class Room:
         return {
             "groups": [],
             "memory": self.limits.bytes,
+            "shared": self.limits.bytes // 4,  # beside what each process has
             "processes": self.limits.processes,
             "keep": [str(path.resolve()) for path in needed] if self.covered else [],
             "hide": [str(self.state)],
@@ -233,10 +234,15 @@ def what_holds(room: Room) -> list[str]:
             f"{limits.processes} processes, all together (control groups)"
         )
     else:
+        files = (
+            f" and {limits.memory / 4:g} GiB for files in memory"
+            if room.covered
+            else ", while files in memory (/dev/shm) have no limit"
+        )
         held = (
             f"each process of a learner has {limits.memory:g} GiB, and all together "
-            f"{limits.processes} processes; the processors are shared without a limit, since "
-            f"control groups cannot be written here"
+            f"{limits.processes} processes{files}; the processors are shared without a limit, "
+            f"since control groups cannot be written here"
         )
     view = "and sees no other's folder, nor the hub's" if room.covered else "in a shared /tmp"
     return [f"each learner runs under a user number of its own, {view}", held]
