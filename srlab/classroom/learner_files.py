@@ -17,7 +17,7 @@ from tornado import web
 from srlab.classroom.homes import NotTheirsError, list_own, read_own
 from srlab.classroom.room import Room
 
-LARGEST = 200 * 2**20  # bytes of a file
+LARGEST = 50 * 2**20  # bytes of a file
 
 
 class LearnerFiles(BaseHandler):  # type: ignore[misc]
