@@ -52,6 +52,8 @@ def write_assignments(folder: Path, source: Path | None = None) -> list[str]:
     source = source or course_folder()
     if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).exists():
         raise ValueError(f"{folder} holds other files; name a new or an empty folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)  # answers, codes and marks are no learner's of this machine
     names = []
     for solution in [name for name in course_files(source) if name.startswith("solutions/")]:
         name = Path(solution).name

@@ -86,7 +86,11 @@ class Classroom:
 
     def kill_hub(self) -> str:
         """End the hub as a power cut would; what the command said then."""
-        hub = psutil.Process(self._process.pid).children()[0]
+        [hub] = [
+            child
+            for child in psutil.Process(self._process.pid).children()
+            if "jupyterhub" in child.cmdline()
+        ]
         hub.kill()
         return self._process.communicate(timeout=90)[0]
 

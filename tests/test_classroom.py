@@ -32,6 +32,7 @@ from srlab.classroom.room import (
     what_holds,
 )
 from srlab.classroom.roster import Learner, account_name, read_roster
+from srlab.grading import write_assignments
 from tests.classroom import needs_root
 from tests.conftest import Command
 from tests.test_setup import ROOT
@@ -529,6 +530,12 @@ def test_what_is_the_teachers_is_closed(state: Path, monkeypatch: pytest.MonkeyP
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (names, *sorted(course.iterdir()))]
     assert modes == [0o600, 0o644, 0o600]
     assert close_to_learners(Room(state), names) == []
+
+
+def test_no_learner_reads_the_folder_for_grading(tmp_path: Path) -> None:
+    folder = tmp_path / "grading"
+    write_assignments(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_a_silent_computation_is_activity() -> None:

@@ -140,6 +140,8 @@ class _Watch:
         if stamp in (self.seen, None):
             return
         self.seen = stamp
+        for sentence in close_to_learners(self.room, self.learners):
+            _say(sentence)
         try:
             _admit(self.room, self.learners)
         except (ValueError, OSError) as error:

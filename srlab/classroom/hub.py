@@ -195,6 +195,8 @@ class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]
         """
         status: int | None = await super().poll()
         lost = self.proc is None and self.room.as_root and self.pid
+        if status is None and lost and self.server and self.server.proto == "http":
+            end_processes(self.uid)  # of an earlier srlab, on a port that others could take
         if status is None and lost and self.pid not in processes_of(self.uid):
             self.clear_state()
             return 0

@@ -406,29 +406,27 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def close_to_learners(room: Room, learners: Path | None) -> list[str]:
-    """Let nobody but their owner read what is the teacher's; what was closed.
+    """Let nobody but their owner read what is the teacher's; a sentence for each.
 
     The guide holds answers, and so does the history of a clone.
     """
     guides = [course_folder() / name for name in sorted(FOR_TEACHERS)]
     teachers = [*guides, PACKAGE.parent / ".git", *([learners] if learners else [])]
-    return [
-        f"{path} was open to every user of this machine; now to its owner alone"
-        for path in teachers
-        if room.as_root and _close(path)
-    ]
+    return [sentence for path in teachers if room.as_root and (sentence := _close(path))]
 
 
-def _close(path: Path) -> bool:
-    """Whether others could read it, until now."""
-    try:
-        mode = path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        return False
+def _close(path: Path) -> str:
+    """What was done about a file or a folder; "" if it was closed, or is not there."""
+    if not (path.is_file() or path.is_dir()):
+        return ""
+    mode = path.stat().st_mode & 0o777
     if not mode & 0o077:
-        return False
-    path.chmod(mode & 0o700)
-    return True
+        return ""
+    try:
+        path.chmod(mode & 0o700)
+    except OSError as error:
+        return f"{path} can be read by every learner: it could not be closed ({error.strerror})"
+    return f"{path} was open to every user of this machine; now to its owner alone"
 
 
 def codes_file(room: Room) -> Path:

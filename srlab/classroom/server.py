@@ -2,8 +2,8 @@
 
 import os
 import socket
+from datetime import UTC, datetime
 
-from jupyter_server._tz import utcnow
 from jupyterlab.labhubapp import SingleUserLabApp
 
 from srlab.classroom.activity import Activity
@@ -25,7 +25,7 @@ class LearnerServer(SingleUserLabApp):  # type: ignore[misc]
         """Tell the hub, before it stops what it takes for idle."""
         kernels = [kernel["execution_state"] for kernel in self.kernel_manager.list_kernels()]
         if self.activity.goes_on(kernels):
-            self.web_app.settings["computing_last_activity"] = utcnow()
+            self.web_app.settings["computing_last_activity"] = datetime.now(UTC)
         await super().notify_activity()
 
 
