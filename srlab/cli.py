@@ -309,6 +309,23 @@ def site(
 
 
 @app.command()
+def slides(
+    lesson: Annotated[str, typer.Argument(help="A notebook, or how a lesson begins: 01.")],
+    out: Annotated[
+        Path | None, typer.Argument(help="The file; default <lesson>.slides.html, here.")
+    ] = None,
+) -> None:
+    """Write a lesson as a talk, one HTML file that needs no network."""
+    from srlab.site.slides import ENDING, find_lesson, write_slides
+
+    notebook = find_lesson(lesson)
+    target = out or Path(f"{notebook.stem}{ENDING}")
+    target = target / f"{notebook.stem}{ENDING}" if target.is_dir() else target
+    count = write_slides(notebook, target)
+    typer.echo(_printable(f"{count} slides in {target}; open it in any browser"))
+
+
+@app.command()
 def grading(
     folder: Annotated[Path, typer.Argument(help="Folder for nbgrader's course.")],
 ) -> None:
@@ -319,11 +336,34 @@ def grading(
     typer.echo(printable(f"{len(names)} assignments in {folder}: {', '.join(names)}"))
 
 
-@app.command()
+class _Rooms(typer.core.TyperGroup):
+    """``srlab classroom`` alone, or with a folder, opens the room.
+
+    A folder that is called as a command can be given as ``./overview``.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = args[:1] and args[0] in self.commands
+        return super().parse_args(ctx, args if named else ["open", *args])
+
+
+rooms = typer.Typer(cls=_Rooms, rich_markup_mode=None, add_completion=False)
+app.add_typer(
+    rooms, name="classroom", help="Run a JupyterHub for a room of learners, and look after it."
+)
+
+StateArgument = Annotated[Path, typer.Argument(help="The folder of the classroom.")]
+STATE = Path("srlab-classroom")
+
+
+@rooms.command(
+    "open",
+    epilog="Also: srlab classroom overview, collect and hand-back; each has a --help.",
+)
 def classroom(
     state: Annotated[
         Path, typer.Argument(help="Folder for accounts, log and the learners' homes.")
-    ] = Path("srlab-classroom"),
+    ] = STATE,
     learners: Annotated[
         Path | None,
         typer.Option(help="Names or addresses, one a line, or a CSV; nobody else can log in."),
@@ -340,6 +380,26 @@ def classroom(
         str | None, typer.Option(metavar="NAME", help="Take a password away: a new code.")
     ] = None,
     end: Annotated[bool, typer.Option("--end", help="End the learners' servers.")] = False,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Has the admin page; once for each, no others have it."
+        ),
+    ] = None,
+    teachers_enter: Annotated[
+        bool,
+        typer.Option(
+            "--teachers-enter", help="They may open learners' servers: see the README."
+        ),
+    ] = False,
+    reset_learner: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Fresh lessons and progress; theirs is kept beside."),
+    ] = None,
+    remove_learner: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Off the list for good; the files are put aside."),
+    ] = None,
 ) -> None:
     """Run a JupyterHub for a room of learners, on this machine alone."""
     from srlab.classroom.command import open_room
@@ -347,9 +407,49 @@ def classroom(
     raise typer.Exit(
         open_room(
             state, learners=learners, port=port, memory=memory, cpus=cpus, idle=idle,
-            first_uid=first_uid, forget=forget, end=end,
+            first_uid=first_uid, forget=forget, end=end, teachers=teacher,
+            teachers_enter=teachers_enter, reset=reset_learner, remove=remove_learner,
         )
     )  # fmt: skip
+
+
+@rooms.command("overview")
+def classroom_overview(
+    state: StateArgument = STATE,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write every exercise as CSV as well.")
+    ] = None,
+) -> None:
+    """Show who is stuck where, from the learners' progress."""
+    from srlab.classroom.command import show_overview
+
+    typer.echo(_printable(show_overview(state, csv)))
+
+
+@rooms.command("collect")
+def classroom_collect(
+    lesson: Annotated[str, typer.Argument(help="Its number, such as 01.")],
+    state: StateArgument = STATE,
+    to: Annotated[Path, typer.Option(help="Folder for submitted/NAME/lesson_01/.")] = Path("."),
+) -> None:
+    """Copy each learner's notebook of a lesson, to be graded."""
+    from srlab.classroom.command import collect_lesson
+
+    typer.echo(_printable(collect_lesson(state, lesson, to)))
+
+
+@rooms.command("hand-back")
+def classroom_hand_back(
+    lesson: Annotated[str, typer.Argument(help="Its number, such as 01.")],
+    state: StateArgument = STATE,
+    source: Annotated[
+        Path, typer.Option("--from", help="Folder of NAME.txt, or of NAME/lesson_01/.")
+    ] = Path("feedback"),
+) -> None:
+    """Copy feedback into each learner's home, where feedback/lesson_01 has it."""
+    from srlab.classroom.command import hand_lesson_back
+
+    typer.echo(_printable(hand_lesson_back(state, lesson, source)))
 
 
 @app.command()

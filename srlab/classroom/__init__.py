@@ -5,7 +5,10 @@
 runs the hub, ``port`` holds the site's port meanwhile. ``hub`` and ``proxy``
 are what JupyterHub loads, ``limits`` and ``launch`` put each learner's
 ``server`` under an account and limits of its own, ``sockets`` is where they
-all meet, ``activity`` and ``culler`` end what is idle. JupyterHub itself is of
-the extra ``srlab[classroom]``; only ``hub``, ``proxy``, ``server`` and
-``culler`` import it.
+all meet, ``activity`` and ``culler`` end what is idle.
+
+The teacher's tools are ``overview``, ``collect``, ``leaving`` and
+``learner_files``; ``homes`` keeps root from being led astray in a learner's
+home. JupyterHub itself is of the extra ``srlab[classroom]``; only ``hub``,
+``proxy``, ``server``, ``culler`` and ``learner_files`` import it.
 """

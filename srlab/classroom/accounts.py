@@ -9,12 +9,12 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, count
+from itertools import chain, count, takewhile
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from srlab.classroom.roster import LONGEST, Learner
+from srlab.classroom.roster import LONGEST, NAME, Learner
 from srlab.files import replacing
 
 SHORTEST = 8  # characters of a password
@@ -37,6 +37,7 @@ class Account(BaseModel):
         session: what every cookie of the learner was made from; a new one ends
             them all.
         word: what the teacher's list calls the learner; empty: as the account.
+        teacher: whether the admin page is theirs.
     """
 
     uid: int
@@ -44,6 +45,7 @@ class Account(BaseModel):
     password: str = ""
     session: str = ""
     word: str = ""
+    teacher: bool = False
 
 
 class Book(BaseModel):
@@ -69,7 +71,7 @@ class Book(BaseModel):
                 found[one.word] = name
         for one in learners:
             account = self.accounts.get(one.name)
-            plain = account and account.word in ("", one.name)
+            plain = account and account.word in ("", one.name) and not account.teacher
             if plain and one.word not in found and one.name not in found.values():
                 found[one.word] = one.name
         return found
@@ -106,18 +108,25 @@ class Accounts:
         """
         named = [Learner(one, one) if isinstance(one, str) else one for one in learners]
         with self._changing() as (book, codes):
-            here, new = book.matched(named), []
-            for one in named:
-                if one.word not in here:
-                    here[one.word] = name = book.free_name(one.name)
-                    book.accounts[name] = Account(uid=self._free_uid(book))
-                    codes[name] = new_code()
-                    new.append(name)
+            here, new = self._accounts_for(named, book, codes)
             for name, account in book.accounts.items():
-                account.enrolled = name in here.values()
-            for word, name in here.items():
-                book.accounts[name].word = word
+                account.enrolled = name in here or account.teacher
         return new
+
+    def _accounts_for(
+        self, named: Sequence[Learner], book: Book, codes: dict[str, str]
+    ) -> tuple[set[str], list[str]]:
+        """The accounts of these people, and those of them that are new."""
+        here, new = book.matched(named), []
+        for one in named:
+            if one.word not in here:
+                here[one.word] = name = book.free_name(one.name)
+                book.accounts[name] = Account(uid=self._free_uid(book))
+                codes[name] = new_code()
+                new.append(name)
+        for word, name in here.items():
+            book.accounts[name].word = word
+        return set(here.values()), new
 
     def _free_uid(self, book: Book) -> int:
         taken = {account.uid for account in book.accounts.values()}
@@ -148,6 +157,42 @@ class Accounts:
             book.accounts[name].session = secrets.token_hex()
             codes[name] = new_code()
 
+    def appoint(self, teachers: Sequence[Learner]) -> list[str]:
+        """Make these, and no others, the teachers; the new accounts among them.
+
+        Who was a teacher stays enrolled.
+        """
+        with self._changing() as (book, codes):
+            here, new = self._accounts_for(teachers, book, codes)
+            for name, account in book.accounts.items():
+                account.teacher = name in here
+                account.enrolled = account.enrolled or account.teacher
+        return new
+
+    def all_names(self) -> list[str]:
+        """Everybody with an account, also who may not log in now."""
+        return sorted(filter(NAME.fullmatch, self._read().accounts))
+
+    def teachers(self) -> list[str]:
+        """Who may see the admin page."""
+        return [name for name, a in self._read().accounts.items() if a.enrolled and a.teacher]
+
+    def remove(self, name: str) -> str:
+        """Take somebody off the list for good; the name that now holds the user number.
+
+        It stays taken, since files that lie about still belong to it.
+
+        Raises:
+            ValueError: if nobody is called so.
+        """
+        with self._changing() as (book, codes):
+            if name not in book.accounts:
+                raise ValueError(f"No learner is called {name}; there are {_some(book)}.")
+            aside = next(each for each in _removed(name) if each not in book.accounts)
+            book.accounts[aside] = Account(uid=book.accounts.pop(name).uid, enrolled=False)
+            codes.pop(name, None)
+        return aside
+
     def learners(self) -> dict[str, int]:
         """Name -> user number of who may log in."""
         book = self._read()
@@ -158,8 +203,10 @@ class Accounts:
         return [account.uid for account in self._read().accounts.values()]
 
     def uid_of(self, name: str) -> int:
-        """A user number, also of who may no longer log in."""
-        return self._read().accounts[name].uid
+        """A user number, also of who may no longer log in, or was removed."""
+        accounts = self._read().accounts
+        names = [name] if name in accounts else takewhile(accounts.__contains__, _removed(name))
+        return accounts[list(names)[-1]].uid
 
     def may_stay(self, name: str) -> bool:
         """Whether who logged in earlier is still welcome."""
@@ -273,5 +320,10 @@ def write_private(path: Path, text: str) -> None:
     path.chmod(0o600)
 
 
+def _removed(name: str) -> Iterator[str]:
+    """Names that nobody can log in with: ``ada.removed``, ``ada.removed-2``, ..."""
+    return chain([f"{name}.removed"], (f"{name}.removed-{n}" for n in count(2)))
+
+
 def _some(book: Book) -> str:
-    return ", ".join(sorted(book.accounts)) or "none yet"
+    return ", ".join(sorted(filter(NAME.fullmatch, book.accounts))) or "none yet"

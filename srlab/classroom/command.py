@@ -6,9 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from srlab.classroom.claims import first_number
+from srlab.classroom.collect import Passed, collect, hand_back
+from srlab.classroom.leaving import remove_learner, reset_learner
 from srlab.classroom.limits import Limits
+from srlab.classroom.overview import overview, write_csv
 from srlab.classroom.room import (
     Room,
+    appoint,
     can_cover,
     close_to_learners,
     codes_file,
@@ -38,6 +42,10 @@ def open_room(
     first_uid: int | None,
     forget: str | None,
     end: bool,
+    teachers: list[str] | None = None,
+    teachers_enter: bool = False,
+    reset: str | None = None,
+    remove: str | None = None,
 ) -> int:
     """Open the room, or change it; the exit code.
 
@@ -49,6 +57,9 @@ def open_room(
     _require_numbers(port, idle, first_uid)
     limits = Limits(memory=memory, cpus=cpus)
     room = Room(state.resolve(), port, limits, idle * 60, covered=can_cover())
+    room = replace(room, teachers_enter=teachers_enter)
+    if reset or remove:
+        return _change_learner(room, reset, remove)
     if room.as_root:
         known = room.accounts.uids()
         room = replace(room, first_uid=first_uid or first_number(room.state, known))
@@ -56,11 +67,13 @@ def open_room(
     if end:
         _say(f"ended the servers of {end_servers(room)} learners; their files stay")
         return 0
+    if teachers:
+        _appoint(room, teachers)
     if forget:
         room.accounts.forget(forget)
         end_server(room, forget)
         _say_codes(room, [forget])
-    if forget or (learners and runs_already(room)):
+    if forget or ((learners or teachers) and runs_already(room)):
         return 0
     return _run(room, learners)
 
@@ -70,6 +83,28 @@ def _admit(room: Room, learners: Path | None) -> None:
     new = prepare(room, read_roster(learners) if learners else None)
     if new:
         _say_codes(room, new)
+
+
+def _appoint(room: Room, teachers: list[str]) -> None:
+    """Make these the teachers, and say from when on they are."""
+    if new := appoint(room, teachers):
+        _say_codes(room, new)
+    if runs_already(room):
+        _say("the admin page is theirs once the hub was stopped and started again")
+
+
+def _change_learner(room: Room, reset: str | None, remove: str | None) -> int:
+    """Let one begin anew, or take one off the list."""
+    if reset:
+        aside = reset_learner(room, reset)
+        kept = f"theirs is now {' and '.join(aside)}" if aside else "there was nothing yet"
+        _say(f"{reset} begins with fresh lessons at the next login; {kept}")
+    if remove:
+        home = remove_learner(room, remove)
+        kept = f"the files are in {home}" if home else "there were no files"
+        _say(f"{remove} is off the list for good; {kept}")
+        _say("take the name off your own list as well, or it comes back as somebody new")
+    return 0
 
 
 def _say_codes(room: Room, new: list[str]) -> None:
@@ -146,3 +181,34 @@ def _require_numbers(port: int, idle: int, first_uid: int | None) -> None:
             f"--first-uid is {first_uid}, but {UIDS.start} to {UIDS.stop - 1} are possible; "
             f"smaller ones belong to the system's own users."
         )
+
+
+# -- the teacher's own tools -----------------------------------------------------
+
+
+def show_overview(state: Path, csv: Path | None) -> str:
+    """Who is stuck where, as a table; also as CSV if a file is named."""
+    found = overview(Room(state.resolve()))
+    if csv:
+        write_csv(found, csv)
+    return str(found)
+
+
+def collect_lesson(state: Path, number: str, folder: Path) -> str:
+    """Collect; what came of it, in sentences."""
+    passed = collect(Room(state.resolve()), number.zfill(2), folder)
+    count, of = len(passed.names), len(passed.names) + len(passed.troubles)
+    return _told(passed, f"collected {count} of {of} notebooks into {folder / 'submitted'}")
+
+
+def hand_lesson_back(state: Path, number: str, folder: Path) -> str:
+    """Hand back; what came of it, in sentences."""
+    number = number.zfill(2)
+    passed = hand_back(Room(state.resolve()), number, folder)
+    files, learners = len(passed.names), len(set(passed.names))
+    there = f"into feedback/lesson_{number} of {learners} learner{'s' * (learners != 1)}"
+    return _told(passed, f"put {files} file{'s' * (files != 1)} {there}")
+
+
+def _told(passed: Passed, said: str) -> str:
+    return "\n".join([said, *(f"{name}: it {why}" for name, why in passed.troubles.items())])

@@ -23,6 +23,7 @@ from jupyterhub.spawner import LocalProcessSpawner  # type: ignore[import-untype
 from tornado import web
 
 from srlab.classroom.accounts import Accounts
+from srlab.classroom.learner_files import LearnerFiles
 from srlab.classroom.limits import end_processes, make_groups, processes_of, remove_groups
 from srlab.classroom.proxy import RoomProxy
 from srlab.classroom.room import SETTINGS, SLOW_START, Room
@@ -232,6 +233,7 @@ def configure(c: Any) -> None:
     _configure_accounts(c)
     _configure_servers(c, room)
     _configure_culling(c, room)
+    _configure_teachers(c, room)
 
 
 def says_no_session(record: logging.LogRecord) -> bool:
@@ -291,3 +293,19 @@ def _configure_culling(c: Any, room: Room) -> None:
     c.JupyterHub.services = [{"name": "culler", "command": command}]
     scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
     c.JupyterHub.load_roles = [{"name": "culler", "scopes": scopes, "services": ["culler"]}]
+
+
+def _configure_teachers(c: Any, room: Room) -> None:
+    """JupyterHub's admin page for them, but no administrator's rights.
+
+    They see who is in, stop servers and read files. No account, token, role or setting is
+    theirs to change: who may come in, the command line says. A page of a
+    learner's server runs what the learner wrote, with the rights of who looks
+    at it; so to enter one is a right that is given apart.
+    """
+    scopes = ["admin-ui", "list:users", "read:users:activity", "read:servers", "delete:servers"]
+    scopes += ["access:servers"] if room.teachers_enter else []
+    LearnerFiles.room = room
+    c.JupyterHub.extra_handlers = [(rf"/learners(?:/({NAME.pattern})/(.*))?", LearnerFiles)]
+    role = {"name": "teacher", "description": "See who is in, stop servers.", "scopes": scopes}
+    c.JupyterHub.load_roles += [{**role, "users": room.accounts.teachers()}]

@@ -33,7 +33,7 @@ from srlab.classroom.limits import (
     remove_groups,
 )
 from srlab.classroom.port import Holder, sockets
-from srlab.classroom.roster import Learner
+from srlab.classroom.roster import Learner, on_the_list
 from srlab.course import FOR_TEACHERS, course_folder
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -55,6 +55,7 @@ class Room:
         idle_seconds: after which a server that does nothing is stopped.
         first_uid: the user number of the first learner.
         covered: whether each server gets a view of the file system of its own.
+        teachers_enter: whether a teacher may open a learner's server.
     """
 
     state: Path
@@ -63,6 +64,7 @@ class Room:
     idle_seconds: int = 3600
     first_uid: int = FIRST_UID
     covered: bool = False
+    teachers_enter: bool = False
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> "Room":
@@ -98,6 +100,14 @@ class Room:
 
     def home(self, name: str) -> Path:
         return self.state / "homes" / name
+
+    @property
+    def removed(self) -> Path:
+        return self.state / "removed"
+
+    def owner(self, uid: int) -> int:
+        """Whom the files of a learner belong to: the teacher, without root."""
+        return uid if self.as_root else os.getuid()
 
     def plan(self, name: str, uid: int) -> dict[str, Any]:
         """For ``launch.py``: how this learner's server starts. Makes the home.
@@ -149,6 +159,17 @@ def prepare(room: Room, names: Sequence[str | Learner] | None) -> list[str]:
     if room.as_root:
         claim(room.state, room.first_uid, room.accounts.uids())
     return [] if names is None else room.accounts.enroll(names)
+
+
+def appoint(room: Room, names: list[str]) -> list[str]:
+    """Make these, and no others, the teachers; the new accounts among them.
+
+    Raises:
+        ValueError: if a name cannot be used.
+    """
+    teachers = [on_the_list(name) for name in names]
+    _require_root_for_many(room, [*room.accounts.learners(), *names])
+    return room.accounts.appoint(teachers)
 
 
 def _make_state(room: Room) -> None:

@@ -82,6 +82,18 @@ def read_roster(path: Path) -> list[Learner]:
     return [learner for _, learner in learners.values()]
 
 
+def on_the_list(word: str) -> Learner:
+    """Whom the teacher names at the command line.
+
+    Raises:
+        ValueError: if nobody can be called so.
+    """
+    learner = Learner(account_name(word), word)
+    if trouble := _trouble(learner):
+        raise ValueError(f"{word[:40]!r} {trouble}.")
+    return learner
+
+
 def account_name(word: str) -> str:
     """An account name for a name, an address or a number; "" if there is none."""
     start = word.partition("@")[0] if MAIL.fullmatch(word) else word

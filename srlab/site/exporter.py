@@ -14,14 +14,15 @@ from srlab.site.links import page_link
 
 BOX = re.compile(r"^<div[^>]*><pre>(<span></span>)?|</pre></div>\s*$")
 LINK = re.compile(r"""href=(["'])(.*?)\1""")
+OUTSIDE = re.compile(r"https?:|mailto:")
 IMAGES = ("image/png", "image/jpeg", "image/svg+xml")
 
 
-def page_exporter(templates: Path) -> HTMLExporter:
-    """An exporter of notebooks to pages; ``templates`` holds the template ``srlab``."""
+def page_exporter(templates: Path, template: str = "srlab") -> HTMLExporter:
+    """An exporter of notebooks to pages; ``templates`` holds the folder ``template``."""
     settings = Config()
     settings.TemplateExporter.extra_template_basedirs = [str(templates)]
-    settings.HTMLExporter.template_name = "srlab"
+    settings.HTMLExporter.template_name = template
     exporter = HTMLExporter(config=settings)
     exporter.register_filter("page_html", page_html)
     exporter.register_filter("with_page_links", with_page_links)
@@ -82,6 +83,17 @@ class PageRenderer(IPythonRenderer):
 
     def table(self, text: str) -> str:
         return _box("table", f"<table>\n{text}</table>")
+
+
+class SlideRenderer(PageRenderer):
+    """In a file of its own no other page is near: links lead outside, or are words."""
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        return str(IPythonRenderer.link(self, text, url, title)) if OUTSIDE.match(url) else text
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        """As it stands, also one that is attached to its cell."""
+        return str(super(IPythonRenderer, self).image(text, url, title))
 
 
 def _box(kind: str, html: str) -> str:
