@@ -215,6 +215,43 @@ def grading(
 
 
 @app.command()
+def grade(
+    notebooks: Annotated[
+        list[Path], typer.Argument(help="Notebooks, or folders with one folder a learner.")
+    ],
+    lesson: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Only this lesson's, such as 03.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table as CSV as well.")] = None,
+    feedback: Annotated[
+        Path | None, typer.Option(help="Folder for a text to each learner.")
+    ] = None,
+    seconds: Annotated[int, typer.Option(help="For each exercise.")] = 30,
+    memory: Annotated[float, typer.Option(help="GiB for each answer.")] = 2.0,
+    jobs: Annotated[int, typer.Option(help="Exercises at a time; 0: the processors.")] = 0,
+    uncaged: Annotated[
+        bool,
+        typer.Option(
+            "--uncaged", help="Go on where the system allows no cage: for those you trust."
+        ),
+    ] = False,
+) -> None:
+    """Grade what was handed in: each answer in a cage, its check outside."""
+    from srlab.grader.command import grade_all
+    from srlab.grader.results import table, write_csv, write_feedback
+
+    rows = grade_all(
+        notebooks, lesson=lesson, seconds=seconds, memory=memory, uncaged=uncaged,
+        jobs=jobs or os.cpu_count() or 1, say=lambda text: typer.echo(text, err=True),
+    )  # fmt: skip
+    if csv:
+        write_csv(rows, csv)
+    if feedback:
+        write_feedback(rows, feedback)
+    typer.echo(_printable(table(rows)))
+
+
+@app.command()
 def classroom(
     state: Annotated[
         Path, typer.Argument(help="Folder for accounts, log and the learners' homes.")
