@@ -44,15 +44,15 @@ def _judged(channel: Channel, check: str, name: str) -> Found:
     ready, _ = channel.receive()
     if ready.get("do") != "ready":
         raise Broken(UNREADABLE)
+    trouble = one_line(str(ready.get("trouble", "")))
     if not ready.get("found"):
-        trouble = ready.get("trouble")
-        return error_found(str(trouble)) if trouble else _missing(name)
+        return error_found(trouble) if trouble else _missing(name)
     peer = Peer(channel, inside=False, errors=_errors(function))
 
     def answer(*arguments: Any, **named: Any) -> Any:
         return peer.call(0, arguments, named)
 
-    return _told(function(answer))
+    return _told(function(answer), trouble)
 
 
 def _plain_check(name: str) -> Any:
@@ -70,11 +70,15 @@ def _missing(name: str) -> Found:
     return {"verdict": "not yet", "reason": f"there is no {name}", "details": []}
 
 
-def _told(verdict: Any) -> Found:
+def _told(verdict: Any, trouble: str) -> Found:
+    """The verdict; what went wrong in the answer's cells is part of the reason."""
     rows = [(word, getattr(verdict, word)) for word in ("case", "expected", "got", "hint")]
     details = [[word, one_line(text)] for word, text in rows if text]
     if verdict.done is True:
         return {"verdict": "done", "reason": "", "details": []}
     reason = f"{verdict.case}: expected {verdict.expected}, got {verdict.got}"
     reason = reason if verdict.case else verdict.hint
+    if trouble:
+        details.append(["cell", trouble])
+        reason = f"{trouble}; {reason}"
     return {"verdict": "not yet", "reason": one_line(reason), "details": details}

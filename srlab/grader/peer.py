@@ -18,7 +18,15 @@ from torch import Tensor, nn
 
 from srlab import runcard
 from srlab.grader import modules
-from srlab.grader.wire import UNREADABLE, Broken, Channel, Message, Tensors
+from srlab.grader.wire import (
+    MOST_NUMBERS,
+    TOO_LARGE,
+    UNREADABLE,
+    Broken,
+    Channel,
+    Message,
+    Tensors,
+)
 
 CARDS = ("RunCard", "ModelSpec", "UNetSpec", "Stage")
 DTYPES = {
@@ -262,12 +270,14 @@ class _Packer:
         peer: whose functions and modules may be named.
         tensors: name -> numbers.
         names, slopes: of the tensors from which a gradient comes back.
+        size: of all numbers, in bytes.
     """
 
     peer: Peer
     tensors: Tensors = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     slopes: list[Tensor] = field(default_factory=list)
+    size: int = 0
 
     def pack(self, value: Any) -> Node:
         if isinstance(value, np.generic):
@@ -302,6 +312,10 @@ class _Packer:
         return {"tensor": name, "slope": slope, "leaf": value.is_leaf}
 
     def _numbers(self, value: Tensor) -> str:
+        """Copy them into the message; its limit is held before memory is taken."""
+        self.size += value.numel() * value.element_size()
+        if self.size > MOST_NUMBERS:
+            raise ValueError(TOO_LARGE)
         name = f"t{len(self.tensors)}"
         plain = value.detach().as_subclass(Tensor)
         self.tensors[name] = plain.clone(memory_format=torch.contiguous_format)
