@@ -145,12 +145,20 @@ def lessons(
             help="Bring one lesson back, such as 03; yours is kept beside it.",
         ),
     ] = None,
+    solutions: Annotated[
+        bool | None,
+        typer.Option(
+            "--solutions/--no-solutions",
+            help="With or without solutions, as for a graded course; it stays so.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Copy the course into a folder of yours; later, bring it up to date."""
     from srlab.course import copy_course, describe, describe_reset, reset_lesson
 
     if reset is None:
-        said = describe(copy_course(folder), folder)
+        said = describe(copy_course(folder, solutions=solutions), folder)
     else:
         said = describe_reset(reset_lesson(folder, reset))
     typer.echo(_printable(said))
