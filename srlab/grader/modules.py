@@ -183,7 +183,7 @@ def describe(module: nn.Module) -> Recipe:
     convs = {
         name: {**{key: getattr(part, key) for key in CONV}, "bias": part.bias is not None}
         for name, part in module.named_modules()
-        if type(part) is nn.Conv2d
+        if name and type(part) is nn.Conv2d
     }
     return {
         "convs": convs,

@@ -86,6 +86,9 @@ class Peer:
         message = {"do": "call", "of": number, "arguments": node, "named": more}
         self.channel.send(message, packer.tensors)
         reply, tensors = self._reply()
+        with understood():
+            for value, after in zip(arguments, reply.get("after", []), strict=False):
+                self._write_back(value, after, tensors)
         if "error" in reply:
             raise self._error(reply["error"])
         with understood():
@@ -93,8 +96,6 @@ class Peer:
             result = _Unpacker(self, tensors, lambda name, _: attached[name]).unpack(
                 reply["result"]
             )
-            for value, after in zip(arguments, reply.get("after", []), strict=False):
-                self._write_back(value, after, tensors)
         return result
 
     def _attached(
@@ -192,24 +193,36 @@ class Peer:
             self._serve(*self.channel.receive())
 
     def _serve(self, message: Message, tensors: Tensors) -> None:
+        if message.get("do") == "call":
+            self._called(message, tensors)
+        elif message.get("do") == "gradients":
+            self._reply_with(
+                lambda p: {"result": p.pack(self._differentiated(message, tensors))}
+            )
+        else:
+            raise Broken(UNREADABLE)
+
+    def _reply_with(
+        self, work: Callable[["_Packer"], Message], arguments: Iterable[Any] = ()
+    ) -> None:
+        """Send what the work gives, or its error; and how it has left its arguments."""
         caught = BaseException if self.inside else Exception
         try:
             packer = _Packer(self)
-            if message.get("do") == "call":
-                reply = self._called(message, tensors, packer)
-            elif message.get("do") == "gradients":
-                found = self._differentiated(message, tensors)
-                reply = {"result": packer.pack(found)}
-            else:
-                raise Broken(UNREADABLE)
+            reply = {**work(packer), "after": self._left(packer, arguments)}
             self.channel.send({"do": "reply", **reply}, packer.tensors)
         except Broken:
             raise
         except caught as error:  # a learner's draft may raise anything, SystemExit too
-            told = [type(error).__name__, _text(error)]
-            self.channel.send({"do": "reply", "error": told})
+            packer = _Packer(self)
+            reply = {"error": [type(error).__name__, _text(error)]}
+            reply["after"] = self._left(packer, arguments)
+            self.channel.send({"do": "reply", **reply}, packer.tensors)
 
-    def _called(self, message: Message, tensors: Tensors, packer: "_Packer") -> Message:
+    def _left(self, packer: "_Packer", arguments: Iterable[Any]) -> list[Node]:
+        return [packer.pack_left(value) for value in arguments] if self.inside else []
+
+    def _called(self, message: Message, tensors: Tensors) -> None:
         leaves: list[Tensor] = []
 
         def with_slope(name: str, is_leaf: bool) -> Tensor:
@@ -221,14 +234,15 @@ class Peer:
             unpacker = _Unpacker(self, tensors, with_slope)
             arguments = [unpacker.unpack(node) for node in message["arguments"]]
             named = {name: unpacker.unpack(node) for name, node in message["named"].items()}
-        if self.inside:
-            torch.manual_seed(0)
-        result = packer.pack(function(*arguments, **named))
-        reply = {"result": result, "slopes": list(packer.names), "graph": len(self.graphs)}
-        self.graphs.append(Graph(list(packer.slopes), leaves))
-        if self.inside:
-            reply["after"] = [packer.pack_left(value) for value in arguments]
-        return reply
+
+        def work(packer: _Packer) -> Message:
+            if self.inside:
+                torch.manual_seed(0)
+            result = packer.pack(function(*arguments, **named))
+            self.graphs.append(Graph(list(packer.slopes), leaves))
+            return {"result": result, "slopes": packer.names, "graph": len(self.graphs) - 1}
+
+        self._reply_with(work, arguments)
 
     def _differentiated(self, message: Message, tensors: Tensors) -> list[Tensor | None]:
         with understood():
