@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -43,7 +43,6 @@ class Rules:
 
     uids: tuple[int, int] | None
     groups: tuple[str, ...]
-    closed: bool
     memory: int
     processes: int
     seconds: int
@@ -80,8 +79,9 @@ def grade_all(
     asked = [one for one in work if isinstance(one, _Asked)]
     with _nurseries(min(jobs, len(asked)), limits, seconds) as free:
         if asked:
-            say(_closed_in(free, limits, uncaged=uncaged))
-        return _carry_out(work, free)
+            closed, holds = _closed_in(free, limits, uncaged=uncaged)
+            say(holds)
+        return _carry_out(work, free, closed=bool(asked) and closed)
 
 
 @dataclass(frozen=True)
@@ -194,9 +194,8 @@ class Nursery:
         finally:
             timer.cancel()
 
-    def start_again(self, rules: Rules) -> None:
+    def start_again(self) -> None:
         self.end()
-        self.rules = rules
         self._start()
 
     def last_words(self) -> str:
@@ -242,11 +241,11 @@ def _rules(uids: tuple[int, int] | None, limits: Limits, seconds: int) -> Rules:
     processes = limits.processes if groups else PROCESSES_ALONE
     if not uids:  # others of the same user count as well, but for a user namespace
         processes = PROCESSES_ALONE
-    return Rules(uids, groups, True, limits.bytes, processes, seconds)
+    return Rules(uids, groups, limits.bytes, processes, seconds)
 
 
-def _closed_in(free: Free, limits: Limits, *, uncaged: bool) -> str:
-    """Try the cage, and say what holds.
+def _closed_in(free: Free, limits: Limits, *, uncaged: bool) -> tuple[bool, str]:
+    """Try the cage: whether there is one, and what holds.
 
     Raises:
         ValueError: if it does not hold, and the teacher did not say to go on.
@@ -257,19 +256,15 @@ def _closed_in(free: Free, limits: Limits, *, uncaged: bool) -> str:
         raise ValueError(f"The grader could not start: {nursery.last_words()}")
     free.put(nursery)
     if said["holds"]:
-        return _what_holds(nursery.rules, limits)
+        return True, _what_holds(nursery.rules, limits)
     if not uncaged:
         raise ValueError(
             f"This system lets no process be closed in ({said['why']}): an answer could read "
             f"files and use the network. Use another Linux, or root; or add --uncaged, for "
             f"learners whom you trust."
         )
-    for _ in range(free.qsize()):
-        nursery = free.get()
-        nursery.start_again(replace(nursery.rules, closed=False))
-        free.put(nursery)
     who = "under a user number of its own" if nursery.rules.uids else "as you"
-    return f"no cage here: each answer runs {who} and can read files and use the network"
+    return False, f"no cage here: each answer runs {who} and can read files and use the network"
 
 
 def _what_holds(rules: Rules, limits: Limits) -> str:
@@ -281,12 +276,12 @@ def _what_holds(rules: Rules, limits: Limits) -> str:
     )
 
 
-def _carry_out(work: list[_Asked | Row], free: Free) -> list[Row]:
+def _carry_out(work: list[_Asked | Row], free: Free, *, closed: bool) -> list[Row]:
     """All rows, in the order of the work."""
     from tqdm import tqdm
 
     with ThreadPoolExecutor(max(1, free.qsize())) as pool:
-        rows = pool.map(lambda one: one if isinstance(one, Row) else _judge(one, free), work)
+        rows = pool.map(lambda one: _judge(one, free, closed=closed), work)
         try:
             return list(tqdm(rows, total=len(work), leave=False, disable=None))
         except BaseException:
@@ -294,14 +289,16 @@ def _carry_out(work: list[_Asked | Row], free: Free) -> list[Row]:
             raise
 
 
-def _judge(asked: _Asked, free: Free) -> Row:
+def _judge(asked: _Asked | Row, free: Free, *, closed: bool) -> Row:
+    if isinstance(asked, Row):
+        return asked
     task = asked.task
     nursery = free.get()
     try:
-        job = {"check": task.check, "name": task.name, "cells": asked.cells}
+        job = {"check": task.check, "name": task.name, "cells": asked.cells, "closed": closed}
         found = nursery.ask(job, seconds=nursery.rules.seconds + SLOW_START)
         if not found:
-            nursery.start_again(nursery.rules)
+            nursery.start_again()
             found = {"verdict": "error", "reason": "the grader's process ended"}
     finally:
         free.put(nursery)

@@ -14,6 +14,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ SPARE = 10  # seconds of the processor: so that the clock is what ends it
 MOST = 64 * 1024  # bytes of a finding
 HIDDEN = ("checks", "lessons/solutions", "assets/course")  # of the package
 
+TRAINING = {"check_learned_block"}  # checks that take an optimizer
+
 Job = dict[str, Any]
 
 
@@ -38,21 +41,25 @@ class Rules:
     Args:
         uids: user numbers of a sandbox and of a checker; None: stay who you are.
         groups: control groups of a sandbox.
-        closed: whether they get file system and network of their own.
         memory, processes, seconds: as for ``Cage``, and seconds on the clock.
     """
 
     uids: tuple[int, int] | None
     groups: tuple[str, ...]
-    closed: bool
     memory: int
     processes: int
     seconds: int
 
-    def cage(self, *, trusted: bool) -> Cage:
+    def cage(self, *, trusted: bool, closed: bool) -> Cage:
+        """For a checker, which is trusted, or a sandbox.
+
+        Args:
+            trusted: which of the two.
+            closed: whether it gets file system and network of its own.
+        """
         return Cage(
             uid=self.uids[trusted] if self.uids else None,
-            closed=self.closed,
+            closed=closed,
             hidden=() if trusted else tuple(f"{PACKAGE}/{name}" for name in HIDDEN),
             memory=self.memory,
             processes=self.processes,
@@ -67,7 +74,6 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(1))
     check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "orphans")
-    _load()
     try:
         for line in sys.stdin:
             answers.write(json.dumps(_done(json.loads(line), rules)) + "\n")
@@ -89,15 +95,24 @@ def _own_output() -> Any:
     return found
 
 
+@cache
 def _load() -> None:
-    """Load what every job needs, and keep it out of the way of each fork."""
+    """Load once what every job needs, and keep it out of the way of each fork."""
     import torch
 
     from srlab import losses, metrics, models, plots, runcard  # noqa: F401
 
     torch.set_num_threads(1)
-    torch.optim.SGD([torch.zeros(1)], lr=1.0)  # the first one loads torch's compiler
     gc.collect()
+    gc.freeze()
+
+
+@cache
+def _load_optimizers() -> None:
+    """The first optimizer loads torch's compiler, which takes seconds."""
+    import torch
+
+    torch.optim.SGD([torch.zeros(1)], lr=1.0)
     gc.freeze()
 
 
@@ -108,19 +123,18 @@ def _done(job: Job, rules: Rules) -> dict[str, Any]:
 
 
 def _tried(rules: Rules) -> dict[str, Any]:
-    """Whether a process can be closed in as the rules say; if not, why."""
+    """Whether a process can be closed in, and still reads Python's own files."""
     read, write = os.pipe()
 
     def work() -> None:
-        import torch
+        import wave  # noqa: F401 - one that nothing else has loaded
 
-        torch.zeros(2).sum().item()
         os.write(write, b"closed")
 
     def explain(error: Exception) -> None:
         os.write(write, f"{type(error).__name__}: {error}".encode())
 
-    caged = run_in(rules.cage(trusted=False), [write], work, explain)
+    caged = run_in(rules.cage(trusted=False, closed=True), [write], work, explain)
     os.close(write)
     said = _read_all(read, time.monotonic() + 60) or b"it took too long"
     end_children(rules)
@@ -130,6 +144,9 @@ def _tried(rules: Rules) -> dict[str, Any]:
 
 def judged(job: Job, rules: Rules) -> dict[str, Any]:
     """Judge one answer, in processes that are all gone afterwards."""
+    _load()
+    if job["check"] in TRAINING:
+        _load_optimizers()
     ours, theirs = socket.socketpair()
     read, write = os.pipe()
 
@@ -140,8 +157,10 @@ def judged(job: Job, rules: Rules) -> dict[str, Any]:
         sandbox.serve_answer(Channel(theirs), job["cells"], job["name"])
 
     caged = [
-        run_in(rules.cage(trusted=True), [ours.fileno(), write], check_it),
-        run_in(rules.cage(trusted=False), [theirs.fileno()], be_checked),
+        run_in(
+            rules.cage(trusted=True, closed=job["closed"]), [ours.fileno(), write], check_it
+        ),
+        run_in(rules.cage(trusted=False, closed=job["closed"]), [theirs.fileno()], be_checked),
     ]
     for end in (ours, theirs):
         end.close()
@@ -192,7 +211,7 @@ def end_children(rules: Rules) -> str:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         time.sleep(0.01)
-    if rules.uids and not rules.closed:
+    if rules.uids:
         _end_all_of(rules.uids)
     return ended
 

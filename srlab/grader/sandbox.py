@@ -4,6 +4,7 @@ Nothing here is trusted by anybody: a learner's code may change all of it.
 """
 
 import ast
+import symtable
 import sys
 import types
 from collections.abc import Iterator
@@ -59,7 +60,10 @@ def run_cells(cells: list[str], name: str) -> tuple[dict[str, Any], str]:
         code = ast.Module([statement], [])
         try:
             exec(compile(code, f"<cell {cell}>", "exec"), space)
-        except Exception as error:  # a demonstration below an answer may fail
+        except NameError as error:
+            if name in bound(statement):  # else it may try an answer, as lesson 04 does
+                trouble = trouble or f"cell {cell}, NameError: {error}"
+        except Exception as error:
             trouble = trouble or f"cell {cell}, {type(error).__name__}: {error}"
         except BaseException as error:  # such as sys.exit()
             trouble = trouble or f"cell {cell}, {type(error).__name__}"
@@ -93,39 +97,64 @@ def without_magics(source: str) -> str:
 def needed_for(name: str, statements: list[Statement]) -> list[Statement]:
     """The cells of the answer, and every statement that defines what they use.
 
-    A lesson trains for minutes; what an answer does not use is left out.
-    Imports are all kept.
+    A lesson trains for minutes; what an answer does not use is left out, and
+    what only tries it in its own cell gets nothing defined. Imports are all kept.
     """
     cells = {cell for cell, statement in statements if name in bound(statement)}
-    wanted, kept = {name}, []
-    for cell, statement in reversed(statements):
-        imports = isinstance(statement, ast.Import | ast.ImportFrom)
-        if imports or cell in cells or wanted & bound(statement):
-            wanted |= used(statement)
-            kept.append((cell, statement))
-    return kept[::-1]
+    kept = [_is_kept(cell in cells, statement) for cell, statement in statements]
+    last = max(cells, default=0)
+    wanted, before = {name}, set[str]()
+    while before != wanted:
+        before = set(wanted)
+        for at in reversed(range(len(statements))):
+            cell, statement = statements[at]
+            # Below the answer only what is nowhere above it: names change later on.
+            sought = wanted if cell <= last else wanted - _given(statements, kept)
+            if sought & bound(statement):
+                kept[at] = True
+                wanted |= used(statement)
+    return [one for one, keep in zip(statements, kept, strict=True) if keep]
+
+
+def _is_kept(is_answers: bool, statement: ast.stmt) -> bool:
+    return is_answers or isinstance(statement, ast.Import | ast.ImportFrom)
+
+
+def _given(statements: list[Statement], kept: list[bool]) -> set[str]:
+    """The names that what is kept gives something to."""
+    pairs = zip(statements, kept, strict=True)
+    return {name for (_, statement), keep in pairs if keep for name in bound(statement)}
 
 
 def bound(statement: ast.stmt) -> set[str]:
     """The names to which a statement of a cell gives something."""
-    return set(_bound(statement))
-
-
-def _bound(statement: ast.stmt) -> Iterator[str]:
-    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-        yield statement.name
-        return
-    for node in ast.walk(statement):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(
-            node.ctx, ast.Store
-        ):
-            yield from (n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+    symbols = _scope(statement).get_symbols()
+    own = {one.get_name() for one in symbols if one.is_assigned() or one.is_imported()}
+    return own | set(_changed(statement))
 
 
 def used(statement: ast.stmt) -> set[str]:
-    """The names that a statement reads, also inside its functions."""
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    """The names that a statement reads, also inside its functions, but no local ones."""
+    scope = _scope(statement)
+    own = {one.get_name() for one in scope.get_symbols() if one.is_referenced()}
+    return own | {name for inner in scope.get_children() for name in _outer_names(inner)}
+
+
+def _scope(statement: ast.stmt) -> symtable.SymbolTable:
+    return symtable.symtable(ast.unparse(statement), "<cell>", "exec")
+
+
+def _outer_names(scope: symtable.SymbolTable) -> Iterator[str]:
+    yield from (one.get_name() for one in scope.get_symbols() if one.is_global())
+    for inner in scope.get_children():
+        yield from _outer_names(inner)
+
+
+def _changed(statement: ast.stmt) -> Iterator[str]:
+    """Whose attributes or items a statement sets: ``table["x"] = 3``."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return
+    for node in ast.walk(statement):
+        part = isinstance(node, ast.Attribute | ast.Subscript)
+        if part and isinstance(node.ctx, ast.Store):  # type: ignore[attr-defined]
+            yield from (one.id for one in ast.walk(node) if isinstance(one, ast.Name))

@@ -10,11 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from srlab.course import course_folder
+from srlab.course import LESSON, course_folder
 from srlab.syllabus import Lesson, lessons
 
 LARGEST = 50 * 2**20  # bytes of a notebook, with its pictures
 MOST_CODE = 2**20  # letters
+ASSIGNMENT = re.compile(r"lesson_\d\d$")
 PASSED_OVER = {".ipynb_checkpoints", "solutions"}
 
 
@@ -56,8 +57,8 @@ def find_submissions(paths: list[Path]) -> list[Submission]:
     """All notebooks below the paths, in the order of their names.
 
     ``ada/lesson_01/01_pixel_loss.ipynb`` and ``ada/01_pixel_loss.ipynb`` are
-    ada's, and so is ``ada.ipynb``. Of a course for nbgrader, what lies in
-    ``submitted`` is taken.
+    ada's, also if ``ada`` itself is given, and so is ``ada.ipynb``. Of a course
+    for nbgrader, what lies in ``submitted`` is taken.
 
     Raises:
         ValueError: if there are none.
@@ -76,15 +77,26 @@ def _below(path: Path) -> Iterator[Submission]:
     if not path.is_dir():
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist; check the name.")
-        yield Submission(path.stem, path)
+        yield Submission(_learner(path, path.parent), path)
         return
     root = path / "submitted" if (path / "submitted").is_dir() else path
     for folder, folders, files in os.walk(root, onerror=_raise):
         folders[:] = [name for name in folders if name not in PASSED_OVER]
         for name in files:
             if name.endswith(".ipynb") and not name.startswith("."):
-                inside = Path(folder).relative_to(root).parts
-                yield Submission(inside[0] if inside else Path(name).stem, Path(folder, name))
+                found = Path(folder, name)
+                yield Submission(_learner(found, root), found)
+
+
+def _learner(notebook: Path, root: Path) -> str:
+    """Whose it is, by the uppermost folder that is no lesson's, or by its own name."""
+    folders = [n for n in notebook.relative_to(root).parts[:-1] if not ASSIGNMENT.match(n)]
+    if folders:
+        return folders[0]
+    if not LESSON.match(notebook.name) and notebook.parent == root:
+        return notebook.stem
+    above = [n for n in root.resolve().parts if not ASSIGNMENT.match(n)]
+    return above[-1]
 
 
 def _raise(error: OSError) -> None:
@@ -138,18 +150,18 @@ def _source(cell: dict[str, Any]) -> str:
 
 
 def lesson_of(path: Path, cells: list[str]) -> str:
-    """Which lesson's exercises a notebook answers, by the names of its answers.
+    """Which lesson a notebook answers, by the names of its answers, then by its own.
 
     Raises:
         ValueError: if it answers none.
     """
     code = "\n".join(cells)
-    begun = {
+    begun: dict[str, float] = {
         one.number: sum(_defines(code, task.name) for task in tasks(one.number))
         for one in lessons()
     }
-    if begin := re.match(r"(\d\d)_", path.name):
-        begun[begin[1]] = begun.get(begin[1], 0) * 2  # it wins among equals
+    if (named := LESSON.match(path.name)) and named[1] in begun:
+        begun[named[1]] += 0.5  # it wins among equals
     best = max(begun, key=lambda number: begun[number])
     if not begun[best]:
         raise ValueError("it defines none of the exercises' functions")
