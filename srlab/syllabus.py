@@ -25,14 +25,21 @@ class Exercise(_Strict):
     Args:
         id: of its check: ``"icnr"`` for ``check_icnr``.
         title: a few words.
-        nudge: where to look.
+        nudge: where to look first, whatever came out.
+        nudges: how a case begins -> where to look if that one fails.
         hint: what to do there.
     """
 
     id: Text
     title: Text
     nudge: Text
+    nudges: dict[Text, Text] = {}
     hint: Text
+
+    def nudge_at(self, case: str) -> str:
+        """Where to look if this case fails."""
+        found = (text for begin, text in self.nudges.items() if case.startswith(begin))
+        return next(found, self.nudge)
 
 
 class Choice(_Strict):

@@ -4,12 +4,31 @@ What is particular to a lesson's checks stands in test_checks_0N.py.
 """
 
 import math
+import random
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
 
+import numpy as np
 import pytest
 import torch
 
 from srlab import checks
-from srlab.checks import check_byte_psnr
+from srlab.checks import (
+    check_byte_psnr,
+    check_consistency,
+    check_features,
+    check_residual_block,
+    check_shuffle,
+    check_variance,
+    core,
+)
+from srlab.checks.bounds import time_limit
+from srlab.checks.traces import settings
+from srlab.data import degrade
+from srlab.metrics import psnr
+from srlab.syllabus import find_exercise
 
 CHECKS = [getattr(checks, name) for name in checks.__all__ if name.startswith("check_")]
 
@@ -77,7 +96,60 @@ def test_nothing_returned(check):
     verdict = check(lambda *_, **__: None)
     assert not verdict.done
     assert verdict.got == "nothing (None)"
-    assert verdict.hint.startswith("Return it.")
+    assert verdict.hint == "The function gives nothing back."
+
+
+def is_to_be_written(*_, **__):
+    raise NotImplementedError
+
+
+def is_to_be_written_too(*_, **__):
+    raise NotImplementedError()
+
+
+def is_dots(*_, **__):
+    return ...
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("answer", [is_to_be_written, is_to_be_written_too, is_dots])
+def test_a_placeholder_is_no_attempt(check, answer):
+    verdict = check(answer)
+    assert verdict.got == "nothing (None)"
+    assert [name for name, _ in verdict.help] == ["begin"]
+
+
+def asks_for_the_mean_of_bytes(*_, **__):
+    return torch.zeros(2, dtype=torch.uint8).mean()
+
+
+def says_that_it_is_not_written(*_, **__):
+    raise NotImplementedError("later")
+
+
+def calls_what_torch_has_not_written(*_, **__):
+    return torch.utils.data.Dataset()[0]  # torch itself raises it, and says nothing
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (asks_for_the_mean_of_bytes, "mean(): could not infer output dtype."),
+        (says_that_it_is_not_written, "later"),
+        (calls_what_torch_has_not_written, ""),
+    ],
+)
+def test_what_is_not_implemented_elsewhere_is_shown(check, answer, said):
+    verdict = check(answer)
+    assert verdict.got.startswith(f"NotImplementedError: {said}")
+    assert not dict(verdict.help).get("mistake", "").startswith("The function gives nothing")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_an_unknown_error_gets_a_nudge_of_its_own(check):
+    shown = dict(check(divides_by_zero).help)
+    assert shown["nudge"].startswith("The function stopped with an error")
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -95,4 +167,165 @@ def test_a_verdict_shows_case_expected_got_and_hint():
     assert text.startswith("Not yet.\n  case     every value 5 too dark\n  expected 34.15\n")
     assert "\n  got      " in text
     assert "\n  mistake  uint8 wraps round" in text
+    assert "floats" not in text, "what is wrong, not yet what is right"
     assert text.endswith("check again: the hint comes.")
+
+
+# -- a check leaves everything as it found it, and comes to its end ------------------------
+
+
+@contextmanager
+def in_double_precision():
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@contextmanager
+def on_another_device():
+    with torch.device("meta"):
+        yield
+        assert torch.empty(1).device.type == "meta"
+
+
+def changes_every_setting(*arguments, **_):
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(2)
+    torch.nn.modules.module.register_module_forward_pre_hook(lambda *_: None)
+    torch.manual_seed(3)
+    random.seed(3)
+    np.random.seed(3)
+    return all_zero(*arguments)
+
+
+def everything_global():
+    return (
+        settings(), torch.get_rng_state().tolist(), random.getstate(),
+        str(np.random.get_state()),
+        sys.getprofile(), sys.gettrace(), threading.active_count(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(
+    "answer", [changes_every_setting, all_zero, divides_by_zero, torch.rand_like, None]
+)
+def test_the_kernel_stays_as_it_was(check, answer):
+    before = everything_global()
+    assert not check(answer).done
+    assert everything_global() == before
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [torch.no_grad, torch.inference_mode, in_double_precision, on_another_device],
+)
+def test_a_check_does_not_depend_on_what_was_set_before(setting):
+    def right(x, conv1, conv2):
+        return x + conv2(torch.relu(conv1(x)))
+
+    with setting():
+        assert check_residual_block(right).done
+        assert check_variance(lambda v, w, n: v * (1 + w**2) ** n).done
+
+
+def never_ends(*_, **__):
+    while True:
+        pass
+
+
+def never_ends_and_lets_nothing_through(*_, **__):
+    while True:
+        with suppress(Exception):
+            divides_by_zero()
+
+
+def calls_itself(*arguments):
+    return calls_itself(*arguments)
+
+
+def gives_up(*_, **__):
+    sys.exit("enough")
+
+
+@pytest.mark.parametrize("answer", [never_ends, never_ends_and_lets_nothing_through])
+@pytest.mark.parametrize("check", [check_variance, check_shuffle, check_features])
+def test_an_answer_that_never_ends(check, answer, monkeypatch):
+    monkeypatch.setattr(core, "SECONDS", 0.2)
+    verdict = check(answer)
+    assert verdict.got.startswith("TooSlow: no result")
+    assert "never ends" in verdict.hint
+    assert check_variance(lambda v, w, n: v * (1 + w**2) ** n).done, "and life goes on"
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("answer", [calls_itself, gives_up])
+def test_an_answer_that_would_end_everything(check, answer):
+    assert not check(answer).done
+
+
+def test_a_time_limit_that_is_kept_does_nothing():
+    with time_limit(0.05):
+        pass
+    time.sleep(0.2)
+
+
+# -- what is shown ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expected", "got"),
+    [
+        (5, torch.tensor(5)),
+        (torch.tensor([1.0, 2.0]), torch.tensor([1.00001, 2.0004])),
+        (torch.arange(16.0), torch.arange(16.0).flip(0)),
+        (torch.zeros(3, 4), torch.zeros(3, 4, dtype=torch.int64)),
+        (torch.tensor(2.0), torch.tensor(2.0004)),
+        (34.15, 34.1512),
+        ([1], np.array([1])),
+        (0.5, "0.5"),
+    ],
+)
+def test_two_that_differ_never_look_alike(expected, got):
+    one, other = core.contrast(expected, got, 1e-4)
+    assert one != other
+
+
+def cases_of(check, monkeypatch):
+    """The names of all cases of a check."""
+    found = []
+    module = sys.modules[check.__wrapped__.__module__]
+    monkeypatch.setattr(module, "judge", lambda *_, cases, **__: found.extend(cases))
+    with suppress(AttributeError):  # a verdict is missing then
+        check.__wrapped__(divides_by_zero)
+    return found
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_each_nudge_belongs_to_a_case(check, monkeypatch):
+    _, exercise = find_exercise(check.__name__.removeprefix("check_"))
+    cases = cases_of(check, monkeypatch)
+    assert cases
+    for begin, text in exercise.nudges.items():
+        assert any(case.startswith(begin) for case in cases), begin
+        assert text.endswith((".", "?"))
+        assert len(text) < 200
+
+
+def test_a_nudge_follows_what_was_seen():
+    """What is asked for at another scale says nothing to somebody who did not clamp."""
+    no_clamp = check_consistency(lambda sr, lr: psnr(degrade(sr, len_ratio(sr, lr)), lr))
+    assert "scale" not in repr(no_clamp)
+    four = check_consistency(lambda sr, lr: psnr(degrade(sr.clamp(0, 1), 4), lr) + 0 * lr.sum())
+    assert four.case == "2 times"
+    _, exercise = find_exercise("consistency")
+    assert exercise.nudge_at("8 times") != exercise.nudge
+    assert exercise.nudge_at("nothing of the kind") == exercise.nudge
+
+
+def len_ratio(sr, lr):
+    return sr.shape[-1] // lr.shape[-1]

@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from srlab.checks import check_byte_psnr, check_full_luma, check_published_psnr
 from srlab.images import to_bytes
@@ -78,7 +80,59 @@ def adds_up_the_pictures(sr, hr):
     return (10 * torch.log10(255**2 / mse_in_bytes(sr, hr))).sum()
 
 
-@pytest.mark.parametrize("answer", [divides_by_255_first, loops_over_the_pictures])
+def subtracts_whole_numbers(sr, hr):
+    mse = (sr.int() - hr.int()).square().double().mean(dim=(1, 2, 3))
+    return (10 * torch.log10(255**2 / mse)).mean()
+
+
+def subtracts_the_darker_byte(sr, hr):
+    difference = torch.maximum(sr, hr) - torch.minimum(sr, hr)
+    mse = difference.float().square().mean(dim=(1, 2, 3))
+    return (10 * torch.log10(255**2 / mse)).mean()
+
+
+def subtracts_exactly_in_half_precision(sr, hr):
+    mse = (sr.half() - hr.half()).float().square().mean(dim=(1, 2, 3))
+    return (10 * torch.log10(255**2 / mse)).mean()
+
+
+@torch.no_grad()
+def computes_with_numpy(sr, hr):
+    difference = sr.numpy().astype(float) - hr.numpy().astype(float)
+    return np.mean(10 * np.log10(255**2 / (difference**2).mean(axis=(1, 2, 3))))
+
+
+def computes_in(dtype):
+    def answer(sr, hr):
+        mse = (sr.to(dtype) - hr.to(dtype)).square().float().mean(dim=(1, 2, 3))
+        return (10 * torch.log10(255**2 / mse)).mean()
+
+    return answer
+
+
+def subtracts_in_int8(sr, hr):
+    mse = (sr.to(torch.int8) - hr.to(torch.int8)).float().square().mean(dim=(1, 2, 3))
+    return (10 * torch.log10(255**2 / mse)).mean()
+
+
+def keeps_all_in_half_precision(sr, hr):
+    mse = (sr.half() - hr.half()).square().mean(dim=(1, 2, 3))
+    return (10 * torch.log10(255**2 / mse)).mean()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        divides_by_255_first,
+        loops_over_the_pictures,
+        subtracts_whole_numbers,
+        subtracts_the_darker_byte,
+        subtracts_exactly_in_half_precision,
+        computes_with_numpy,
+        computes_in(torch.float64),
+        computes_in(torch.int64),
+    ],
+)
 def test_byte_psnr_done(answer):
     assert check_byte_psnr(answer).done
 
@@ -86,21 +140,67 @@ def test_byte_psnr_done(answer):
 @pytest.mark.parametrize(
     ("answer", "case", "hint"),
     [
-        (subtracts_bytes, "too dark", "before you subtract"),
+        (subtracts_bytes, "too dark", "3 - 8 is 251"),
         (squares_bytes, "two pictures", "wraps round, also when squared"),
-        (keeps_the_range_of_floats, "too bright", "255 here, not 1"),
-        (reads_the_range_off_the_picture, "too bright", "never read it off"),
-        (takes_the_brightest_value_as_range, "too bright", "never read it off"),
-        (averages_the_errors_of_all_pictures, "two pictures", "you averaged the errors"),
-        (averages_over_channels, "both signs", "not for each color"),
-        (takes_absolute_differences, "both signs", "Square the differences"),
-        (takes_the_natural_logarithm, "too bright", "torch.log10, not torch.log"),
-        (takes_twenty_times_the_logarithm, "too bright", "20 belongs to its root"),
-        (adds_up_the_pictures, "two pictures", "not their sum"),
+        (keeps_the_range_of_floats, "too bright", "in bytes it is 255"),
+        (reads_the_range_off_the_picture, "too bright", "read off the picture"),
+        (takes_the_brightest_value_as_range, "too bright", "read off the picture"),
+        (averages_the_errors_of_all_pictures, "two pictures", "You averaged the errors"),
+        (averages_over_channels, "both signs", "PSNR of each color"),
+        (takes_absolute_differences, "both signs", "squared the average"),
+        (takes_the_natural_logarithm, "too bright", "natural logarithm"),
+        (takes_twenty_times_the_logarithm, "too bright", "20 belongs to a root"),
+        (adds_up_the_pictures, "two pictures", "the sum over the pictures"),
     ],
 )
 def test_byte_psnr_mistakes(answer, case, hint):
     refused(check_byte_psnr(answer), case, hint)
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "hint"),
+    [
+        (computes_in(torch.uint8), "two pictures", "wraps round, also when squared"),
+        (computes_in(torch.int8), "two pictures", "int8 ends at 127"),
+        (subtracts_in_int8, "black where white should be", "int8 ends at 127"),
+        (computes_in(torch.int16), "black where white should be", "210 * 210 is 44,100"),
+        (computes_in(torch.bfloat16), "", ""),
+        (keeps_all_in_half_precision, "", ""),
+    ],
+)
+def test_byte_psnr_in_types_that_are_too_small(answer, case, hint):
+    refused(check_byte_psnr(answer), case, hint)
+
+
+def forgets_to_make_floats(sr, hr):
+    return (10 * torch.log10(255**2 / (sr - hr).square().mean(dim=(1, 2, 3)))).mean()
+
+
+def forgets_it_with_whole_numbers(sr, hr):
+    return (10 * torch.log10(255**2 / (sr.int() - hr.int()).square().mean())).mean()
+
+
+def gives_bytes_to_torchs_loss(sr, hr):
+    return 10 * torch.log10(255**2 / F.mse_loss(sr, hr))
+
+
+def gives_bytes_to_psnr(sr, hr):
+    return psnr(sr, hr, data_range=255)
+
+
+@pytest.mark.parametrize(
+    ("answer", "got", "hint"),
+    [
+        (forgets_to_make_floats, "NotImplementedError: mean(): could", "no mean of whole"),
+        (forgets_it_with_whole_numbers, "mean(): could not infer", "no mean of whole"),
+        (gives_bytes_to_torchs_loss, 'NotImplementedError: "mse', "no mse_loss of bytes"),
+        (gives_bytes_to_psnr, "TypeError: sr is torch.uint8", "these are bytes"),
+    ],
+)
+def test_what_torch_says_of_bytes_is_shown(answer, got, hint):
+    verdict = check_byte_psnr(answer)
+    refused(verdict, "too bright", hint)
+    assert got in verdict.got
 
 
 def knows_only_colors(sr, hr):
@@ -182,14 +282,14 @@ def test_full_luma_done(answer):
     ("answer", "hint"),
     [
         (gives_the_published_luma, "published luma"),
-        (averages_the_channels, "weigh the channels"),
-        (forgets_to_stretch, "stretch by 255/219"),
-        (forgets_black, "before you stretch"),
+        (averages_the_channels, "All channels count alike"),
+        (forgets_to_stretch, "white is 219/255"),
+        (forgets_black, "from which zero"),
         (makes_only_white_right, "black is not 0"),
-        (swaps_red_and_blue, "in the order R, G, B"),
-        (drops_the_channel_axis, "keep it: (N, 1, h, w)"),
-        (goes_up_to_255, "not from 0 to 255"),
-        (rounds_the_weights, "all digits"),
+        (swaps_red_and_blue, "changed places"),
+        (drops_the_channel_axis, "The channel axis is gone"),
+        (goes_up_to_255, "runs to 255"),
+        (rounds_the_weights, "have lost digits"),
     ],
 )
 def test_full_luma_mistakes(answer, hint):
@@ -299,6 +399,22 @@ def rounds_luma(sr, hr, border):
     return psnr(shave(stored(luma(sr)), border), shave(stored(luma(hr)), border))
 
 
+def stores_sr_alone(sr, hr, border):
+    return keeps_all_digits(stored(sr), hr, border)
+
+
+def stores_hr_alone(sr, hr, border):
+    return keeps_all_digits(sr, stored(hr), border)
+
+
+def clamps_hr_without_rounding(sr, hr, border):
+    return keeps_all_digits(stored(sr), hr.clamp(0, 1), border)
+
+
+def rounds_hr_without_clamping(sr, hr, border):
+    return keeps_all_digits(stored(sr), hr.mul(255).round() / 255, border)
+
+
 def rounds_down(sr, hr, border):
     floored = sr.clamp(0, 1).mul(255).byte().float() / 255
     return psnr(shave(luma(floored), border), shave(luma(hr), border))
@@ -313,7 +429,21 @@ def lets_bytes_wrap(sr, hr, border):
     return keeps_all_digits(wrapped, hr, border)
 
 
-@pytest.mark.parametrize("answer", [uses_the_protocol_of_srlab, slices_by_hand])
+def stores_as_bytes(sr, hr, border):
+    one, two = (
+        shave(luma(images.clamp(0, 1).mul(255).add(0.5).byte().float() / 255), border)
+        for images in (sr, hr)
+    )
+    return psnr(one, two)
+
+
+def stores_in_double_precision(sr, hr, border):
+    return slices_by_hand(sr.double(), hr.double(), border)
+
+
+@pytest.mark.parametrize(
+    "answer", [slices_by_hand, stores_as_bytes, stores_in_double_precision]
+)
 def test_published_psnr_done(answer):
     assert check_published_psnr(answer).done
 
@@ -327,16 +457,21 @@ def test_published_psnr_done(answer):
         (cuts_to_minus_zero, "border 0", "[0:-0] is empty"),
         (shaves_rows_alone, "border 4", "Left and right"),
         (shaves_columns_alone, "border 4", "Top and bottom"),
-        (shaves_the_upper_left, "border 4", "all four sides"),
+        (shaves_the_upper_left, "border 4", "upper and left border"),
         (shaves_twice, "border 4", "Twice as much"),
-        (always_shaves_four, "border 0", "not always 4"),
+        (always_shaves_four, "border 0", "always takes 4 px"),
         (blackens_the_border, "border 4", "wins decibels"),
-        (averages_errors_of_all, "two pictures", "you averaged the errors"),
+        (averages_errors_of_all, "two pictures", "You averaged the errors"),
         (keeps_all_digits, "between two steps", "only whole steps"),
         (clamps_without_rounding, "between two steps", "only whole steps"),
-        (rounds_luma, "border 4", "luma comes after that"),
-        (rounds_down, "between two steps", "round to the nearest"),
-        (rounds_without_clamping, "above 1", "No file holds more than 1"),
+        (rounds_luma, "border 4", "You rounded luma"),
+        (stores_sr_alone, "hr between two steps", "Only sr was stored"),
+        (stores_hr_alone, "between two steps", ""),
+        (clamps_hr_without_rounding, "hr between two steps", ""),
+        (rounds_hr_without_clamping, "hr above 1", "hr was rounded, but not clamped"),
+        (uses_the_protocol_of_srlab, "border 4", "what the exercise forbids"),
+        (rounds_down, "between two steps", "not to the nearest"),
+        (rounds_without_clamping, "above 1", "no file holds them"),
         (lets_bytes_wrap, "above 1", "Bytes wrap round"),
     ],
 )
@@ -351,7 +486,7 @@ def knows_only_square_pictures(sr, hr, border):
 
 
 def knows_only_the_first_picture(sr, hr, border):
-    return uses_the_protocol_of_srlab(sr[:1], hr[:1], border)
+    return slices_by_hand(sr[:1], hr[:1], border)
 
 
 def clamps_above_alone(sr, hr, border):
@@ -363,7 +498,7 @@ def mirrors_what_is_below(sr, hr, border):
 
 
 def compares_a_picture_with_itself(sr, hr, border):  # noqa: ARG001
-    return uses_the_protocol_of_srlab(sr, sr, border)
+    return slices_by_hand(sr, sr, border)
 
 
 @pytest.mark.parametrize(
@@ -390,7 +525,7 @@ def halves_its_input(images):
 
 
 def clamps_its_input(sr, hr, border):
-    value = uses_the_protocol_of_srlab(sr, hr, border)
+    value = slices_by_hand(sr, hr, border)
     sr.zero_()
     return value
 
@@ -413,7 +548,7 @@ def test_input_changed_in_place(check, answer):
     verdict = check(answer)
     assert not verdict.done
     assert verdict.got == "ChangedInput: the function changed what it was given"
-    assert verdict.hint.startswith("Leave the arguments as they came")
+    assert verdict.hint.startswith("Something that was given")
 
 
 def test_the_stored_picture_is_what_srlab_stores():

@@ -1,6 +1,7 @@
 """The checks of lesson 01 take the right answer, refuse wrong ones, and say why."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -79,7 +80,41 @@ def gives_the_input_back(x, conv1, conv2):  # noqa: ARG001
     return x
 
 
-@pytest.mark.parametrize("answer", [corrects, corrects_in_steps])
+def corrects_with_a_sequence(x, conv1, conv2):
+    return x + nn.Sequential(conv1, nn.ReLU(), conv2)(x)
+
+
+def corrects_with_the_weights(x, conv1, conv2):
+    hidden = F.conv2d(x, conv1.weight, conv1.bias, padding=conv1.padding)
+    return x + F.conv2d(F.relu(hidden), conv2.weight, conv2.bias, padding=1)
+
+
+def corrects_with_a_maximum(x, conv1, conv2):
+    return torch.add(conv2(conv1(x).clamp(min=0)), x)
+
+
+class Corrects:
+    def __call__(self, x, conv1, conv2):
+        return x.clone().add_(conv2(conv1(x).relu_()))
+
+
+def corrects_as_asked(x, conv1, conv2, slope=1.0):
+    return x + slope * conv2(F.relu(conv1(x)))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        corrects,
+        corrects_in_steps,
+        corrects_with_a_sequence,
+        corrects_with_the_weights,
+        corrects_with_a_maximum,
+        Corrects(),
+        partial(corrects_as_asked, slope=1.0),
+        lambda x, conv1, conv2: x + conv2(F.relu(conv1(x))),
+    ],
+)
 def test_block_done(answer):
     assert check_residual_block(answer).done
 
@@ -87,19 +122,19 @@ def test_block_done(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (forgets_the_skip, "add x to it, that is the skip"),
-        (puts_relu_behind_the_sum, "No ReLU behind the sum"),
-        (puts_relu_behind_conv2, "No ReLU behind conv2"),
-        (forgets_relu, "Two convolutions in a row are one"),
-        (uses_conv1_twice, "the second convolution is conv2"),
-        (uses_conv2_twice, "the first convolution is conv1"),
-        (swaps_the_convolutions, "conv1 first"),
-        (puts_relu_in_front, "not in front of them"),
-        (cuts_the_input, "No ReLU on x itself"),
+        (forgets_the_skip, "the skip is missing"),
+        (puts_relu_behind_the_sum, "A ReLU behind the sum"),
+        (puts_relu_behind_conv2, "A ReLU behind conv2"),
+        (forgets_relu, "no more than one could"),
+        (uses_conv1_twice, "conv1 works twice"),
+        (uses_conv2_twice, "conv2 works twice"),
+        (swaps_the_convolutions, "changed places"),
+        (puts_relu_in_front, "in front of both"),
+        (cuts_the_input, "A ReLU on x itself"),
         (forgets_conv2, "conv2 is missing"),
-        (multiplies, "not multiplied"),
-        (takes_away, "not taken away"),
-        (gives_the_input_back, "add the correction"),
+        (multiplies, "is multiplied"),
+        (takes_away, "is taken away"),
+        (gives_the_input_back, "without any correction"),
     ],
 )
 def test_block_mistakes(answer, hint):
@@ -138,6 +173,88 @@ def gives_the_correction_positive(x, conv1, conv2):
 )
 def test_block_other_wrong_answers(answer):
     refused(check_residual_block(answer), "", "x plus conv2 of the ReLU")
+
+
+def detaches_the_correction(x, conv1, conv2):
+    return x + conv2(F.relu(conv1(x))).detach()
+
+
+def detaches_x(x, conv1, conv2):
+    return x.detach() + conv2(F.relu(conv1(x)))
+
+
+def detaches_in_the_middle(x, conv1, conv2):
+    return x + conv2(F.relu(conv1(x)).detach())
+
+
+def detaches_the_weights(x, conv1, conv2):
+    hidden = F.relu(conv1(x))
+    return x + F.conv2d(hidden, conv2.weight.detach(), conv2.bias, padding=1)
+
+
+@torch.no_grad()
+def computes_without_gradients(x, conv1, conv2):
+    return x + conv2(F.relu(conv1(x)))
+
+
+def makes_a_new_tensor(x, conv1, conv2):
+    return torch.tensor(corrects(x, conv1, conv2).tolist())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        detaches_the_correction,
+        detaches_x,
+        detaches_in_the_middle,
+        detaches_the_weights,
+        computes_without_gradients,
+        makes_a_new_tensor,
+    ],
+)
+def test_a_block_through_which_no_gradient_comes_back(answer):
+    refused(check_residual_block(answer), "the gradient, in a row", "The value is right, but")
+
+
+def forgets_the_bias(x, conv1, conv2):
+    hidden = F.relu(F.conv2d(x, conv1.weight, padding=1))
+    return x + F.conv2d(hidden, conv2.weight, padding=1)
+
+
+def freezes_conv1(x, conv1, conv2):
+    conv1.requires_grad_(False)
+    return corrects(x, conv1, conv2)
+
+
+def leaves_conv2_in_another_mode(x, conv1, conv2):
+    return x + conv2.eval()(F.relu(conv1(x)))
+
+
+def leaves_a_hook(x, conv1, conv2):
+    conv1.register_forward_hook(lambda *_: None)
+    return corrects(x, conv1, conv2)
+
+
+def writes_into_the_weights(x, conv1, conv2):
+    y = corrects(x, conv1, conv2)
+    conv1.weight.data.zero_()
+    return y
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "got"),
+    [
+        (forgets_the_bias, "with a bias", ""),
+        (freezes_conv1, "2 pictures", "LeftBehind: weight.requires_grad"),
+        (leaves_conv2_in_another_mode, "2 pictures", "LeftBehind: training"),
+        (leaves_a_hook, "2 pictures", "LeftBehind: hooks"),
+        (writes_into_the_weights, "2 pictures", "ChangedInput"),
+    ],
+)
+def test_what_a_block_leaves_behind(answer, case, got):
+    verdict = check_residual_block(answer)
+    refused(verdict, case, "")
+    assert got in verdict.got
 
 
 # Exercise 2 ----------------------------------------------------------------------------
@@ -229,18 +346,18 @@ def test_channels_are_those_of_the_upsampler(scale):
 @pytest.mark.parametrize(
     ("answer", "case", "hint"),
     [
-        (makes_a_stage_for_each_unit_of_scale, "scale 4", "log2(scale)"),
-        (halves_the_scale_once, "scale 8", "log2(8) = 3"),
-        (adds_one_too_many, "scale 4", "One too many"),
-        (counts_after_the_shuffle, "scale 4", "channels after the shuffle"),
-        (forgets_the_last_shuffle, "scale 4", "followed by a shuffle too"),
-        (forgets_the_colors, "scale 4", "gives 4 * 3 channels"),
-        (forgets_the_factor_inside, "scale 4", "4 * F before it"),
-        (doubles_channels_once, "scale 4", "2 * 2 = 4"),
+        (makes_a_stage_for_each_unit_of_scale, "scale 4", "fewer doublings"),
+        (halves_the_scale_once, "scale 8", "doublings multiply"),
+        (adds_one_too_many, "scale 4", "One convolution too many"),
+        (counts_after_the_shuffle, "scale 4", "channels after each shuffle"),
+        (forgets_the_last_shuffle, "scale 4", "a shuffle follows there too"),
+        (forgets_the_colors, "scale 4", "here it gives features"),
+        (forgets_the_factor_inside, "scale 4", "the others forget"),
+        (doubles_channels_once, "scale 4", "It doubles both sides"),
         (shuffles_once_by_the_scale, "scale 4", "one shuffle by the whole scale"),
-        (turns_the_order_round, "scale 4", "colors come last"),
-        (keeps_multiplying, "scale 8", "back to F"),
-        (gives_their_number, "scale 4", "give a list"),
+        (turns_the_order_round, "scale 4", "turned round"),
+        (keeps_multiplying, "scale 8", "grow from step to step"),
+        (gives_their_number, "scale 4", "how many there are"),
     ],
 )
 def test_channels_mistakes(answer, case, hint):
@@ -269,6 +386,30 @@ def knows_scales_up_to_8(num_features, scale):
 )
 def test_channels_other_wrong_answers(answer, case):
     refused(check_upsampler_channels(answer), case, "Each doubling: 4 channels")
+
+
+def gives_floats(num_features, scale):
+    return [4.0 * num_features] * (int(math.log2(scale)) - 1) + [12]
+
+
+def gives_an_array_of_floats(num_features, scale):
+    return np.array(counts_doublings(num_features, scale), dtype=float)
+
+
+def gives_tensors_in_a_list(num_features, scale):
+    return [torch.tensor(channels) for channels in counts_doublings(num_features, scale)]
+
+
+def gives_truth_values(num_features, scale):
+    return [True for _ in counts_doublings(num_features, scale)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [gives_floats, gives_an_array_of_floats, gives_tensors_in_a_list, gives_truth_values],
+)
+def test_channels_are_whole_numbers(answer):
+    refused(check_upsampler_channels(answer), "scale 4", "no whole number")
 
 
 # Exercise 3 ----------------------------------------------------------------------------
@@ -355,22 +496,22 @@ def test_charbonnier_done(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (sums, "The mean, not the sum"),
-        (takes_the_root_of_the_mean, "the mean is L2 again"),
-        (forgets_to_square_eps, "eps is squared under the root"),
+        (sums, "This is a sum"),
+        (takes_the_root_of_the_mean, "L2 again"),
+        (forgets_to_square_eps, "the unit of an error"),
         (forgets_to_square_the_error, "The difference is not squared"),
-        (forgets_the_root, "The root is missing"),
+        (forgets_the_root, "the root is missing"),
         (adds_eps_outside_the_root, "not the root of the sum"),
         (forgets_eps, "This is L1, or nearly"),
         (is_l1, "This is L1, or nearly"),
         (is_l2, "This is L2"),
-        (takes_eps_away, "added, not taken away"),
-        (ignores_eps, "the argument eps"),
-        (clamps, "No clamping in a loss"),
-        (gives_a_number, ".item() and float()"),
+        (takes_eps_away, "taken away here"),
+        (ignores_eps, "eps has no effect"),
+        (clamps, "Where sr is clamped"),
+        (gives_a_number, "a plain number"),
         (detaches, "cut the way back"),
-        (runs_without_gradients, "no torch.no_grad()"),
-        (gives_one_for_each_picture, "One number for the whole batch"),
+        (runs_without_gradients, "cut the way back"),
+        (gives_one_for_each_picture, "One number for each picture"),
     ],
 )
 def test_charbonnier_mistakes(answer, hint):
@@ -452,7 +593,7 @@ def test_input_changed_in_place(check, answer):
     verdict = check(answer)
     assert not verdict.done
     assert verdict.got == "ChangedInput: the function changed what it was given"
-    assert verdict.hint.startswith("Leave the arguments as they came")
+    assert verdict.hint.startswith("Something that was given")
 
 
 def refused(verdict, case, hint):

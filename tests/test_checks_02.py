@@ -1,10 +1,12 @@
 """The checks of lesson 02 take the right answer, refuse wrong ones, and say why."""
 
 import contextlib
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
+from torchvision import transforms
 
 from srlab.checks import check_content_loss, check_features, check_normalize
 from srlab.features import FeatureExtractor, Hooks
@@ -38,6 +40,10 @@ def normalizes_channel_by_channel(images, mean, std):
     return torch.stack([(images[:, c] - mean[c]) / std[c] for c in range(3)], dim=1)
 
 
+def normalizes_with_torchvision(images, mean, std):
+    return transforms.Normalize(mean, std)(images)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -45,6 +51,7 @@ def normalizes_channel_by_channel(images, mean, std):
         normalizes_with_four_axes,
         normalizes_with_the_channels_last,
         normalizes_channel_by_channel,
+        normalizes_with_torchvision,
     ],
 )
 def test_normalize_done(answer):
@@ -128,20 +135,20 @@ def changes_its_input(images, mean, std):
     ("answer", "hint"),
     [
         (gives_the_pictures_as_they_came, "as they came"),
-        (divides_before_subtracting, "Subtract first, then divide"),
-        (forgets_to_divide, "now divide by std"),
+        (divides_before_subtracting, "The two steps have changed"),
+        (forgets_to_divide, "The mean is gone, but"),
         (forgets_to_subtract, "the mean was not subtracted"),
-        (multiplies_by_std, "do not multiply"),
-        (adds_the_mean, "not added"),
-        (goes_to_255_first, "no 255"),
-        (turns_to_bgr, "The channels are turned round"),
+        (multiplies_by_std, "Here std makes the spread"),
+        (adds_the_mean, "The mean is added here"),
+        (goes_to_255_first, "Pictures are in [0, 1]"),
+        (turns_to_bgr, "The channels of the picture"),
         (turns_the_statistics_round, "mean and std are turned round"),
-        (takes_the_batchs_own_statistics, "mean and std that are given"),
-        (clamps, "No clamping"),
-        (takes_one_mean_for_all, "Each channel has its own"),
+        (takes_the_batchs_own_statistics, "These are the mean and"),
+        (clamps, "Clamped, though normalized values run"),
+        (takes_one_mean_for_all, "One mean and one std"),
         (cuts_the_way_back, "cut the way back"),
-        (lays_the_mean_along_the_rows, "mean.view(3, 1, 1)"),
-        (changes_its_input, "Leave the arguments as they came"),
+        (lays_the_mean_along_the_rows, "along another axis"),
+        (changes_its_input, "Something that was given"),
     ],
 )
 def test_normalize_mistakes(answer, hint):
@@ -154,6 +161,11 @@ def knows_only_one_picture(images, mean, std):
 
 def lays_the_mean_along_the_pictures(images, mean, std):
     return (images - mean.view(3, 1, 1, 1)) / std.view(3, 1, 1, 1)
+
+
+def detaches_the_half(images, mean, std):
+    half = (images + images.detach()) / 2
+    return normalizes(half, mean, std)
 
 
 def gives_zeros(images, *_):
@@ -169,9 +181,10 @@ def knows_vgg16_by_heart(images, mean, std):
     ("answer", "hint"),
     [
         (knows_only_one_picture, "then divide by its std."),
-        (lays_the_mean_along_the_pictures, "mean.view(3, 1, 1)"),
+        (lays_the_mean_along_the_pictures, "along another axis"),
         (gives_zeros, "then divide by its std."),
         (knows_vgg16_by_heart, "then divide by its std."),
+        (detaches_the_half, "on a part of its way it is cut"),
     ],
 )
 def test_normalize_other_wrong_answers(answer, hint):
@@ -219,7 +232,55 @@ def watches_with_the_lessons_hooks(network, layers, images):
     return {name: hook.output for name, hook in hooks.items()}
 
 
-@pytest.mark.parametrize("answer", [watches, watches_with_the_lessons_hooks])
+def detaches(network, layers, images):
+    return {name: values.detach() for name, values in watches(network, layers, images).items()}
+
+
+def looks_under_no_grad(network, layers, images):
+    with torch.no_grad():
+        return watches(network, layers, images)
+
+
+@torch.inference_mode()
+def looks_in_inference_mode(network, layers, images):
+    return watches(network, layers, images)
+
+
+def turns_inplace_off_for_a_while(network, layers, images):
+    flags = {part: part.inplace for part in network.modules() if isinstance(part, nn.ReLU)}
+    for relu in flags:
+        relu.inplace = False
+    try:
+        with Hooks(layers) as hooks:
+            network(images)
+    finally:
+        for relu, flag in flags.items():
+            relu.inplace = flag
+    return {name: hook.output for name, hook in hooks.items()}
+
+
+def looks_with_an_exit_stack(network, layers, images):
+    features = {}
+    with contextlib.ExitStack() as stack:
+        for name, layer in layers.items():
+            keep = partial(lambda name, *given: features.update({name: given[2].clone()}), name)
+            stack.callback(layer.register_forward_hook(keep).remove)
+        network(images)
+    return features
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        watches,
+        watches_with_the_lessons_hooks,
+        detaches,
+        looks_under_no_grad,
+        looks_in_inference_mode,
+        turns_inplace_off_for_a_while,
+        looks_with_an_exit_stack,
+    ],
+)
 def test_features_done(answer):
     assert check_features(answer).done
 
@@ -305,15 +366,6 @@ def runs_once_for_each_layer(network, layers, images):
     }
 
 
-def detaches(network, layers, images):
-    return {name: values.detach() for name, values in watches(network, layers, images).items()}
-
-
-def looks_under_no_grad(network, layers, images):
-    with torch.no_grad():
-        return watches(network, layers, images)
-
-
 def keeps_what_the_relu_changes(network, layers, images):
     with Hooks(layers) as hooks:
         network(images)
@@ -341,23 +393,92 @@ def goes_from_layer_to_layer(network, layers, images):  # noqa: ARG001
 @pytest.mark.parametrize(
     ("answer", "case", "hint"),
     [
-        (forgets_to_remove, "one layer", "call its remove()"),
-        (removes_the_last_alone, "three layers", "call its remove()"),
-        (removes_only_on_success, "fails halfway", "put it into a finally"),
-        (clears_everybodys_hooks, "hook of its own", "Remove your own hooks alone"),
-        (swallows_the_error, "fails halfway", "not in an except"),
-        (lets_the_loop_name_them, "three layers", "all see the loop's last one"),
-        (runs_once_for_each_layer, "three layers", "Once is enough"),
-        (detaches, "one layer", "no .detach()"),
-        (looks_under_no_grad, "one layer", "Keep the way back"),
-        (keeps_what_the_relu_changes, "three layers", "output.clone()"),
-        (clones_too_late, "three layers", "make it inside the hook"),
-        (goes_from_layer_to_layer, "one layer", "Run the network itself"),
-        (gives_a_list, "one layer", "Give a dict"),
+        (forgets_to_remove, "one layer", "Your hooks are still there"),
+        (removes_the_last_alone, "three layers", "Your hooks are still there"),
+        (removes_only_on_success, "fails halfway", "If the network raises, your"),
+        (clears_everybodys_hooks, "hook of its own", "Hooks of others are gone"),
+        (swallows_the_error, "fails halfway", "The network's error was caught"),
+        (lets_the_loop_name_them, "three layers", "All hooks use one name"),
+        (runs_once_for_each_layer, "three layers", "The network ran more than"),
+        (keeps_what_the_relu_changes, "three layers", "The ReLU behind a convolution"),
+        (clones_too_late, "three layers", "The ReLU behind a convolution"),
+        (goes_from_layer_to_layer, "one layer", "The network itself did not"),
+        (gives_a_list, "one layer", "The names are missing: this"),
     ],
 )
 def test_features_mistakes(answer, case, hint):
     refused(check_features(answer), case, hint)
+
+
+def leaves_every_relu_out_of_place(network, layers, images):
+    for part in network.modules():
+        if isinstance(part, nn.ReLU):
+            part.inplace = False
+    with Hooks(layers) as hooks:
+        network(images)
+    return {name: hook.output for name, hook in hooks.items()}
+
+
+def leaves_it_out_of_place_after_an_error(network, layers, images):
+    relus = [part for part in network.modules() if isinstance(part, nn.ReLU)]
+    for relu in relus:
+        relu.inplace = False
+    with Hooks(layers) as hooks:
+        network(images)
+    for relu in relus:
+        relu.inplace = True
+    return {name: hook.output for name, hook in hooks.items()}
+
+
+def leaves_the_network_in_another_mode(network, layers, images):
+    network.eval()
+    return watches(network, layers, images)
+
+
+def thaws_the_network(network, layers, images):
+    network.requires_grad_(True)
+    return watches(network, layers, images)
+
+
+def leaves_a_hook_on_the_network(network, layers, images):
+    network.register_forward_pre_hook(lambda *_: None)
+    return watches(network, layers, images)
+
+
+def leaves_gradients_off(network, layers, images):
+    torch.set_grad_enabled(False)
+    return watches(network, layers, images)
+
+
+def leaves_a_hook_on_everything(network, layers, images):
+    nn.modules.module.register_module_forward_hook(lambda *_: None)
+    return watches(network, layers, images)
+
+
+def empties_the_layers(network, layers, images):
+    features = watches(network, layers, images)
+    layers.clear()
+    return features
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "got"),
+    [
+        (leaves_every_relu_out_of_place, "one layer", "LeftBehind: relu1.inplace of the"),
+        (leaves_it_out_of_place_after_an_error, "fails halfway", "relu1.inplace of the"),
+        (leaves_the_network_in_another_mode, "one layer", "LeftBehind: training of the"),
+        (thaws_the_network, "one layer", "requires_grad of the network"),
+        (leaves_a_hook_on_the_network, "one layer", "LeakedHook"),
+        (leaves_gradients_off, "one layer", "LeftBehind: whether gradients are on"),
+        (leaves_a_hook_on_everything, "one layer", "LeftBehind: hooks on all modules"),
+        (empties_the_layers, "one layer", "ChangedInput"),
+    ],
+)
+def test_features_leaves_no_trace(answer, case, got):
+    verdict = check_features(answer)
+    refused(verdict, case, "")
+    assert got in verdict.got
+    assert torch.is_grad_enabled()
 
 
 def test_features_tells_how_many_hooks_are_left():
@@ -390,7 +511,7 @@ def knows_only_the_first_picture(network, layers, images):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (feeds_layer_by_layer, "Run the network itself"),
+        (feeds_layer_by_layer, "The network itself did not"),
         (gives_the_networks_output, "Register a hook for each layer"),
         (gives_zeros_by_name, "Register a hook for each layer"),
         (knows_only_the_first_picture, "Register a hook for each layer"),
@@ -523,24 +644,24 @@ def looks_at_the_difference(extractor, sr, hr, layer_weights):
 @pytest.mark.parametrize(
     ("answer", "case", "hint"),
     [
-        (squares, "2 of 3 layers", "These are squares"),
-        (forgets_the_absolute_value, "2 of 3 layers", "differences cancel"),
-        (compares_the_means, "2 of 3 layers", "First the difference at each place"),
-        (sums_all_values, "2 of 3 layers", "The mean, not the sum"),
-        (forgets_the_weights, "2 of 3 layers", "counts by its weight"),
-        (averages_the_layers, "2 of 3 layers", "weighted and added, not averaged"),
-        (averages_the_weighted_layers, "2 of 3 layers", "do not average them"),
-        (divides_by_the_weights_sum, "2 of 3 layers", "do not divide by their sum"),
-        (counts_every_layer_there_is, "2 of 3 layers", "Only the layers that have a weight"),
-        (asks_each_layer_for_its_weight, "2 of 3 layers", "Go over layer_weights alone"),
-        (looks_at_the_difference, "2 of 3 layers", "Look at each picture alone"),
+        (squares, "2 of 3 layers", "These are squared differences"),
+        (forgets_the_absolute_value, "2 of 3 layers", "Differences of both signs cancel"),
+        (compares_the_means, "2 of 3 layers", "This compares the means of"),
+        (sums_all_values, "2 of 3 layers", "This is a sum: a"),
+        (forgets_the_weights, "2 of 3 layers", "All layers count alike; their"),
+        (averages_the_layers, "2 of 3 layers", "The layers are averaged, and"),
+        (averages_the_weighted_layers, "2 of 3 layers", "Weighted, but then averaged over"),
+        (divides_by_the_weights_sum, "2 of 3 layers", "Divided by the sum of"),
+        (counts_every_layer_there_is, "2 of 3 layers", "A layer that has no"),
+        (asks_each_layer_for_its_weight, "2 of 3 layers", "The extractor gives a layer"),
+        (looks_at_the_difference, "2 of 3 layers", "Features of a difference are"),
         (compares_pixels, "2 of 3 layers", "This compares pixels"),
-        (clamps_sr, "2 of 3 layers", "No clamping"),
-        (gives_a_number, "2 of 3 layers", "Return the tensor itself"),
+        (clamps_sr, "2 of 3 layers", "Where sr is clamped"),
+        (gives_a_number, "2 of 3 layers", "This is a plain number"),
         (computes_all_under_no_grad, "2 of 3 layers", "No slope comes back to sr"),
         (detaches_srs_features, "2 of 3 layers", "No slope comes back to sr"),
         (makes_a_new_tensor, "2 of 3 layers", "No slope comes back to sr"),
-        (gives_one_for_each_picture, "2 of 3 layers", "One number for the whole batch"),
+        (gives_one_for_each_picture, "2 of 3 layers", "One number for each picture"),
     ],
 )
 def test_content_mistakes(answer, case, hint):
@@ -560,6 +681,18 @@ def gives_nothing_but_zero(extractor, sr, hr, layer_weights):
     return 0 * compares_features(extractor, sr, hr, layer_weights)
 
 
+def turns_the_slope_of_a_part_round(extractor, sr, hr, layer_weights):
+    """The same mean slopes, at other pixels."""
+    turned = 2 * sr.detach().flip(0, 3) - sr.flip(0, 3)
+    return compares_features(extractor, sr - turned.detach() + turned, hr, layer_weights)
+
+
+def forgets_a_weight(extractor, sr, hr, layer_weights):
+    loss = compares_features(extractor, sr, hr, layer_weights)
+    layer_weights.popitem()
+    return loss
+
+
 def halves_the_slope(extractor, sr, hr, layer_weights):
     half = (sr + sr.detach()) / 2
     return compares_features(extractor, half, hr, layer_weights)
@@ -576,3 +709,8 @@ def halves_the_slope(extractor, sr, hr, layer_weights):
 )
 def test_content_other_wrong_answers(answer):
     refused(check_content_loss(answer), "2 of 3 layers", "Sum over the layers")
+
+
+@pytest.mark.parametrize("answer", [turns_the_slope_of_a_part_round, forgets_a_weight])
+def test_content_that_changes_what_should_stay(answer):
+    assert not check_content_loss(answer).done

@@ -98,13 +98,13 @@ def test_variance_done(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (adds_standard_deviations, "the variances add up"),
-        (adds_sizes_of_standard_deviations, "the variances add up"),
-        (forgets_the_square, "square the weight"),
+        (adds_standard_deviations, "You added standard deviations; those"),
+        (adds_sizes_of_standard_deviations, "You added standard deviations; those"),
+        (forgets_the_square, "A factor w does not"),
         (takes_the_growth_of_hes_start, "The 2 belongs to He's start"),
-        (adds_the_same_each_time, "the growth multiplies"),
-        (adds_variance_one, "not of variance 1"),
-        (multiplies_with_depth, "a power, not a product"),
+        (adds_the_same_each_time, "Each block adds the same"),
+        (adds_variance_one, "Here each correction has a"),
+        (multiplies_with_depth, "The factor of one block"),
         (forgets_the_start, "the variance at the start"),
         (gives_the_spread, "That is the standard deviation"),
         (forgets_the_skip_in_variance, "The skip is missing"),
@@ -289,6 +289,12 @@ class FreezesTheWeight(Draft):
         self.strength.requires_grad_(False)
 
 
+class FreezesABias(Draft):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.conv1.bias.requires_grad_(False)
+
+
 class StartsConv2AtZeroToo(Draft):
     def __init__(self, num_features):
         super().__init__(num_features)
@@ -315,32 +321,33 @@ def test_block_done(answer):
 @pytest.mark.parametrize(
     ("answer", "case", "hint"),
     [
-        (IsAPlainTensor, "learned numbers", "How does LearnedWeight do it?"),
-        (IsAPlainNumber, "learned numbers", "How does LearnedWeight do it?"),
-        (IsABuffer, "learned numbers", "How does LearnedWeight do it?"),
-        (HasOneForEachChannel, "learned numbers", "One number for the whole block"),
-        (StartsAtOne, "a new block", "Let it start at zero"),
+        (IsAPlainTensor, "learned numbers", "No training changes a plain"),
+        (IsAPlainNumber, "learned numbers", "No training changes a plain"),
+        (IsABuffer, "learned numbers", "No training changes a plain"),
+        (HasOneForEachChannel, "learned numbers", "One weight for each channel"),
+        (StartsAtOne, "a new block", "At first this is the"),
         (ForgetsTheWeight, "a new block", "none at work"),
         (WeighsTheSkip, "a new block", "The weight is on the skip"),
         (WeighsTheSum, "a new block", "the weight is on the sum"),
-        (PutsReluBehindTheSum, "a new block", "No ReLU behind the sum"),
-        (PutsReluBehindConv2, "at 0.5", "No ReLU behind conv2"),
+        (PutsReluBehindTheSum, "a new block", "A ReLU behind the sum"),
+        (PutsReluBehindConv2, "at 0.5", "A ReLU behind conv2 cuts"),
         (WeighsBeforeConv2, "a new block", "before conv2"),
         (WeighsBeforeConv1, "a new block", "before conv1"),
         (ForgetsTheSkip, "a new block", "or the skip is missing"),
         (ForgetsTheRelu, "at 0.5", "Two convolutions in a row"),
-        (MixesBoth, "at 0.5", "the skip stays whole"),
+        (MixesBoth, "at 0.5", "The skip does not stay"),
         (AddsTheWeight, "a new block", "none at work"),
         (TakesASigmoid, "a new block", "A sigmoid of 0 is 0.5"),
-        (TakesATanh, "at 0.5", "without tanh"),
-        (TakesTheItem, "slopes", "cut the way back"),
-        (TakesTheData, "slopes", "cut the way back"),
-        (DetachesTheCorrection, "slopes", "cut the way back"),
-        (DetachesConv2, "slopes", "cut the way back"),
-        (FreezesTheWeight, "slopes", "requires_grad=False"),
+        (TakesATanh, "at 0.5", "Right at zero, but a"),
+        (TakesTheItem, "slopes", "The values are right, but"),
+        (TakesTheData, "slopes", "The values are right, but"),
+        (DetachesTheCorrection, "slopes", "The values are right, but"),
+        (DetachesConv2, "slopes", "The values are right, but"),
+        (FreezesTheWeight, "slopes", "The values are right, but"),
+        (FreezesABias, "slopes", "the way back is cut"),
         (StartsConv2AtZeroToo, "does training change", "Two zeros in one product never wake"),
-        (HasOneConvolution, "learned numbers", "self.conv1 and self.conv2"),
-        (gives_a_function, "learned numbers", "class MyBlock(nn.Module)"),
+        (HasOneConvolution, "learned numbers", "The block has not the"),
+        (gives_a_function, "learned numbers", "What comes is no module"),
     ],
 )
 def test_block_mistakes(answer, case, hint):
@@ -366,6 +373,41 @@ class AddsInPlace(Draft):
     def forward(self, x):
         correction = self.strength * self.correction(x.clone())
         return x.add_(correction.detach())
+
+
+class KnowsOnlyFourFeatures(Draft):
+    def __init__(self, num_features):  # noqa: ARG002
+        super().__init__(4)
+
+
+class DetachesTheSkip(Draft):
+    def forward(self, x):
+        return x.detach() + self.strength * self.correction(x)
+
+
+class DetachesWhatGoesIn(Draft):
+    def forward(self, x):
+        return x + self.strength * self.correction(x.detach())
+
+
+class ChangesTorch(Draft):
+    def __init__(self, num_features):
+        torch.set_default_dtype(torch.float64)
+        super().__init__(num_features)
+
+
+@pytest.mark.parametrize(
+    ("answer", "case"),
+    [
+        (KnowsOnlyFourFeatures, "6 features"),
+        (DetachesTheSkip, "the gradient that comes back to x"),
+        (DetachesWhatGoesIn, "the gradient that comes back to x"),
+        (ChangesTorch, ""),
+    ],
+)
+def test_a_block_that_fits_one_place_only(answer, case):
+    refused(check_learned_block(answer), case, "")
+    assert torch.get_default_dtype() == torch.float32
 
 
 @pytest.mark.parametrize(
@@ -498,21 +540,21 @@ def test_gates_done(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (forgets_the_sigmoid, "The sigmoid is missing"),
+        (forgets_the_sigmoid, "These gates do not lie"),
         (gives_the_gates, "These are the gates"),
         (pools_over_the_batch, "went over the batch too"),
         (pools_over_the_channels, "went over the channels too"),
-        (pools_over_everything_but_the_batch, "wants (N, F, 1, 1)"),
-        (drops_the_axes, "average two axes, and keep them"),
+        (pools_over_everything_but_the_batch, "squeeze wants (N, F, 1, 1)"),
+        (drops_the_axes, "What reaches a convolution has"),
         (pools_nothing, "Nothing was averaged"),
-        (pools_the_maximum, "not its maximum"),
-        (pools_by_sum, "The mean, not the sum"),
-        (forgets_relu_between, "without it the two are one"),
-        (has_two_sigmoids, "One sigmoid, at the end"),
+        (pools_the_maximum, "This is the maximum of"),
+        (pools_by_sum, "This is a sum: a"),
+        (forgets_relu_between, "squeeze and expand follow each"),
+        (has_two_sigmoids, "There are two sigmoids"),
         (takes_a_softmax, "each gate is free"),
-        (adds_the_gates, "here they are added"),
-        (adds_the_skip, "the weighted correction alone"),
-        (swaps_the_layers, "squeeze comes first"),
+        (adds_the_gates, "Here the gates are added"),
+        (adds_the_skip, "The correction itself is in"),
+        (swaps_the_layers, "What reaches a convolution has"),
     ],
 )
 def test_gates_mistakes(answer, hint):
@@ -532,6 +574,52 @@ def gates_in_place(correction, squeeze, expand):
     return correction.mul_(gives_the_gates(correction, squeeze, expand))
 
 
+def detaches_the_mean(correction, squeeze, expand):
+    return correction * gives_the_gates(correction.detach(), squeeze, expand)
+
+
+def detaches_the_gates(correction, squeeze, expand):
+    return correction * gives_the_gates(correction, squeeze, expand).detach()
+
+
+def detaches_the_correction(correction, squeeze, expand):
+    return correction.detach() * gives_the_gates(correction, squeeze, expand)
+
+
+def detaches_the_layers(correction, squeeze, expand):
+    pooled = correction.mean((2, 3), keepdim=True)
+    hidden = F.relu(F.conv2d(pooled, squeeze.weight.detach(), squeeze.bias))
+    return correction * torch.sigmoid(expand(hidden))
+
+
+@torch.no_grad()
+def gates_without_gradients(correction, squeeze, expand):
+    return gates_by_mean(correction, squeeze, expand)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        detaches_the_mean,
+        detaches_the_gates,
+        detaches_the_correction,
+        detaches_the_layers,
+        gates_without_gradients,
+    ],
+)
+def test_gates_through_which_no_gradient_comes_back(answer):
+    refused(check_channel_gates(answer), "the gradient, in a row", "The value is right, but")
+
+
+def knows_only_six_channels(correction, squeeze, expand):
+    return gates_by_mean(correction.view(-1, 6, *correction.shape[2:]), squeeze, expand)
+
+
+def freezes_the_layers(correction, squeeze, expand):
+    squeeze.requires_grad_(False)
+    return gates_by_mean(correction, squeeze, expand)
+
+
 def leaves_all_open(correction, squeeze, expand):  # noqa: ARG001
     return correction
 
@@ -542,6 +630,8 @@ def leaves_all_open(correction, squeeze, expand):  # noqa: ARG001
         knows_only_one_shape,
         uses_the_first_pictures_gates,
         gates_in_place,
+        knows_only_six_channels,
+        freezes_the_layers,
         leaves_all_open,
     ],
 )

@@ -1,14 +1,17 @@
 """The checks of lesson 04 take the right answers, refuse wrong ones, and say why."""
 
 import warnings
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from srlab.checks import check_distinct_kernels, check_icnr, check_shuffle
-from srlab.upsamplers import icnr_, set_weight
+from srlab.models import UpsampleStage
+from srlab.upsamplers import IcnrStage, icnr_, set_weight
 
 warnings.filterwarnings("ignore", category=FutureWarning)
 
@@ -66,23 +69,149 @@ def repeats_one_channel(x, factor):
 
 
 def knows_only_factor_2(x, factor):  # noqa: ARG001
-    return F.pixel_shuffle(x, 2)
+    return shuffles(x, 2)
 
 
 def knows_only_one_picture(x, factor):
-    return F.pixel_shuffle(x[:1], factor)
+    return shuffles(x[:1], factor)
 
 
 def knows_only_square_pictures(x, factor):
     side = x.shape[2]
-    return F.pixel_shuffle(x[..., :side], factor)
+    return shuffles(x[..., :side], factor)
 
 
 def transposes(x, factor):
-    return F.pixel_shuffle(x, factor).mT
+    return shuffles(x, factor).mT
 
 
-@pytest.mark.parametrize("answer", [shuffles, shuffles_by_slices, F.pixel_shuffle])
+def shuffles_by_stacking(x, factor):
+    rows = [
+        torch.stack([x[:, i * factor + j :: factor**2] for j in range(factor)], dim=-1)
+        for i in range(factor)
+    ]
+    lines = torch.stack(rows, dim=3).flatten(-2)  # (n, c, h, row, w * factor)
+    return lines.flatten(2, 3)
+
+
+def shuffles_by_unflattening(x, factor):
+    parts = x.unflatten(1, (-1, factor, factor))
+    return parts.permute(0, 1, 4, 2, 5, 3).flatten(4, 5).flatten(2, 3)
+
+
+def shuffles_by_einsum(x, factor):
+    parts = x.unflatten(1, (-1, factor, factor))
+    return torch.einsum("ncijhw->nchiwj", parts).flatten(4, 5).flatten(2, 3)
+
+
+def calls_functional(x, factor):
+    return F.pixel_shuffle(x, factor)
+
+
+def calls_the_module(x, factor):
+    return nn.PixelShuffle(factor)(x)
+
+
+def calls_torch(x, factor):
+    return torch.pixel_shuffle(x, factor)
+
+
+def calls_the_operator(x, factor):
+    return torch.ops.aten.pixel_shuffle.default(x, factor)
+
+
+def calls_it_by_another_name(x, factor, shuffle=nn.functional.pixel_shuffle):
+    return shuffle(x, factor)
+
+
+def calls_srlabs_stage(x, factor):
+    stage = UpsampleStage(1, 1)
+    stage[0] = nn.Identity()
+    return stage(x) if factor == 2 else F.pixel_shuffle(x, factor)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        F.pixel_shuffle,
+        calls_functional,
+        calls_the_module,
+        calls_torch,
+        calls_the_operator,
+        calls_it_by_another_name,
+        calls_srlabs_stage,
+    ],
+)
+def test_the_shuffle_itself_is_no_answer(answer):
+    verdict = check_shuffle(answer)
+    refused(verdict, "what the exercise forbids")
+    assert verdict.got == "Shortcut: the function calls pixel_shuffle"
+
+
+def draws_on_whole_numbers(x, factor):
+    n, channels, h, w = x.shape
+    large = torch.zeros(n, channels // factor**2, h * factor, w * factor, dtype=torch.int64)
+    for i in range(factor):
+        for j in range(factor):
+            large[:, :, i::factor, j::factor] = x[:, i * factor + j :: factor**2]
+    return large
+
+
+def draws_on_single_precision(x, factor):
+    n, channels, h, w = x.shape
+    large = torch.zeros(n, channels // factor**2, h * factor, w * factor)
+    for i in range(factor):
+        for j in range(factor):
+            large[:, :, i::factor, j::factor] = x[:, i * factor + j :: factor**2]
+    return large
+
+
+@pytest.mark.parametrize(
+    ("answer", "case"),
+    [
+        (draws_on_whole_numbers, "8 channels of 2 x 2"),
+        (draws_on_single_precision, "double precision"),
+    ],
+)
+def test_the_shuffle_keeps_the_type_of_its_numbers(answer, case):
+    verdict = check_shuffle(answer)
+    refused(verdict, "another type than those of x")
+    assert case in verdict.case
+
+
+def detaches(x, factor):
+    return shuffles(x.detach(), factor)
+
+
+def goes_through_lists(x, factor):
+    return torch.tensor(shuffles(x, factor).tolist(), dtype=x.dtype)
+
+
+@pytest.mark.parametrize("answer", [detaches, goes_through_lists])
+def test_a_shuffle_through_which_no_gradient_comes_back(answer):
+    verdict = check_shuffle(answer)
+    refused(verdict, "no gradient comes back")
+    assert "the gradient" in verdict.case
+
+
+def test_two_results_that_look_alike_are_told_apart():
+    """Both have one shape and one mean."""
+    verdict = check_shuffle(runs_down_the_column)
+    assert verdict.expected == "shape (1, 2, 4, 4), mean 15.5; at [0, 0, 0, 1]: 4"
+    assert verdict.got == "shape (1, 2, 4, 4), mean 15.5; at [0, 0, 0, 1]: 8"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        shuffles,
+        shuffles_by_slices,
+        shuffles_by_stacking,
+        shuffles_by_unflattening,
+        shuffles_by_einsum,
+        partial(shuffles),
+    ],
+)
 def test_shuffle_done(answer):
     assert check_shuffle(answer).done
 
@@ -90,10 +219,10 @@ def test_shuffle_done(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (takes_channels_by_blocks, "Channels 0, 1, 2, 3 make a square"),
-        (runs_down_the_column, "yours run down the column"),
+        (takes_channels_by_blocks, "Here channels 0, C, 2C"),
+        (runs_down_the_column, "Within a square your numbers"),
         (lays_whole_pictures_side_by_side, "whole pictures side by side"),
-        (only_views, "permute before the last reshape"),
+        (only_views, "The shape is right, but"),
         (goes_back, "That is the way back"),
         (repeats_one_channel, "This repeats one channel"),
         (knows_only_factor_2, "Row i, column j of a square"),
@@ -111,6 +240,16 @@ def test_shuffle_mistakes(answer, hint):
 
 def one_kernel_for_each_square(conv, factor):
     return nn.init.kaiming_normal_(conv.weight[:: factor**2].detach().clone())
+
+
+@torch.no_grad()
+def starts(conv, factor, init=nn.init.kaiming_normal_):
+    """What ``icnr_`` does, by hand."""
+    kernel = init(conv.weight[:: factor**2].clone())
+    set_weight(conv, kernel.repeat_interleave(factor**2, dim=0))
+    if conv.bias is not None:
+        conv.bias.copy_(conv.bias[:: factor**2].repeat_interleave(factor**2))
+    return conv
 
 
 def starts_with_set_weight(conv, factor):
@@ -157,11 +296,11 @@ def forgets_the_bias(conv, factor):
 
 
 def takes_the_factor_squared(conv, factor):
-    return icnr_(conv, factor**2)
+    return starts(conv, factor**2)
 
 
 def always_takes_2(conv, factor):  # noqa: ARG001
-    return icnr_(conv, 2)
+    return starts(conv, 2)
 
 
 def copies_factor_times_only(conv, factor):
@@ -203,11 +342,11 @@ def hides_behind_the_bias(conv, factor):
 
 
 def makes_the_kernels_tiny(conv, factor):
-    return icnr_(conv, factor, lambda kernel: nn.init.normal_(kernel, std=1e-5))
+    return starts(conv, factor, lambda kernel: nn.init.normal_(kernel, std=1e-5))
 
 
 def starts_a_new_convolution(conv, factor):
-    return icnr_(nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1), factor)
+    return starts(nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1), factor)
 
 
 def takes_weight_norm_away(conv, factor):
@@ -216,7 +355,7 @@ def takes_weight_norm_away(conv, factor):
             kind(conv, *(["weight"] if kind is not nn.utils.remove_weight_norm else []))
         except ValueError:
             continue
-    return icnr_(conv, factor)
+    return starts(conv, factor)
 
 
 def changes_nothing(conv, factor):  # noqa: ARG001
@@ -226,7 +365,7 @@ def changes_nothing(conv, factor):  # noqa: ARG001
 @pytest.mark.parametrize(
     "answer",
     [
-        icnr_,
+        starts,
         starts_with_set_weight,
         starts_every_parameter,
         starts_in_place_and_returns_nothing,
@@ -240,14 +379,14 @@ def test_icnr_done(answer):
 @pytest.mark.parametrize(
     ("answer", "case", "hint"),
     [
-        (repeats_instead_of_interleaving, "a plain convolution", "repeat_interleave"),
+        (repeats_instead_of_interleaving, "a plain convolution", "repeat gives 0, 1, 2"),
         (makes_all_kernels_equal, "a plain convolution", "every channel has the same kernel"),
         (makes_everything_constant, "a plain convolution", "every channel has the same kernel"),
-        (makes_everything_zero, "a plain convolution", "All zero is flat"),
-        (hides_behind_the_bias, "a plain convolution", "All zero is flat"),
-        (takes_the_factor_squared, "a plain convolution", "factor is the shuffle's own"),
-        (copies_factor_times_only, "a plain convolution", "factor * factor pixels"),
-        (makes_the_kernels_tiny, "a plain convolution", "All zero is flat"),
+        (makes_everything_zero, "a plain convolution", "All zero, or nearly, is"),
+        (hides_behind_the_bias, "a plain convolution", "All zero, or nearly, is"),
+        (takes_the_factor_squared, "a plain convolution", "Flat, but with too few"),
+        (copies_factor_times_only, "a plain convolution", "Each kernel has factor copies"),
+        (makes_the_kernels_tiny, "a plain convolution", "All zero, or nearly, is"),
         (changes_nothing, "a plain convolution", "Nothing has changed"),
         (starts_a_new_convolution, "a plain convolution", ""),
         (forgets_the_bias, "with bias", "a bias of its own"),
@@ -260,6 +399,82 @@ def test_icnr_mistakes(answer, case, hint):
     verdict = check_icnr(answer)
     refused(verdict, hint)
     assert case in verdict.case
+
+
+def calls_icnr(conv, factor):
+    return icnr_(conv, factor)
+
+
+def calls_it_without_its_decorator(conv, factor):
+    with torch.no_grad():
+        return icnr_.__wrapped__(conv, factor)
+
+
+def takes_it_from_a_stage(conv, factor):
+    stage = IcnrStage(conv.in_channels, conv.out_channels // 4)
+    set_weight(conv, stage[0].weight)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    return conv if factor == 2 else starts(conv, factor)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        icnr_,
+        calls_icnr,
+        partial(icnr_, init=nn.init.xavier_normal_),
+        calls_it_without_its_decorator,
+        takes_it_from_a_stage,
+    ],
+)
+def test_icnr_itself_is_no_answer(answer):
+    verdict = check_icnr(answer)
+    refused(verdict, "what the exercise forbids")
+    assert verdict.got == "Shortcut: the function calls icnr_"
+
+
+def knows_only_3_x_3(conv, factor):
+    kernel = torch.empty(conv.out_channels // factor**2, conv.in_channels, 3, 3)
+    weight = nn.init.kaiming_normal_(kernel).repeat_interleave(factor**2, dim=0)
+    return starts(conv, factor, lambda own: own.copy_(weight[:: factor**2]))
+
+
+def knows_only_6_features(conv, factor):
+    own = starts(conv, factor)
+    if conv.in_channels != 6:
+        nn.init.normal_(conv.weight)
+    return own
+
+
+def freezes_it(conv, factor):
+    return starts(conv, factor).requires_grad_(False)
+
+
+def leaves_a_hook(conv, factor):
+    conv.register_forward_hook(lambda *_: None)
+    return starts(conv, factor)
+
+
+def leaves_it_in_another_mode(conv, factor):
+    return starts(conv, factor).eval()
+
+
+@pytest.mark.parametrize(
+    ("answer", "case", "got"),
+    [
+        (knows_only_3_x_3, "1 x 1", "RuntimeError"),
+        (knows_only_6_features, "10 features", "not flat"),
+        (freezes_it, "a plain convolution", "not as they were: "),
+        (leaves_a_hook, "a plain convolution", "not as they were: .hooks"),
+        (leaves_it_in_another_mode, "a plain convolution", "not as they were: .training"),
+    ],
+)
+def test_icnr_other_wrong_answers(answer, case, got):
+    verdict = check_icnr(answer)
+    refused(verdict, "")
+    assert case in verdict.case
+    assert got in verdict.got
 
 
 # Exercise 3 ----------------------------------------------------------------------------
@@ -352,7 +567,53 @@ def always_16(conv):  # noqa: ARG001
     return 16
 
 
-@pytest.mark.parametrize("answer", [counts_rows, counts_with_a_set, counts_as_a_tensor])
+def counts_with_numpy(conv):
+    return np.int64(counts_rows(conv))
+
+
+def counts_as_a_float(conv):
+    return float(counts_rows(conv))
+
+
+def says_whether_there_are_any(conv):
+    return counts_rows(conv) > 0
+
+
+@torch.no_grad()
+def counts_with_comparisons(conv):
+    kernels, found = list(conv.weight), []
+    for kernel in kernels:
+        if not any(torch.equal(kernel, other) for other in found):
+            found.append(kernel)
+    return len(found)
+
+
+def freezes_what_it_counts(conv):
+    conv.requires_grad_(False)
+    return counts_rows(conv)
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"),
+    [
+        (counts_as_a_tensor, "NotWhole: 64, a Tensor"),
+        (counts_as_a_float, "NotWhole: 64, a float"),
+        (says_whether_there_are_any, "NotWhole: True, a bool"),
+    ],
+)
+def test_a_count_is_a_whole_number(answer, got):
+    verdict = check_distinct_kernels(answer)
+    refused(verdict, "its type is no whole number")
+    assert verdict.got == got
+
+
+def test_counting_leaves_the_convolution_as_it_was():
+    refused(check_distinct_kernels(freezes_what_it_counts), "Something that was given")
+
+
+@pytest.mark.parametrize(
+    "answer", [counts_rows, counts_with_a_set, counts_with_numpy, counts_with_comparisons]
+)
 def test_distinct_done(answer):
     assert check_distinct_kernels(answer).done
 
@@ -367,8 +628,8 @@ def test_distinct_done(answer):
         (counts_incoming_channels, "dim=1 are the channels that come in"),
         (compares_sums, "Two kernels may have one sum"),
         (compares_one_number, "Make each kernel one row"),
-        (gives_the_shape, "The count is the first number"),
-        (gives_the_kernels, "how many are they"),
+        (gives_the_shape, "This is a whole shape"),
+        (gives_the_kernels, "These are the kernels themselves"),
         (always_16, "Make each kernel one row"),
     ],
 )

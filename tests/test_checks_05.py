@@ -158,27 +158,27 @@ def has_a_fixed_eps(images, eps):  # noqa: ARG001
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (keeps_the_axes_apart, "This is tv_loss, both axes apart"),
+        (keeps_the_axes_apart, "This is tv_loss, which takes"),
         (keeps_the_axes_of_one_pixel_apart, "The axes are still apart"),
-        (sums, "The mean, not the sum"),
-        (forgets_the_root, "The root is missing"),
-        (takes_the_root_of_the_mean, "First the root at each pixel"),
+        (sums, "This is a sum: a"),
+        (forgets_the_root, "These are squared lengths: one"),
+        (takes_the_root_of_the_mean, "This is the root of"),
         (rolls_round_the_border, "roll goes round"),
-        (pads_the_border_with_no_step, "Leave out the last row and column"),
-        (pairs_steps_of_different_pixels, "must start at the same pixel"),
-        (does_not_square_eps, "eps is squared under the root"),
-        (adds_eps_outside_the_root, "eps goes under the root"),
-        (forgets_eps, "Add eps squared under the root"),
-        (does_not_square_the_steps, "Square the steps before you add"),
+        (pads_the_border_with_no_step, "Pixels with only one neighbor"),
+        (pairs_steps_of_different_pixels, "The two steps under one"),
+        (does_not_square_eps, "eps has the unit of"),
+        (adds_eps_outside_the_root, "eps stands outside the root"),
+        (forgets_eps, "eps has no effect here"),
+        (does_not_square_the_steps, "The steps are not squared"),
         (looks_to_the_right_alone, "steps to the right alone"),
-        (joins_the_channels, "Each channel apart"),
-        (gives_a_float, ".item() and float() drop"),
+        (joins_the_channels, "All channels are under one"),
+        (gives_a_float, "This is a plain number"),
         (cuts_the_way_back, "cut the way back"),
-        (gives_one_for_each_picture, "One number for the whole batch"),
+        (gives_one_for_each_picture, "One number for each picture"),
         (steps_across_the_corner, "both steps start at one pixel"),
         (knows_only_square_pictures, "both steps start at one pixel"),
         (knows_only_one_picture, "both steps start at one pixel"),
-        (writes_into_its_input, "Leave the arguments as they came"),
+        (writes_into_its_input, "Something that was given"),
     ],
 )
 def test_isotropic_tv_mistakes(answer, hint):
@@ -204,8 +204,24 @@ def forgets_eps_but_hides_it(images, eps):
 @pytest.mark.parametrize("answer", [takes_hypot_twice, forgets_eps_but_hides_it])
 def test_the_slope_on_a_flat_picture_is_seen(answer):
     verdict = check_isotropic_tv(answer)
-    refused(verdict, "the inner root of 0 has no slope", "a flat picture")
+    refused(verdict, "The value is right, but", "a flat picture")
     assert verdict.got == "0.001, nan"
+
+
+def turns_the_slope_round(images, eps):
+    """The right value, and steps of the right size in the wrong direction."""
+    loss = takes_the_length(images, eps)
+    return 2 * loss.detach() - loss
+
+
+def detaches_one_axis(images, eps):
+    right, down = steps(images)
+    return (right**2 + down.detach() ** 2 + eps**2).sqrt().mean()
+
+
+@pytest.mark.parametrize("answer", [turns_the_slope_round, detaches_one_axis])
+def test_isotropic_tv_with_another_gradient(answer):
+    assert not check_isotropic_tv(answer).done
 
 
 # Exercise 2 ----------------------------------------------------------------------------
@@ -335,26 +351,47 @@ def masks_in_place(features, mask):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (ignores_the_mask, "mask says which count"),
+        (ignores_the_mask, "This is the Gram matrix"),
         (divides_by_all_pixels, "Divided by all h * w pixels"),
         (does_not_divide, "Not divided: the matrix would grow"),
-        (divides_by_the_pixels_only, "but not by F"),
-        (divides_by_the_channels_only, "but not by the number of pixels"),
-        (counts_the_masks_of_the_whole_batch, "counts the pixels of the whole batch"),
+        (divides_by_the_pixels_only, "Divided by the pixels alone"),
+        (divides_by_the_channels_only, "Divided by the channels alone"),
+        (counts_the_masks_of_the_whole_batch, "This divides by the pixels"),
         (counts_the_first_mask, "the first picture's number of pixels"),
-        (forgets_the_batch, "One matrix for the whole batch"),
-        (takes_the_first_picture, "The batch was forgotten"),
-        (multiplies_pixels_with_pixels, "The product is turned round"),
-        (subtracts_the_mean, "No mean is subtracted"),
-        (multiplies_means, "First the product at each pixel"),
+        (forgets_the_batch, "This is one matrix for"),
+        (takes_the_first_picture, "This is the matrix of"),
+        (multiplies_pixels_with_pixels, "Pixels are multiplied with pixels"),
+        (subtracts_the_mean, "This is a covariance: a"),
+        (multiplies_means, "This is the product of"),
         (takes_the_pixels_outside, "the pixels outside the mask"),
         (cuts_features_together, "must add nothing to the sums"),
         (views_instead_of_flattening, "must add nothing to the sums"),
-        (masks_in_place, "Leave the arguments as they came"),
+        (masks_in_place, "Something that was given"),
     ],
 )
 def test_gram_of_part_mistakes(answer, hint):
     refused(check_gram_of_part(answer), hint, "2 pictures, 3 channels of 4 x 5 px")
+
+
+def detaches_the_features(features, mask):
+    return flattens_what_is_left(features.detach(), mask)
+
+
+def detaches_one_factor(features, mask):
+    flat = (features * mask).flatten(2)
+    return flat @ flat.detach().mT / (features.shape[1] * counted(mask))
+
+
+@torch.no_grad()
+def computes_without_gradients(features, mask):
+    return flattens_what_is_left(features, mask)
+
+
+@pytest.mark.parametrize(
+    "answer", [detaches_the_features, detaches_one_factor, computes_without_gradients]
+)
+def test_a_gram_through_which_no_gradient_comes_back(answer):
+    refused(check_gram_of_part(answer), "The value is right, but", "the gradient, in a row")
 
 
 # Exercise 3 ----------------------------------------------------------------------------
@@ -378,13 +415,27 @@ def balances(terms, sr, shares):
 
 
 def balances_with_backward(terms, sr, shares):
-    sr.requires_grad_()
+    sr = sr.clone().requires_grad_()
     weights = {}
     for name, term in terms.items():
         sr.grad = None
         term(sr).backward()
         weights[name] = shares[name] / sr.grad.norm().item()
     return starts_with_one(weights)
+
+
+def balances_and_tidies_up(terms, sr, shares):
+    sr.requires_grad_()
+    try:
+        norms = {n: torch.autograd.grad(t(sr), sr)[0].norm() for n, t in terms.items()}
+    finally:
+        sr.requires_grad_(False)
+    return starts_with_one({name: shares[name] / norm for name, norm in norms.items()})
+
+
+def balances_with_torch_func(terms, sr, shares):
+    slopes = {name: torch.func.grad(term)(sr) for name, term in terms.items()}
+    return starts_with_one({n: shares[n] / slope.norm() for n, slope in slopes.items()})
 
 
 class ByName:
@@ -401,7 +452,16 @@ def balances_as_srlab_does(terms, sr, shares):
     return balanced_weights(make_ledger(ByName(terms), sr, sr), shares)
 
 
-@pytest.mark.parametrize("answer", [balances, balances_with_backward, balances_as_srlab_does])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        balances,
+        balances_with_backward,
+        balances_and_tidies_up,
+        balances_with_torch_func,
+        balances_as_srlab_does,
+    ],
+)
 def test_balance_done(answer):
     verdict = check_balance(answer)
     assert verdict.done, verdict
@@ -492,23 +552,65 @@ def darkens_the_picture(terms, sr, shares):
         (takes_the_shares_for_weights, "These are the shares themselves", "30"),
         (scales_the_shares, "These are the shares themselves", "30"),
         (divides_by_the_values, "Balanced by the values", "30"),
-        (multiplies_by_the_norm, "Divide by the norm", "30"),
-        (forgets_the_root_of_the_norm, "the root is missing", "30"),
+        (multiplies_by_the_norm, "Here a term that pulls", "30"),
+        (forgets_the_root_of_the_norm, "These are squared norms", "30"),
         (takes_the_mean_slope, "This is the mean |gradient|", "30"),
         (takes_the_largest_slope, "This is the largest slope", "30"),
         (lets_gradients_pile_up, "backward() adds to sr.grad", "30"),
-        (weighs_all_the_same, "Equal weights are not equal shares", "30"),
+        (weighs_all_the_same, "All weights are equal; so", "30"),
         (makes_all_shares_equal, "All shares came out equal", "30"),
-        (forgets_to_start_with_one, "Divide all weights by the first", "30"),
-        (makes_the_weights_sum_to_one, "the first weight is", "30"),
-        (gives_a_list, "Return a dict", "30"),
-        (leaves_out_what_is_off, "where no share is asked for, it is 0", "'bright': 0"),
+        (forgets_to_start_with_one, "The shares are right, but", "30"),
+        (makes_the_weights_sum_to_one, "not the first weight", "30"),
+        (gives_a_list, "The names are missing: this", "30"),
+        (leaves_out_what_is_off, "Terms that are off have", "'bright': 0"),
         (starts_with_one_though_it_is_off, "", "'bright': 0"),
-        (darkens_the_picture, "Leave the arguments as they came", "30"),
+        (darkens_the_picture, "Something that was given", "30"),
     ],
 )
 def test_balance_mistakes(answer, hint, case):
     refused(check_balance(answer), hint, case)
+
+
+def leaves_requires_grad_on(terms, sr, shares):
+    sr.requires_grad_()
+    norms = {n: torch.autograd.grad(t(sr), sr)[0].norm() for n, t in terms.items()}
+    return starts_with_one({name: shares[name] / norm for name, norm in norms.items()})
+
+
+def leaves_a_gradient(terms, sr, shares):
+    sr.requires_grad_()
+    weights = {}
+    for name, term in terms.items():
+        sr.grad = None
+        term(sr).backward()
+        weights[name] = shares[name] / sr.grad.norm().item()
+    sr.requires_grad_(False)
+    return starts_with_one(weights)
+
+
+def empties_the_shares(terms, sr, shares):
+    weights = balances(terms, sr, shares)
+    shares.clear()
+    return weights
+
+
+def gives_weights_as_text(terms, sr, shares):
+    return {name: str(float(weight)) for name, weight in balances(terms, sr, shares).items()}
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"),
+    [
+        (leaves_requires_grad_on, "LeftBehind: requires_grad is not as it was"),
+        (leaves_a_gradient, "LeftBehind: grad is not as it was"),
+        (empties_the_shares, "ChangedInput: the function changed what it was given"),
+        (gives_weights_as_text, "NotByName: a str, not a number, as a weight"),
+    ],
+)
+def test_balance_leaves_everything_as_it_came(answer, got):
+    verdict = check_balance(answer)
+    refused(verdict, "", "30")
+    assert verdict.got == got
 
 
 def test_the_weights_give_the_shares():

@@ -1,5 +1,6 @@
 """The checks of lesson 06 take the right answers, refuse wrong ones, and say why."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -99,7 +100,48 @@ def needs_a_layer(layers):
     return walks_through(layers) if layers[0] else 1
 
 
-@pytest.mark.parametrize("answer", [walks_through, walks_backwards, gives_a_tensor])
+def gives_a_float(layers):
+    return float(walks_through(layers))
+
+
+def gives_an_array(layers):
+    return np.array([walks_through(layers)])
+
+
+def gives_a_truth_value(layers):
+    return bool(walks_through(layers))
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"),
+    [
+        (gives_a_tensor, "NotWhole: 5, a Tensor"),
+        (gives_a_float, "NotWhole: 5, a float"),
+        (gives_a_truth_value, "NotWhole: True, a bool"),
+        (gives_an_array, "NotWhole: array([5]), a ndarray"),
+    ],
+)
+def test_a_field_is_a_whole_number(answer, got):
+    verdict = check_field(answer)
+    refused(verdict, "its type is no whole number")
+    assert verdict.got == got
+
+
+def gives_numpys_number(layers):
+    return np.int32(walks_through(layers))
+
+
+def counts_recursively(layers):
+    if not layers:
+        return 1
+    (kind, size), *deeper = layers
+    seen = counts_recursively(tuple(deeper))
+    return seen * size if kind == "pool" else seen + size - 1
+
+
+@pytest.mark.parametrize(
+    "answer", [walks_through, walks_backwards, gives_numpys_number, counts_recursively]
+)
 def test_field_done(answer):
     verdict = check_field(answer)
     assert verdict.done, verdict
@@ -110,15 +152,15 @@ def test_field_done(answer):
     [
         (sees_to_one_side, "how far it sees to one side"),
         (counts_all_pixels, "all pixels of the window"),
-        (forgets_the_pixel_itself, "begin with 1"),
-        (adds_whole_windows, "so 2 and not 3"),
-        (lets_no_windows_overlap, "Windows overlap"),
-        (counts_one_side_of_each_window, "to the left *and* to the right"),
-        (forgets_poolings, "A pooling counts"),
-        (forgets_the_pooling_itself, "it adds size - 1 steps too"),
-        (lengthens_the_step_too_early, "first add its window"),
-        (forgets_that_the_step_grows, "keep a step"),
-        (doubles_what_was_seen, "does not double at a pooling"),
+        (forgets_the_pixel_itself, "One too few: what does"),
+        (adds_whole_windows, "Each window adds too much"),
+        (lets_no_windows_overlap, "Here windows stand side by"),
+        (counts_one_side_of_each_window, "This counts one side of"),
+        (forgets_poolings, "Poolings have no effect here"),
+        (forgets_the_pooling_itself, "A pooling sees more than"),
+        (lengthens_the_step_too_early, "The step grows before the"),
+        (forgets_that_the_step_grows, "After a pooling every layer"),
+        (doubles_what_was_seen, "What was seen before a"),
         (knows_only_3_and_2, ""),
         (needs_a_layer, "each adds size - 1 steps"),
     ],
@@ -248,7 +290,42 @@ def knows_only_scale_4(height, width, scale, num_features, depth):  # noqa: ARG0
     return pads_halves_and_crops(height, width, 4, num_features, depth)
 
 
-@pytest.mark.parametrize("answer", [pads_halves_and_crops, asks_a_real_unet])
+def gives_floats(height, width, scale, num_features, depth):
+    maps = pads_halves_and_crops(height, width, scale, num_features, depth)
+    return [(c, h / 1, w / 1) for c, h, w in maps]
+
+
+def gives_tensors(*arguments):
+    return [tuple(torch.tensor(shape)) for shape in pads_halves_and_crops(*arguments)]
+
+
+@pytest.mark.parametrize("answer", [gives_floats, gives_tensors])
+def test_shapes_are_whole_numbers(answer):
+    refused(check_shapes(answer), "its type is no whole number")
+
+
+def gives_torchs_sizes(*arguments):
+    return [torch.Size(shape) for shape in pads_halves_and_crops(*arguments)]
+
+
+def gives_numpys_numbers(*arguments):
+    return [tuple(map(np.int64, shape)) for shape in pads_halves_and_crops(*arguments)]
+
+
+def yields_them(*arguments):
+    yield from pads_halves_and_crops(*arguments)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pads_halves_and_crops,
+        asks_a_real_unet,
+        gives_torchs_sizes,
+        gives_numpys_numbers,
+        yields_them,
+    ],
+)
 def test_shapes_done(answer):
     verdict = check_shapes(answer)
     assert verdict.done, verdict
@@ -257,21 +334,21 @@ def test_shapes_done(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (counts_channels_before_the_convolutions, "the merge's convolutions halve them"),
-        (keeps_the_channels, "Each halving doubles the channels"),
-        (merges_at_the_bottom, "The deepest map has no skip"),
-        (forgets_sr, "Then comes sr"),
-        (forgets_the_way_up, "the merges on the way up are missing"),
-        (goes_up_from_the_finest, "the coarsest merge comes first"),
-        (puts_channels_last, "Channels first"),
-        (swaps_height_and_width, "Height stands before width"),
-        (pads_to_a_square, "need not become a square"),
-        (pads_always, "a multiple already stays as it is"),
-        (crops_nothing, "What was drawn on the padding is cut off"),
-        (pads_nothing, "Every halving must come out even"),
-        (cuts_instead_of_padding, "Cutting would lose the edge"),
+        (counts_channels_before_the_convolutions, "These are the channels between"),
+        (keeps_the_channels, "Every map has the same"),
+        (merges_at_the_bottom, "The deepest map stands there"),
+        (forgets_sr, "The last one is missing"),
+        (forgets_the_way_up, "These are the encoder's maps"),
+        (goes_up_from_the_finest, "The merges are not in"),
+        (puts_channels_last, "The channels stand last here"),
+        (swaps_height_and_width, "Height and width have changed"),
+        (pads_to_a_square, "The picture has become a"),
+        (pads_always, "Sides that could be halved"),
+        (crops_nothing, "sr still has the padding"),
+        (pads_nothing, "Somewhere a halving does not"),
+        (cuts_instead_of_padding, "The edge of the picture"),
         (pads_to_a_multiple_of_2, "An even side can be halved once"),
-        (pads_to_a_multiple_of_twice_the_depth, "not of 2 * depth"),
+        (pads_to_a_multiple_of_twice_the_depth, "A multiple of 2 *"),
         (knows_only_scale_4, "Pad up to a multiple"),
     ],
 )
@@ -372,7 +449,40 @@ def gives_back_only_the_skip(features, skip):
     return torch.cat([torch.zeros_like(skip[:, : features.shape[1]]), skip], dim=1)
 
 
-@pytest.mark.parametrize("answer", [cuts_pads_and_concatenates, takes_rows_by_number])
+def repeats_the_last(features, skip):
+    height, width = skip.shape[-2:]
+    while features.shape[-2] < height:
+        features = torch.cat([features, features[..., -1:, :]], dim=-2)
+    while features.shape[-1] < width:
+        features = torch.cat([features, features[..., -1:]], dim=-1)
+    return torch.cat([features[..., :height, :width], skip], dim=1)
+
+
+def detaches_the_features(features, skip):
+    return cuts_pads_and_concatenates(features.detach(), skip)
+
+
+def detaches_the_skip(features, skip):
+    return cuts_pads_and_concatenates(features, skip.detach())
+
+
+def merges_without_gradients(features, skip):
+    with torch.no_grad():
+        return cuts_pads_and_concatenates(features, skip)
+
+
+@pytest.mark.parametrize(
+    "answer", [detaches_the_features, detaches_the_skip, merges_without_gradients]
+)
+def test_a_merge_through_which_no_gradient_comes_back(answer):
+    verdict = check_merge(answer)
+    refused(verdict, "The value is right, but")
+    assert "the gradient" in verdict.case
+
+
+@pytest.mark.parametrize(
+    "answer", [cuts_pads_and_concatenates, takes_rows_by_number, repeats_the_last]
+)
 def test_merge_done(answer):
     verdict = check_merge(answer)
     assert verdict.done, verdict
@@ -382,21 +492,21 @@ def test_merge_done(answer):
     ("answer", "hint"),
     [
         (adds, "This adds"),
-        (joins_pictures, "Channels are dim=1"),
-        (joins_columns, "Channels are dim=1"),
-        (puts_the_skip_first, "What comes from below stands first"),
-        (knows_only_equal_sizes, "equally high and wide"),
+        (joins_pictures, "This joins along another axis"),
+        (joins_columns, "This joins along another axis"),
+        (puts_the_skip_first, "The order is turned round"),
+        (knows_only_equal_sizes, "Their sizes differ, and what"),
         (pads_with_zeros, "pads with zeros"),
         (cuts_the_skip, "This cuts the skip"),
-        (pads_at_the_left, "pad at the right and below"),
+        (pads_at_the_left, "Padded at the left and above"),
         (mirrors, "this mirrors"),
-        (stretches, "Stretching moves every pixel"),
-        (stretches_smoothly, "Stretching moves every pixel"),
-        (swaps_the_sides, "equally high and wide"),
-        (pads_one_row_only, "equally high and wide"),
-        (never_cuts, "equally high and wide"),
-        (writes_into_the_skip, "Leave the arguments as they came"),
-        (gives_back_only_the_skip, "At the right and below, bring"),
+        (stretches, "Stretched: every pixel moves away"),
+        (stretches_smoothly, "Stretched: every pixel moves away"),
+        (swaps_the_sides, "Their sizes differ, and what"),
+        (pads_one_row_only, "Their sizes differ, and what"),
+        (never_cuts, "Their sizes differ, and what"),
+        (writes_into_the_skip, "Something that was given"),
+        (gives_back_only_the_skip, "Cut first"),
     ],
 )
 def test_merge_mistakes(answer, hint):

@@ -50,6 +50,19 @@ def carries_through_a_module(before, after):
     return {name: model[name.replace(".", "_")].detach() for name in after}
 
 
+def carries_by_loading(before, after):
+    carried = {name: own.clone() for name, own in after.items()}
+    for name in carried.keys() & before.keys():
+        if carried[name].shape == before[name].shape:
+            carried[name].copy_(before[name])
+    return carried
+
+
+def gives_after_if_nothing_fits(before, after):
+    fitting = forgets_the_new_ones(before, after)
+    return {**after, **fitting} if fitting else after
+
+
 def overwrites_everything(before, after):
     return {**after, **before}
 
@@ -122,7 +135,7 @@ def gives_names(before, after):
 
 
 @pytest.mark.parametrize(
-    "answer", [carries, carries_with_update, carries_copies, carries_through_a_module]
+    "answer", [carries, carries_with_update, carries_copies, carries_by_loading]
 )
 def test_carry_done(answer):
     assert check_carry(answer).done
@@ -132,18 +145,20 @@ def test_carry_done(answer):
     ("answer", "case", "hint"),
     [
         (overwrites_everything, "a block less", "Some names came along"),
-        (compares_names_only, "another width", "The name alone is not enough"),
-        (compares_numel, "as many numbers", "compare the shapes, not numel()"),
-        (forgets_the_new_ones, "from 2x to 4x", "give the network's own tensor"),
-        (goes_by_position, "from 2x to 4x", "Go by the name, not by the place"),
+        (compares_names_only, "another width", "An equal name is not"),
+        (compares_numel, "as many numbers", "As many numbers, but in"),
+        (forgets_the_new_ones, "from 2x to 4x", "What does not come along"),
+        (goes_by_position, "from 2x to 4x", "This goes by the place"),
         (goes_by_shape, "another order", "another layer"),
         (starts_new_ones_at_zero, "from 2x to 4x", "zeros in a middle layer"),
         (carries_nothing, "from 2x to 4x", "Nothing was carried"),
-        (gives_the_old_ones, "from 2x to 4x", "give the network's own tensor"),
-        (writes_into_after, "from 2x to 4x", "Leave the arguments as they came"),
-        (updates_after_itself, "from 2x to 4x", "Leave the arguments as they came"),
+        (gives_the_old_ones, "from 2x to 4x", "What does not come along"),
+        (writes_into_after, "from 2x to 4x", "Something that was given"),
+        (updates_after_itself, "from 2x to 4x", "Something that was given"),
         (stretches_what_almost_fits, "could be stretched", ""),
         (gives_names, "from 2x to 4x", "Go over after"),
+        (carries_through_a_module, "from 2x to 4x", "what the exercise forbids"),
+        (gives_after_if_nothing_fits, "a shape that could", "not a new one"),
     ],
 )
 def test_carry_mistakes(answer, case, hint):
@@ -187,6 +202,42 @@ def agrees_with_stored_bytes(sr, lr):
 def agrees_picture_by_picture(sr, lr):
     values = [agrees(one[None], small[None]) for one, small in zip(sr, lr, strict=True)]
     return torch.stack(values).mean()
+
+
+@torch.no_grad()
+def agrees_without_gradients(sr, lr):
+    return agrees(sr, lr)
+
+
+def agrees_with_numbers_of_its_own(sr, lr):
+    small = degrade(sr.clamp(0, 1), round((sr[0].numel() / lr[0].numel()) ** 0.5))
+    return (-10 * (small - lr).square().mean((1, 2, 3)).log10()).mean()
+
+
+def reduced_without_rounding(sr, lr):
+    return F.interpolate(sr.clamp(0, 1), lr.shape[-2:], mode="bicubic", antialias=True)
+
+
+def does_not_round(sr, lr):
+    return psnr(reduced_without_rounding(sr, lr), lr)
+
+
+def clamps_but_does_not_round(sr, lr):
+    return psnr(reduced_without_rounding(sr, lr).clamp(0, 1), lr)
+
+
+def rounds_down(sr, lr):
+    return psnr(reduced_without_rounding(sr, lr).mul(255).floor() / 255, lr)
+
+
+@pytest.mark.parametrize("answer", [does_not_round, clamps_but_does_not_round, rounds_down])
+def test_bicubic_without_rounding_is_not_degrade(answer):
+    assert not check_consistency(answer).done
+
+
+def test_what_is_left_out_is_named():
+    """Whatever else degrade does at the border."""
+    refused(check_consistency(does_not_round), "", "This is bicubic, but not degrade")
 
 
 def does_not_clamp(sr, lr):
@@ -244,7 +295,14 @@ def says_that_all_agrees(sr, lr):  # noqa: ARG001
 
 @pytest.mark.parametrize(
     "answer",
-    [agrees, agrees_by_height_as_a_float, agrees_with_stored_bytes, agrees_picture_by_picture],
+    [
+        agrees,
+        agrees_by_height_as_a_float,
+        agrees_with_stored_bytes,
+        agrees_picture_by_picture,
+        agrees_without_gradients,
+        agrees_with_numbers_of_its_own,
+    ],
 )
 def test_consistency_done(answer):
     verdict = check_consistency(answer)
@@ -254,17 +312,17 @@ def test_consistency_done(answer):
 @pytest.mark.parametrize(
     ("answer", "case", "hint"),
     [
-        (does_not_clamp, "overshoots", "clamp it first"),
-        (clamps_in_place, "overshoots", "Leave the arguments as they came"),
+        (does_not_clamp, "overshoots", "Where sr leaves [0, 1]"),
+        (clamps_in_place, "overshoots", "Something that was given"),
         (compares_at_the_large_size, "4 times", "how near sr is to bicubic"),
-        (always_takes_4, "2 times", "The scale is not always 4"),
-        (skips_pixels, "4 times", "lr was made by degrade, which averages"),
+        (always_takes_4, "2 times", "This takes the scale for"),
+        (skips_pixels, "4 times", "This passes over most pixels"),
         (averages_squares, "4 times", "not by averaging squares"),
         (forgets_antialiasing, "4 times", "Without antialiasing"),
-        (gives_the_mse, "4 times", "in dB it is psnr"),
-        (looks_at_luma_only, "4 times", "All three colors"),
-        (averages_the_mse_of_pictures, "2 pictures", "Of each picture, then the mean"),
-        (gives_the_small_picture, "4 times", "now its psnr against lr"),
+        (gives_the_mse, "4 times", "This is the mean squared"),
+        (looks_at_luma_only, "4 times", "This is luma alone: a"),
+        (averages_the_mse_of_pictures, "2 pictures", "You averaged the errors of"),
+        (gives_the_small_picture, "4 times", "That is the small picture"),
         (knows_only_one_picture, "2 pictures", ""),
         (says_that_all_agrees, "4 times", "Make the small picture of sr"),
     ],
@@ -288,7 +346,9 @@ def goes_on(start, model, sizes, pixels):
 def made(start, model, sizes, pixels, *, scale=8, batch=None, cut=True, order=sorted):
     batch = batch or (lambda pixels, side: max(pixels // side**2, 1))
     sides = [size - size % 8 if cut else size for size in order(sizes)]
-    stages = [Stage(scale=scale, hr_size=s, batch_size=batch(pixels, s)) for s in sides]
+    stages = [
+        Stage(scale=scale, hr_size=s, batch_size=batch(pixels, s), steps=10) for s in sides
+    ]
     return RunCard(name="mine", model=model, start=start, stages=stages)
 
 
@@ -361,8 +421,24 @@ def shrinks_from_large_to_small(start, model, sizes, pixels):
     return made(start, model, sizes, pixels, order=lambda s: sorted(s, reverse=True))
 
 
-def test_card_done():
-    assert check_card(goes_on).done
+def takes_all_steps(start, model, sizes, pixels):
+    card = goes_on(start, model, sizes, pixels)
+    stages = [Stage(scale=8, hr_size=s.hr_size, batch_size=s.batch_size) for s in card.stages]
+    return card.model_copy(update={"stages": stages})
+
+
+def sorts_what_it_was_given(start, model, sizes, pixels):
+    sizes.sort(reverse=True)
+    return goes_on(start, model, sizes, pixels)
+
+
+def goes_on_by_name(start, model, sizes, pixels):
+    return goes_on(start=start, model=model, sizes=sizes, pixels=pixels)
+
+
+@pytest.mark.parametrize("answer", [goes_on, goes_on_by_name])
+def test_card_done(answer):
+    assert check_card(answer).done
 
 
 @pytest.mark.parametrize(
@@ -371,20 +447,22 @@ def test_card_done():
         (begins_untrained, "64, 96, 160", "It begins untrained"),
         (begins_with_the_shipped_one, "64, 96, 160", "A stage for each size"),
         (takes_the_usual_network, "64, 96, 160", "another network than the checkpoint"),
-        (stays_at_4x, "64, 96, 160", "unless you say scale=8"),
-        (divides_by_the_side, "64, 96, 160", "A crop has size * size pixels"),
-        (counts_small_pixels, "64, 96, 160", "pixels counts those of the sharp crops"),
+        (stays_at_4x, "64, 96, 160", "These stages still enlarge 4"),
+        (divides_by_the_side, "64, 96, 160", "This takes a crop of"),
+        (counts_small_pixels, "64, 96, 160", "This counts the pixels of"),
         (rounds_the_batch_up, "64, 96, 160", "Rounded up"),
-        (rounds_the_batch, "64, 96, 160", "as many whole crops as fit"),
-        (keeps_the_batch, "64, 96, 160", "Fewer crops where they are large"),
-        (keeps_the_order, "disorder", "sort the sizes"),
+        (rounds_the_batch, "64, 96, 160", "round goes up as often"),
+        (keeps_the_batch, "64, 96, 160", "Larger crops, and as many"),
+        (keeps_the_order, "disorder", "The crops do not grow"),
         (shrinks_from_large_to_small, "64, 96, 160", "A stage for each size"),
-        (does_not_cut_sizes, "8 does not divide", "a multiple of 8"),
-        (cuts_sizes_up, "8 does not divide", "not up"),
-        (takes_no_crop_at_all, "larger than the budget", "at least 1"),
-        (takes_the_largest_alone, "64, 96, 160", "the last one alone"),
+        (does_not_cut_sizes, "8 does not divide", "would not have whole pixels"),
+        (cuts_sizes_up, "8 does not divide", "Some crops are larger than"),
+        (takes_no_crop_at_all, "larger than the budget", "A step without a single"),
+        (takes_the_largest_alone, "64, 96, 160", "This is the largest size"),
         (takes_the_lessons_name, "64, 96, 160", "its folder would be emptied"),
-        (gives_the_stages, "64, 96, 160", "put them into a RunCard"),
+        (takes_all_steps, "64, 96, 160", "2,400 steps takes hours"),
+        (sorts_what_it_was_given, "64, 96, 160", "Something that was given"),
+        (gives_the_stages, "64, 96, 160", "These are the stages, but"),
     ],
 )
 def test_card_mistakes(answer, case, hint):

@@ -283,10 +283,10 @@ def hint_as_verdict():
     return Shown
 
 
-def test_a_known_mistake_is_named_before_the_nudge():
+def test_a_known_mistake_is_named_in_the_nudges_place():
     verdict = check_variance(lambda v, w, n: v * (1 + abs(w)) ** (2 * n))
-    assert names_of(verdict) == ["mistake", "nudge", "next"]
-    assert "Of independent numbers the variances add up" in verdict.help[0][1]
+    assert names_of(verdict) == ["mistake", "next"]
+    assert "those of independent numbers do not add up" in verdict.help[0][1]
     assert "<code>You added" not in verdict._repr_html_(), "words are no code"
 
 
@@ -318,7 +318,7 @@ def test_a_forgotten_return_is_an_attempt():
     def forgets(variance, weight, depth):
         variance * (1 + weight**2) ** depth
 
-    assert check_variance(forgets).help[0] == ("mistake", "Return it.")
+    assert check_variance(forgets).help[0] == ("mistake", "The function gives nothing back.")
 
 
 def test_a_right_answer_is_remembered(home):

@@ -1,13 +1,19 @@
 """How a check judges: against the right answer, and against known mistakes."""
 
 import html
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from numbers import Real
-from typing import Any
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, TypeGuard
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from srlab.checks.bounds import SECONDS, TimeIsUp, calls_noted, time_limit
+from srlab.checks.traces import Traces, restore, settings, traces_of
 
 Answer = Callable[..., Any]
 Cases = Mapping[str, tuple[Any, ...]]
@@ -31,6 +37,7 @@ class Verdict:
         expected, got: its values, as text.
         hint: what to look at next.
         known: whether the hint speaks of the very mistake that was made.
+        failed: whether the answer stopped with an error.
         help: rows that stand in the hint's place: the steps of help that were
             earned so far. None if nobody counts them.
         note: about the learner's progress, if something is wrong with it.
@@ -42,6 +49,7 @@ class Verdict:
     got: str = ""
     hint: str = ""
     known: bool = False
+    failed: bool = False
     help: tuple[Row, ...] | None = None
     note: str = ""
 
@@ -73,16 +81,62 @@ def _cell(name: str, value: str) -> str:
     return f"<code>{text}</code>" if name in CODE else text
 
 
-class ChangedInput(Exception):  # noqa: N818 - it names what happened
-    """An answer wrote into the tensors that it was given."""
+class Wrong(Exception):  # noqa: N818 - it names what is wrong
+    """What is wrong with an answer besides its value, and what is said of it."""
+
+    hint = ""
 
 
-KEEP_INPUT = "Leave the arguments as they came: write x = x - 1, not x -= 1; no x.clamp_()."
+class ChangedInput(Wrong):
+    """An answer wrote into what it was given."""
+
+    hint = "Something that was given is not what it was: the function wrote into it."
+
+
+class LeftBehind(Wrong):
+    """An answer left a flag, a gradient, a hook or a setting of torch changed.
+
+    Its result is kept: if that is wrong too, it is judged first.
+    """
+
+    hint = "The result is right, but the function left something changed behind it."
+    result: Any = None
+
+
+class TooSlow(Wrong):
+    """An answer was stopped."""
+
+    hint = "It was stopped: is there a loop that never ends?"
+
+
+class Shortcut(Wrong):
+    """An answer calls what the exercise asks to build."""
+
+    hint = "It calls what the exercise forbids."
+
+
+class NotWhole(Wrong):
+    """Something else than a whole number of Python or NumPy."""
+
+    hint = "The value may be right, but its type is no whole number."
+
+
+class NoSlope(Wrong):
+    """A result from which no gradient comes back."""
+
+    hint = "The value is right, but no gradient comes back: the way is cut."
+
+
+CUT_IN_PART = "The value is right, but not the gradient: on a part of its way it is cut."
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer that many people give, and the hint for it."""
+    """A wrong answer that many people give, and what is wrong with it.
+
+    The hint says what is wrong and not what would be right, since it is shown
+    at the first try already.
+    """
 
     answer: Answer
     hint: str
@@ -100,7 +154,7 @@ def judge(
 
     The first case that differs is reported. If the answer does there what a
     known mistake does, the hint is that mistake's; otherwise there is none. An
-    answer that changes a tensor it was given is wrong, whatever it returns.
+    answer that changes what it was given is wrong, whatever it returns.
 
     Args:
         answer: a function; None or one that returns None is not begun yet.
@@ -115,21 +169,80 @@ def judge(
         return Verdict(False, hint="Write the function first.", known=True)
     for name, arguments in cases.items():
         expected, got = right(*_copied(arguments)), _result(answer, arguments)
+        if isinstance(got, LeftBehind) and not same(expected, got.result, tolerance):
+            got = got if got.result is None else got.result
         if got is None:
             return Verdict(
-                False, name, describe(expected), "nothing (None)", "Return it.", known=True
+                False, name, describe(expected), "nothing (None)", NOTHING, known=True
             )
         if not same(expected, got, tolerance):
             found = _recognize(got, arguments, mistakes, tolerance)
-            values = describe(expected), describe(got)
-            return Verdict(False, name, *values, found, known=bool(found))
+            values = contrast(expected, got, tolerance)
+            failed = isinstance(got, Exception)
+            return Verdict(False, name, *values, found, known=bool(found), failed=failed)
     return Verdict(True)
+
+
+NOTHING = "The function gives nothing back."
+
+
+def judge_gradient(
+    answer: Answer,
+    *,
+    right: Answer,
+    cases: Cases,
+    toward: Sequence[int] = (0,),
+    tolerance: float = 1e-4,
+) -> Verdict:
+    """Compare the gradients that come back through an answer with the right ones.
+
+    Args:
+        answer: a function whose values are right.
+        right: the right function.
+        cases: name -> arguments; of modules, their parameters count as well.
+        toward: places of the tensors that the gradient should reach.
+        tolerance: absolute, of each number.
+
+    Source: built by srlab; for what becomes a part of a network or a loss.
+    """
+    verdict = judge(
+        _slopes(answer, toward),
+        right=_slopes(right, toward),
+        cases={f"{name}: the gradient, in a row": given for name, given in cases.items()},
+        tolerance=tolerance,
+    )
+    if verdict.done or verdict.known or verdict.failed:
+        return verdict
+    return replace(verdict, hint=CUT_IN_PART, known=True)
+
+
+def _slopes(answer: Answer, toward: Sequence[int]) -> Answer:
+    """Make of an answer one that gives all gradients in one row."""
+
+    def slopes(*arguments: Any) -> Any:
+        leaves = {i: arguments[i].detach().clone().requires_grad_() for i in toward}
+        # * 1: a leaf would refuse a change in place, which is another matter
+        given = [leaves[i] * 1 if i in leaves else a for i, a in enumerate(arguments)]
+        result = answer(*given)
+        if not isinstance(result, Tensor):
+            return result
+        if not result.requires_grad:
+            raise NoSlope("a tensor from which no gradient comes back")
+        modules = [a for a in arguments if isinstance(a, nn.Module)]
+        wanted = [*leaves.values(), *(p for m in modules for p in m.parameters())]
+        pull = torch.arange(float(result.numel())).cos().view(result.shape)
+        found = torch.autograd.grad((result * pull).sum(), wanted, materialize_grads=True)
+        return torch.cat([slope.flatten() for slope in found])
+
+    return slopes
 
 
 def same(expected: Any, got: Any, tolerance: float) -> bool:
     """Equal in kind, shape and, within ``tolerance``, in every number."""
     if isinstance(expected, Tensor):
         if not isinstance(got, Tensor) or got.shape != expected.shape:
+            return False
+        if got.is_floating_point() != expected.is_floating_point():
             return False
         got = got.detach().to(expected.dtype)
         return torch.allclose(got, expected, rtol=1e-4, atol=tolerance, equal_nan=True)
@@ -138,16 +251,51 @@ def same(expected: Any, got: Any, tolerance: float) -> bool:
         return value is not None and same(
             torch.tensor(expected), torch.tensor(value), tolerance
         )
+    if isinstance(got, Tensor) or getattr(got, "ndim", None):  # equal numbers, another kind
+        return False
     try:
         return bool(expected == got)
     except (RuntimeError, ValueError):  # many numbers where one was expected
         return False
 
 
+def contrast(expected: Any, got: Any, tolerance: float) -> tuple[str, str]:
+    """Both in a few words, and never in the same."""
+    texts = describe(expected), describe(got)
+    if texts[0] != texts[1]:
+        return texts
+    if _numeric(expected) and _numeric(got) and expected.shape == got.shape:
+        return _at_one_place(expected, got, tolerance)
+    if type(expected) is type(got):
+        return repr(expected), repr(got)
+    return f"{texts[0]} ({type(expected).__name__})", f"{texts[1]} ({type(got).__name__})"
+
+
+def _numeric(value: Any) -> TypeGuard[Tensor]:
+    return isinstance(value, Tensor) and value.numel() > 0
+
+
+def _at_one_place(expected: Tensor, got: Tensor, tolerance: float) -> tuple[str, str]:
+    """Two tensors that look alike from far, at the first place where they differ."""
+    if expected.dtype.is_floating_point != got.dtype.is_floating_point:
+        return f"{describe(expected)}, {expected.dtype}", f"{describe(got)}, {got.dtype}"
+    wanted, found = expected.detach().double(), got.detach().double()
+    close = torch.isclose(wanted, found, rtol=1e-4, atol=tolerance, equal_nan=True)
+    if close.all():
+        return f"{describe(expected)}, {expected.dtype}", f"{describe(got)}, {got.dtype}"
+    place = tuple((~close).nonzero()[0].tolist())
+    there = f"; at {list(place)}" if place else ""
+    first, second = (
+        f"{describe(value)}{there}: {value.detach()[place].item():.7g}"
+        for value in (expected, got)
+    )
+    return first, second
+
+
 def describe(value: Any) -> str:
     """A value in a few words: small tensors whole, large ones by shape."""
     if isinstance(value, Exception):
-        return f"{type(value).__name__}: {value}"
+        return f"{type(value).__name__}: {_shown(value)}"
     if not isinstance(value, Tensor):
         return f"{value:.4g}" if isinstance(value, float) else repr(value)
     value = value.detach()
@@ -159,49 +307,145 @@ def describe(value: Any) -> str:
     return f"shape {tuple(value.shape)}{mean}"
 
 
+def _shown(error: Exception) -> str:
+    """What an error says; if it says nothing, where it comes from."""
+    said, traceback = str(error), error.__traceback__
+    while traceback and traceback.tb_next:
+        traceback = traceback.tb_next
+    return said or (f"in {traceback.tb_frame.f_code.co_name}" if traceback else "")
+
+
 def _result(answer: Answer, arguments: tuple[Any, ...]) -> Any:
     """What the answer gives; its exception counts as a result to show."""
-    given = _copied(arguments)
+    given, usual = _copied(arguments), settings()
+    before = traces_of(given)
     try:
-        result = answer(*given)
-    except NotImplementedError:
+        with time_limit(SECONDS):
+            result = answer(*given)
+    except NotImplementedError as error:
+        return None if is_placeholder(error) else error
+    except (Exception, SystemExit) as error:  # whatever a learner's draft may raise
+        return error if isinstance(error, Exception) else LeftBehind("sys.exit()")
+    except TimeIsUp:
+        return TooSlow(f"no result after {SECONDS:.0f} s")
+    finally:
+        changed = restore(usual)
+    if result is None:
         return None
-    except Exception as error:  # whatever a learner's draft may raise
-        return error
-    if result is not None and _changed(given, arguments):
+    left = _trace_left(before, traces_of(given), changed)
+    if isinstance(left, LeftBehind):
+        left.result = result
+    return left or result
+
+
+def is_placeholder(error: NotImplementedError) -> bool:
+    """Whether it is the bare one of a function that is not written yet.
+
+    Torch raises the same kind with a message, for bytes that have no mean.
+    """
+    traceback = error.__traceback__
+    while traceback and traceback.tb_next:
+        traceback = traceback.tb_next
+    where = traceback.tb_frame.f_code.co_filename if traceback else ""
+    return not error.args and not Path(where).is_relative_to(PACKAGES)
+
+
+PACKAGES = Path(torch.__file__).parents[1]
+
+
+def _trace_left(before: Traces, after: Traces, changed: list[str]) -> Wrong | None:
+    """What an answer has changed besides giving its result."""
+    paths = [path for path in {**before, **after} if before.get(path) != after.get(path)]
+    flags = [path for path in paths if _is_flag(path, before, after)]
+    if set(paths) - set(flags):
         return ChangedInput("the function changed what it was given")
-    return result
+    if flags:
+        place = flags[0].split(".", 2)[-1]  # without the argument's number
+        return LeftBehind(f"{place} is not as it was")
+    return LeftBehind(f"{changed[0]} is not as it was") if changed else None
+
+
+def _is_flag(path: str, before: Traces, after: Traces) -> bool:
+    return path.endswith((".grad", ".hooks")) or all(
+        isinstance(traces.get(path), bool | str) for traces in (before, after)
+    )
 
 
 def _recognize(
     got: Any, arguments: tuple[Any, ...], mistakes: Sequence[Mistake], tolerance: float
 ) -> str:
     """The hint of the mistake that gives just what was got, or nothing."""
-    if isinstance(got, ChangedInput):
-        return KEEP_INPUT
     for mistake in mistakes:
         wrong = _result(mistake.answer, arguments)
-        alike = type(wrong) is type(got) if isinstance(wrong, Exception) else False
-        if alike or (not isinstance(got, Exception) and same(wrong, got, tolerance)):
+        failed = isinstance(wrong, Exception) or isinstance(got, Exception)
+        if _alike(wrong, got) if failed else same(wrong, got, tolerance):
             return mistake.hint
-    return ""
+    return got.hint if isinstance(got, Wrong) else ""
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two errors are the same, whatever numbers they speak of."""
+    if type(one) is not type(other):
+        return False
+    own = type(one).__module__.startswith("srlab.checks")
+    return own or _words(one) == _words(other)
+
+
+def _words(error: Exception) -> str:
+    return re.sub(r"[\d.]+", "#", str(error))
 
 
 def _copied(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """An answer may change its arguments in place; the next call must not see it."""
-    return tuple(a.clone() if isinstance(a, Tensor) else a for a in arguments)
+    return tuple(_copy(argument) for argument in arguments)
 
 
-def _changed(given: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
-    """Whether a tensor among the arguments is no longer what it was."""
-    return any(
-        isinstance(old, Tensor) and not (new.shape == old.shape and new.equal(old))
-        for new, old in zip(given, before, strict=True)
-    )
+def _copy(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, dict):
+        return {name: _copy(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_copy(one) for one in value]
+    return deepcopy(value) if isinstance(value, nn.Module) else value
+
+
+def whole(value: Any) -> int:
+    """A whole number of Python or NumPy as an int.
+
+    Raises:
+        NotWhole: if it is a float, a bool, a tensor or something else.
+    """
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    raise NotWhole(f"{describe(value)}, {_article(type(value).__name__)}")
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def without_calling(answer: Answer, *names: str) -> Answer:
+    """Make an answer fail if it calls one of these, by whatever name.
+
+    Args:
+        answer: a function.
+        names: as for ``calls_noted``.
+    """
+
+    def watched(*arguments: Any) -> Any:
+        with calls_noted({*names}) as called:
+            result = answer(*arguments)
+        if called:
+            raise Shortcut(f"the function calls {min(called)}")
+        return result
+
+    return watched
 
 
 def _number(value: Any) -> float | None:
     """A number of Python or NumPy, or a tensor with one element, as a float."""
     if isinstance(value, Tensor) and value.numel() == 1:
         return float(value)
-    return float(value) if isinstance(value, Real) else None
+    plain = isinstance(value, Real) and not isinstance(value, bool)
+    return float(value) if plain else None

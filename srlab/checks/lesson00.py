@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.checks.core import Answer, Mistake, Verdict, judge
+from srlab.checks.core import Answer, Mistake, Verdict, judge, without_calling
 from srlab.checks.steps import in_steps
 from srlab.images import to_bytes
 from srlab.metrics import luma, psnr, shave
@@ -21,6 +22,7 @@ def check_byte_psnr(answer: Answer | None) -> Verdict:
     """
     hr = _bytes(0, 2, 3, 5, 7)
     uneven = hr.int() + _errors(1, hr.shape, (3, 30))
+    extreme = 240 * (hr[:1] % 2) + hr[:1] % 16  # differences of 210 and more
     return judge(
         answer,
         right=lambda sr, hr: _decibels(_mse(sr, hr)),
@@ -31,6 +33,7 @@ def check_byte_psnr(answer: Answer | None) -> Verdict:
             "two pictures, the second ten times as wrong": (uneven.to(torch.uint8), hr),
             "one gray picture": (hr[:1, :1] + 9, hr[:1, :1]),
             "almost no contrast": (hr[:1] // 40 + 101, hr[:1] // 40 + 100),
+            "black where white should be, and the other way round": (255 - extreme, extreme),
         },
         mistakes=BYTE_PSNR_MISTAKES,
         tolerance=1e-3,
@@ -69,8 +72,9 @@ def check_published_psnr(answer: Answer | None) -> Verdict:
     between = torch.where(hr < 1, hr + 0.6 / 255, hr)  # rounds up to a whole step
     outside = torch.where(hr > 0.7, hr + 0.5, hr)  # as bicubic does, only more
     below = torch.where(hr < 0.3, hr - 0.5, hr)
+    unstored = torch.where(hr < 1, hr + 0.4 / 255, hr)  # rounds down to hr
     return judge(
-        answer,
+        without_calling(answer, "Protocol.apply") if callable(answer) else None,
         right=_published,
         cases={
             "border 4": (_stored(noisy_border[:1]), hr[:1], BORDER),
@@ -79,6 +83,8 @@ def check_published_psnr(answer: Answer | None) -> Verdict:
             "values between two steps of 1/255": (between[:1], hr[:1], BORDER),
             "values above 1": (outside[:1], hr[:1], BORDER),
             "values below 0": (below[:1], hr[:1], BORDER),
+            "values of hr between two steps of 1/255": (between[:1], unstored[:1], BORDER),
+            "values of hr above 1 and below 0": (sr[:1], 1.6 * hr[:1] - 0.3, BORDER),
         },
         mistakes=PUBLISHED_MISTAKES,
         tolerance=1e-3,
@@ -118,6 +124,15 @@ def _with(
     def protocol(sr: Tensor, hr: Tensor, border: int) -> float:
         one, two = (cut(color(store(images)), border) for images in (sr, hr))
         return float(psnr(one, two))
+
+    return protocol
+
+
+def _stored_sr_alone(store: Callable[[Tensor], Tensor] = lambda images: images) -> Answer:
+    """The published protocol with another way to store hr."""
+
+    def protocol(sr: Tensor, hr: Tensor, border: int) -> float:
+        return float(psnr(shave(luma(_stored(sr)), border), shave(luma(store(hr)), border)))
 
     return protocol
 
@@ -170,83 +185,111 @@ def _errors(seed: int, shape: torch.Size, largest: tuple[int, int]) -> Tensor:
 BYTE_PSNR_MISTAKES = [
     Mistake(
         lambda sr, hr: _decibels((sr - hr).double().square().mean(dim=(1, 2, 3))),
-        "uint8 wraps round: 3 - 8 is 251. Turn both into floats before you subtract.",
+        "uint8 wraps round: 3 - 8 is 251.",
     ),
     Mistake(
         lambda sr, hr: _decibels((sr - hr).square().double().mean(dim=(1, 2, 3))),
-        "uint8 wraps round, also when squared. Turn both into floats before you subtract.",
+        "uint8 wraps round, also when squared: 16 * 16 is 0.",
+    ),
+    Mistake(
+        lambda sr, hr: _decibels((sr.short() - hr.short()).square().double().mean((1, 2, 3))),
+        "int16 ends at 32,767, but 210 * 210 is 44,100: the square overflowed.",
+    ),
+    Mistake(
+        lambda sr, hr: _decibels((sr.char() - hr.char()).double().square().mean((1, 2, 3))),
+        "int8 ends at 127: brighter values and larger differences wrap round.",
+    ),
+    Mistake(
+        lambda sr, hr: _decibels((sr.char() - hr.char()).square().double().mean((1, 2, 3))),
+        "int8 ends at 127: its squares wrap round.",
+    ),
+    Mistake(
+        lambda sr, hr: (sr - hr).square().mean((1, 2, 3)),
+        "torch takes no mean of whole numbers, such as bytes.",
+    ),
+    Mistake(
+        lambda sr, hr: (sr.int() - hr.int()).square().mean((1, 2, 3)),
+        "torch takes no mean of whole numbers.",
+    ),
+    Mistake(
+        lambda sr, hr: F.mse_loss(sr, hr),
+        "torch has no mse_loss of bytes.",
+    ),
+    Mistake(
+        lambda sr, hr: psnr(sr, hr, data_range=255),
+        "psnr takes floats, and these are bytes.",
     ),
     Mistake(
         lambda sr, hr: _decibels(_mse(sr, hr), 1.0),
-        "White minus black is 255 here, not 1: set data_range, or divide by 255 first.",
+        "This takes 1 for white minus black; in bytes it is 255.",
     ),
     Mistake(
         lambda sr, hr: _decibels(_mse(sr, hr), (hr.max() - hr.min()).double()),
-        "The range belongs to the kind of file, 0 to 255; never read it off the picture.",
+        "The range was read off the picture; it belongs to the kind of file.",
     ),
     Mistake(
         lambda sr, hr: _decibels(_mse(sr, hr), hr.max().double()),
-        "The range belongs to the kind of file, 0 to 255; never read it off the picture.",
+        "The range was read off the picture; it belongs to the kind of file.",
     ),
     Mistake(
         lambda sr, hr: _decibels(_mse(sr, hr).mean()),
-        "First the PSNR of each picture, then the mean; you averaged the errors.",
+        "You averaged the errors of all pictures; the mean of their PSNRs is another number.",
     ),
     Mistake(
         lambda sr, hr: _decibels((sr.double() - hr.double()).square().mean(dim=(2, 3))),
-        "One PSNR for each picture, not for each color: average over dims 1, 2 and 3.",
+        "This takes the PSNR of each color, not of each picture.",
     ),
     Mistake(
         lambda sr, hr: _decibels((sr.double() - hr.double()).abs().mean((1, 2, 3)) ** 2),
-        "Square the differences before you average them; you squared the average.",
+        "You squared the average difference, not each difference.",
     ),
     Mistake(
         lambda sr, hr: float((10 * torch.log(255**2 / _mse(sr, hr))).mean()),
-        "Decibels count powers of ten: torch.log10, not torch.log.",
+        "This is the natural logarithm; decibels count powers of ten.",
     ),
     Mistake(
         lambda sr, hr: len(sr) * _decibels(_mse(sr, hr)),
-        "The mean over the pictures, not their sum.",
+        "This is the sum over the pictures, not their mean.",
     ),
     Mistake(
         lambda sr, hr: 2 * _decibels(_mse(sr, hr)),
-        "10 * log10 of a squared quantity; 20 belongs to its root.",
+        "Twice too much: a factor of 20 belongs to a root, and this is a square.",
     ),
 ]
 
 FULL_LUMA_MISTAKES = [
-    Mistake(luma, "This is the published luma, 16 to 235; stretch it so that white is 1."),
+    Mistake(luma, "This is the published luma, from 16 to 235."),
     Mistake(
         lambda images: images.mean(1, keepdim=True),
-        "Eyes take green as much brighter than blue: weigh the channels, don't average.",
+        "All channels count alike here; eyes take green as much brighter than blue.",
     ),
     Mistake(
         lambda images: luma(images) - 16 / 255,
-        "Black is 0 now, but white is 219/255; stretch by 255/219 as well.",
+        "Black is 0 now, but white is 219/255.",
     ),
     Mistake(
         lambda images: luma(images) * (255 / 219),
-        "Take the 16/255 of black away before you stretch.",
+        "Stretched, but from which zero? Black is 16/219 now.",
     ),
     Mistake(
         lambda images: luma(images) * (255 / 235),
-        "White is 1 now, but black is not 0: take 16/255 away, then stretch by 255/219.",
+        "White is 1 now, but black is not 0.",
     ),
     Mistake(
         lambda images: _full_luma(images.flip(1)),
-        "Red and blue have changed places; the channels are in the order R, G, B.",
+        "Red and blue have changed places.",
     ),
     Mistake(
         lambda images: _full_luma(images)[:, 0],
-        "The channel axis is gone; keep it: (N, 1, h, w). See keepdim=True, or [:, :1].",
+        "The channel axis is gone: this is (N, h, w), not (N, 1, h, w).",
     ),
     Mistake(
         lambda images: _full_luma(images) * 255,
-        "From 0 to 1, as every picture in srlab; not from 0 to 255.",
+        "This runs to 255; every picture in srlab runs from 0 to 1.",
     ),
     Mistake(
         lambda images: _full_luma(images).round(decimals=2),
-        "Close, but rounded: take all digits of the weights.",
+        "Close, but rounded: the weights have lost digits.",
     ),
 ]
 
@@ -257,56 +300,70 @@ PUBLISHED_MISTAKES = [
     ),
     Mistake(
         _with(color=_full_luma),
-        "This is full-range luma, 1.32 dB less; the published one runs from 16 to 235.",
+        "This is full-range luma, and 1.32 dB less than the published one.",
     ),
     Mistake(
         _with(cut=lambda images, _: images),
-        "The border is still there: every method is bad at it, so it is left out.",
+        "The border is still there.",
     ),
     Mistake(
         _with(cut=lambda images, border: images[..., border:-border, border:-border]),
-        "With border 0 the slice [0:-0] is empty; count from the front: border : h - border.",
+        "With border 0 the slice [0:-0] is empty.",
     ),
     Mistake(
         _with(cut=lambda images, b: images[..., b : images.shape[-2] - b, :]),
-        "Left and right are still there: shave both axes.",
+        "Left and right are still there.",
     ),
     Mistake(
         _with(cut=lambda images, b: images[..., b : images.shape[-1] - b]),
-        "Top and bottom are still there: shave both axes.",
+        "Top and bottom are still there.",
     ),
     Mistake(
         _with(cut=lambda images, border: images[..., border:, border:]),
-        "Only the upper and left border is gone: shave all four sides.",
+        "Only the upper and left border is gone.",
     ),
     Mistake(
         _with(cut=lambda images, border: shave(images, 2 * border)),
-        "Twice as much is gone as should be: border px on each side, once.",
+        "Twice as much is gone as should be.",
     ),
     Mistake(
         _with(cut=_blackened),
-        "A black border counts as perfect and wins decibels: cut it off.",
+        "The border is black in both: it counts as perfect, and wins decibels.",
     ),
     Mistake(
         _with(cut=lambda images, _: shave(images, BORDER)),
-        "Take the border that is given; it is not always 4.",
+        "This always takes 4 px away, whatever border says.",
     ),
-    Mistake(_pooled, "First the PSNR of each picture, then the mean; you averaged the errors."),
-    Mistake(_with(store=_whole_steps), "No file holds more than 1: clamp to [0, 1] too."),
+    Mistake(
+        _pooled,
+        "You averaged the errors of all pictures; the mean of their PSNRs is another number.",
+    ),
+    Mistake(
+        _stored_sr_alone(),
+        "Only sr was stored as a file; hr comes from a file too.",
+    ),
+    Mistake(_stored_sr_alone(_whole_steps), "hr was rounded, but not clamped."),
+    Mistake(
+        _stored_sr_alone(lambda images: images.clamp(0, 1)),
+        "hr was clamped, but not rounded.",
+    ),
+    Mistake(
+        _with(store=_whole_steps), "Values above 1 or below 0 are left; no file holds them."
+    ),
     Mistake(
         _with(store=lambda images: images),
-        "A file holds only whole steps of 1/255: clamp to [0, 1], then round to them.",
+        "A file holds only whole steps of 1/255; here are values between them.",
     ),
     Mistake(
         _with(store=lambda images: images, color=lambda images: _stored(luma(images))),
-        "Round red, green and blue, as a file does; luma comes after that.",
+        "You rounded luma; a file rounds red, green and blue.",
     ),
     Mistake(
         _with(store=_truncated),
-        "Rounded down to the step below; round to the nearest one.",
+        "Rounded down to the step below, not to the nearest.",
     ),
     Mistake(
         _with(store=_unclamped_bytes),
-        "Bytes wrap round above 255: clamp to [0, 1] before you turn values into bytes.",
+        "Bytes wrap round above 255: 256 became 0.",
     ),
 ]

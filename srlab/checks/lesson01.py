@@ -2,14 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from srlab.checks.core import Answer, ChangedInput, Mistake, Verdict, judge
+from srlab.checks.core import (
+    Answer,
+    ChangedInput,
+    Mistake,
+    NoSlope,
+    Verdict,
+    judge,
+    judge_gradient,
+    whole,
+)
 from srlab.checks.steps import in_steps
 
 Layer = Callable[[Tensor], Tensor]
@@ -21,17 +29,16 @@ def check_residual_block(answer: Answer | None) -> Verdict:
 
     Source: built by srlab; exercise 1 of lesson 01.
     """
-    return judge(
-        answer,
-        right=_block,
-        cases={
-            "2 pictures, 4 features, 7 x 5 px": (_signal(0, 2, 4, 7, 5), *_convs(4)),
-            "1 picture, 3 features, 6 x 6 px": (_signal(1, 1, 3, 6, 6), *_convs(3)),
-            "1 feature, 1 x 2 px": (_signal(2, 1, 1, 1, 2), *_convs(1)),
-        },
-        mistakes=BLOCK_MISTAKES,
-        tolerance=1e-5,
-    )
+    cases = {
+        "2 pictures, 4 features, 7 x 5 px": (_signal(0, 2, 4, 7, 5), *_convs(4)),
+        "1 picture, 3 features, 6 x 6 px": (_signal(1, 1, 3, 6, 6), *_convs(3)),
+        "1 feature, 1 x 2 px": (_signal(2, 1, 1, 1, 2), *_convs(1)),
+        "convolutions with a bias": (_signal(8, 2, 4, 5, 6), *_convs(4, bias=True)),
+    }
+    verdict = judge(answer, right=_block, cases=cases, mistakes=BLOCK_MISTAKES, tolerance=1e-5)
+    if not (verdict.done and answer):
+        return verdict
+    return judge_gradient(answer, right=_block, cases=cases)
 
 
 @in_steps()
@@ -62,7 +69,7 @@ def check_charbonnier(answer: Answer | None) -> Verdict:
     near = hr + 0.002 * (_values(4, 2, 3, 4, 5) - 0.5)
     above = hr + 0.2 + 0.6 * _values(5, 2, 3, 4, 5)
     far = hr + _values(5, 2, 3, 4, 5) - 0.4
-    return judge(
+    verdict = judge(
         _value_and_slope(answer) if callable(answer) else None,
         right=_value_and_slope(_charbonnier),
         cases={
@@ -79,6 +86,10 @@ def check_charbonnier(answer: Answer | None) -> Verdict:
         mistakes=[replace(m, answer=_value_and_slope(m.answer)) for m in CHARBONNIER_MISTAKES],
         tolerance=1e-6,
     )
+    if not (verdict.done and answer):
+        return verdict
+    cases = {"errors of both signs, eps 0.3": (far, hr, 0.3)}
+    return judge_gradient(answer, right=_charbonnier, cases=cases)
 
 
 def _block(x: Tensor, conv1: Layer, conv2: Layer) -> Tensor:
@@ -97,23 +108,25 @@ def _charbonnier(sr: Tensor, hr: Tensor, eps: float) -> Tensor:
     return ((sr - hr).square() + eps**2).sqrt().mean()
 
 
-def _convs(channels: int) -> tuple[Layer, Layer]:
+def _convs(channels: int, *, bias: bool = False) -> tuple[nn.Conv2d, nn.Conv2d]:
     """Two convolutions with weights of their own, whatever torch's seed is."""
-    shape = (channels, channels, 3, 3)
-    weights = [_signal(seed, *shape) for seed in (6, 7)]
-    first, second = (partial(F.conv2d, weight=weight, padding=1) for weight in weights)
+    first, second = (nn.Conv2d(channels, channels, 3, padding=1, bias=bias) for _ in range(2))
+    for seed, conv in ((6, first), (7, second)):
+        for parameter in conv.parameters():
+            parameter.data.copy_(_signal(seed, *parameter.shape))
     return first, second
 
 
 def _listed(answer: Answer | None) -> Answer | None:
-    """A tuple, a range or an array is as good as a list."""
+    """A tuple, a range or an array is as good as a list, but not floats for channels."""
     if not callable(answer):
         return None
 
     def listed(num_features: int, scale: int) -> Any:
         got = answer(num_features, scale)
         got = got.tolist() if hasattr(got, "tolist") else got
-        return list(got) if isinstance(got, tuple | range) else got
+        got = list(got) if isinstance(got, tuple | range) else got
+        return [whole(channels) for channels in got] if isinstance(got, list) else got
 
     return listed
 
@@ -158,10 +171,6 @@ class NotOneNumber(Exception):  # noqa: N818
     """A loss that is not a scalar."""
 
 
-class NoSlope(Exception):  # noqa: N818
-    """A loss from which no gradient comes back."""
-
-
 def _values(seed: int, *shape: int) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
@@ -174,121 +183,121 @@ def _signal(seed: int, *shape: int) -> Tensor:
 BLOCK_MISTAKES = [
     Mistake(
         lambda x, conv1, conv2: conv2(F.relu(conv1(x))),
-        "This is the correction alone; add x to it, that is the skip.",
+        "This is the correction alone; the skip is missing.",
     ),
     Mistake(
         lambda x, conv1, conv2: F.relu(x + conv2(F.relu(conv1(x)))),
-        "No ReLU behind the sum: it cuts off what the skip should carry unchanged.",
+        "A ReLU behind the sum cuts off what the skip should carry unchanged.",
     ),
     Mistake(
         lambda x, conv1, conv2: x + F.relu(conv2(F.relu(conv1(x)))),
-        "No ReLU behind conv2: corrections below 0 would be cut off.",
+        "A ReLU behind conv2 cuts off corrections below 0.",
     ),
     Mistake(
         lambda x, conv1, conv2: x + conv2(conv1(x)),
-        "Two convolutions in a row are one; a ReLU belongs between them.",
+        "Two convolutions in a row do no more than one could.",
     ),
     Mistake(
         lambda x, conv1, _: x + conv1(F.relu(conv1(x))),
-        "conv1 works twice here; the second convolution is conv2.",
+        "conv1 works twice here.",
     ),
     Mistake(
         lambda x, _, conv2: x + conv2(F.relu(conv2(x))),
-        "conv2 works twice here; the first convolution is conv1.",
+        "conv2 works twice here.",
     ),
     Mistake(
         lambda x, conv1, conv2: x + conv1(F.relu(conv2(x))),
-        "The convolutions have changed places: conv1 first.",
+        "The convolutions have changed places.",
     ),
     Mistake(
         lambda x, conv1, conv2: x + conv2(conv1(F.relu(x))),
-        "The ReLU stands between the convolutions, not in front of them.",
+        "The ReLU stands in front of both convolutions, so these two are one.",
     ),
     Mistake(
         lambda x, conv1, conv2: F.relu(x) + conv2(F.relu(conv1(F.relu(x)))),
-        "No ReLU on x itself: the skip carries it unchanged.",
+        "A ReLU on x itself: the skip no longer carries it unchanged.",
     ),
     Mistake(
         lambda x, conv1, _: x + F.relu(conv1(x)),
-        "conv2 is missing: x + conv2(relu(conv1(x))).",
+        "conv2 is missing.",
     ),
     Mistake(
         lambda x, conv1, conv2: x * conv2(F.relu(conv1(x))),
-        "The correction is added to x, not multiplied.",
+        "Here x is multiplied by the correction.",
     ),
     Mistake(
         lambda x, conv1, conv2: x - conv2(F.relu(conv1(x))),
-        "The correction is added to x, not taken away.",
+        "Here the correction is taken away from x.",
     ),
     Mistake(
         lambda x, *_: x,
-        "This gives x back; add the correction.",
+        "This gives x back, without any correction.",
     ),
 ]
 
 CHANNELS_MISTAKES = [
     Mistake(
         lambda f, s: [4 * f] * (s - 1) + [12],
-        "One convolution for each doubling, not for each unit of scale: log2(scale).",
+        "This makes one convolution for each unit of scale; there are fewer doublings.",
     ),
     Mistake(
         lambda f, s: [4 * f] * (s // 2 - 1) + [12],
-        "Doublings multiply: scale 8 takes log2(8) = 3 of them, not 8 / 2 = 4.",
+        "Scale 8 does not take 8 / 2 = 4 doublings: doublings multiply.",
     ),
     Mistake(
         lambda f, s: [4 * f] * _doublings(s) + [12],
-        "One too many: the last of the log2(scale) doublings is the one that gives colors.",
+        "One convolution too many.",
     ),
     Mistake(
         lambda f, s: [f] * (_doublings(s) - 1) + [3],
-        "These are the channels after the shuffle; before it there are four times as many.",
+        "These are the channels after each shuffle, not before it.",
     ),
     Mistake(
         lambda f, s: [4 * f] * (_doublings(s) - 1) + [3],
-        "The last one is followed by a shuffle too: 4 channels for each of the 3 colors.",
+        "The last number forgets that a shuffle follows there too.",
     ),
     Mistake(
         lambda f, s: [4 * f] * _doublings(s),
-        "The last doubling gives 3 colors, so its convolution gives 4 * 3 channels.",
+        "The last doubling should give colors, and here it gives features.",
     ),
     Mistake(
         lambda f, s: [f] * (_doublings(s) - 1) + [12],
-        "A shuffle by 2 divides the channels by 4, so F wanted means 4 * F before it.",
+        "The last one is right; the others forget what a shuffle by 2 does to the channels.",
     ),
     Mistake(
         lambda f, s: [2 * f] * (_doublings(s) - 1) + [6],
-        "A doubling doubles both sides: 2 * 2 = 4 channels for each one wanted, not 2.",
+        "Twice as many channels for a doubling? It doubles both sides.",
     ),
     Mistake(
         lambda _, s: [3 * s**2],
-        "That is one shuffle by the whole scale; Upsampler doubles, several times.",
+        "That is one shuffle by the whole scale; Upsampler goes in several steps.",
     ),
     Mistake(
         lambda f, s: [12] + [4 * f] * (_doublings(s) - 1),
-        "The order is turned round: the colors come last.",
+        "The order is turned round.",
     ),
     Mistake(
         lambda f, s: [f * 4 ** (i + 1) for i in range(_doublings(s) - 1)] + [12],
-        "The shuffle after each convolution brings the channels back to F.",
+        "The channels grow from step to step; what does the shuffle do between two of them?",
     ),
     Mistake(
         lambda _, s: _doublings(s),
-        "That is how many there are; give a list of their channels.",
+        "That is how many there are, not their channels.",
     ),
 ]
 
 CHARBONNIER_MISTAKES = [
     Mistake(
         lambda sr, hr, eps: ((sr - hr).square() + eps**2).sqrt().sum(),
-        "The mean, not the sum: a larger crop should not count as a larger error.",
+        "This is a sum: a larger crop would count as a larger error.",
     ),
     Mistake(
         lambda sr, hr, eps: ((sr - hr).square() + eps**2).mean().sqrt(),
-        "First the root at each pixel, then the mean. The root of the mean is L2 again.",
+        "The root of the mean is L2 again, or nearly.",
     ),
     Mistake(
         lambda sr, hr, eps: ((sr - hr).square() + eps).sqrt().mean(),
-        "eps is squared under the root, so that it has the unit of an error.",
+        "eps has the unit of an error; under the root stands the square of an error.",
     ),
     Mistake(
         lambda sr, hr, eps: ((sr - hr) + eps**2).sqrt().mean(),
@@ -296,38 +305,38 @@ CHARBONNIER_MISTAKES = [
     ),
     Mistake(
         lambda sr, hr, eps: ((sr - hr).square() + eps**2).mean(),
-        "The root is missing; this is L2 and a constant.",
+        "This is L2 and a constant: the root is missing.",
     ),
     Mistake(
         lambda sr, hr, eps: ((sr - hr).abs() + eps).mean(),
-        "The root of a square and the root of eps squared: that is not the root of the sum.",
+        "This is the sum of two roots, which is not the root of the sum.",
     ),
     Mistake(
         lambda sr, hr, _: (sr - hr).abs().mean(),
-        "This is L1, or nearly: under the root, add the square of the argument eps.",
+        "This is L1, or nearly: eps has no effect.",
     ),
     Mistake(
         lambda sr, hr, _: (sr - hr).square().mean(),
-        "This is L2; add eps squared and take the root at each pixel.",
+        "This is L2.",
     ),
     Mistake(
         lambda sr, hr, eps: ((sr - hr).square() - eps**2).sqrt().mean(),
-        "eps squared is added, not taken away.",
+        "eps squared is taken away here.",
     ),
     Mistake(
         lambda sr, hr, eps: _charbonnier(sr.clamp(0, 1), hr, eps),
-        "No clamping in a loss: where sr is cut off, there is no slope to learn from.",
+        "Where sr is clamped, there is no slope to learn from.",
     ),
     Mistake(
         lambda sr, hr, eps: _charbonnier(sr, hr, eps).item(),
-        "Return the tensor itself: .item() and float() drop what backward() needs.",
+        "This is a plain number: what backward() needs is gone.",
     ),
     Mistake(
         lambda sr, hr, eps: _charbonnier(sr.detach(), hr, eps),
-        "Something cut the way back: no .detach(), no torch.no_grad() in a loss.",
+        "Something cut the way back from the loss to sr.",
     ),
     Mistake(
         lambda sr, hr, eps: ((sr - hr).square() + eps**2).sqrt().mean(dim=(1, 2, 3)),
-        "One number for the whole batch: the mean over all four axes.",
+        "One number for each picture; a loss is one for the whole batch.",
     ),
 ]

@@ -10,9 +10,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srlab.checks.core import Answer, ChangedInput, Mistake, Verdict, judge
-from srlab.checks.lesson01 import NoSlope, require_learnable
+from srlab.checks.core import (
+    Answer,
+    ChangedInput,
+    LeftBehind,
+    Mistake,
+    NoSlope,
+    Verdict,
+    judge,
+    judge_gradient,
+)
+from srlab.checks.lesson01 import require_learnable
 from srlab.checks.steps import in_steps
+from srlab.checks.traces import Traces, traces_of
 
 Extractor = Callable[[Tensor], Mapping[str, Tensor]]
 
@@ -25,7 +35,7 @@ def check_normalize(answer: Answer | None) -> Verdict:
     """
     vgg16 = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     bytes_again = torch.tensor([0.48, 0.46, 0.41]), torch.full((3,), 1 / 255)
-    return judge(
+    verdict = judge(
         _with_way_back(answer) if callable(answer) else None,
         right=_with_way_back(_normalize),
         cases={
@@ -37,6 +47,10 @@ def check_normalize(answer: Answer | None) -> Verdict:
         },
         mistakes=[replace(m, answer=_with_way_back(m.answer)) for m in NORMALIZE_MISTAKES],
     )
+    if not (verdict.done and answer):
+        return verdict
+    cases = {"2 pictures of 5 x 4 px": (_values(0, 2, 3, 5, 4), *vgg16)}
+    return judge_gradient(answer, right=_normalize, cases=cases)
 
 
 @in_steps()
@@ -77,7 +91,7 @@ def check_content_loss(answer: Answer | None) -> Verdict:
     """
     sr, hr = 1.6 * _values(8, 2, 3, 8, 6) - 0.3, _values(9, 2, 3, 8, 6)
     other, small = _values(10, 1, 3, 5, 7), _values(11, 1, 3, 5, 7)
-    return judge(
+    verdict = judge(
         _value_and_slope(answer) if callable(answer) else None,
         right=_value_and_slope(_content_loss),
         cases={
@@ -96,6 +110,10 @@ def check_content_loss(answer: Answer | None) -> Verdict:
         mistakes=[replace(m, answer=_value_and_slope(m.answer)) for m in CONTENT_MISTAKES],
         tolerance=1e-5,
     )
+    if not (verdict.done and answer):
+        return verdict
+    cases = {"2 of 3 layers": (_extractor, sr, hr, {"fine": 0.5, "coarse": 2.0})}
+    return judge_gradient(answer, right=_content_loss, cases=cases, toward=[1])
 
 
 # Exercise 1: what the extractor expects
@@ -170,14 +188,14 @@ class _Network(nn.Module):
         self.conv1, self.relu1 = _convolution(20), nn.ReLU(inplace=True)
         self.conv2, self.relu2 = _convolution(21), nn.ReLU(inplace=True)
         self.requires_grad_(False)
-        self.kind, self.runs = kind, 0
+        self._kind, self._runs = kind, 0  # private: running it leaves no trace
         if kind == "watched":
             self.relu1.register_forward_hook(lambda *_: None)
 
     def forward(self, images: Tensor) -> Tensor:
-        self.runs += 1
+        self._runs += 1
         features = self.relu1(self.conv1(images))
-        if self.kind == "failing":
+        if self._kind == "failing":
             raise Fails("the network fails halfway")
         return images + self.relu2(self.conv2(features))
 
@@ -199,22 +217,32 @@ def _watched(look: Answer) -> Answer:
 
     def watched(names: list[str], images: Tensor, kind: str) -> Any:
         network = _Network(kind)
-        before = network.hooks
+        hooks, before = network.hooks, traces_of(network)
         layers = {name: network.get_submodule(name) for name in names}
         try:
-            got = look(network, layers, images.requires_grad_() * 1)
+            got = look(network, layers, images)
         except Fails:
             got = FAILED
-        _require_as_before(network, before)
+        _require_hooks(network, hooks)
+        _require_as_before(before, traces_of(network))
+        if list(layers) != names:
+            raise ChangedInput("the function changed what it was given")
         return got if got is None or got is FAILED else _judged(got, names, network)
 
     return watched
 
 
-def _require_as_before(network: _Network, before: int) -> None:
+def _require_as_before(before: Traces, after: Traces) -> None:
+    """Raise unless flags, modes and weights are as they were."""
+    for path in {**before, **after}:
+        if before.get(path) != after.get(path):
+            raise LeftBehind(f"{path.strip('.')} of the network is not as it was")
+
+
+def _require_hooks(network: _Network, before: int) -> None:
     """Raise unless the network has the hooks that it had."""
     left = network.hooks - before
-    if left > 0 and network.kind == "failing":
+    if left > 0 and network._kind == "failing":
         raise LeakedAfterError(f"hooks left behind after the error: {left}")
     if left > 0:
         raise LeakedHook(f"hooks left behind: {left}")
@@ -224,12 +252,12 @@ def _require_as_before(network: _Network, before: int) -> None:
 
 def _judged(got: Any, names: list[str], network: _Network) -> Tensor:
     """The features in one tensor, if they were got as they should be."""
-    if network.kind == "failing":
+    if network._kind == "failing":
         raise HiddenError("the network failed, but no error came out")
-    if network.runs == 0:
+    if network._runs == 0:
         raise NeverRan("the network did not run")
-    if network.runs > 1:
-        raise RanAgain(f"the network ran {network.runs} times")
+    if network._runs > 1:
+        raise RanAgain(f"the network ran {network._runs} times")
     return _in_one(got, names)
 
 
@@ -239,8 +267,6 @@ def _in_one(got: Any, names: list[str]) -> Tensor:
         raise NotByName(f"a {type(got).__name__}, not a dict of tensors")
     if set(got) != set(names):
         raise OtherNames(f"features of {', '.join(map(str, got)) or 'no layer'}")
-    if not all(values.requires_grad for values in got.values()):
-        raise NoSlope("features from which no gradient comes back to the picture")
     return torch.cat([got[name].flatten() for name in names])
 
 
@@ -375,7 +401,7 @@ def _value_and_slope(loss: Answer) -> Answer:
     ) -> Any:
         pixels = sr.clone().requires_grad_()
         given = pixels * 1  # so that a change in place is seen, not refused by torch
-        value = loss(extractor, given, hr, dict(layer_weights))
+        value = loss(extractor, given, hr, layer_weights)
         if value is None:
             return None
         if not given.equal(sr):
@@ -397,15 +423,15 @@ def _values(seed: int, *shape: int) -> Tensor:
 NORMALIZE_MISTAKES = [
     Mistake(
         lambda images, *_: images,
-        "These are the pictures as they came; the network was trained on normalized ones.",
+        "These are the pictures as they came.",
     ),
     Mistake(
         lambda images, mean, std: images / std.view(3, 1, 1) - mean.view(3, 1, 1),
-        "Subtract first, then divide: mean is in the unit of the picture.",
+        "The two steps have changed places; mean is in the unit of the picture.",
     ),
     Mistake(
         lambda images, mean, _: images - mean.view(3, 1, 1),
-        "The mean is gone; now divide by std.",
+        "The mean is gone, but std has not been used.",
     ),
     Mistake(
         lambda images, _, std: images / std.view(3, 1, 1),
@@ -413,178 +439,171 @@ NORMALIZE_MISTAKES = [
     ),
     Mistake(
         lambda images, mean, std: (images - mean.view(3, 1, 1)) * std.view(3, 1, 1),
-        "Divide by std, do not multiply.",
+        "Here std makes the spread smaller still.",
     ),
     Mistake(
         lambda images, mean, std: (images + mean.view(3, 1, 1)) / std.view(3, 1, 1),
-        "The mean is subtracted, not added.",
+        "The mean is added here; afterward it should be 0.",
     ),
     Mistake(
         lambda images, mean, std: (255 * images - mean.view(3, 1, 1)) / std.view(3, 1, 1),
-        "Pictures are in [0, 1] here, and mean and std are too: no 255.",
+        "Pictures are in [0, 1] here, and mean and std are too; this makes 255 of them.",
     ),
     Mistake(
         lambda images, mean, std: _normalize(images.flip(1), mean, std),
-        "The channels are turned round; R comes first, in the picture and in mean.",
+        "The channels of the picture are turned round.",
     ),
     Mistake(
         lambda images, mean, std: _normalize(images, mean.flip(0), std.flip(0)),
-        "mean and std are turned round; R comes first, in the picture and in mean.",
+        "mean and std are turned round: blue's numbers are taken for red.",
     ),
     Mistake(
         lambda images, *_: _normalize(images, images.mean((0, 2, 3)), images.std((0, 2, 3))),
-        "Take the mean and std that are given: the network was trained with those.",
+        "These are the mean and std of this picture; the network was trained with others.",
     ),
     Mistake(
         lambda images, mean, std: _normalize(images, mean, std).clamp(0, 1),
-        "No clamping: normalized values run below 0 and above 1.",
+        "Clamped, though normalized values run below 0 and above 1.",
     ),
     Mistake(
         lambda images, mean, std: _normalize(
             images, mean.mean().expand(3), std.mean().expand(3)
         ),
-        "Each channel has its own mean and std.",
+        "One mean and one std for all three channels.",
     ),
     Mistake(
         lambda images, mean, std: _normalize(images.detach(), mean, std),
-        "Something cut the way back: no .detach(), no torch.no_grad(), no .numpy() here.",
+        "Something cut the way back to the picture.",
     ),
     Mistake(
         # An error at most sizes; three pictures of 3 px would pass unseen.
         lambda images, mean, std: (images - mean) / std,
-        "mean has to lie along the channels, the second axis: mean.view(3, 1, 1).",
+        "The three numbers lie along another axis than the channels.",
     ),
 ]
 
 FEATURES_MISTAKES = [
     Mistake(
         _removes_on_success,
-        "If the network raises, your remove() is never reached: put it into a finally.",
+        "If the network raises, your remove() is never reached.",
     ),
     Mistake(
         _forgets_to_remove,
-        "Each register_forward_hook gives a handle; call its remove(), or the hook stays.",
+        "Your hooks are still there after the run.",
     ),
     Mistake(
         _removes_all_hooks,
-        "Remove your own hooks alone, by their handles; others may watch the network too.",
+        "Hooks of others are gone, too; others may watch the network as well.",
     ),
     Mistake(
         _hides_the_error,
-        "Let the network's error through: clean up in a finally, not in an except.",
+        "The network's error was caught, and whoever called does not hear of it.",
     ),
     Mistake(
         _shares_one_name,
-        "Each hook needs its own name: in a loop, all see the loop's last one. "
-        "Make the hook in a function, or bind it: def keep(*args, name=name).",
+        "All hooks use one name: a function made in a loop sees the loop's last one.",
     ),
     Mistake(
         _runs_for_each,
-        "Once is enough: register all hooks, run the network, then remove them.",
+        "The network ran more than once.",
     ),
     Mistake(
         lambda *_: {},
-        "Run the network itself, network(images): it may do more than layer after layer.",
-    ),
-    Mistake(
-        _with_keep(torch.Tensor.detach),
-        "Keep the way back to the picture, or no loss can be made of it: no .detach().",
+        "The network itself did not run; it may do more than layer after layer.",
     ),
     Mistake(
         _with_keep(lambda output: output),
-        "The ReLU behind a convolution works in place and changes what you kept: "
-        "keep output.clone(), and make it inside the hook.",
+        "The ReLU behind a convolution works in place, and has changed what you kept.",
     ),
     Mistake(
         lambda *args: list(_features(*args).values()),
-        "Give a dict: name -> what the layer of that name gave.",
+        "The names are missing: this is no dict.",
     ),
 ]
 
 CONTENT_MISTAKES = [
     Mistake(
         _with_distance(lambda a, b: (a - b).square().mean()),
-        "These are squares; this loss takes absolute differences.",
+        "These are squared differences.",
     ),
     Mistake(
         _with_distance(lambda a, b: (a - b).mean()),
-        "Take the absolute value before the mean, or differences cancel.",
+        "Differences of both signs cancel.",
     ),
     Mistake(
         _with_distance(lambda a, b: (a.mean() - b.mean()).abs()),
-        "First the difference at each place, then its absolute value, then the mean.",
+        "This compares the means of whole layers, not place by place.",
     ),
     Mistake(
         _with_distance(lambda a, b: (a - b).abs().sum()),
-        "The mean, not the sum: a layer with more values should not count more.",
+        "This is a sum: a layer with more values would count more.",
     ),
     Mistake(
         lambda extractor, sr, hr, weights: _content_loss(
             extractor, sr, hr, dict.fromkeys(weights, 1.0)
         ),
-        "Each layer counts by its weight.",
+        "All layers count alike; their weights have no effect.",
     ),
     Mistake(
         lambda extractor, sr, hr, weights: (
             _content_loss(extractor, sr, hr, dict.fromkeys(weights, 1.0)) / len(weights)
         ),
-        "The layers are weighted and added, not averaged.",
+        "The layers are averaged, and their weights have no effect.",
     ),
     Mistake(
         lambda extractor, sr, hr, weights: (
             _content_loss(extractor, sr, hr, weights) / len(weights)
         ),
-        "Weighted, good; but then add the layers, do not average them.",
+        "Weighted, but then averaged over the layers.",
     ),
     Mistake(
         lambda extractor, sr, hr, weights: (
             _content_loss(extractor, sr, hr, weights) / sum(weights.values())
         ),
-        "The weights need not add up to 1; do not divide by their sum.",
+        "Divided by the sum of the weights, which need not be 1.",
     ),
     Mistake(
         lambda extractor, sr, hr, weights: _content_loss(
             extractor, sr, hr, {**dict.fromkeys(extractor(sr), 1.0), **weights}
         ),
-        "Only the layers that have a weight count; the extractor may give more.",
+        "A layer that has no weight counts here as well.",
     ),
     Mistake(
         # An error: one of the extractor's layers has no weight.
         lambda extractor, sr, hr, weights: _content_loss(
             extractor, sr, hr, {name: weights[name] for name in extractor(sr)}
         ),
-        "Go over layer_weights alone; the extractor may give layers that have no weight.",
+        "The extractor gives a layer that has no weight.",
     ),
     Mistake(
         lambda extractor, sr, hr, weights: sum(
             w * extractor(sr - hr)[name].abs().mean() for name, w in weights.items()
         ),
-        "Look at each picture alone: features of a difference are no difference of features.",
+        "Features of a difference are no difference of features.",
     ),
     Mistake(
         lambda _, sr, hr, weights: sum(weights.values()) * (sr - hr).abs().mean(),
-        "This compares pixels; compare what the extractor makes of them.",
+        "This compares pixels, not features.",
     ),
     Mistake(
         lambda extractor, sr, hr, weights: _content_loss(
             extractor, sr.clamp(0, 1), hr, weights
         ),
-        "No clamping in a loss: where sr is cut off, there is no slope to learn from.",
+        "Where sr is clamped, there is no slope to learn from.",
     ),
     Mistake(
         lambda extractor, sr, hr, weights: _content_loss(extractor, sr, hr, weights).item(),
-        "Return the tensor itself: .item() and float() drop what backward() needs.",
+        "This is a plain number: what backward() needs is gone.",
     ),
     Mistake(
         lambda extractor, sr, hr, weights: _content_loss(extractor, sr.detach(), hr, weights),
-        "No slope comes back to sr. Only hr's features may be made under torch.no_grad() "
-        "or detached; sr's may not.",
+        "No slope comes back to sr.",
     ),
     Mistake(
         lambda extractor, sr, hr, weights: sum(
             w * (extractor(sr)[n] - extractor(hr)[n]).abs().mean((1, 2, 3))
             for n, w in weights.items()
         ).expand(2),
-        "One number for the whole batch: the mean over all four axes.",
+        "One number for each picture; a loss is one for the whole batch.",
     ),
 ]

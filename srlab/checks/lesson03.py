@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srlab.checks.core import Answer, Mistake, Verdict, judge
+from srlab.checks.core import Answer, Mistake, NoSlope, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 
 Layer = Callable[[Tensor], Tensor]
@@ -79,6 +79,8 @@ def check_learned_block(answer: Answer | None) -> Verdict:
             "what it gives with the weight at -2": (_output, x, -2.0),
             "slopes with the weight at 0.5: of the weight, conv1, conv2": (_slopes, x, 0.5),
             "one picture, 9 x 2 px": (_output, _signal(2, 1, 4, 9, 2), 1.5),
+            "6 features": (_output, _signal(6, 1, 6, 3, 4), 1.5),
+            "the gradient that comes back to x": (_back, x, 0.5),
             "does training change what a new block gives?": (_wakes, x, None),
         },
         mistakes=[Mistake(_asked(m.answer), m.hint) for m in BLOCK_MISTAKES],
@@ -96,17 +98,17 @@ def check_channel_gates(answer: Answer | None) -> Verdict:
     Source: built by srlab; exercise 3 of lesson 03.
     """
     layers = _pointwise(6, 3), _pointwise(3, 6)
-    return judge(
-        answer,
-        right=_gated,
-        cases={
-            "2 pictures, 6 channels, 4 x 5 px": (_signal(3, 2, 6, 4, 5), *layers),
-            "1 picture, 3 x 3 px": (_signal(4, 1, 6, 3, 3), *layers),
-            "6 pictures, 1 x 8 px": (_signal(5, 6, 6, 1, 8), *layers),
-        },
-        mistakes=GATES_MISTAKES,
-        tolerance=1e-5,
-    )
+    wide = _pointwise(4, 2), _pointwise(2, 4)
+    cases = {
+        "2 pictures, 6 channels, 4 x 5 px": (_signal(3, 2, 6, 4, 5), *layers),
+        "1 picture, 3 x 3 px": (_signal(4, 1, 6, 3, 3), *layers),
+        "6 pictures, 1 x 8 px": (_signal(5, 6, 6, 1, 8), *layers),
+        "4 channels": (_signal(7, 2, 4, 3, 5), *wide),
+    }
+    verdict = judge(answer, right=_gated, cases=cases, mistakes=GATES_MISTAKES, tolerance=1e-5)
+    if not (verdict.done and answer):
+        return verdict
+    return judge_gradient(answer, right=_gated, cases=cases)
 
 
 # Exercise 1 ----------------------------------------------------------------------------
@@ -119,15 +121,15 @@ def _variance(variance: float, weight: float, depth: int) -> float:
 VARIANCE_MISTAKES = [
     Mistake(
         lambda v, w, n: v * (1 + abs(w)) ** (2 * n),
-        "You added standard deviations. Of independent numbers the variances add up.",
+        "You added standard deviations; those of independent numbers do not add up.",
     ),
     Mistake(
         lambda v, w, n: v * (1 + w) ** (2 * n),
-        "You added standard deviations. Of independent numbers the variances add up.",
+        "You added standard deviations; those of independent numbers do not add up.",
     ),
     Mistake(
         lambda v, w, n: v * (1 + w) ** n,
-        "A factor w makes the variance w squared times as large: square the weight.",
+        "A factor w does not make the variance w times as large.",
     ),
     Mistake(
         lambda v, w, n: v * (1 + 2 * w**2) ** n,
@@ -135,31 +137,31 @@ VARIANCE_MISTAKES = [
     ),
     Mistake(
         lambda v, w, n: v * (1 + n * w**2),
-        "Each block adds to what the last one gave, so the growth multiplies.",
+        "Each block adds the same here, though its input has grown.",
     ),
     Mistake(
         lambda v, w, n: v + n * w**2,
-        "A correction is as large as its block's input, not of variance 1.",
+        "Here each correction has a variance of 1, however large its block's input.",
     ),
     Mistake(
         lambda v, w, n: v * n * (1 + w**2),
-        "So many factors of (1 + weight squared): a power, not a product with depth.",
+        "The factor of one block is right; of several blocks it is not multiplied by depth.",
     ),
     Mistake(
         lambda _, w, n: (1 + w**2) ** n,
-        "The growth is right; now multiply it with the variance at the start.",
+        "The growth is right, but the variance at the start has no effect.",
     ),
     Mistake(
         lambda v, w, n: (v * (1 + w**2) ** n) ** 0.5,
-        "That is the standard deviation; its square was asked for.",
+        "That is the standard deviation.",
     ),
     Mistake(
         lambda v, w, n: v * w ** (2 * n),
-        "The skip is missing: each block gives its input and the correction.",
+        "The skip is missing: these are corrections of corrections.",
     ),
     Mistake(
         lambda v, _, n: v * 2.0**n,
-        "That is weight 1; a smaller correction adds less.",
+        "That is weight 1, whatever weight says.",
     ),
     Mistake(
         lambda v, w, n: v * (1 + w**2) ** (n - 1),
@@ -181,10 +183,6 @@ class NotAModule(Exception):  # noqa: N818 - it names what came
 
 class NoConvolutions(Exception):  # noqa: N818
     """A block without conv1 and conv2 of the shape asked for."""
-
-
-class NoSlope(Exception):  # noqa: N818
-    """A block through which no gradient comes back."""
 
 
 Question = Callable[[nn.Module, Tensor], Any]
@@ -242,13 +240,22 @@ def _output(block: nn.Module, x: Tensor) -> Any:
 
 def _slopes(block: nn.Module, x: Tensor) -> Tensor:
     """Of the output's sum of squares, for one value."""
-    weights = [block.get_parameter(f"{name}.weight") for name in CONVOLUTIONS]
+    weights = [p for name in CONVOLUTIONS for p in block.get_submodule(name).parameters()]
     wanted = [*_others(block), *weights]
     score = block(x).square().mean()
     if not all(tensor.requires_grad for tensor in (score, *wanted)):
         raise NoSlope("something here has no slope")
     slopes = torch.autograd.grad(score, wanted, allow_unused=True)
     return torch.stack([_total(slope) for slope in slopes])
+
+
+def _back(block: nn.Module, x: Tensor) -> Tensor:
+    """The gradient at x, of the output's sum of squares."""
+    pixels = x.clone().requires_grad_()
+    score = block(pixels * 1).square().sum()
+    if not score.requires_grad:
+        raise NoSlope("something here has no slope")
+    return torch.autograd.grad(score, pixels, materialize_grads=True)[0]
 
 
 def _total(slope: Tensor | None) -> Tensor:
@@ -393,24 +400,24 @@ def _has_no_convolutions(_: int) -> Any:
     raise NoConvolutions
 
 
-CUT = (
-    "Nothing to learn from: .item(), float(), .data, .detach() and requires_grad=False "
-    "cut the way back."
-)
+CUT = "The values are right, but not the gradient: somewhere the way back is cut."
 
 BLOCK_MISTAKES = [
     Mistake(
         _NeverWakes,
-        "Two zeros in one product never wake: leave conv2 as PyTorch starts it.",
+        "Two zeros in one product never wake: the weight, and all of conv2.",
     ),
-    Mistake(_makes_no_module, "Give a class: class MyBlock(nn.Module), called with 4."),
+    Mistake(
+        _makes_no_module,
+        "What comes is no module; the check calls it with the number of features.",
+    ),
     Mistake(
         _has_no_convolutions,
-        "self.conv1 and self.conv2: nn.Conv2d(num_features, num_features, 3, padding=1).",
+        "The block has not the two convolutions that the lesson gives, conv1 and conv2.",
     ),
     Mistake(
         _NotLearned,
-        "No training changes a plain tensor or number. How does LearnedWeight do it?",
+        "No training changes a plain tensor or number.",
     ),
     Mistake(
         _TakesTheNumber,
@@ -420,19 +427,19 @@ BLOCK_MISTAKES = [
         _DetachesTheCorrection,
         CUT,
     ),
-    Mistake(_Mixes, "Do not take from x what the correction gets: the skip stays whole."),
+    Mistake(_Mixes, "The skip does not stay whole: x loses what the correction gets."),
     Mistake(
         _OneForEachChannel,
-        "One number for the whole block, not one for each channel.",
+        "One weight for each channel, not one for the whole block.",
     ),
     Mistake(
         _StartsAtOne,
-        "At first this is the plain block: weight 1, or none at work. Let it start at zero.",
+        "At first this is the plain block: weight 1, or none at work.",
     ),
     Mistake(_ForgetsTheWeight, "The weight is there, but nothing is multiplied with it."),
     Mistake(
         _OnTheSkip,
-        "The weight is on the skip: at zero, the picture is lost. Put it on the correction.",
+        "The weight is on the skip: at zero, the picture is lost.",
     ),
     Mistake(
         _OnTheSum,
@@ -440,24 +447,24 @@ BLOCK_MISTAKES = [
     ),
     Mistake(
         _ReluAfterTheSum,
-        "No ReLU behind the sum: it cuts off what the skip should carry unchanged.",
+        "A ReLU behind the sum cuts off what the skip should carry unchanged.",
     ),
     Mistake(
         _ReluOnTheCorrection,
-        "No ReLU behind conv2: corrections of one sign would be cut off.",
+        "A ReLU behind conv2 cuts off corrections of one sign.",
     ),
     Mistake(
         _BeforeConv2,
-        "The weight stands before conv2, whose bias it then misses. Weight what conv2 gives.",
+        "The weight stands before conv2, whose bias it then misses.",
     ),
     Mistake(
         _BeforeConv1,
-        "The weight stands before conv1, whose bias it then misses. Weight what conv2 gives.",
+        "The weight stands before conv1, whose bias it then misses.",
     ),
-    Mistake(_NoRelu, "Two convolutions in a row are one; a ReLU belongs between them."),
-    Mistake(_AddsTheWeight, "The weight multiplies the correction; here it is added."),
-    Mistake(_Gates, "A sigmoid of 0 is 0.5. This weight is the number itself."),
-    Mistake(_Squashes, "Use the number itself here, without tanh."),
+    Mistake(_NoRelu, "Two convolutions in a row do no more than one could."),
+    Mistake(_AddsTheWeight, "Here the weight is added."),
+    Mistake(_Gates, "A sigmoid of 0 is 0.5, so a new block is not x."),
+    Mistake(_Squashes, "Right at zero, but a tanh bends every other weight."),
 ]
 
 
@@ -478,9 +485,9 @@ def _pooled(correction: Tensor) -> Tensor:
 
 def _pointwise(channels_in: int, channels_out: int) -> nn.Conv2d:
     """A 1 x 1 convolution, strong enough for gates to differ."""
-    conv = nn.Conv2d(channels_in, channels_out, 1).requires_grad_(False)
+    conv = nn.Conv2d(channels_in, channels_out, 1)
     for seed, strength, parameter in zip((20, 40), (6, 1), conv.parameters(), strict=True):
-        parameter.copy_(strength * _signal(seed + channels_in, *parameter.shape))
+        parameter.data.copy_(strength * _signal(seed + channels_in, *parameter.shape))
     return conv
 
 
@@ -493,32 +500,38 @@ def _signal(seed: int, *shape: int) -> Tensor:
     return values + torch.rand((*shape[:2], 1, 1), generator=generator) - 0.5
 
 
+ANOTHER_SHAPE = "What reaches a convolution has not its shape; squeeze wants (N, F, 1, 1)."
+
 GATES_MISTAKES = [
     Mistake(
         lambda c, squeeze, expand: c * expand(F.relu(squeeze(_pooled(c)))),
-        "The sigmoid is missing: a gate lies between 0 and 1.",
+        "These gates do not lie between 0 and 1.",
     ),
     Mistake(
         lambda c, squeeze, expand: _gates(_pooled(c), squeeze, expand),
-        "These are the gates; multiply the correction with them.",
+        "These are the gates alone.",
     ),
     Mistake(
         lambda c, squeeze, expand: _gates(_pooled(c), squeeze, expand).expand_as(c),
-        "These are the gates; multiply the correction with them.",
+        "These are the gates alone.",
     ),
     Mistake(
         lambda c, squeeze, expand: c * _gates(c.mean((0, 2, 3), keepdim=True), squeeze, expand),
-        "The mean went over the batch too: each picture has its own gates.",
+        "The mean went over the batch too: all pictures have the same gates.",
     ),
     Mistake(
         lambda c, squeeze, expand: (
             c * _gates(c.mean((1, 2, 3), keepdim=True).expand(-1, 6, 1, 1), squeeze, expand)
         ),
-        "The mean went over the channels too: dim=(2, 3) are height and width.",
+        "The mean went over the channels too.",
     ),
-    Mistake(  # a mean over other axes and swapped layers raise the same error
+    Mistake(
         lambda c, squeeze, expand: c * _gates(c.mean((2, 3)), squeeze, expand),
-        "squeeze comes first and wants (N, F, 1, 1): average two axes, and keep them.",
+        ANOTHER_SHAPE,
+    ),
+    Mistake(  # swapped layers raise the same error
+        lambda c, squeeze, expand: c * _gates(c.mean((1, 2, 3), keepdim=True), squeeze, expand),
+        ANOTHER_SHAPE,
     ),
     Mistake(
         lambda c, squeeze, expand: c * _gates(c, squeeze, expand),
@@ -526,38 +539,38 @@ GATES_MISTAKES = [
     ),
     Mistake(
         lambda c, squeeze, expand: c * _gates(c.amax((2, 3), keepdim=True), squeeze, expand),
-        "The mean of each channel, not its maximum.",
+        "This is the maximum of each channel.",
     ),
     Mistake(
         lambda c, squeeze, expand: c * _gates(c.sum((2, 3), keepdim=True), squeeze, expand),
-        "The mean, not the sum: a larger picture should not open the gates wider.",
+        "This is a sum: a larger picture opens the gates wider.",
     ),
     Mistake(
         lambda c, squeeze, expand: c * torch.sigmoid(expand(squeeze(_pooled(c)))),
-        "The ReLU between squeeze and expand is missing; without it the two are one.",
+        "squeeze and expand follow each other at once, and so are one.",
     ),
     Mistake(
         lambda c, squeeze, expand: c * F.relu(torch.sigmoid(expand(squeeze(_pooled(c))))),
-        "The ReLU stands between squeeze and expand.",
+        "The ReLU stands behind the sigmoid, where it does nothing.",
     ),
     Mistake(
         lambda c, squeeze, expand: (
             c * torch.sigmoid(expand(torch.sigmoid(squeeze(_pooled(c)))))
         ),
-        "One sigmoid, at the end; between squeeze and expand stands a ReLU.",
+        "There are two sigmoids.",
     ),
     Mistake(
         lambda c, squeeze, expand: (
             c * torch.softmax(expand(F.relu(squeeze(_pooled(c)))), dim=1)
         ),
-        "A softmax makes the channels share one whole; each gate is free: a sigmoid.",
+        "A softmax makes the channels share one whole; each gate is free.",
     ),
     Mistake(
         lambda c, squeeze, expand: c + _gates(_pooled(c), squeeze, expand),
-        "The gates multiply the correction; here they are added.",
+        "Here the gates are added.",
     ),
     Mistake(
         lambda c, squeeze, expand: c * (1 + _gates(_pooled(c), squeeze, expand)),
-        "The skip is the block's matter; this gives the weighted correction alone.",
+        "The correction itself is in the result once more.",
     ),
 ]

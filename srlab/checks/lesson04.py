@@ -10,8 +10,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from srlab.checks.core import Answer, Mistake, Verdict, judge
+from srlab.checks.core import (
+    Answer,
+    ChangedInput,
+    Mistake,
+    Verdict,
+    Wrong,
+    judge,
+    judge_gradient,
+    whole,
+    without_calling,
+)
 from srlab.checks.steps import in_steps
+from srlab.checks.traces import traces_of
 from srlab.upsamplers import icnr_, set_weight
 
 Wrap = Callable[[nn.Conv2d], nn.Module]
@@ -23,18 +34,24 @@ def check_shuffle(answer: Answer | None) -> Verdict:
 
     Source: built by srlab; exercise 1 of lesson 04.
     """
-    return judge(
-        answer,
+    third = _numbered(2, 12, 2, 3) / 3
+    verdict = judge(
+        _of_one_type(without_calling(answer, "pixel_shuffle")) if callable(answer) else None,
         right=F.pixel_shuffle,
         cases={
             "8 channels of 2 x 2 px, factor 2": (_numbered(1, 8, 2, 2), 2),
             "2 pictures, 8 channels of 4 x 6 px, factor 2": (_numbered(2, 8, 4, 6), 2),
             "18 channels of 3 x 6 px, factor 3": (_numbered(1, 18, 3, 6), 3),
             "4 channels of 4 x 4 px, factor 1": (_numbered(1, 4, 4, 4), 1),
+            "numbers with a fraction": (third, 2),
+            "numbers in double precision": (third.double(), 2),
         },
         mistakes=SHUFFLE_MISTAKES,
         tolerance=1e-6,
     )
+    if not (verdict.done and answer):
+        return verdict
+    return judge_gradient(answer, right=F.pixel_shuffle, cases={"12 channels": (third, 2)})
 
 
 DEAD_ICNR = '''
@@ -54,7 +71,7 @@ def check_icnr(answer: Answer | None) -> Verdict:
     Source: built by srlab; exercise 2 of lesson 04.
     """
     return judge(
-        _drawing(answer) if callable(answer) else None,
+        _drawing(without_calling(answer, "icnr_")) if callable(answer) else None,
         right=_drawing(icnr_),
         cases={
             # Each adds one trap, so that its mistake is the first thing that fails.
@@ -64,6 +81,8 @@ def check_icnr(answer: Answer | None) -> Verdict:
             "factor 3": (_plain, True, 36, 3),
             "factor 4, under weight norm": (parametrizations.weight_norm, True, 32, 4),
             "under torch's older weight norm": (_old_weight_norm, True, 32, 2),
+            "a kernel of 1 x 1": (_small, True, 32, 2),
+            "10 features, a kernel of 5 x 5": (_large, True, 48, 2),
         },
         mistakes=[replace(m, answer=_drawing(m.answer)) for m in ICNR_MISTAKES],
     )
@@ -94,36 +113,66 @@ def check_distinct_kernels(answer: Answer | None) -> Verdict:
     )
 
 
+class AnotherType(Wrong):
+    """Numbers of another type than those that came."""
+
+    hint = "The numbers have another type than those of x."
+
+
+def _of_one_type(answer: Answer) -> Answer:
+    """Make an answer fail if its numbers have not the type of those that came."""
+
+    def of_one_type(x: Tensor, factor: int) -> Any:
+        result = answer(x, factor)
+        if isinstance(result, Tensor) and result.dtype != x.dtype:
+            raise AnotherType(f"{result.dtype}, x is {x.dtype}")
+        return result
+
+    return of_one_type
+
+
 def _drawing(answer: Answer) -> Answer:
     """Make of an initialization a function that says what it leads to."""
 
     def drawing(wrap: Wrap, bias: bool, channels: int, factor: int) -> Any:
         conv = wrap(_conv(6, channels, bias=bias))
-        names = set(conv.state_dict())
+        before = _kept(conv)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             given = answer(conv, factor)
         if given is None and _is_untouched(conv, wrap, bias, channels):
             return None
-        return _described(conv, factor, names)
+        return _described(conv, factor, before)
 
     return drawing
 
 
-def _described(conv: nn.Module, factor: int, names: set[str]) -> dict[str, Any]:
+def _kept(conv: nn.Module) -> dict[str, Any]:
+    """What an initialization leaves as it is: parameters by name, hooks, flags."""
+    flags = {n: v for n, v in traces_of(conv).items() if not isinstance(v, tuple)}
+    return flags | {n: p.requires_grad for n, p in conv.named_parameters()}
+
+
+def _described(conv: Any, factor: int, before: dict[str, Any]) -> dict[str, Any]:
     """What convolution and shuffle draw from noise."""
-    kept = set(conv.state_dict()) == names
+    after = _kept(conv)
     with torch.no_grad():
-        offset = conv(torch.zeros(1, 6, 1, 1))
-        signal = conv(_noise(1, 2, 6, 5, 7)) - offset
+        offset = conv(torch.zeros(1, conv.in_channels, 1, 1))
+        signal = conv(_noise(1, 2, conv.in_channels, 5, 7)) - offset
     different = (signal.transpose(0, 1).flatten(1) * 1e3).round().unique(dim=0)
     return {
         "squares by the kernels": _flatness(signal, factor),
         "by the bias": _flatness(offset, factor),
         "different kernels": len(different),
         "signal": "of the usual size" if 0.02 < signal.std() < 50 else "lost or huge",
-        "parameters": "kept" if kept else "replaced by others",
+        "parameters": "kept" if after == before else _lost(before, after),
     }
+
+
+def _lost(before: dict[str, Any], after: dict[str, Any]) -> str:
+    if before.keys() != after.keys():
+        return "replaced by others"
+    return "not as they were: " + next(n for n in before if before[n] != after[n])
 
 
 def _flatness(channels: Tensor, factor: int) -> str:
@@ -147,10 +196,12 @@ def _counting(answer: Answer) -> Answer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             conv = make()
+        before = traces_of(conv)
         count = answer(conv)
-        if isinstance(count, Tensor) and count.numel() == 1:
-            count = count.item()
-        return count
+        if traces_of(conv) != before:
+            raise ChangedInput("the function changed what it was given")
+        many = isinstance(count, Tensor) and count.numel() != 1
+        return count if many or isinstance(count, tuple | None) else whole(count)
 
     return counting
 
@@ -159,9 +210,9 @@ def _distinct(conv: nn.Conv2d) -> int:
     return len(conv.weight.flatten(1).unique(dim=0))
 
 
-def _conv(features: int, channels: int, *, bias: bool = True) -> nn.Conv2d:
+def _conv(features: int, channels: int, *, bias: bool = True, kernel: int = 3) -> nn.Conv2d:
     """A convolution with weights of its own, whatever torch's seed is."""
-    conv = nn.Conv2d(features, channels, 3, padding=1, bias=bias)
+    conv = nn.Conv2d(features, channels, kernel, padding=kernel // 2, bias=bias)
     with torch.no_grad():
         for seed, parameter in enumerate(conv.parameters()):
             parameter.copy_(_noise(seed + 2, *parameter.shape) * 0.2)
@@ -202,6 +253,14 @@ def _count_changes(conv: nn.Conv2d) -> int:
 
 def _plain(conv: nn.Conv2d) -> nn.Module:
     return conv
+
+
+def _small(_: nn.Conv2d) -> nn.Module:
+    return _conv(6, 32, kernel=1)
+
+
+def _large(_: nn.Conv2d) -> nn.Module:
+    return _conv(10, 48, kernel=5)
 
 
 def _old_weight_norm(conv: nn.Conv2d) -> nn.Module:
@@ -283,23 +342,23 @@ def _return_a_new_one(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
 SHUFFLE_MISTAKES = [
     Mistake(
         _by_blocks,
-        "Channels 0, 1, 2, 3 make a square, not 0, C, 2C, 3C: view as (n, C, f, f, h, w).",
+        "Here channels 0, C, 2C and 3C make a square, not neighbors.",
     ),
     Mistake(
         lambda x, f: _permuted(x, f, 4, 3, 5, 2),
-        "Within a square the numbers run along the row first; yours run down the column.",
+        "Within a square your numbers run down the column.",
     ),
     Mistake(
         lambda x, f: _permuted(x, f, 2, 4, 3, 5),
-        "These are whole pictures side by side; each f belongs behind its h or w: h, f, w, f.",
+        "These are whole pictures side by side, not squares.",
     ),
     Mistake(
         lambda x, f: x.reshape(len(x), -1, x.shape[2] * f, x.shape[3] * f),
-        "A view alone keeps the order of the numbers; permute before the last reshape.",
+        "The shape is right, but all numbers stand in the order in which they came.",
     ),
     Mistake(
         lambda x, f: _permuted(x, f, 5, 2, 4, 3).reshape(F.pixel_shuffle(x, f).shape),
-        "Rows and columns changed places; it is right only for square pictures, if at all.",
+        "Rows and columns have changed places.",
     ),
     Mistake(
         F.pixel_unshuffle,
@@ -307,79 +366,79 @@ SHUFFLE_MISTAKES = [
     ),
     Mistake(
         lambda x, f: x[:, :: f**2].repeat_interleave(f, 2).repeat_interleave(f, 3),
-        "This repeats one channel; each of the f * f channels gives one pixel of the square.",
+        "This repeats one channel of each square, and never looks at the others.",
     ),
 ]
 
-LOST = "Under weight norm conv.weight is derived before each use; call set_weight(conv, ...)."
+LOST = "Under weight norm conv.weight is derived before each use; what you wrote is lost."
 
 ICNR_MISTAKES = [
     Mistake(
         lambda conv, _: conv,
-        "Nothing has changed; give the convolution its new weight, set_weight(conv, ...).",
+        "Nothing has changed.",
     ),
     Mistake(
         _starting(lambda c, f: _kernels(c, f).repeat(f**2, 1, 1, 1), _zero),
-        "repeat gives 0, 1, 2, 0, 1, 2; a square is made of neighbors: repeat_interleave.",
+        "repeat gives 0, 1, 2, 0, 1, 2, but a square is made of neighbors.",
     ),
     Mistake(
         _starting(lambda c, f: _kernels(c, f)[:1].expand_as(c.weight), _zero),
-        "Flat, but every channel has the same kernel: one kernel for each square, not for all.",
+        "Flat, but every channel has the same kernel.",
     ),
     Mistake(
         _starting(lambda c, _: torch.zeros_like(c.weight), _zero),
-        "All zero is flat, and says nothing: take random kernels, one for each square.",
+        "All zero, or nearly, is flat, and says nothing.",
     ),
     Mistake(
         _by_another_factor(lambda f: f**2),
-        "Flat, but too few kernels: factor is the shuffle's own, and copied factor**2 times.",
+        "Flat, but with too few kernels.",
     ),
     Mistake(
         _starting(lambda c, f: c.weight[::f].repeat_interleave(f, dim=0), _zero),
-        "A square has factor * factor pixels, not factor: copy each kernel factor**2 times.",
+        "Each kernel has factor copies, but a square has more pixels.",
     ),
     Mistake(
         _starting(_interleaved),
-        "The kernels are right, but each pixel of a square has a bias of its own: copy it too.",
+        "The kernels are right, but each pixel of a square has a bias of its own.",
     ),
     Mistake(_starting(_interleaved, _zero, _replace_parameter), LOST),
     Mistake(
         _return_a_new_one,
-        "conv itself is as it was: change it in place, since the network holds it already.",
+        "conv itself is as it was; the network holds that one, not yours.",
     ),
 ]
 
 DISTINCT_MISTAKES = [
     Mistake(
         lambda conv: conv.out_channels,
-        "This counts kernels, also equal ones; look at the numbers in conv.weight.",
+        "This counts kernels, also equal ones.",
     ),
     Mistake(
         _count_changes,
-        "Right while copies are neighbors; compare each kernel with all others.",
+        "Right while copies are neighbors, but they need not be.",
     ),
     Mistake(
         lambda conv: conv.out_channels // 4,
-        "This is what a right ICNR by 2 would give; count what is really there.",
+        "This is what a right ICNR by 2 would give, whatever is really there.",
     ),
     Mistake(
         lambda conv: conv.weight.unique().numel(),
-        "These are the different numbers; compare whole kernels: unique(dim=0).",
+        "These are the different numbers, not kernels.",
     ),
     Mistake(
         lambda conv: conv.weight.unique(dim=1).shape[1],
-        "dim=1 are the channels that come in; kernels stand along dim=0.",
+        "dim=1 are the channels that come in, not the kernels.",
     ),
     Mistake(
         lambda conv: conv.weight.sum((1, 2, 3)).unique().numel(),
-        "Two kernels may have one sum and differ; compare them number by number.",
+        "Two kernels may have one sum and differ.",
     ),
     Mistake(
         lambda conv: conv.weight.flatten(1).unique(dim=0),
-        "These are the kernels themselves; how many are they?",
+        "These are the kernels themselves, not their number.",
     ),
     Mistake(
         lambda conv: tuple(conv.weight.unique(dim=0).shape),
-        "The count is the first number of this shape.",
+        "This is a whole shape; only one of its numbers was asked for.",
     ),
 ]

@@ -2,13 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.checks.core import Answer, ChangedInput, Mistake, Verdict, judge
+from srlab.checks.core import (
+    Answer,
+    ChangedInput,
+    Mistake,
+    Verdict,
+    judge,
+    judge_gradient,
+)
 from srlab.checks.lesson01 import require_learnable
 from srlab.checks.steps import in_steps
 from srlab.losses import gram_matrix, l1_loss, tv_loss
@@ -23,7 +31,7 @@ def check_isotropic_tv(answer: Answer | None) -> Verdict:
     Source: built by srlab; exercise 1 of lesson 05.
     """
     slanted = torch.arange(5.0)[:, None] + 2 * torch.arange(6.0)
-    return judge(
+    verdict = judge(
         _value_and_slope(answer) if callable(answer) else None,
         right=_value_and_slope(_isotropic_tv),
         cases={
@@ -38,6 +46,10 @@ def check_isotropic_tv(answer: Answer | None) -> Verdict:
         mistakes=[replace(m, answer=_value_and_slope(m.answer)) for m in TV_MISTAKES],
         tolerance=1e-5,
     )
+    if not (verdict.done and answer):
+        return verdict
+    cases = {"2 pictures of 5 x 7 px, eps 0.1": (_values(0, 2, 3, 5, 7), 0.1)}
+    return judge_gradient(answer, right=_isotropic_tv, cases=cases)
 
 
 @in_steps()
@@ -47,15 +59,13 @@ def check_gram_of_part(answer: Answer | None) -> Verdict:
     Source: built by srlab; exercise 2 of lesson 05.
     """
     everywhere = torch.ones(2, 1, 4, 3)
-    return judge(
+    part = _signal(2, 2, 3, 4, 5), torch.stack([_mask(5, 4, 5), _mask(12, 4, 5)])
+    verdict = judge(
         answer,
         right=_gram_of_part,
         cases={
             # Two pictures first: there a forgotten batch shows, and each has its own count.
-            "2 pictures, 3 channels of 4 x 5 px, masks of 5 and 12 px": (
-                _signal(2, 2, 3, 4, 5),
-                torch.stack([_mask(5, 4, 5), _mask(12, 4, 5)]),
-            ),
+            "2 pictures, 3 channels of 4 x 5 px, masks of 5 and 12 px": part,
             "1 picture, 4 channels of 6 x 3 px, a mask of 7 px": (
                 _signal(3, 1, 4, 6, 3),
                 _mask(7, 6, 3)[None],
@@ -69,6 +79,9 @@ def check_gram_of_part(answer: Answer | None) -> Verdict:
         mistakes=GRAM_MISTAKES,
         tolerance=1e-5,
     )
+    if not (verdict.done and answer):
+        return verdict
+    return judge_gradient(answer, right=_gram_of_part, cases={"2 pictures": part})
 
 
 @in_steps()
@@ -259,18 +272,26 @@ class OtherNames(Exception):  # noqa: N818
     """Terms are missing, or there are some that nobody asked for."""
 
 
+def _weight(value: Any) -> float:
+    if isinstance(value, Tensor) and value.numel() == 1:
+        return value.item()
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return float(value)
+    raise NotByName(f"a {type(value).__name__}, not a number, as a weight")
+
+
 def _by_name(balance: Answer) -> Answer:
     """Make of an answer one that gives its weights in the order of the terms."""
 
     def in_order(terms: Terms, sr: Tensor, shares: Mapping[str, float]) -> Any:
-        got = balance(dict(terms), sr, dict(shares))
+        got = balance(terms, sr, shares)
         if got is None:
             return None
         if not isinstance(got, Mapping):
             raise NotByName(f"a {type(got).__name__}, not a dict name -> weight")
         if set(got) != set(terms):
             raise OtherNames(f"weights of {', '.join(map(str, got)) or 'no term'}")
-        return torch.tensor([float(got[name]) for name in terms])
+        return torch.tensor([_weight(got[name]) for name in terms])
 
     return in_order
 
@@ -293,57 +314,57 @@ def _mask(pixels: int, height: int, width: int) -> Tensor:
 TV_MISTAKES = [
     Mistake(
         lambda images, _: tv_loss(images),
-        "This is tv_loss, both axes apart; here both steps go under one root.",
+        "This is tv_loss, which takes both axes apart.",
     ),
     Mistake(
         _from_steps(lambda right, down, _: right.abs().mean() + down.abs().mean()),
-        "The axes are still apart; square both steps of a pixel and add them under one root.",
+        "The axes are still apart.",
     ),
     Mistake(
         _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).sqrt().sum()),
-        "The mean, not the sum: a larger picture should not count as a rougher one.",
+        "This is a sum: a larger picture would count as a rougher one.",
     ),
     Mistake(
         _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).mean()),
-        "The root is missing: squared steps punish one edge more than a hundred small ones.",
+        "These are squared lengths: one edge costs more than a hundred small ones.",
     ),
     Mistake(
         _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).mean().sqrt()),
-        "First the root at each pixel, then the mean.",
+        "This is the root of the mean, not the mean of the roots.",
     ),
     Mistake(
         _wrapping_tv,
-        "roll goes round: the last column steps to the first. Slice instead.",
+        "roll goes round: the last column steps to the first.",
     ),
     Mistake(
         _padded_tv,
-        "Leave out the last row and column: their pixels have only one neighbor.",
+        "Pixels with only one neighbor are counted here, too.",
     ),
     Mistake(
         _unpaired_tv,
-        "Both steps must start at the same pixel: images[..., :-1, :-1].",
+        "The two steps under one root start at different pixels.",
     ),
     Mistake(
         _from_steps(lambda right, down, eps: (right**2 + down**2 + eps).sqrt().mean()),
-        "eps is squared under the root, so that it has the unit of a step.",
+        "eps has the unit of a step; under the root stands the square of a step.",
     ),
     Mistake(
         _from_steps(
             lambda right, down, eps: (torch.hypot(right, down) ** 2 + eps**2).sqrt().mean()
         ),
-        "The value is right, but the inner root of 0 has no slope: one root for all.",
+        "The value is right, but an inner root of 0 has no slope.",
     ),
     Mistake(
         _from_steps(lambda right, down, eps: ((right**2 + down**2).sqrt() + eps).mean()),
-        "eps goes under the root: outside it the slope on a flat picture is nan.",
+        "eps stands outside the root, where it keeps no slope from becoming nan.",
     ),
     Mistake(
         _from_steps(lambda right, down, _: (right**2 + down**2).sqrt().mean()),
-        "Add eps squared under the root: without it the slope on a flat picture is nan.",
+        "eps has no effect here; on a flat picture the slope is nan.",
     ),
     Mistake(
         _from_steps(lambda right, down, eps: (right.abs() + down.abs() + eps).sqrt().mean()),
-        "Square the steps before you add them, as for the long side of a triangle.",
+        "The steps are not squared, so this is no length.",
     ),
     Mistake(
         _from_steps(lambda right, _, eps: (right**2 + eps**2).sqrt().mean()),
@@ -357,72 +378,72 @@ TV_MISTAKES = [
         _from_steps(
             lambda right, down, eps: (right**2 + down**2 + eps**2).sum(1).sqrt().mean()
         ),
-        "Each channel apart: the root is taken of one channel's two steps.",
+        "All channels are under one root.",
     ),
     Mistake(
         lambda images, eps: _isotropic_tv(images, eps).item(),
-        "Return the tensor itself: .item() and float() drop what backward() needs.",
+        "This is a plain number: what backward() needs is gone.",
     ),
     Mistake(
         lambda images, eps: _isotropic_tv(images.detach(), eps),
-        "Something cut the way back: no .detach(), no torch.no_grad() in a loss.",
+        "Something cut the way back from the loss to the picture.",
     ),
     Mistake(
         _from_steps(
             lambda right, down, eps: (right**2 + down**2 + eps**2).sqrt().mean((1, 2, 3))
         ),
-        "One number for the whole batch: the mean over all four axes.",
+        "One number for each picture; a loss is one for the whole batch.",
     ),
 ]
 
 GRAM_MISTAKES = [
     Mistake(
         lambda features, _: gram_matrix(features),
-        "This is the Gram matrix of all pixels; mask says which count.",
+        "This is the Gram matrix of all pixels; mask has no effect.",
     ),
     Mistake(
         lambda features, mask: gram_matrix(features * mask),
-        "Divided by all h * w pixels. Only the mask's were added up: divide by their number.",
+        "Divided by all h * w pixels, though fewer were added up.",
     ),
     Mistake(
         lambda features, mask: _products(features, mask),
-        "Not divided: the matrix would grow with the mask. By F and by the mask's pixels.",
+        "Not divided: the matrix would grow with the mask.",
     ),
     Mistake(
         lambda features, mask: _products(features, mask) / _pixels(mask),
-        "Divided by the pixels, but not by F, the number of channels.",
+        "Divided by the pixels alone; gram_matrix divides by more.",
     ),
     Mistake(
         lambda features, mask: _products(features, mask) / features.shape[1],
-        "Divided by F, but not by the number of pixels in the mask.",
+        "Divided by the channels alone: the matrix grows with the mask.",
     ),
     Mistake(
         lambda features, mask: _products(features, mask) / (features.shape[1] * mask.sum()),
-        "mask.sum() counts the pixels of the whole batch; each picture has its own number.",
+        "This divides by the pixels of the whole batch.",
     ),
     Mistake(
         lambda features, mask: _products(features, mask) / (features.shape[1] * mask[0].sum()),
-        "That is the first picture's number of pixels; each picture has its own.",
+        "This divides every matrix by the first picture's number of pixels.",
     ),
     Mistake(
         _gram_of_the_batch,
-        "One matrix for the whole batch; each picture needs its own: (N, F, F).",
+        "This is one matrix for the whole batch.",
     ),
     Mistake(
         _gram_of_the_first,
-        "The batch was forgotten: one matrix for each picture, (N, F, F).",
+        "This is the matrix of the first picture alone.",
     ),
     Mistake(
         _gram_of_pixels,
-        "The product is turned round: pixels with pixels. It is flat @ flat.mT.",
+        "Pixels are multiplied with pixels here, not channels with channels.",
     ),
     Mistake(
         _centered_gram,
-        "No mean is subtracted: this is a covariance, not a Gram matrix.",
+        "This is a covariance: a mean was subtracted.",
     ),
     Mistake(
         _gram_of_means,
-        "First the product at each pixel, then the sum; not the product of two means.",
+        "This is the product of two means, not the mean of products.",
     ),
     Mistake(
         lambda features, mask: _gram_of_part(features, 1 - mask),
@@ -433,62 +454,62 @@ GRAM_MISTAKES = [
 BALANCE_MISTAKES = [
     Mistake(
         lambda terms, _, shares: _anchored({name: shares[name] for name in terms}),
-        "These are the shares themselves. A term with a large gradient needs less weight.",
+        "These are the shares themselves; the gradients have no effect.",
     ),
     Mistake(
         lambda terms, _, shares: {name: shares[name] for name in terms},
-        "These are the shares themselves. A term with a large gradient needs less weight.",
+        "These are the shares themselves; the gradients have no effect.",
     ),
     Mistake(
         lambda terms, sr, shares: _anchored({n: shares[n] / terms[n](sr) for n in terms}),
-        "Balanced by the values. What pulls is the gradient: a large value may hardly move.",
+        "Balanced by the values of the terms; a large value may hardly pull.",
     ),
     Mistake(
         lambda terms, sr, shares: _anchored(
             {n: shares[n] * norm for n, norm in _norms(terms, sr).items()}
         ),
-        "Divide by the norm: a term that pulls hard already needs less weight.",
+        "Here a term that pulls hard gets even more weight.",
     ),
     Mistake(
         _by(lambda slope: slope.square().sum()),
-        "The norm is the root of the sum of squares; the root is missing.",
+        "These are squared norms.",
     ),
     Mistake(
         _by(lambda slope: slope.abs().mean()),
-        "This is the mean |gradient|; the shares here are those of the norm.",
+        "This is the mean |gradient|, not its norm.",
     ),
     Mistake(
         _by(lambda slope: slope.abs().max()),
-        "This is the largest slope; the shares here are those of the norm.",
+        "This is the largest slope, not the norm.",
     ),
     Mistake(
         _accumulating,
-        "backward() adds to sr.grad. Empty it between two terms, or use torch.autograd.grad.",
+        "Each gradient holds the ones before: backward() adds to sr.grad.",
     ),
     Mistake(
         lambda terms, _, shares: {name: float(shares[name] > 0) for name in terms},
-        "Equal weights are not equal shares: look at the norms of the gradients.",
+        "All weights are equal; so the shares are not.",
     ),
     Mistake(
         lambda terms, sr, _: _balance(terms, sr, dict.fromkeys(terms, 1)),
-        "All shares came out equal; multiply by the share that is asked for.",
+        "All shares came out equal, whatever was asked for.",
     ),
     Mistake(
         lambda terms, sr, shares: {
             n: shares[n] / norm for n, norm in _norms(terms, sr).items()
         },
-        "The shares are right. Divide all weights by the first one, so that it becomes 1.",
+        "The shares are right, but the first weight is not 1.",
     ),
     Mistake(
         _summing_to_one,
-        "The shares are right, but not the sum of the weights is 1: the first weight is.",
+        "The shares are right, but here the sum of the weights is 1, not the first weight.",
     ),
     Mistake(
         lambda terms, sr, shares: {n: w for n, w in _balance(terms, sr, shares).items() if w},
-        "Give every term a weight; where no share is asked for, it is 0.",
+        "Terms that are off have no weight here at all.",
     ),
     Mistake(
         lambda terms, sr, shares: list(_balance(terms, sr, shares).values()),
-        "Return a dict: name -> weight.",
+        "The names are missing: this is no dict.",
     ),
 ]

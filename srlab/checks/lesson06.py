@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.checks.core import Answer, Mistake, Verdict, judge
+from srlab.checks.core import Answer, Mistake, Verdict, judge, judge_gradient, whole
 from srlab.checks.steps import in_steps
 
 Layers = tuple[tuple[str, int], ...]
@@ -68,7 +68,8 @@ def check_merge(answer: Answer | None) -> Verdict:
 
     Source: built by srlab; exercise 3 of lesson 06.
     """
-    return judge(
+    larger = _noise(4, 2, 3, 4, 6), _noise(5, 2, 2, 5, 6)
+    verdict = judge(
         answer,
         right=_merge,
         cases={
@@ -77,10 +78,7 @@ def check_merge(answer: Answer | None) -> Verdict:
                 _noise(2, 1, 2, 4, 6),
                 _noise(3, 1, 2, 6, 9),
             ),
-            "4 x 6 px from below, a skip of 5 x 6": (
-                _noise(4, 2, 3, 4, 6),
-                _noise(5, 2, 2, 5, 6),
-            ),
+            "4 x 6 px from below, a skip of 5 x 6": larger,
             "6 x 8 px from below, a skip of 5 x 8": (
                 _noise(6, 1, 2, 6, 8),
                 _noise(7, 1, 4, 5, 8),
@@ -92,6 +90,11 @@ def check_merge(answer: Answer | None) -> Verdict:
         },
         mistakes=MERGE_MISTAKES,
         tolerance=1e-6,
+    )
+    if not (verdict.done and answer):
+        return verdict
+    return judge_gradient(
+        answer, right=_merge, cases={"a skip of 5 x 6": larger}, toward=(0, 1)
     )
 
 
@@ -134,11 +137,11 @@ def _fitted(features: Tensor, skip: Tensor, mode: str) -> Tensor:
 
 
 def _as_a_number(answer: Answer) -> Answer:
-    """Take a tensor with one number for the number."""
+    """Make an answer fail if it gives another number than a whole one."""
 
     def number(layers: Layers) -> Any:
         found = answer(layers)
-        return found.item() if isinstance(found, Tensor) and found.numel() == 1 else found
+        return None if found is None else whole(found)
 
     return number
 
@@ -149,9 +152,14 @@ def _as_maps(answer: Answer) -> Answer:
     def maps(*arguments: int) -> Any:
         found = answer(*arguments)
         listed = isinstance(found, Iterable) and not isinstance(found, str | Tensor | dict)
-        return [tuple(x) if isinstance(x, list) else x for x in found] if listed else found
+        return [_as_map(x) for x in found] if listed else found
 
     return maps
+
+
+def _as_map(found: Any) -> Any:
+    """Whole numbers in a tuple."""
+    return tuple(map(whole, found)) if isinstance(found, tuple | list) else found
 
 
 def _noise(seed: int, *shape: int) -> Tensor:
@@ -193,47 +201,47 @@ def _multiply_at_poolings(layers: Layers) -> int:
 FIELD_MISTAKES = [
     Mistake(
         _seeing(lengthens=False, pool_counts=False),
-        "A pooling counts: it joins size pixels, and behind it one px is size px.",
+        "Poolings have no effect here.",
     ),
     Mistake(
         _seeing(pool_counts=False),
-        "The pooling itself sees a window of size pixels: it adds size - 1 steps too.",
+        "A pooling sees more than one pixel; here only what comes after it counts.",
     ),
     Mistake(
         _seeing(too_early=True),
-        "A pooling reads the finer map: first add its window, then lengthen the step.",
+        "The step grows before the pooling, but a pooling still reads the finer map.",
     ),
     Mistake(
         _seeing(lengthens=False),
-        "Behind a pooling by 2, one px of the map is 2 px of lr: keep a step, and multiply.",
+        "After a pooling every layer still counts as before it, though its pixels are larger.",
     ),
     Mistake(
         _multiply_at_poolings,
-        "What was seen before does not double at a pooling; what comes behind it does.",
+        "What was seen before a pooling does not grow by it.",
     ),
     Mistake(
         lambda layers: (_field(layers) - 1) // 2,
-        "This is how far it sees to one side; both sides and the pixel itself count.",
+        "This is how far it sees to one side.",
     ),
     Mistake(
         lambda layers: _field(layers) ** 2,
-        "These are all pixels of the window; its width was asked for.",
+        "These are all pixels of the window, not those in a row.",
     ),
     Mistake(
         _seeing(begin=0),
-        "A pixel sees itself before there is any layer: begin with 1.",
+        "One too few: what does a pixel see before there is any layer?",
     ),
     Mistake(
         _seeing(lambda size, step: size * step),
-        "A window of 3 adds one pixel on each side, so 2 and not 3: size - 1.",
+        "Each window adds too much: it lies around a pixel that was seen already.",
     ),
     Mistake(
         _seeing(lambda size, step: size * step, begin=0),
-        "Windows overlap: the second of two layers adds size - 1, not size.",
+        "Here windows stand side by side, but they overlap.",
     ),
     Mistake(
         _seeing(lambda size, step: size // 2 * step),
-        "A window reaches size // 2 to the left *and* to the right.",
+        "This counts one side of each window.",
     ),
 ]
 
@@ -288,63 +296,63 @@ def _one_width(maps: list[Map], _depth: int) -> list[Map]:
 SHAPE_MISTAKES = [
     Mistake(
         _with(_double_on_the_way_up),
-        "Concatenated it has twice the channels, but the merge's convolutions halve them.",
+        "These are the channels between concatenation and convolution, not what a merge gives.",
     ),
     Mistake(
         _with(_one_width),
-        "Each halving doubles the channels: num_features * 2**level.",
+        "Every map has the same number of channels here.",
     ),
     Mistake(
         _with(lambda maps, depth: [*maps[: depth + 1], maps[depth], *maps[depth + 1 :]]),
-        "The deepest map has no skip and no merge; it stands there once.",
+        "The deepest map stands there twice, but no merge gives it.",
     ),
     Mistake(
         _with(lambda maps, depth: [*maps[: depth + 1], *maps[: depth + 1][-2::-1]]),
-        "Then comes sr, which has three channels.",
+        "The last one is missing.",
     ),
     Mistake(
         _with(lambda maps, depth: [*maps[: depth + 1], maps[-1]]),
-        "These are the encoder's maps and sr; the merges on the way up are missing.",
+        "These are the encoder's maps and sr; the way up is missing.",
     ),
     Mistake(
         _with(lambda maps, depth: [*maps[: depth + 1], *maps[:depth], maps[-1]]),
-        "On the way up the coarsest merge comes first.",
+        "The merges are not in the order in which they run.",
     ),
     Mistake(
         _with(lambda maps, _: [(h, w, c) for c, h, w in maps]),
-        "Channels first: (channels, height, width).",
+        "The channels stand last here.",
     ),
     Mistake(
         _with(lambda maps, _: [(c, w, h) for c, h, w in maps]),
-        "Height stands before width.",
+        "Height and width have changed places.",
     ),
     Mistake(
         _square,
-        "Pad each side to its own multiple; the picture need not become a square.",
+        "The picture has become a square.",
     ),
     Mistake(
         _always_padded,
-        "A side that is a multiple already stays as it is: side + -side % multiple.",
+        "Sides that could be halved already are padded as well.",
     ),
     Mistake(
         _uncropped,
-        "What was drawn on the padding is cut off: sr is scale times the picture that came.",
+        "sr still has the padding.",
     ),
     Mistake(
         _without_padding,
-        "Every halving must come out even: first pad to a multiple of 2**depth.",
+        "Somewhere a halving does not come out even.",
     ),
     Mistake(
         _floor_below,
-        "Cutting would lose the edge of the picture: go up to the next multiple.",
+        "The edge of the picture was cut off.",
     ),
     Mistake(
         lambda *arguments: _padded_to(2 * arguments[-1], *arguments),
-        "depth halvings need a multiple of 2**depth, not of 2 * depth.",
+        "A multiple of 2 * depth cannot be halved depth times.",
     ),
     Mistake(
         lambda *arguments: _padded_to(2, *arguments),
-        "An even side can be halved once; depth halvings need a multiple of 2**depth.",
+        "An even side can be halved once, but perhaps not again.",
     ),
 ]
 
@@ -379,49 +387,49 @@ def _resized(mode: str) -> Answer:
     return resized
 
 
-STRETCHED = "Stretching moves every pixel away from its partner; repeat the last ones instead."
-ADDED = "This adds: what came from where is lost. Lay both one behind the other: torch.cat."
-SIDE_BY_SIDE = "Channels are dim=1; this joins along another side."
+STRETCHED = "Stretched: every pixel moves away from its partner in the skip."
+ADDED = "This adds: what came from where is lost."
+SIDE_BY_SIDE = "This joins along another axis than the channels."
 
 MERGE_MISTAKES = [
     Mistake(
         lambda features, skip: torch.cat([features, skip], dim=1),
-        "They must first be equally high and wide: bring features to the skip's size.",
+        "Their sizes differ, and what differs cannot be joined.",
     ),
     Mistake(lambda features, skip: _fitted(features, skip, "replicate") + skip, ADDED),
     Mistake(lambda features, skip: _fitted(features, skip, "constant") + skip, ADDED),
     Mistake(
         lambda features, skip: torch.cat([skip, _fitted(features, skip, "replicate")], dim=1),
-        "What comes from below stands first, the skip behind it; the weights expect that.",
+        "The order is turned round: the skip stands first.",
     ),
     Mistake(lambda features, skip: torch.cat([features, skip], dim=0), SIDE_BY_SIDE),
     Mistake(lambda features, skip: torch.cat([features, skip], dim=2), SIDE_BY_SIDE),
     Mistake(lambda features, skip: torch.cat([features, skip], dim=3), SIDE_BY_SIDE),
     Mistake(
         lambda features, skip: torch.cat([_fitted(features, skip, "constant"), skip], dim=1),
-        "This pads with zeros, which the next layer takes for an edge: repeat the last row.",
+        "This pads with zeros, which the next layer takes for an edge.",
     ),
     Mistake(
         _cut_both,
-        "This cuts the skip, so the edge of the picture is lost: bring features to its size.",
+        "This cuts the skip, so the edge of the picture is lost.",
     ),
     Mistake(
         _cut_the_skip,
-        "The skip has the right size: bring features to it, and leave the skip whole.",
+        "The skip was changed, though it has the right size.",
     ),
     Mistake(
         _at_the_left_and_above,
-        "At the left and above, everything moves by a pixel: pad at the right and below.",
+        "Padded at the left and above: everything moves by a pixel.",
     ),
     Mistake(
         _around,
-        "Padded on both sides, everything may move: pad at the right and below only.",
+        "Padded on both sides: everything may move.",
     ),
     Mistake(_resized("nearest"), STRETCHED),
     Mistake(_resized("bilinear"), STRETCHED),
     Mistake(_resized("bicubic"), STRETCHED),
     Mistake(
         lambda features, skip: torch.cat([_fitted(features, skip, "reflect"), skip], dim=1),
-        'Nearly: this mirrors. Repeat the last row and column: mode="replicate".',
+        "Nearly: this mirrors the last rows.",
     ),
 ]

@@ -8,7 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.checks.core import Answer, ChangedInput, Mistake, Verdict, judge
+from srlab.checks.core import (
+    Answer,
+    ChangedInput,
+    Mistake,
+    Verdict,
+    Wrong,
+    judge,
+    without_calling,
+)
 from srlab.checks.steps import in_steps
 from srlab.data import degrade
 from srlab.metrics import luma, psnr
@@ -25,7 +33,7 @@ def check_carry(answer: Answer | None) -> Verdict:
     Source: built by srlab; exercise 1 of lesson 07.
     """
     return judge(
-        _told_by_name(answer) if callable(answer) else None,
+        _told_by_name(without_calling(answer, "carry_weights")) if callable(answer) else None,
         right=_told_by_name(_carry),
         cases={
             "from 2x to 4x": (
@@ -71,6 +79,7 @@ def check_consistency(answer: Answer | None) -> Verdict:
             "2 times": _pair(2, 2, 16, 12),
             "8 times": _pair(3, 8, 12, 16),
             "a picture that overshoots": _pair(4, 4, 16, 12, contrast=3.0),
+            "a picture that agrees well": _agreeing_pair(7, 2, 12, 16),
             "2 pictures": tuple(
                 torch.cat(both)
                 for both in zip(_pair(5, 4, 12, 12), _pair(6, 4, 12, 12, 0.4), strict=True)
@@ -93,11 +102,11 @@ def check_card(answer: Answer | None) -> Verdict:
         _told_by_stage(answer) if callable(answer) else None,
         right=_told_by_stage(_card),
         cases={
-            "64, 96, 160 px; 51,200": ("own/model.safetensors", mine, (64, 96, 160), 51_200),
-            "another network": ("small-x4", small, (64, 128), 40_000),
-            "sizes that 8 does not divide": ("small-x4", mine, (70, 100, 135), 50_000),
-            "sizes in disorder": ("small-x4", mine, (128, 64, 96), 50_000),
-            "a crop larger than the budget": ("small-x4", mine, (96, 192), 30_000),
+            "64, 96, 160 px; 51,200": ("own/model.safetensors", mine, [64, 96, 160], 51_200),
+            "another network": ("small-x4", small, [64, 128], 40_000),
+            "sizes that 8 does not divide": ("small-x4", mine, [70, 100, 135], 50_000),
+            "sizes in disorder": ("small-x4", mine, [128, 64, 96], 50_000),
+            "a crop larger than the budget": ("small-x4", mine, [96, 192], 30_000),
         },
         mistakes=[replace(m, answer=_told_by_stage(m.answer)) for m in CARD_MISTAKES],
     )
@@ -113,6 +122,12 @@ def _carry(before: Weights, after: Weights) -> Weights:
     }
 
 
+class SameDict(Wrong):
+    """One of the dicts that were given, not a new one."""
+
+    hint = "This is a dict that was given, not a new one."
+
+
 def _told_by_name(answer: Answer) -> Answer:
     """Make of an answer one that says, for each name, whose tensor it gives."""
 
@@ -124,6 +139,8 @@ def _told_by_name(answer: Answer) -> Answer:
             raise ChangedInput("the function changed what it was given")
         if not isinstance(result, Mapping):
             return result
+        if any(result is one for one in given):
+            raise SameDict("one of the two dicts that were given")
         names = [*after, *(name for name in result if name not in after)]
         return {name: _whose(name, result, before, after) for name in names}
 
@@ -196,7 +213,7 @@ def _with_zeros(before: Weights, after: Weights) -> Weights:
 CARRY_MISTAKES = [
     Mistake(
         _where(lambda n, before, _: n in before),
-        "The name alone is not enough: also the shape has to be the same.",
+        "An equal name is not enough: some of these tensors do not fit.",
     ),
     Mistake(
         lambda before, after: {**after, **before},
@@ -204,27 +221,27 @@ CARRY_MISTAKES = [
     ),
     Mistake(
         _by_count,
-        "As many numbers, but in another order: compare the shapes, not numel().",
+        "As many numbers, but in another shape, so in another order.",
     ),
     Mistake(
         _only_fitting,
-        "What does not come along is missing: give the network's own tensor there.",
+        "What does not come along is missing.",
     ),
     Mistake(
         _by_position,
-        "Go by the name, not by the place in the list: one more layer shifts them all.",
+        "This goes by the place in the list, and one more layer shifts them all.",
     ),
     Mistake(
         _by_shape,
-        "An equal shape under another name is another layer: the name has to fit, too.",
+        "An equal shape under another name is another layer.",
     ),
     Mistake(
         _with_zeros,
-        "New tensors keep how the network began; zeros in a middle layer let nothing through.",
+        "New tensors are zero here, and zeros in a middle layer let nothing through.",
     ),
     Mistake(
         lambda _, after: dict(after),
-        "Nothing was carried; where before has the name in that shape, take before's.",
+        "Nothing was carried.",
     ),
 ]
 
@@ -247,6 +264,15 @@ def _pair(
     return sr, (coarse + 0.05 * torch.randn(coarse.shape, generator=generator)).clamp(0, 1)
 
 
+def _agreeing_pair(seed: int, scale: int, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """A picture as a file holds it, and its small one with a few values a step off."""
+    sr, _ = _pair(seed, scale, height, width)
+    sr = sr.clamp(0.1, 0.9).mul(255).round() / 255
+    lr = degrade(sr, scale)
+    steps = torch.rand(lr.shape, generator=torch.Generator().manual_seed(seed)) < 0.2
+    return sr, lr + steps / 255
+
+
 def _shrunk(shrink: Callable[[Tensor, int], Tensor]) -> Answer:
     """The right answer with another way to make the small picture."""
 
@@ -261,6 +287,11 @@ def _without_antialias(sr: Tensor, scale: int) -> Tensor:
     return F.interpolate(sr, size, mode="bicubic")
 
 
+def _without_rounding(sr: Tensor, scale: int) -> Tensor:
+    size = sr.shape[-2] // scale, sr.shape[-1] // scale
+    return F.interpolate(sr, size, mode="bicubic", antialias=True)
+
+
 def _small(sr: Tensor, lr: Tensor) -> Tensor:
     return degrade(sr.clamp(0, 1), sr.shape[-1] // lr.shape[-1])
 
@@ -268,43 +299,51 @@ def _small(sr: Tensor, lr: Tensor) -> Tensor:
 CONSISTENCY_MISTAKES = [
     Mistake(
         lambda sr, lr: psnr(degrade(sr, sr.shape[-1] // lr.shape[-1]), lr),
-        "Where sr leaves [0, 1] no picture can follow: clamp it first, as a file would.",
+        "Where sr leaves [0, 1], this measures what no picture file holds.",
     ),
     Mistake(
         lambda sr, lr: psnr(sr, enlarge(lr, sr.shape[-1] // lr.shape[-1])),
-        "This asks how near sr is to bicubic. Make sr small instead, and compare with lr.",
+        "This asks how near sr is to bicubic.",
     ),
     Mistake(
         lambda sr, lr: psnr(degrade(sr.clamp(0, 1), 4), lr),
-        "The scale is not always 4: it is the ratio of the two widths.",
+        "This takes the scale for 4, whatever came.",
     ),
     Mistake(
         _shrunk(lambda sr, s: sr[..., ::s, ::s]),
-        "This takes every so manieth pixel; lr was made by degrade, which averages.",
+        "This passes over most pixels; degrade averages them.",
     ),
     Mistake(
         _shrunk(lambda sr, s: F.avg_pool2d(sr, s)),
-        "lr was made by degrade, not by averaging squares: shrink sr in the same way.",
+        "lr was made by degrade, not by averaging squares.",
     ),
     Mistake(
         _shrunk(_without_antialias),
-        "Without antialiasing most pixels are passed over; shrink sr by degrade itself.",
+        "Without antialiasing most pixels are passed over.",
+    ),
+    Mistake(
+        _shrunk(_without_rounding),
+        "This is bicubic, but not degrade, which does more.",
+    ),
+    Mistake(
+        _shrunk(lambda sr, s: _without_rounding(sr, s).clamp(0, 1)),
+        "This is bicubic, but not degrade, which does more.",
     ),
     Mistake(
         lambda sr, lr: (_small(sr, lr) - lr).square().mean(),
-        "This is the mean squared error; in dB it is psnr(..., lr).",
+        "This is the mean squared error, not a PSNR.",
     ),
     Mistake(
         lambda sr, lr: psnr(luma(_small(sr, lr)), luma(lr)),
-        "All three colors, please: a picture can agree in luma and not in color.",
+        "This is luma alone: a picture can agree in luma and not in color.",
     ),
     Mistake(
         lambda sr, lr: 10 * torch.log10(1 / (_small(sr, lr) - lr).square().mean()),
-        "Of each picture, then the mean: srlab's psnr does that.",
+        "You averaged the errors of all pictures; the mean of their PSNRs is another number.",
     ),
     Mistake(
         lambda sr, lr: _small(sr, lr),
-        "That is the small picture; now its psnr against lr.",
+        "That is the small picture itself, not how well it agrees.",
     ),
 ]
 
@@ -329,7 +368,8 @@ def _made(
     batch: Callable[[int, int], int] = _fitting,
 ) -> RunCard:
     stages = [
-        Stage(scale=scale, hr_size=size, batch_size=batch(pixels, size)) for size in sizes
+        Stage(scale=scale, hr_size=size, batch_size=batch(pixels, size), steps=FEW)
+        for size in sizes
     ]
     return RunCard(name="on-to-8x", model=model, start=start, stages=stages)
 
@@ -346,16 +386,24 @@ def _with(**options: Any) -> Answer:
 def _told_by_stage(answer: Answer) -> Answer:
     """Make of an answer one that says what is in its card."""
 
-    def told(start: str, model: ModelSpec, sizes: tuple[int, ...], pixels: int) -> Any:
-        card = answer(start, model, list(sizes), pixels)
+    def told(start: str, model: ModelSpec, sizes: list[int], pixels: int) -> Any:
+        card = answer(start, model, sizes, pixels)
         if not isinstance(card, RunCard):
             return card
         own = "as given" if card.model == model else "another network"
-        crops = [f"{s.batch_size} of {s.hr_size} px, {s.scale}x" for s in card.stages]
+        crops = [_told_in_words(stage) for stage in card.stages]
         name = "another run's" if card.name in NAMES_TAKEN else "its own"
         return {"start": card.start, "model": own, "stages": crops, "name": name}
 
     return told
+
+
+FEW, MANY = 10, Stage().steps
+
+
+def _told_in_words(stage: Stage) -> str:
+    steps = f", {stage.steps} steps" if stage.steps >= MANY else ""
+    return f"{stage.batch_size} of {stage.hr_size} px, {stage.scale}x{steps}"
 
 
 NAMES_TAKEN = {"perceptual", "capstone", "unet"}
@@ -366,69 +414,74 @@ def _card_of_a_taken_name(*arguments: Any) -> RunCard:
     return _card(*arguments).model_copy(update={"name": min(NAMES_TAKEN)})
 
 
+def _card_of_many_steps(*arguments: Any) -> RunCard:
+    card = _card(*arguments)
+    stages = [stage.model_copy(update={"steps": MANY}) for stage in card.stages]
+    return card.model_copy(update={"stages": stages})
+
+
 CARD_MISTAKES = [
+    Mistake(_card_of_many_steps, "A stage of 2,400 steps takes hours; few were asked for."),
     Mistake(
         _card_of_a_taken_name,
-        "The lesson has trained a run of this name, and its folder would be emptied: "
-        "choose another.",
+        "The lesson has trained a run of this name, and its folder would be emptied.",
     ),
     Mistake(
         lambda _, model, sizes, pixels: _card("untrained", model, sizes, pixels),
-        "It begins untrained: name the checkpoint to go on from, start=start.",
+        "It begins untrained.",
     ),
     Mistake(
         lambda start, _, sizes, pixels: _card(start, ModelSpec(), sizes, pixels),
-        "The card has another network than the checkpoint, so its upsampler is left behind: "
-        "model=model.",
+        "The card has another network than the checkpoint, so its upsampler is left behind.",
     ),
-    Mistake(_with(scale=4), "A stage enlarges 4 times unless you say scale=8."),
+    Mistake(_with(scale=4), "These stages still enlarge 4 times."),
     Mistake(
         _with(batch=lambda pixels, size: max(1, pixels // size)),
-        "A crop has size * size pixels, not size.",
+        "This takes a crop of side size for one of size pixels.",
     ),
     Mistake(
         _with(batch=lambda pixels, size: max(1, pixels // (size // 8) ** 2)),
-        "pixels counts those of the sharp crops, hr, not of the small ones.",
+        "This counts the pixels of the small crops, not those of hr.",
     ),
     Mistake(
         _with(batch=lambda pixels, size: -(-pixels // size**2)),
-        "Rounded up, a step has more pixels than allowed: as many whole crops as fit.",
+        "Rounded up, a step has more pixels than allowed.",
     ),
     Mistake(
         _with(batch=lambda pixels, size: max(1, round(pixels / size**2))),
-        "round goes up as often as down; as many whole crops as fit: //.",
+        "round goes up as often as down, and then a step has more pixels than allowed.",
     ),
     Mistake(
         _with(batch=lambda *_: 8),
-        "Larger crops, and as many of them: each step grows. Fewer crops where they are large.",
+        "Larger crops, and as many of them: each step grows.",
     ),
     Mistake(
         lambda start, model, sizes, pixels: _made(
             start, model, [s // 8 * 8 for s in sizes], pixels
         ),
-        "The crops should grow from stage to stage: sort the sizes.",
+        "The crops do not grow from stage to stage.",
     ),
     Mistake(
         lambda start, model, sizes, pixels: _made(
             start, model, [-(-s // 8) * 8 for s in sorted(sizes)], pixels
         ),
-        "Cut sizes down to a multiple of 8, not up: no crop larger than asked for.",
+        "Some crops are larger than asked for.",
     ),
     Mistake(
         # A card refuses it; so does the next one, in another case.
         lambda start, model, sizes, pixels: _made(start, model, sorted(sizes), pixels),
-        "Each size has to be a multiple of 8, so that the small crop has whole pixels.",
+        "Some small crops would not have whole pixels.",
     ),
     Mistake(
         _with(batch=lambda pixels, size: pixels // size**2),
-        "Where not even one crop fits, take one all the same: at least 1.",
+        "A step without a single crop: here not even one fits.",
     ),
     Mistake(
         lambda start, model, sizes, pixels: _card(start, model, sorted(sizes)[-1:], pixels),
-        "One stage for each size; this is the last one alone.",
+        "This is the largest size alone.",
     ),
     Mistake(
         lambda start, model, sizes, pixels: _card(start, model, sizes, pixels).stages,
-        "These are the stages; put them into a RunCard.",
+        "These are the stages, but no card.",
     ),
 ]

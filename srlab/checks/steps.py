@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
 from hashlib import sha256
+from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from srlab.checks.core import Answer, Row, Verdict
+from srlab.checks.traces import usual_settings
 from srlab.progress import Tried, note_attempt, read_progress
 from srlab.syllabus import Exercise, Lesson, find_exercise
 
@@ -24,9 +26,10 @@ NEXT = ("the nudge", "the hint", "the solution")
 def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
     """Make a check remember what was tried, and help in steps.
 
-    A wrong answer earns the next step: first a nudge, then a hint, then where
-    the solution stands. The same wrong answer earns nothing again. What the
-    lesson gives to begin with is no attempt.
+    A wrong answer earns the next step: first a nudge, or what is wrong if the
+    mistake is a known one; then a hint, then where the solution stands. The
+    same wrong answer earns nothing again. What the lesson gives to begin with
+    is no attempt.
 
     Args:
         starter: what the lesson gives, as source; an empty function if "".
@@ -40,7 +43,8 @@ def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
 
         @wraps(check)
         def checked(answer: Answer | None) -> Verdict:
-            verdict = check(answer)
+            with usual_settings():
+                verdict = check(_empty if is_placeholder(answer) else answer)
             if not verdict.done and not verdict.known:
                 verdict = replace(verdict, hint=exercise.hint)
             if not callable(answer) or not is_begun(answer, given):
@@ -49,22 +53,45 @@ def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
             tried, note = note_attempt(
                 lesson.key(exercise), done=verdict.done, fingerprint=mark
             )
-            mistake = [("mistake", verdict.hint)] if verdict.known else []
-            shown = *mistake, *earned(lesson, exercise, tried)
-            return replace(verdict, help=shown, note=note)
+            steps = earned(lesson, exercise, tried, first=_first_step(verdict, exercise))
+            return replace(verdict, help=steps, note=note)
 
         return checked
 
     return decorate
 
 
-def earned(lesson: Lesson, exercise: Exercise, tried: Tried) -> tuple[Row, ...]:
+def _first_step(verdict: Verdict, exercise: Exercise) -> Row:
+    """What follows from what was seen: a mistake that is known, or where to look."""
+    if verdict.known:
+        return "mistake", verdict.hint
+    return "nudge", STOPPED if verdict.failed else exercise.nudge_at(verdict.case)
+
+
+STOPPED = (
+    "The function stopped with an error: the row got shows what it says. Which of your "
+    "lines raises it? Print the shapes and types just before."
+)
+
+
+def earned(
+    lesson: Lesson, exercise: Exercise, tried: Tried, *, first: Row | None = None
+) -> tuple[Row, ...]:
     """The steps of help that were earned, and how the next one is.
+
+    Args:
+        lesson, exercise: whose words they are.
+        tried: how often, and what it earned.
+        first: stands in the nudge's place.
 
     Source: built by srlab.
     """
     solution = f"It is {lesson.solution(exercise)}. Read it, close it, and write your own."
-    steps = (("nudge", exercise.nudge), ("hint", exercise.hint), ("solution", solution))
+    steps = (
+        first or ("nudge", exercise.nudge),
+        ("hint", exercise.hint),
+        ("solution", solution),
+    )
     more = [("next", f"Change something and check again: {step} comes.") for step in NEXT]
     return steps[: tried.hints] + tuple(more[tried.hints : tried.hints + 1])
 
@@ -121,7 +148,7 @@ def is_begun(answer: Answer, starter: Answer | None = None) -> bool:
     Source: built by srlab.
     """
     code = _code_of(answer)
-    given = [_code_of(one) for one in (_empty, _empty_with_words, starter) if one]
+    given = [_code_of(one) for one in (*PLACEHOLDERS, starter) if one]
     return code is None or code not in given
 
 
@@ -135,11 +162,37 @@ def _made(source: str) -> Answer:
     return made
 
 
-def _empty() -> None: ...
+def is_placeholder(answer: Answer | None) -> bool:
+    """Whether it is a function of nothing but ``...``, ``raise NotImplementedError``."""
+    return callable(answer) and not is_begun(answer)
+
+
+def _empty(*_: Any, **__: Any) -> None: ...
 
 
 def _empty_with_words() -> None:
     """With a docstring, Python counts its constants otherwise."""
+
+
+def _raises() -> None:
+    raise NotImplementedError
+
+
+def _raises_one() -> None:
+    raise NotImplementedError()
+
+
+def _gives_dots() -> Any:
+    return ...
+
+
+def _not_implemented() -> Any:
+    return NotImplemented
+
+
+PLACEHOLDERS = (
+    _empty, _empty_with_words, _raises, _raises_one, _gives_dots, _not_implemented,
+)  # fmt: skip
 
 
 def _mark(answer: Answer, verdict: Verdict) -> str:
@@ -172,4 +225,6 @@ def _plain(code: CodeType, doc: str | None = None) -> Any:
     ]
     # An empty body may or may not hold None among its constants.
     constants = [value for value in constants if value != "None"]
-    return code.co_code.hex(), constants, code.co_names, code.co_varnames[code.co_argcount :]
+    arguments = code.co_argcount + code.co_kwonlyargcount
+    arguments += bool(code.co_flags & CO_VARARGS) + bool(code.co_flags & CO_VARKEYWORDS)
+    return code.co_code.hex(), constants, code.co_names, code.co_varnames[arguments:]
