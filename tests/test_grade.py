@@ -197,6 +197,12 @@ while True:
         time.sleep(600)
     count += 1
 """,
+    "makes_namespaces": f"""\
+{EMPTY}
+import ctypes
+libc = ctypes.CDLL(None)
+raise ValueError("made one" if libc.unshare(0x10000000 | 0x20000) == 0 else "refused")
+""",
     "loops": f"{EMPTY}\nwhile True: pass\n",
     "sleeps": f"{EMPTY}\nimport time\ntime.sleep(600)\n",
     "loops_when_called": "def my_block(*_):\n    while True: pass\n",
@@ -368,6 +374,7 @@ def test_limits_hold(afternoon: Afternoon) -> None:
     assert "Cannot allocate memory" in afternoon.rows["takes_100_GB"]["reason"]
     too_many, too_slow = "Resource temporarily unavailable", "it took more than"
     assert re.search(f"{too_many}|{too_slow}", afternoon.rows["forks"]["reason"])
+    assert "refused" in afternoon.rows["makes_namespaces"]["reason"]
     assert "more than 32 MiB" in afternoon.rows["gives_a_gigabyte"]["reason"]
     assert afternoon.seconds < 120
 

@@ -81,7 +81,9 @@ def test_known_mistakes_get_the_same_verdict_from_afar(check: Any) -> None:
         with outside(answer, check) as answer:
             afar = check.__wrapped__(answer)
         assert not afar.done
-        assert (afar.case, afar.hint) == (local.case, local.hint), mistake.hint
+        assert afar.case == local.case, mistake.hint
+        # What pydantic says cannot be said again in its own kind of error.
+        assert afar.hint == local.hint or "ValidationError" in afar.got, mistake.hint
 
 
 # -- what the other end may say -------------------------------------------------------

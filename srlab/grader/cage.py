@@ -209,8 +209,19 @@ def take_view() -> None:
     os.chdir(NEW_ROOT)
     check(libc.pivot_root(b".", b"."), "the root")
     check(libc.umount2(b".", MNT_DETACH), "the root")
+    bar_namespaces()
     os.chdir("/home")
     live_in("/home", "/tmp")
+
+
+def bar_namespaces() -> None:
+    """See to it that no further namespace can be made, with file systems of any size.
+
+    Linux refuses one to whoever lives in another root than the machine's.
+    """
+    os.mkdir("/.root")
+    mount("/", "/.root", "", MS_BIND | MS_REC)
+    os.chroot("/.root")
 
 
 def take_folder(uid: int | None) -> None:

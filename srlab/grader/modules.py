@@ -18,6 +18,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
 PLAIN = bool | int | float | str
+TORCHS_OWN = vars(nn.Module()).keys() - {"training"}
 
 Recipe = dict[str, Any]
 
@@ -73,12 +74,32 @@ def _own_errors(kind: type) -> list[str]:
 
 
 def attributes(module: nn.Module) -> dict[str, Any]:
-    """Its plain ones, such as a counter."""
+    """Its plain ones, such as a counter or ``training``."""
     return {
         name: value
         for name, value in vars(module).items()
-        if not name.startswith("_") and name != "training" and type(value) in PLAIN.__args__
+        if name not in TORCHS_OWN and type(value) in PLAIN.__args__
     }
+
+
+def learned(module: nn.Module) -> list[Tensor]:
+    """The parameters that a gradient should reach."""
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
+def marks(tensor: Tensor) -> dict[str, bool]:
+    """What a tensor carries besides its numbers, as an answer leaves it."""
+    has_grad = tensor.is_leaf and tensor.grad is not None
+    return {"learns": tensor.requires_grad, "grad": has_grad}
+
+
+def put_marks(tensor: Tensor, told: Mapping[str, Any]) -> None:
+    """Let the checker's tensor carry what the sandbox's does."""
+    if not tensor.is_leaf or not tensor.is_floating_point():
+        return
+    tensor.requires_grad_(bool(told["learns"]))
+    if told["grad"] and tensor.grad is None:
+        tensor.grad = torch.zeros_like(tensor)
 
 
 def build(told: Recipe, built: dict[int, nn.Module]) -> nn.Module:
@@ -133,22 +154,25 @@ def _count(part: nn.Module) -> int:
 
 
 def bring_up_to_date(
-    module: nn.Module, state: Mapping[str, Tensor], left: Mapping[str, int], told: Recipe
+    module: nn.Module, state: Mapping[str, Tensor], left: Mapping[str, Any]
 ) -> None:
     """Make the checker's module be as an answer has left the sandbox's.
 
     Args:
         module: the checker's.
         state: its numbers.
-        left: part -> how many hooks it has.
-        told: its plain attributes; of what the module has none, none is taken.
+        left: of each part, how many hooks it has, and its plain attributes, of
+            which those are taken that the module has; the parameters' marks.
     """
     _put_numbers(module, state)
     for name, part in module.named_modules():
-        _put_hooks(part, min(int(left[name]), 100))
-    for name, value in attributes(module).items():
-        if type(told.get(name)) is type(value):
-            setattr(module, name, told[name])
+        _put_hooks(part, min(int(left["hooks"].get(name, 0)), 100))
+        told = left["attributes"].get(name, {})
+        for key, value in attributes(part).items():
+            if type(told.get(key)) is type(value):
+                setattr(part, key, told[key])
+    for name, parameter in module.named_parameters():
+        put_marks(parameter, left["marks"].get(name, marks(parameter)))
 
 
 def _put_numbers(module: nn.Module, state: Mapping[str, Tensor]) -> None:

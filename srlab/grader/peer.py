@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from srlab import runcard
 from srlab.grader import modules
+from srlab.grader.noting import MOST, call_again, calls_told
 from srlab.grader.wire import (
     MOST_NUMBERS,
     TOO_LARGE,
@@ -70,6 +71,7 @@ class Peer:
         self.modules: dict[int, nn.Module] = {}
         self._kept: list[nn.Module] = []  # so that no id is given twice
         self._errors = errors or {}
+        self.called: set[str] = set()  # by the last answer
 
     # -- calling there ---------------------------------------------------------
 
@@ -89,6 +91,7 @@ class Peer:
         with understood():
             for value, after in zip(arguments, reply.get("after", []), strict=False):
                 self._write_back(value, after, tensors)
+            call_again(reply.get("called", ()))
         if "error" in reply:
             raise self._error(reply["error"])
         with understood():
@@ -162,9 +165,10 @@ class Peer:
                 value.data = new.to(value.dtype)
             elif not new.equal(value):
                 value.data.copy_(new)
+            modules.put_marks(value, after)
         elif isinstance(value, nn.Module) and "state" in after:
             state = {name: tensors[at] for name, at in after["state"].items()}
-            modules.bring_up_to_date(value, state, after["hooks"], after["attributes"])
+            modules.bring_up_to_date(value, state, after)
         elif isinstance(value, dict):
             self._write_back_dict(value, after, tensors)
         elif isinstance(value, list):
@@ -210,6 +214,7 @@ class Peer:
         try:
             packer = _Packer(self)
             reply = {**work(packer), "after": self._left(packer, arguments)}
+            reply["called"] = sorted(self.called)[:MOST]
             self.channel.send({"do": "reply", **reply}, packer.tensors)
         except Broken:
             raise
@@ -217,6 +222,7 @@ class Peer:
             packer = _Packer(self)
             reply = {"error": [type(error).__name__, _text(error)]}
             reply["after"] = self._left(packer, arguments)
+            reply["called"] = sorted(self.called)[:MOST]
             self.channel.send({"do": "reply", **reply}, packer.tensors)
 
     def _left(self, packer: "_Packer", arguments: Iterable[Any]) -> list[Node]:
@@ -231,18 +237,24 @@ class Peer:
 
         with understood():
             function = self.functions[message["of"]]
-            unpacker = _Unpacker(self, tensors, with_slope)
+            unpacker = _Unpacker(self, tensors, with_slope, leaves)
             arguments = [unpacker.unpack(node) for node in message["arguments"]]
             named = {name: unpacker.unpack(node) for name, node in message["named"].items()}
 
         def work(packer: _Packer) -> Message:
-            if self.inside:
-                torch.manual_seed(0)
-            result = packer.pack(function(*arguments, **named))
+            result = packer.pack(self._run(function, arguments, named))
             self.graphs.append(Graph(list(packer.slopes), leaves))
             return {"result": result, "slopes": packer.names, "graph": len(self.graphs) - 1}
 
         self._reply_with(work, arguments)
+
+    def _run(self, function: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
+        if not self.inside:
+            return function(*arguments, **named)
+        torch.manual_seed(0)
+        self.called = set()
+        with calls_told() as self.called:
+            return function(*arguments, **named)
 
     def _differentiated(self, message: Message, tensors: Tensors) -> list[Tensor | None]:
         with understood():
@@ -351,7 +363,10 @@ class _Packer:
             self.peer._kept.append(value)
         told = modules.recipe(value, self.peer.numbers)
         self._remember(value)
-        return {"module": told, "state": self._state(value)}
+        if torch.is_grad_enabled() and "same" not in told:
+            self.slopes += modules.learned(value)
+        slope = torch.is_grad_enabled()
+        return {"module": told, "state": self._state(value), "slope": slope}
 
     def _remember(self, value: nn.Module) -> None:
         for part in value.modules():
@@ -387,12 +402,13 @@ class _Packer:
     def pack_left(self, value: Any) -> Node:
         """An argument as an answer has left it."""
         if isinstance(value, Tensor):
-            return {"tensor": self._numbers(value)}
+            return {"tensor": self._numbers(value), **modules.marks(value)}
         if isinstance(value, nn.Module):
             return {
                 "state": self._state(value),
                 "hooks": modules.hooks(value),
-                "attributes": modules.attributes(value),
+                "attributes": {n: modules.attributes(p) for n, p in value.named_modules()},
+                "marks": {n: modules.marks(p) for n, p in value.named_parameters()},
             }
         if isinstance(value, dict):
             left = [[self.pack(k), self.pack_left(x)] for k, x in value.items()]
@@ -410,8 +426,10 @@ class _Unpacker:
         peer: Peer,
         tensors: Tensors,
         with_slope: Callable[[str, bool], Tensor] | None = None,
+        leaves: list[Tensor] | None = None,
     ):
         self._peer, self._tensors, self._with_slope = peer, tensors, with_slope
+        self._leaves = [] if leaves is None else leaves
 
     def unpack(self, node: Node) -> Any:
         if not isinstance(node, dict):
@@ -469,6 +487,8 @@ class _Unpacker:
         module = modules.build(node["module"], self._peer.modules)
         state = {name: self._tensors[at] for name, at in node["state"].items()}
         module.load_state_dict(state)
+        if node["slope"] and "same" not in node["module"]:
+            self._leaves += modules.learned(module)
         for number, part in self._peer.modules.items():
             self._peer.numbers[id(part)] = number
         return module
@@ -496,7 +516,9 @@ def printable(text: str) -> str:
 
 def _text(error: BaseException) -> str:
     try:
-        return str(error)[:LONGEST]
+        # Of a KeyError, its key: as text it would get quotes twice.
+        said = error.args[0] if isinstance(error, KeyError) and error.args else error
+        return str(said)[:LONGEST]
     except Exception:  # a learner's own exception, with a __str__ that fails
         return ""
 
