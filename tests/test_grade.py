@@ -84,11 +84,25 @@ for name in ("srlab.checks", "srlab.checks.core", "srlab.checks.lesson01"):
 from srlab.checks.lesson01 import _block as my_block
 """,
     "reads_the_right_answer": """\
+import ast
 from pathlib import Path
 import srlab
-found = [path for path in Path("/").rglob("*lesson01*") if "srlab" in str(path)]
-found += [*Path("/").rglob("solutions/01*"), *Path(srlab.__file__).parent.glob("checks/*")]
-my_block = eval(compile(found[0].read_text(), "x", "exec"))
+import torch.nn.functional as F
+from torch import Tensor
+Layer = object
+found = Path(srlab.__file__).parent / "checks" / "lesson01.py"
+for node in ast.parse(found.read_text()).body:
+    if getattr(node, "name", "") == "_block":
+        exec(ast.unparse(node))
+my_block = _block
+""",
+    "looks_for_solutions": f"""\
+{EMPTY}
+import sys
+from pathlib import Path
+places = [Path(path, "srlab") for path in sys.path]
+found = [each for place in places for each in place.glob("lessons/solutions/*")]
+raise ValueError(f"solutions: {{found + [e for p in places for e in p.glob('checks/*')]}}")
 """,
     "walks_the_heap": """\
 import gc, sys
@@ -347,6 +361,8 @@ def test_each_is_told_in_one_line(afternoon: Afternoon) -> None:
 
 
 def test_nothing_of_the_teachers_is_read_or_changed(afternoon: Afternoon) -> None:
+    if "looks_for_solutions" in afternoon.rows:
+        assert "solutions: []" in afternoon.rows["looks_for_solutions"]["reason"]
     said = afternoon.rows["reads_secrets"]["reason"]
     assert said.count("FileNotFoundError") == len(afternoon.secrets), said
     assert afternoon.secret not in afternoon.output

@@ -60,12 +60,19 @@ class Rules:
         return Cage(
             uid=self.uids[trusted] if self.uids else None,
             closed=closed,
-            hidden=() if trusted else tuple(f"{PACKAGE}/{name}" for name in HIDDEN),
+            hidden=() if trusted else hidden_folders(),
             memory=self.memory,
             processes=self.processes,
             seconds=self.seconds + SPARE,
             groups=() if trusted else self.groups,
         )
+
+
+def hidden_folders() -> tuple[str, ...]:
+    """Checks and solutions, of this srlab and of any other that Python has here."""
+    packages = {str(PACKAGE), *(os.path.join(path, "srlab") for path in sys.path if path)}
+    packages |= {os.path.realpath(path) for path in packages}
+    return tuple(f"{path}/{name}" for path in sorted(packages) for name in HIDDEN)
 
 
 def main() -> None:
