@@ -250,12 +250,20 @@ def lessons(
             help="Bring one lesson back, such as 03; yours is kept beside it.",
         ),
     ] = None,
+    solutions: Annotated[
+        bool | None,
+        typer.Option(
+            "--solutions/--no-solutions",
+            help="With or without solutions, as for a graded course; it stays so.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Copy the course into a folder of yours; later, bring it up to date."""
     from srlab.course import copy_course, describe, describe_reset, reset_lesson
 
     if reset is None:
-        said = describe(copy_course(folder), folder)
+        said = describe(copy_course(folder, solutions=solutions), folder)
     else:
         said = describe_reset(reset_lesson(folder, reset))
     typer.echo(printable(said))
@@ -322,7 +330,7 @@ def slides(
     target = out or Path(f"{notebook.stem}{ENDING}")
     target = target / f"{notebook.stem}{ENDING}" if target.is_dir() else target
     count = write_slides(notebook, target)
-    typer.echo(_printable(f"{count} slides in {target}; open it in any browser"))
+    typer.echo(printable(f"{count} slides in {target}; open it in any browser"))
 
 
 @app.command()
@@ -334,6 +342,43 @@ def grading(
 
     names = write_assignments(folder)
     typer.echo(printable(f"{len(names)} assignments in {folder}: {', '.join(names)}"))
+
+
+@app.command()
+def grade(
+    notebooks: Annotated[
+        list[Path], typer.Argument(help="Notebooks, or folders with one folder a learner.")
+    ],
+    lesson: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Only this lesson's, such as 03.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table as CSV as well.")] = None,
+    feedback: Annotated[
+        Path | None, typer.Option(help="Folder for a text to each learner.")
+    ] = None,
+    seconds: Annotated[int, typer.Option(help="For each exercise.")] = 30,
+    memory: Annotated[float, typer.Option(help="GiB for each answer.")] = 2.0,
+    jobs: Annotated[int, typer.Option(help="Exercises at a time; 0: the processors.")] = 0,
+    uncaged: Annotated[
+        bool,
+        typer.Option(
+            "--uncaged", help="Go on where the system allows no cage: for those you trust."
+        ),
+    ] = False,
+) -> None:
+    """Grade what was handed in: each answer in a cage, its check outside."""
+    from srlab.grader.command import grade_all
+    from srlab.grader.results import table, write_csv, write_feedback
+
+    rows = grade_all(
+        notebooks, lesson=lesson, seconds=seconds, memory=memory, uncaged=uncaged,
+        jobs=jobs or os.cpu_count() or 1, say=lambda text: typer.echo(text, err=True),
+    )  # fmt: skip
+    if csv:
+        write_csv(rows, csv)
+    if feedback:
+        write_feedback(rows, feedback)
+    typer.echo(printable(table(rows)))
 
 
 class _Rooms(typer.core.TyperGroup):
@@ -423,7 +468,7 @@ def classroom_overview(
     """Show who is stuck where, from the learners' progress."""
     from srlab.classroom.command import show_overview
 
-    typer.echo(_printable(show_overview(state, csv)))
+    typer.echo(printable(show_overview(state, csv)))
 
 
 @rooms.command("collect")
@@ -435,7 +480,7 @@ def classroom_collect(
     """Copy each learner's notebook of a lesson, to be graded."""
     from srlab.classroom.command import collect_lesson
 
-    typer.echo(_printable(collect_lesson(state, lesson, to)))
+    typer.echo(printable(collect_lesson(state, lesson, to)))
 
 
 @rooms.command("hand-back")
@@ -449,7 +494,7 @@ def classroom_hand_back(
     """Copy feedback into each learner's home, where feedback/lesson_01 has it."""
     from srlab.classroom.command import hand_lesson_back
 
-    typer.echo(_printable(hand_lesson_back(state, lesson, source)))
+    typer.echo(printable(hand_lesson_back(state, lesson, source)))
 
 
 @app.command()

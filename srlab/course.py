@@ -17,6 +17,7 @@ from srlab import __version__
 from srlab.files import replacing
 
 COURSE = ("*.md", "*.ipynb", "images/*", "solutions/*.ipynb")
+SOLUTIONS = "solutions/"
 FOR_TEACHERS = {"TEACHING.md"}  # answers to what learners are asked; no copy has it
 MANIFEST = ".srlab-course.json"
 FORMAT = 1  # of the manifest
@@ -33,10 +34,15 @@ class _Format(BaseModel):
 
 
 class Manifest(_Format):
-    """What was copied: name -> SHA-256, and by which srlab."""
+    """What was copied: name -> SHA-256, by which srlab, and whether all of it.
+
+    Args:
+        solutions: False for a copy that a graded course hands out.
+    """
 
     srlab: str
     files: dict[str, str]
+    solutions: bool = True
 
 
 @dataclass
@@ -62,7 +68,9 @@ class Visit:
     retired: list[str] = field(default_factory=list)
 
 
-def copy_course(folder: Path, source: Path | None = None) -> Visit:
+def copy_course(
+    folder: Path, source: Path | None = None, *, solutions: bool | None = None
+) -> Visit:
     """Copy the course into ``folder``, or bring a copy there up to date.
 
     A file that the learner changed stays as it is, and so does any other file
@@ -72,6 +80,8 @@ def copy_course(folder: Path, source: Path | None = None) -> Visit:
     Args:
         folder: made if it is missing.
         source: the course; that of this srlab if None.
+        solutions: whether the copy has them, now and at later calls; if None,
+            as it is, and a new one does. Those that are there stay.
 
     Returns:
         What was found and done.
@@ -87,8 +97,10 @@ def copy_course(folder: Path, source: Path | None = None) -> Visit:
     """
     source = source or course_folder()
     _require_own_place(folder, source)
-    known = _read_manifest(folder)
-    names = course_files(source)
+    manifest = _read_manifest(folder)
+    known = manifest.files
+    manifest.solutions = manifest.solutions if solutions is None else solutions
+    names = _wanted(course_files(source), manifest)
     _make_folders(folder, names)
     visit, sums = Visit(first=not known), {}
     for name in names:
@@ -98,7 +110,7 @@ def copy_course(folder: Path, source: Path | None = None) -> Visit:
         else:
             visit.theirs.append(name)
     visit.retired = sorted(known.keys() - set(names))
-    _write_manifest(folder, sums)
+    _write_manifest(folder, sums, solutions=manifest.solutions)
     return visit
 
 
@@ -131,7 +143,8 @@ def reset_lesson(folder: Path, number: str, source: Path | None = None) -> dict[
         raise ValueError(
             f"{folder} holds no copy of the course; srlab lessons {folder} makes one."
         )
-    known = _read_manifest(folder)
+    manifest = _read_manifest(folder)
+    known, names = manifest.files, _wanted(names, manifest)
     _make_folders(folder, names)
     brought: dict[str, str] = {}
     for name in names:
@@ -140,7 +153,7 @@ def reset_lesson(folder: Path, number: str, source: Path | None = None) -> dict[
         if present != _sum(data):
             brought[name] = _replace(folder / name, data, keep=present != known.get(name))
         known[name] = _sum(data)
-    _write_manifest(folder, known)
+    _write_manifest(folder, known, solutions=manifest.solutions)
     return brought
 
 
@@ -310,15 +323,20 @@ def _make_folders(folder: Path, names: list[str]) -> None:
         below.mkdir(exist_ok=True)
 
 
-def _read_manifest(folder: Path) -> dict[str, str]:
-    """Name -> checksum of what was copied; empty if nothing was.
+def _wanted(names: list[str], manifest: Manifest) -> list[str]:
+    """What a copy has: all of it, or all but the solutions."""
+    return [n for n in names if manifest.solutions or not n.startswith(SOLUTIONS)]
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    """What was copied; without a file if nothing was.
 
     Raises:
         ValueError: if it is damaged or from a newer srlab.
     """
     path = folder / MANIFEST
     if not path.exists():
-        return {}
+        return Manifest(format=FORMAT, srlab=__version__, files={})
     text = path.read_bytes()
     with suppress(ValidationError):
         if (newer := _Format.model_validate_json(text).format) > FORMAT:
@@ -326,15 +344,15 @@ def _read_manifest(folder: Path) -> dict[str, str]:
                 f"{path} was written by a newer srlab (format {newer}, but {__version__} "
                 f"reads {FORMAT}); update srlab, or name another folder."
             )
-        return Manifest.model_validate_json(text).files
+        return Manifest.model_validate_json(text)
     raise ValueError(
         f"{path} is damaged; delete it, then every file that differs from the course "
         f"is taken for yours and stays."
     )
 
 
-def _write_manifest(folder: Path, files: dict[str, str]) -> None:
-    manifest = Manifest(format=FORMAT, srlab=__version__, files=files)
+def _write_manifest(folder: Path, files: dict[str, str], *, solutions: bool) -> None:
+    manifest = Manifest(format=FORMAT, srlab=__version__, files=files, solutions=solutions)
     _write(folder / MANIFEST, f"{manifest.model_dump_json(indent=1)}\n".encode())
 
 

@@ -559,3 +559,35 @@ def ask(port: int, path: str, token: str) -> dict[str, list[dict[str, str]]]:
     request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
+
+
+# -- a graded course ---------------------------------------------------------------------
+
+
+def test_a_copy_without_solutions_stays_without_until_it_is_asked_for(tmp_path: Path) -> None:
+    """Also through a call that says nothing of them, such as that of a classroom's server."""
+    mine = tmp_path / "mine"
+    copy_course(mine, solutions=False)
+    assert (mine / "README.md").exists()
+    assert not (mine / "solutions").exists()
+    copy_course(mine)
+    reset_lesson(mine, "03")
+    assert not (mine / "solutions").exists()
+    copy_course(mine, solutions=True)
+    assert len(list((mine / "solutions").iterdir())) == 8
+
+
+def test_solutions_that_are_there_are_not_taken_away(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    copy_course(mine)
+    (mine / "solutions" / "00_pairs_and_metrics.ipynb").write_text("my notes")
+    said = describe(copy_course(mine, solutions=False), mine)
+    assert "yours stays: solutions/00" in said
+    assert (mine / "solutions" / "00_pairs_and_metrics.ipynb").read_text() == "my notes"
+
+
+def test_the_command_leaves_solutions_out(tmp_path: Path, command: Command) -> None:
+    done = command("lessons", tmp_path / "mine", "--no-solutions")
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "mine" / "solutions").exists()
+    assert list((tmp_path / "mine").glob("07_*.ipynb"))

@@ -77,6 +77,12 @@ def first_number(state: Path, learners: Collection[int] = ()) -> int:
     raise ValueError("All user numbers are taken; name free ones with --first-uid.")
 
 
+def is_free(number: int) -> bool:
+    """Whether nothing of the machine has this user number, rooms included."""
+    with _opened() as claims:
+        return not _user_of([number], claims, Path("/no-room"))
+
+
 def claim(state: Path, first: int, others: Collection[int] = ()) -> None:
     """Take the numbers of a room, for as long as its folder is there.
 

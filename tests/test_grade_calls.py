@@ -1,0 +1,177 @@
+"""An answer behind a socket is judged as one that stands beside the check.
+
+The oracle is the check itself: called with each known mistake, and with the
+same mistake at the other end.
+"""
+
+import importlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+import torch
+
+from srlab import checks
+from srlab.checks.core import Mistake
+from srlab.grader.checker import _errors
+from srlab.grader.peer import Peer
+from srlab.grader.wire import SIZES, Broken, Channel
+from tests.test_checks import CHECKS
+
+LISTS = {
+    "byte_psnr": "BYTE_PSNR", "full_luma": "FULL_LUMA", "published_psnr": "PUBLISHED",
+    "residual_block": "BLOCK", "upsampler_channels": "CHANNELS", "charbonnier": "CHARBONNIER",
+    "normalize": "NORMALIZE", "features": "FEATURES", "content_loss": "CONTENT",
+    "variance": "VARIANCE", "learned_block": "BLOCK", "channel_gates": "GATES",
+    "shuffle": "SHUFFLE", "icnr": "ICNR", "distinct_kernels": "DISTINCT",
+    "isotropic_tv": "TV", "gram_of_part": "GRAM", "balance": "BALANCE",
+    "field": "FIELD", "shapes": "SHAPE", "merge": "MERGE",
+    "carry": "CARRY", "consistency": "CONSISTENCY", "card": "CARD",
+}  # fmt: skip
+
+
+def mistakes(check: Callable[..., Any]) -> list[Mistake]:
+    name = LISTS[check.__name__.removeprefix("check_")]
+    return getattr(importlib.import_module(check.__module__), f"{name}_MISTAKES")
+
+
+@contextmanager
+def outside(answer: Any, check: Any) -> Iterator[Callable[..., Any]]:
+    """The answer, called through a socket."""
+    here, there = socket.socketpair()
+    inner = Peer(Channel(there), inside=True)
+    inner.functions.append(answer)
+
+    def serve() -> None:
+        with suppress(Broken):
+            inner.serve()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    peer = Peer(Channel(here), inside=False, errors=_errors(check))
+    yield lambda *arguments, **named: peer.call(0, arguments, named)
+    here.close()
+    thread.join()
+    there.close()
+
+
+def hides_the_error(network: Any, layers: Any, images: torch.Tensor) -> Any:
+    """The known mistake as a learner writes it, who has no name for the error."""
+    with suppress(Exception):
+        return checks.lesson02._features(network, layers, images)
+    return {}
+
+
+AS_A_LEARNER = {checks.lesson02._hides_the_error: hides_the_error}
+
+
+def test_every_check_has_its_list() -> None:
+    assert {f"check_{name}" for name in LISTS} == {check.__name__ for check in CHECKS}
+    assert sum(len(mistakes(check)) for check in CHECKS) > 250
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_known_mistakes_get_the_same_verdict_from_afar(check: Any) -> None:
+    for mistake in mistakes(check):
+        answer = AS_A_LEARNER.get(mistake.answer, mistake.answer)
+        local = check.__wrapped__(answer)
+        with outside(answer, check) as answer:
+            afar = check.__wrapped__(answer)
+        assert not afar.done
+        assert afar.case == local.case, mistake.hint
+        # What pydantic says cannot be said again in its own kind of error.
+        assert afar.hint == local.hint or "ValidationError" in afar.got, mistake.hint
+
+
+# -- what the other end may say -------------------------------------------------------
+
+
+@contextmanager
+def lying(reply: Any) -> Iterator[Callable[..., Any]]:
+    """An answer whose process gives this reply to each call."""
+    here, there = socket.socketpair()
+    here.settimeout(20)
+    channel = Channel(there)
+
+    def serve() -> None:
+        with suppress(Broken, OSError):
+            while True:
+                channel.receive()
+                if isinstance(reply, bytes):
+                    there.sendall(reply)
+                else:
+                    channel.send({"do": "reply", **reply[0]}, reply[1])
+
+    threading.Thread(target=serve, daemon=True).start()
+    peer = Peer(Channel(here), inside=False)
+    yield lambda *arguments, **named: peer.call(0, arguments, named)
+    here.close()
+    there.close()
+
+
+PLAIN = {"slopes": [], "after": [], "graph": 0}
+NUMBERS = {"t0": torch.zeros(3)}
+LIES = {
+    "no reply at all": ({}, {}),
+    "a list instead of a value": ({**PLAIN, "result": [1]}, {}),
+    "a tensor that is not there": ({**PLAIN, "result": {"tensor": "t9"}}, {}),
+    "a function of its own": ({**PLAIN, "result": {"function": 0}}, {}),
+    "a class with its source": ({**PLAIN, "result": {"module": {"source": "1/0"}}}, {}),
+    "a card of another kind": ({**PLAIN, "result": {"card": "Path", "json": "1"}}, {}),
+    "a module that never was": ({**PLAIN, "result": {"given": 5}}, {}),
+    "a convolution without an end": (
+        {**PLAIN, "result": {"outside": {"convs": {"a": {}}}, "run": 0, "state": {}}},
+        {},
+    ),
+    "a slope of something else": ({**PLAIN, "result": 1, "slopes": ["t7"]}, {}),
+    "an argument that was a number": ({**PLAIN, "result": 1, "after": [{"tensor": 1}]}, {}),
+    "words": b"HTTP/1.1 200 OK\r\n\r\n",
+    "a length without an end": SIZES.pack(2**32 - 1, 2**32 - 1),
+    "JSON that never ends": SIZES.pack(40_000, 0) + b"[" * 40_000,
+    "a number of many digits": SIZES.pack(9_000, 0) + b"1" * 9_000,
+    "numbers that are none": SIZES.pack(2, 64) + b"{}" + b"\xff" * 64,
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+def test_nonsense_ends_the_check_and_nothing_else(lie: Any) -> None:
+    with lying(lie) as answer, pytest.raises(Broken, match=r"something else|32 MiB"):
+        checks.check_residual_block.__wrapped__(answer)
+
+
+def test_an_answers_values_have_plain_types_only() -> None:
+    class Equal(float):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = float.__hash__
+
+    class Same(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, *_: Any, **__: Any) -> Any:
+            return True
+
+    for check, value in (
+        (checks.check_variance, Equal(3)),
+        (checks.check_shuffle, torch.zeros(3).as_subclass(Same)),
+    ):
+        with outside(lambda *_, v=value: v, check) as answer:
+            assert not check.__wrapped__(answer).done
+
+
+def test_a_gradient_goes_both_ways() -> None:
+    def answer(terms: dict[str, Any], x: torch.Tensor) -> torch.Tensor:
+        x = x.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(terms["square"](x), x)
+        return slope
+
+    with outside(answer, checks.check_balance) as asked:
+        x = torch.tensor([1.0, 2.0])
+        assert asked({"square": lambda x: x.square().sum()}, x).tolist() == [2.0, 4.0]
+    with outside(lambda x, f: 3 * f(x), checks.check_balance) as asked:
+        x = torch.tensor([1.0, 2.0], requires_grad=True)
+        (slope,) = torch.autograd.grad(asked(x, lambda x: x**2).sum(), x)
+        assert slope.tolist() == [6.0, 12.0]
