@@ -19,8 +19,8 @@ endif
 VENV_PYTHON := $(BIN)/python
 UV := $(VENV_PYTHON) -m uv
 PYTEST := $(VENV_PYTHON) -m pytest
-# A home of their own: the runs that a test notes are nobody's.
-LESSONS := SRLAB_HOME="$$(mktemp -d)" $(PYTEST) lessons --nbval-lax --nbval-current-env --nbval-cell-timeout=$(CELL_SECONDS)
+# A home and a cache of their own: the runs that a test notes are nobody's.
+LESSONS := SRLAB_HOME="$$(mktemp -d)" SRLAB_CACHE="$$(mktemp -d)" $(PYTEST) lessons --nbval-lax --nbval-current-env --nbval-cell-timeout=$(CELL_SECONDS)
 # Two at a time, one thread each: two trainings with two threads each are slower.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 ONE_THREAD := OMP_NUM_THREADS=1

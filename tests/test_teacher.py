@@ -230,7 +230,7 @@ TRAPS: dict[Callable[[Path], None], str] = {
 
 
 @needs_root
-@pytest.mark.parametrize(("trap", "said"), TRAPS.items(), ids=lambda one: str(one))
+@pytest.mark.parametrize(("trap", "said"), TRAPS.items(), ids=[t.__name__ for t in TRAPS])
 def test_a_trap_is_not_read(room: Room, trap: Callable[[Path], None], said: str) -> None:
     path = room.home("ada") / PROGRESS
     path.parent.mkdir()
