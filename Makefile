@@ -86,7 +86,7 @@ lock: install ## bring requirements.lock up to date with pyproject.toml
 		--no-emit-index-url --generate-hashes --quiet -o requirements.lock
 
 sums: ## list the assets' checksums anew
-	cd srlab/assets && find . -type f ! -name SHA256SUMS ! -name README.md | sed 's|^\./||' \
+	cd srlab/assets && find . -type f ! -path ./SHA256SUMS ! -path ./README.md | sed 's|^\./||' \
 		| LC_ALL=C sort | xargs sha256sum > SHA256SUMS
 
 clean: ## remove .venv and every cache, never what you trained
