@@ -33,7 +33,7 @@ class Job:
     target: Path
 
 
-def plan(
+def plan_batch(
     given: Sequence[Path],
     out: Path,
     *,
@@ -156,7 +156,7 @@ class Batch:
     """Pictures to enlarge; one that fails does not stop the others.
 
     Args:
-        jobs: as ``plan`` gives them.
+        jobs: as ``plan_batch`` gives them.
         scale: 2, 4 or 8.
         overwrite: replace what is there.
         quality: of JPEG, WebP and AVIF, 1 ... 100.

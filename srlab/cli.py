@@ -99,7 +99,7 @@ def upscale(
     ] = False,
 ) -> None:
     """Enlarge photographs; writes <name>_x<scale>.png."""
-    from srlab.batch import Batch, plan
+    from srlab.batch import Batch, plan_batch
     from srlab.files import making
     from srlab.inference import load_model
     from srlab.require import require_scale
@@ -107,7 +107,7 @@ def upscale(
     require_scale(scale)
     if quality is not None and not kind.lossy:
         raise ValueError(f"{kind.value} loses nothing, so it has no --quality; leave that out.")
-    jobs = plan(photos, out, scale=scale, ending=kind.ending, overwrite=overwrite)
+    jobs = plan_batch(photos, out, scale=scale, ending=kind.ending, overwrite=overwrite)
     network = load_model(model, scale)
     batch = Batch(jobs, scale, overwrite, quality or 95, keep_location)
     try:

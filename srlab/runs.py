@@ -30,7 +30,7 @@ from srlab.scoring import score_models
 from srlab.stages import StageTraining, stage_network
 from srlab.team import ALONE, Team
 from srlab.training import Step, undivided
-from srlab.validation import Reading, middle
+from srlab.validation import Reading, middle_of
 from srlab.watch import BEST, Watch
 
 CARD = "card.json"
@@ -411,7 +411,7 @@ def scored(card: RunCard, model: nn.Module, photos: RunPhotos | None = None) -> 
     Source: built by srlab.
     """
     judges = (photos or gather(card)).validation
-    parts = {name: middle(photo, SCORED) for name, photo in judges.items()}
+    parts = {name: middle_of(photo, SCORED) for name, photo in judges.items()}
     bicubic, own = score_models(parts, {card.name: model}, scale=card.scale)
     scores = {key: own[key] for key in FIGURES} | {"bicubic_psnr_y": bicubic["psnr_y"]}
     finite = {key: round(value, 4) for key, value in scores.items() if math.isfinite(value)}

@@ -99,7 +99,7 @@ class Validation:
         return psnr(shown, truth).mean().item()
 
 
-def middle(photo: Tensor, size: int) -> Tensor:
+def middle_of(photo: Tensor, size: int) -> Tensor:
     """The middle of a photograph ``(3, h, w)``, at most ``size`` px a side."""
     height, width = (min(side, size) for side in photo.shape[-2:])
     top, left = ((side - size) // 2 if side > size else 0 for side in photo.shape[-2:])
@@ -108,7 +108,7 @@ def middle(photo: Tensor, size: int) -> Tensor:
 
 def _middle(photo: Tensor) -> Tensor:
     """uint8 ``(3, h, w)`` -> ``(3, 192, 192)`` in [0, 1]."""
-    part = middle(photo, SIZE)
+    part = middle_of(photo, SIZE)
     missing = [(0, SIZE - side) for side in part.shape]
     missing[0] = (0, 0)
     return torch.from_numpy(np.pad(part.numpy(), missing, "symmetric")).float() / 255

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 import srlab.batch
-from srlab.batch import Batch, Job, plan, save_beside
+from srlab.batch import Batch, Job, plan_batch, save_beside
 from srlab.models import Bicubic
 from tests.conftest import ONE_THREAD
 from tests.test_bad_input import BICUBIC, Srlab
@@ -199,7 +199,7 @@ class Hungry(Bicubic):
 
 
 def jobs(folder: Path, *names: str) -> list[Job]:
-    return plan([folder / name for name in names], folder / "o", scale=2)
+    return plan_batch([folder / name for name in names], folder / "o", scale=2)
 
 
 def test_no_memory_and_mistakes_are_reasons_like_others(tmp_path: Path) -> None:

@@ -229,9 +229,9 @@ def test_an_unused_name_takes_as_long_as_one_that_is_not_there(accounts: Account
     def shortest(name: str) -> float:
         times = []
         for _ in range(5):
-            began = time.perf_counter()
+            began = time.thread_time()  # of this thread alone, whatever else is going on
             assert accounts.log_in(name, "a guess of mine", "x") == WRONG
-            times.append(time.perf_counter() - began)
+            times.append(time.thread_time() - began)
         return min(times)
 
     used, unused, unknown = map(shortest, ("ada", "ben", "mallory"))
@@ -577,7 +577,7 @@ def test_a_python_that_learners_cannot_reach_is_refused(
     closed.mkdir(mode=0o700)
     (closed / "python").symlink_to(sys.executable)
     monkeypatch.setattr(sys, "executable", str(closed / "python"))
-    with pytest.raises(ValueError, match=r"Learners cannot run .*; install srlab\[classroom\]"):
+    with pytest.raises(ValueError, match=r"Learners cannot run .*; install srlab and Jup"):
         what_holds(room)
     assert not room.home(".probe").exists()
 

@@ -167,7 +167,7 @@ def _require_system() -> None:
             raise ImportError(
                 f"{module} is missing; what a room needs comes with pip install "
                 f"configurable-http-proxy jupyterhub jupyterhub-firstuseauthenticator "
-                f"jupyterhub-idle-culler."
+                f"jupyterhub-idle-culler tornado."
             )
 
 

@@ -82,7 +82,7 @@ def attributes(module: nn.Module) -> dict[str, Any]:
     }
 
 
-def learned(module: nn.Module) -> list[Tensor]:
+def parameters_of(module: nn.Module) -> list[Tensor]:
     """The parameters that a gradient should reach."""
     return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
@@ -144,7 +144,7 @@ def _under(norm: str, conv: nn.Conv2d) -> nn.Module:
         return nn.utils.weight_norm(conv) if norm else conv
 
 
-def hooks(module: nn.Module) -> dict[str, int]:
+def hook_counts(module: nn.Module) -> dict[str, int]:
     """How many hooks around its forward each part has, by its name."""
     return {name: _count(part) for name, part in module.named_modules()}
 

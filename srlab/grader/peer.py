@@ -364,7 +364,7 @@ class _Packer:
         told = modules.recipe(value, self.peer.numbers)
         self._remember(value)
         if torch.is_grad_enabled() and "same" not in told:
-            self.slopes += modules.learned(value)
+            self.slopes += modules.parameters_of(value)
         slope = torch.is_grad_enabled()
         return {"module": told, "state": self._state(value), "slope": slope}
 
@@ -406,7 +406,7 @@ class _Packer:
         if isinstance(value, nn.Module):
             return {
                 "state": self._state(value),
-                "hooks": modules.hooks(value),
+                "hooks": modules.hook_counts(value),
                 "attributes": {n: modules.attributes(p) for n, p in value.named_modules()},
                 "marks": {n: modules.marks(p) for n, p in value.named_parameters()},
             }
@@ -488,7 +488,7 @@ class _Unpacker:
         state = {name: self._tensors[at] for name, at in node["state"].items()}
         module.load_state_dict(state)
         if node["slope"] and "same" not in node["module"]:
-            self._leaves += modules.learned(module)
+            self._leaves += modules.parameters_of(module)
         for number, part in self._peer.modules.items():
             self._peer.numbers[id(part)] = number
         return module

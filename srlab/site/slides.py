@@ -120,7 +120,7 @@ def _exporter(folder: Path) -> Any:
     except ImportError as error:
         raise ImportError(
             f"srlab slides needs nbconvert and latex2mathml, but {error.name} is not "
-            f'installed; install them: pip install "srlab[site]".'
+            f"installed; install them: pip install latex2mathml nbconvert nbformat."
         ) from None
     exporter = page_exporter(HERE / "templates", "slides")
     exporter.register_filter("slide_html", partial(slide_html, folder=folder))
