@@ -152,7 +152,11 @@ def test_wide_code_scrolls_by_the_arrows(page: Page, talk: Path) -> None:
     page.goto(talk.as_uri() + "#3")
     page.locator("pre.code").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.activeElement.scrollLeft > 0")
+    for _ in range(100):  # not wait_for_function, whose eval the page forbids
+        if page.evaluate("document.activeElement.scrollLeft"):
+            break
+        page.wait_for_timeout(50)
+    assert page.evaluate("document.activeElement.scrollLeft") > 0
     assert page.locator("#place").inner_text() == "3 of 4"
     page.keyboard.press("PageDown")
     assert page.locator("#place").inner_text() == "4 of 4", "a presenter's own keys go on"
