@@ -493,7 +493,8 @@ def place_of(keys: Sequence[str | int]) -> str:
         if isinstance(key, int):
             words = f"{words.removesuffix('s')} {key + 1}: "
         else:
-            words += f"{key}." if isinstance(following, str) else key
+            name = key if key.isprintable() else repr(key)
+            words += f"{name}." if isinstance(following, str) else name
     return words.removesuffix(": ")
 
 

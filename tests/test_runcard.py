@@ -315,6 +315,14 @@ def sentence_about(values: object) -> str:
     return ""
 
 
+@pytest.mark.parametrize("key", ["\n", "a\nb", "\x1b[2J", "\u2028"])
+def test_a_strange_key_is_named_in_one_line(key: str) -> None:
+    for values in (card_with(versions={key: None}), {**card_with(), key: 1}):
+        said = sentence_about(values)
+        assert said.isprintable()
+        assert repr(key) in said
+
+
 @pytest.mark.parametrize("depth", [300, 950, 990, 995])
 def test_a_deep_card_is_one_sentence(depth: int) -> None:
     deep: Any = 1
