@@ -118,6 +118,7 @@ def test_conda_leaves_to_pip_only_srlab_itself_and_what_conda_forge_lacks() -> N
         "configurable-http-proxy",  # conda-forge has another of this name, in Node
         "lightning-fabric",
         "pillow-jxl-plugin",
+        "piq",
     ]
     assert conda()["channels"] == ["conda-forge", "nodefaults"]
 
