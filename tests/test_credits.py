@@ -16,7 +16,6 @@ from tests.credits import (
     LEFT_OUT,
     SHEET,
     label,
-    on_the_sheet,
     write,
 )
 
