@@ -1,4 +1,4 @@
-"""The ``srlab`` command: lessons, lab, app, site, grading, doctor, upscale, train, score.
+"""The ``srlab`` command: lessons, lab, app, site, grading, doctor, upscale, train, score ...
 
 Heavy imports wait inside the commands, so that ``srlab --help`` is quick.
 """
@@ -19,6 +19,7 @@ from srlab.options import (
     Format,
     OverwriteOption,
     ScaleOption,
+    TrustOption,
     complete_format,
     complete_model,
     read_format,
@@ -191,14 +192,7 @@ def score(
             autocompletion=complete_model,
         ),
     ] = None,
-    trust: Annotated[
-        bool,
-        typer.Option(
-            "--trust",
-            help="Loading a torch.export program can run code that is hidden in the file; "
-            "whoever trusts its author adds --trust; an ONNX file needs no trust.",
-        ),
-    ] = False,
+    trust: TrustOption = False,
     pattern: Annotated[
         str | None,
         typer.Option(help='Only pictures so named, such as "*_HR*", in quotation marks.'),
@@ -238,6 +232,48 @@ def score(
         typer.echo(rows_to_json(rows) if as_json else format_rows(rows))
         if csv:
             write_csv(rows, csv, overwrite=overwrite)
+
+
+@app.command()
+def sheet(
+    out: Annotated[Path, typer.Argument(help="The picture: .png, .webp (lossless) or .jpg.")],
+    scale: ScaleOption = 4,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A column beside the package's networks, named as for srlab score; repeat "
+            "for more.",
+            autocompletion=complete_model,
+        ),
+    ] = None,
+    only: Annotated[
+        bool, typer.Option("--only", help="None of the package's but those --model names.")
+    ] = False,
+    crops: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE.csv",
+            help="Crops of your own: shows,file,left,top,size; a file lies beside the table.",
+        ),
+    ] = None,
+    zoom: Annotated[int, typer.Option(min=1, max=16, help="Screen pixels to a pixel.")] = 2,
+    trust: TrustOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Draw twelve crops, each enlarged by every network: input first, truth last."""
+    from srlab.foreign import open_network, table_names
+    from srlab.require import require_scale
+    from srlab.sheet import CROPS, draw_sheet, read_crops, require_ending, save_sheet
+    from srlab.sheet import shipped_models as shipped
+
+    require_scale(scale)
+    require_ending(out)
+    rows = read_crops(crops or CROPS)
+    asked = [*([] if only else shipped(scale)), *(model or [])]
+    named = table_names(name for name in asked if name != "bicubic")
+    models = {short: open_network(name, scale, trust=trust) for short, name in named.items()}
+    drawn = draw_sheet(rows, models, scale=scale, zoom=zoom)
+    typer.echo(printable(str(save_sheet(drawn, out, overwrite=overwrite))))
 
 
 @app.command()

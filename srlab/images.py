@@ -187,11 +187,17 @@ def to_bytes(images: Tensor) -> Tensor:
 
 
 def save_image(
-    image: Image.Image, path: str | Path, *, quality: int = 95, overwrite: bool = True
+    image: Image.Image,
+    path: str | Path,
+    *,
+    quality: int = 95,
+    overwrite: bool = True,
+    lossless: bool = False,
 ) -> None:
     """Write ``image`` to ``path``, all of it or nothing.
 
-    JPEG and AVIF keep each pixel's own color (4:4:4); WebP cannot. What the kind of file
+    JPEG and AVIF keep each pixel's own color (4:4:4); WebP cannot,
+    unless it is lossless. What the kind of file
     cannot hold, transparency or 16 bits, is converted with a warning. EXIF
     data, dpi and texts in ``image.info`` are written where the kind has a
     place for them.
@@ -201,6 +207,7 @@ def save_image(
         path: its ending says the kind.
         quality: 1 to 100, of JPEG, WebP and AVIF.
         overwrite: replace what is there.
+        lossless: keep every pixel in WebP, which can do so, too.
 
     Raises:
         FileExistsError: if it is there and ``overwrite`` is not set.
@@ -210,7 +217,7 @@ def save_image(
 
     Source: built by srlab.
     """
-    saving.save(image, Path(path), quality, overwrite=overwrite)
+    saving.save(image, Path(path), quality, overwrite=overwrite, lossless=lossless)
 
 
 def decode_image(image: Image.Image, name: str) -> Decoded:

@@ -92,3 +92,11 @@ OverwriteOption = Annotated[
         help="Replace what is there; by default it stays, and what is new gets -2 in its name.",
     ),
 ]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Loading a torch.export program can run code that is hidden in the file; "
+        "whoever trusts its author adds --trust; an ONNX file needs no trust.",
+    ),
+]

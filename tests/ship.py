@@ -1,7 +1,7 @@
 """Put a trained network into the package, with its card and a page about it.
 
-    python -m tests.ship RUN_FOLDER --data WORDS [--best] [--start NAME] [--set5 FOLDER]
-    python -m tests.ship ATTRIBUTION.csv
+    python -m tests.ship RUN_FOLDER --data WORDS [--best] [--start NAME]
+        [--set5 FOLDER] [--held-out FOLDER]
 
 The weights go to ``srlab/assets/models/NAME.safetensors``, in float16 where
 that costs less than 0.02 dB on the validation photographs, what repeats the
@@ -11,11 +11,11 @@ scores to ``srlab/assets/models/NAME.md``. Call ``make sums`` afterwards.
 
 import argparse
 import copy
-import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from srlab.checkpoints import load_checkpoint, load_weights, save_checkpoint
 from srlab.files import replacing
@@ -30,8 +30,17 @@ from srlab.watch import BEST
 MOST_LOSS = 0.02
 """What float16 may cost, in dB."""
 
+HELD_OUT = "the 24 [held-out photographs](PHOTOGRAPHS.md)"
+
 DATA = "photographs"
 """What a shipped card calls the folder: ``srlab train CARD.json --data FOLDER``."""
+
+SHEET = """
+Beside the others on twelve crops that no network was trained on, input first, truth last
+(`srlab sheet`):
+
+![Twelve crops enlarged by each network](../sheet/sheet-x4.webp)
+"""
 
 PAGE = """# {name}
 
@@ -45,7 +54,7 @@ PAGE = """# {name}
 | stages | {stages} |
 | took | {seconds} on {device}, {precision}, torch {torch}, beside other work |
 
-{scores}
+{scores}{sheet}
 **Train it again:** `srlab train srlab/assets/cards/{name}.json --data FOLDER`, with
 photographs of your own in the folder. The seed is in the card; the result is as good as the
 photographs.
@@ -66,6 +75,7 @@ def ship(
     best: bool = False,
     start: str | None = None,
     set5: Path | None = None,
+    held_out: Path | None = None,
     assets: Path = ASSETS,
 ) -> None:
     """Read a finished run, and write its three files.
@@ -76,6 +86,7 @@ def ship(
         best: take the best network, not the last.
         start: the shipped name of what it began with, where the card has a file.
         set5: folder of the Set5 pictures, to score on.
+        held_out: folder of the photographs that PHOTOGRAPHS.md holds out.
         assets: where the files go.
     """
     checkpoint = load_checkpoint(run / (BEST if best else FINISHED))
@@ -89,36 +100,14 @@ def ship(
     save_checkpoint(target, stored, card=finished.model_dump(), step=checkpoint.step)
     save_card(bare(finished), assets / "cards" / f"{card.name}.json")
     used = copy.deepcopy(stored).float()
-    scores = [*test_rows(used, card), *set5_rows(used, card, set5)]
+    scores = [
+        *rows_on("the three test photographs", load_photos("embedded", "test"), used, card),
+        *(rows_on("Set5", load_folder(set5), used, card) if set5 else []),
+        *(rows_on(HELD_OUT, load_folder(held_out), used, card) if held_out else []),
+    ]
     with replacing(folder / f"{card.name}.md") as part:
         part.write_text(page(finished, stored, data, scores), encoding="utf-8")
     print(f"{target.name}: {target.stat().st_size / 1e6:.2f} MB")
-
-
-CREDITS = """# Photographs that the larger networks have seen
-
-Beside the 17 training photographs of this package, `pixel-x2`, `pixel-x4`, `pixel-x8`,
-`perceptual-x4` and `unet-x4` were trained on those below. They are not part of the package.
-
-| title | author | license | from |
-| --- | --- | --- | --- |
-"""
-
-
-def credit(table: Path, assets: Path = ASSETS) -> None:
-    """Write who took the photographs that are not in the package.
-
-    Args:
-        table: CSV with the columns title, author, licence and source.
-        assets: where the page goes.
-    """
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = [
-            f"| {row['title']} | {row['author']} | {row['licence']} | {row['source']} |\n"
-            for row in csv.DictReader(file)
-        ]
-    with replacing(assets / "models" / "PHOTOGRAPHS.md") as part:
-        part.write_text(CREDITS + "".join(rows), encoding="utf-8")
 
 
 def lighter(network: nn.Module, scale: int) -> nn.Module:
@@ -144,17 +133,12 @@ def bare(card: RunCard) -> RunCard:
     return parse_card({k: v for k, v in card.model_dump().items() if k in kept})
 
 
-def test_rows(network: nn.Module, card: RunCard) -> list[tuple[str, Row]]:
-    photos = load_photos("embedded", "test")
+def rows_on(
+    on: str, photos: Mapping[str, Tensor], network: nn.Module, card: RunCard
+) -> list[tuple[str, Row]]:
+    """Bicubic and the network, scored on photographs of a name."""
     rows = score_models(photos, {card.name: network}, scale=card.scale)
-    return [("the three test photographs", row) for row in rows]
-
-
-def set5_rows(network: nn.Module, card: RunCard, folder: Path | None) -> list[tuple[str, Row]]:
-    if folder is None:
-        return []
-    rows = score_models(load_folder(folder), {card.name: network}, scale=card.scale)
-    return [("Set5", row) for row in rows]
+    return [(on, row) for row in rows]
 
 
 def page(card: RunCard, network: nn.Module, data: str, scores: list[tuple[str, Row]]) -> str:
@@ -174,6 +158,7 @@ def page(card: RunCard, network: nn.Module, data: str, scores: list[tuple[str, R
         precision=card.precision,
         torch=card.versions.get("torch", "?"),
         scores=scores_table(scores),
+        sheet=SHEET if card.scale == 4 else "",
     )
 
 
@@ -221,19 +206,19 @@ def scores_table(scores: list[tuple[str, Row]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.ship", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of a finished run, or a CSV table")
-    parser.add_argument("--data", help="what it was trained on, in words")
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("--data", required=True, help="what it was trained on, in words")
     parser.add_argument("--best", action="store_true", help="the best network, not the last")
     parser.add_argument(
         "--start", help="shipped name of what it began with, if that was a file"
     )
     parser.add_argument("--set5", type=Path, help="folder of the Set5 pictures")
+    parser.add_argument("--held-out", type=Path, help="folder of the held-out photographs")
     options = parser.parse_args()
-    if options.run.suffix == ".csv":
-        return credit(options.run)
-    if not options.data:
-        parser.error("--data is missing: what was it trained on?")
-    ship(options.run, options.data, best=options.best, start=options.start, set5=options.set5)
+    ship(
+        options.run, options.data, best=options.best, start=options.start, set5=options.set5,
+        held_out=options.held_out,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

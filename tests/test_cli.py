@@ -44,7 +44,7 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0
-    for name in ("lessons", "lab", "doctor", "upscale", "train", "score"):
+    for name in ("lessons", "lab", "doctor", "upscale", "train", "score", "sheet"):
         assert name in result.stdout
     assert "HEAVY []" in result.stdout
 

@@ -9,7 +9,7 @@ from srlab.checkpoints import load_checkpoint
 from srlab.inference import load_model
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card
 from srlab.runs import run_card
-from tests.ship import DATA, credit, lighter, ship
+from tests.ship import DATA, lighter, ship
 
 WORDS = "two photographs of 96 x 128 px"
 
@@ -33,7 +33,7 @@ def assets(run: Path, photo_folder: Path, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("assets")
     for name in ("models", "cards"):
         (folder / name).mkdir()
-    ship(run, WORDS, set5=photo_folder, assets=folder)
+    ship(run, WORDS, set5=photo_folder, held_out=photo_folder, assets=folder)
     return folder
 
 
@@ -67,7 +67,9 @@ def test_the_page_has_data_and_scores_with_bicubic(assets: Path):
     assert "8 steps at 4x, 2 crops of 32 px" in page
     assert "stored in float16" in page
     rows = [line for line in page.splitlines() if " dB | " in line]
-    assert [row.split("|")[2].strip() for row in rows] == ["bicubic", "tiny-x4"] * 2
+    assert [row.split("|")[2].strip() for row in rows] == ["bicubic", "tiny-x4"] * 3
+    assert "| the 24 [held-out photographs](PHOTOGRAPHS.md) | tiny-x4 |" in page
+    assert "](../sheet/sheet-x4.webp)" in page
     assert "must not be used for" in page
 
 
@@ -92,12 +94,3 @@ def hard_to_round(network: torch.nn.Module) -> torch.nn.Module:
         doubling.weight *= 1e7
         doubling.bias *= 1e7
     return network
-
-
-def test_the_photographs_outside_the_package_are_credited(tmp_path: Path):
-    (tmp_path / "models").mkdir()
-    table = tmp_path / "a.csv"
-    table.write_text('file,title,author,licence,source\na.jpg,A,"B, C",CC0-1.0,here\n')
-    credit(table, tmp_path)
-    page = (tmp_path / "models" / "PHOTOGRAPHS.md").read_text(encoding="utf-8")
-    assert page.endswith("| A | B, C | CC0-1.0 | here |\n")

@@ -17,6 +17,9 @@ from srlab.pictures.kinds import load_extra
 PNG_LEVEL = 4
 """Files 2 to 7 % larger than with the usual 6, written in less than half the time."""
 
+LOSSLESS_WEBP = {"lossless": True, "quality": 100, "method": 6}
+"""The quality is how hard it tries to be small."""
+
 OWN_MODES = frozenset({"L", "RGB", "LA", "RGBA", "I;16"})
 
 
@@ -58,7 +61,14 @@ KINDS = {
 EXTRA_ENDINGS = {".heic": "HEIC", ".heif": "HEIC", ".jxl": "JPEG XL"}
 
 
-def save(image: Image.Image, path: Path, quality: int, *, overwrite: bool = True) -> None:
+def save(
+    image: Image.Image,
+    path: Path,
+    quality: int,
+    *,
+    overwrite: bool = True,
+    lossless: bool = False,
+) -> None:
     """``srlab.images.save_image``."""
     name = _kind_name(path)
     if not 1 <= quality <= 100:
@@ -66,6 +76,8 @@ def save(image: Image.Image, path: Path, quality: int, *, overwrite: bool = True
     kind = KINDS[name]
     _require_size(image, kind, path)
     options = _options(image.info, name, quality)
+    if lossless and name == "WEBP":
+        options |= LOSSLESS_WEBP
     image = _fitted(image, kind, path.name)
     if name == "GIF" and image.mode == "RGB":
         warnings.warn(f"{path.name} holds 256 colors at most; .png keeps all.", stacklevel=4)
