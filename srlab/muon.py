@@ -51,7 +51,7 @@ class Muon(Optimizer):
             move = _move_as_a_whole if group["orthogonal"] else _move_as_adam
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    move(parameter, self.state[parameter], group["lr"])
+                    move(parameter, parameter.grad, self.state[parameter], group["lr"])
         return loss
 
 
@@ -86,9 +86,10 @@ def orthogonalized(matrix: Tensor, rounds: int = 5) -> Tensor:
     return x.mT if tall else x
 
 
-def _move_as_a_whole(kernel: Tensor, state: dict[str, Tensor], rate: float) -> None:
+def _move_as_a_whole(
+    kernel: Tensor, gradient: Tensor, state: dict[str, Tensor], rate: float
+) -> None:
     """One step of Muon with Nesterov's momentum."""
-    gradient = _gradient(kernel)
     if not state:
         state["step"], state["exp_avg"] = torch.zeros(()), torch.zeros_like(kernel)
     state["step"] += 1
@@ -98,9 +99,10 @@ def _move_as_a_whole(kernel: Tensor, state: dict[str, Tensor], rate: float) -> N
     kernel.sub_(orthogonalized(direction).view_as(kernel), alpha=rate * length)
 
 
-def _move_as_adam(parameter: Tensor, state: dict[str, Tensor], rate: float) -> None:
+def _move_as_adam(
+    parameter: Tensor, gradient: Tensor, state: dict[str, Tensor], rate: float
+) -> None:
     """One step of Adam (Kingma & Ba 2015)."""
-    gradient = _gradient(parameter)
     if not state:
         state["step"] = torch.zeros(())
         state["exp_avg"] = torch.zeros_like(parameter)
@@ -111,8 +113,3 @@ def _move_as_adam(parameter: Tensor, state: dict[str, Tensor], rate: float) -> N
     square = state["exp_avg_sq"].lerp_(gradient.square(), 1 - slower)
     spread = (square / (1 - slower**steps)).sqrt() + EPSILON
     parameter.addcdiv_(average, spread, value=-rate / (1 - slow**steps))
-
-
-def _gradient(parameter: Tensor) -> Tensor:
-    assert parameter.grad is not None
-    return parameter.grad
