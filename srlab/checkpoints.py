@@ -5,7 +5,7 @@ The file is safetensors, which holds numbers only and runs no code on loading.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,11 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from srlab.files import replacing
 
 FORMAT = 1
+ADAMS_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+MUONS_MOMENTS = ("step", "exp_avg")
 
 
 class About(BaseModel):
@@ -260,8 +262,8 @@ def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
                 moments[key] = torch.empty_like(parameter).copy_(value)
 
 
-def require_moments(optimizer: Adam, state: dict[str, Any], steps: int, name: str) -> None:
-    """Raise unless a checkpoint holds what Adam needs to go on.
+def require_moments(optimizer: Optimizer, state: dict[str, Any], steps: int, name: str) -> None:
+    """Raise unless a checkpoint holds what Adam or Muon needs to go on.
 
     Args:
         optimizer: as it is before its first step.
@@ -275,6 +277,7 @@ def require_moments(optimizer: Adam, state: dict[str, Any], steps: int, name: st
     Source: built by srlab.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    whole = [g.get("orthogonal", False) for g in optimizer.param_groups for _ in g["params"]]
     moments = state["state"]
     strange = sorted(set(moments) - set(range(len(parameters))))
     if strange:
@@ -282,9 +285,10 @@ def require_moments(optimizer: Adam, state: dict[str, Any], steps: int, name: st
             f"{name} has moments of parameter {strange[0]}, but the network has only "
             f"{len(parameters)} parameters."
         )
-    for index, parameter in enumerate(parameters):
+    for index, (parameter, as_a_whole) in enumerate(zip(parameters, whole, strict=True)):
         if parameter.requires_grad or index in moments:
-            why = _wrong_with(moments.get(index, {}), parameter, steps)
+            keys = MUONS_MOMENTS if as_a_whole else ADAMS_MOMENTS
+            why = _wrong_with(moments.get(index, {}), keys, parameter, steps)
             if why:
                 raise ValueError(
                     f"{name} cannot be gone on from: in the optimizer's state of parameter "
@@ -292,9 +296,11 @@ def require_moments(optimizer: Adam, state: dict[str, Any], steps: int, name: st
                 )
 
 
-def _wrong_with(moments: dict[str, Tensor], parameter: Tensor, steps: int) -> str:
+def _wrong_with(
+    moments: dict[str, Tensor], keys: Sequence[str], parameter: Tensor, steps: int
+) -> str:
     """What is wrong with the moments of one parameter; "" if nothing."""
-    for key in ("step", "exp_avg", "exp_avg_sq"):
+    for key in keys:
         if key not in moments:
             return f"{key} is missing"
         value, wanted = moments[key], parameter.shape if key != "step" else torch.Size()
@@ -304,7 +310,8 @@ def _wrong_with(moments: dict[str, Tensor], parameter: Tensor, steps: int) -> st
             return f"{key} holds what is no finite number"
     if moments["step"].item() != steps:
         return f"step is {moments['step'].item():g}, but {steps} was expected"
-    return "exp_avg_sq is below 0" if (moments["exp_avg_sq"] < 0).any() else ""
+    squares = moments.get("exp_avg_sq", torch.zeros(()))
+    return "exp_avg_sq is below 0" if (squares < 0).any() else ""
 
 
 def require_finite_weights(weights: Mapping[str, Tensor], name: str) -> None:

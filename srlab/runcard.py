@@ -326,6 +326,8 @@ class RunCard(Part):
         precision: ``"fp32"``, ``"bf16"``, or ``"auto"`` for what the machine
             does faster; a finished card says which it was.
         stages: one after the other; the network is carried along.
+        optimizer: ``"adam"``, or ``"muon"``, which learns more from each step and
+            takes some tenth longer for it.
         ema: decay of the exponential moving average of the weights, which is
             then what counts and what the next stage begins with; 0 for none.
         validate_every: steps between two looks at the validation photographs;
@@ -358,6 +360,7 @@ class RunCard(Part):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     stages: Annotated[list[Stage], Field(min_length=1, max_length=32)]
+    optimizer: Literal["adam", "muon"] = "adam"
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     validate_every: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 500
     versions: dict[str, str] = {}

@@ -20,7 +20,7 @@ from srlab.images import ImageSource, read_image, to_bytes
 Split = Literal["train", "val", "test"]
 
 ASSETS = Path(__file__).parent / "assets"
-MEMORY_LIMIT = 2**30
+MEMORY_LIMIT = 3 * 2**29
 """Bytes of decoded photographs kept; more are left out, and a warning says so."""
 
 # torchvision's class and what it calls the three splits

@@ -21,6 +21,7 @@ from srlab.features import FeatureExtractor
 from srlab.inference import build_model, find_checkpoint
 from srlab.losses import ExpandedLoss, WeightedLoss, l1_loss, l2_loss, tv_loss
 from srlab.machine import PRECISIONS, place
+from srlab.muon import Muon
 from srlab.photographs import gather, make_pairs
 from srlab.runcard import Change, RunCard, Stage
 from srlab.team import ALONE, Team
@@ -60,9 +61,7 @@ class StageTraining:
         self.card, self.stage, self.team, self.photos = card, stage, team, photos
         self.model = stage_network(card, stage, weights)
         self.loss = make_loss(stage, card.device)
-        self.optimizer = torch.optim.Adam(
-            self.model.parameters(), stage.learning_rate, fused=True
-        )
+        self.optimizer = make_optimizer(card, self.model, stage.learning_rate)
         self.average = self._follow() if card.ema else None
 
     @property
@@ -127,6 +126,16 @@ class StageTraining:
         average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.card.ema))
         self.optimizer.register_step_post_hook(lambda *_: average.update_parameters(self.model))
         return average
+
+
+def make_optimizer(card: RunCard, model: nn.Module, learning_rate: float) -> Optimizer:
+    """What moves the network's parameters, as the card names it.
+
+    Source: built by srlab.
+    """
+    if card.optimizer == "muon":
+        return Muon(model.parameters(), learning_rate)
+    return torch.optim.Adam(model.parameters(), learning_rate, fused=True)
 
 
 def make_loss(stage: Stage, device: torch.device | str = "cpu") -> Loss:
