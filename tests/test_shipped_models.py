@@ -36,7 +36,7 @@ def test_a_shipped_model_was_trained_from_the_card_beside_it(name):
     checkpoint = load_checkpoint(SHIPPED / f"{name}.safetensors")
     finished = parse_card(checkpoint.card)
     wanted = load_card(ASSETS / "cards" / f"{name}.json")
-    for key in ("name", "model", "data", "start", "seed", "stages", "ema"):
+    for key in ("name", "model", "data", "start", "seed", "stages", "share", "ema"):
         assert getattr(finished, key) == getattr(wanted, key)
     assert checkpoint.step <= finished.steps
     scores = finished.scores
