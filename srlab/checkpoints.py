@@ -248,6 +248,47 @@ def carry_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> Carried:
     return Carried(loaded, new, left)
 
 
+def blend_weights(
+    start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Go a share of the way from one network's weights to another's.
+
+    ``start + share * (trained - start)``
+
+    Args:
+        start, trained: name -> weight; of one architecture, and ``trained``
+            from ``start``: networks trained apart lie too far from each other.
+        share: 0 gives ``start``, 1 gives ``trained``.
+
+    Returns:
+        name -> weight, in the types of ``trained``.
+
+    Raises:
+        ValueError: if a name or a shape differs.
+
+    Example:
+        >>> blend_weights({"bias": torch.zeros(2)}, {"bias": torch.ones(2)}, 0.25)
+        {'bias': tensor([0.2500, 0.2500])}
+
+    Source: built by srlab; Wang et al. 2019 (ESRGAN) blend a PSNR network with
+    a perceptual one so ("network interpolation").
+    """
+    require_same_weights(start, trained)
+    return {n: start[n].to(w).lerp(w, share) for n, w in trained.items()}
+
+
+def require_same_weights(start: Mapping[str, Tensor], trained: Mapping[str, Tensor]) -> None:
+    """Raise unless two networks have weights of the same names and shapes."""
+    shapes = [{n: tuple(w.shape) for n, w in one.items()} for one in (start, trained)]
+    differing = sorted(dict(shapes[0].items() ^ shapes[1].items()))
+    if differing:
+        raise ValueError(
+            f"Only networks of one architecture blend, but {differing[0]} is "
+            f"{shapes[0].get(differing[0], 'missing')} in one and "
+            f"{shapes[1].get(differing[0], 'missing')} in the other; leave share at 1."
+        )
+
+
 def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
     """Put a checkpoint's moments into an optimizer, to go on exactly.
 

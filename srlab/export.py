@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from srlab.runcard import WRITTEN, Part, RunCard
+from srlab.runcard import WRITTEN, Part, RunCard, Stage
 
 WIDTH = 92
 NOT_REPEATED = {
@@ -111,8 +111,8 @@ def to_python(card: RunCard) -> str:
         The program's text; ``python program.py out.safetensors`` runs it.
 
     Raises:
-        ValueError: if the card wants averaged weights, which the program does
-            not keep.
+        ValueError: if the card wants averaged weights or a share of them,
+            which the program does not keep.
 
     Source: built by srlab; used from lesson 05 on.
     """
@@ -121,7 +121,12 @@ def to_python(card: RunCard) -> str:
             f"{card.name} averages its weights (ema {card.ema:g}), but the program does not; "
             f"train it with srlab train, or set ema to 0."
         )
-    known = all(stage.is_expanded and stage.features for stage in card.stages)
+    if card.share < 1:
+        raise ValueError(
+            f"{card.name} keeps {card.share:g} of what it learns, but the program keeps all; "
+            f"train it with srlab train, or set share to 1."
+        )
+    known = all(_is_known(stage) for stage in card.stages)
     trained = card.start != "untrained"
     embedded = card.data == "embedded" and card.validation in ("auto", "embedded")
     imports = [
@@ -146,6 +151,12 @@ def to_python(card: RunCard) -> str:
         loss=EXPANDED_LOSS if known else "",
         start="load_checkpoint(find_checkpoint(CARD.start)).model" if trained else "{}",
     )
+
+
+def _is_known(stage: Stage) -> bool:
+    """Whether the program shows how the stage's loss is made."""
+    plain = stage.features and not stage.features.shifts
+    return bool(stage.is_expanded and plain and "spectrum" not in stage.weights)
 
 
 def to_source(value: object, indent: int = 0) -> str:

@@ -22,6 +22,9 @@ STATISTICS = {  # mean and standard deviation by channel, of RGB in [0, 1]
     "vgg16_bn": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
 
+FARTHEST = 8
+"""How far ``ShiftedExtractor`` moves a picture at most, px: a pixel of relu4_3."""
+
 ONE_AT_A_TIME = threading.Lock()
 """A hook cannot tell who asks; a lab may train while a cell looks."""
 
@@ -184,6 +187,53 @@ class FeatureExtractor(nn.Module):
     def train(self, mode: bool = True) -> Self:  # noqa: ARG002
         """Stay as it is, also when the module it belongs to goes to training."""
         return super().train(False)
+
+
+class ShiftedExtractor(FeatureExtractor):
+    """A feature extractor that lays its poolings elsewhere in each picture.
+
+    VGG halves a picture on a grid, and an upsampler draws on one. In crops of
+    one size both grids always lie in the same way on each other, and a loss
+    can be made small by a pattern that only fits the one to the other. Here
+    picture i of a batch is cut off i px further down and 3 i px further right
+    (modulo 8), so each meets another phase. The i-th of sr and of hr are cut
+    alike.
+
+    Args:
+        layers, weights, pooling: as for ``FeatureExtractor``.
+
+    Source: built by srlab; ``perceptual-x4`` is trained with it.
+    """
+
+    def forward(self, images: Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """The features of RGB pictures in [0, 1], 8 px less on each side, by layer."""
+        require_batch(images, "images")
+        return super().forward(cut_at_phases(images), names)
+
+
+def cut_at_phases(images: Tensor) -> Tensor:
+    """Cut 8 px off both sides, and a different part of them in each picture.
+
+    Args:
+        images: ``(N, C, h, w)``.
+
+    Returns:
+        ``(N, C, h - 8, w - 8)``. Eight pictures in a row meet all eight rows
+        of a pooling by 8, and all columns.
+
+    Example:
+        >>> cut_at_phases(torch.arange(12.0).expand(3, 1, 12, 12))[:, 0, 0, 0]
+        tensor([0., 3., 6.])
+
+    Source: built by srlab.
+    """
+    height, width = (side - FARTHEST for side in images.shape[-2:])
+    corners = [(i % FARTHEST, 3 * i % FARTHEST) for i in range(len(images))]
+    cut = [
+        image[:, y : y + height, x : x + width]
+        for image, (y, x) in zip(images, corners, strict=True)
+    ]
+    return torch.stack(cut)
 
 
 def load_vgg(

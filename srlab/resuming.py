@@ -101,6 +101,8 @@ def digest_of_start(card: RunCard) -> str:
 def _agree(name: str, saved: RunCard, card: RunCard) -> bool:
     """Whether a field asks for what the saved run does; files may lie elsewhere now."""
     before, now = getattr(saved, name), getattr(card, name)
+    if name == "share":  # it counts at the end alone
+        return True
     if name == "precision":
         return now in ("auto", before)
     if name == "threads":  # a larger machine's are those that there are
@@ -127,7 +129,7 @@ def _same_start(saved: RunCard, card: RunCard) -> bool:
 
 def _as_given(saved: RunCard, card: RunCard) -> RunCard:
     """The saved card, with files where they are now."""
-    update: dict[str, Any] = {name: getattr(card, name) for name in ("data", "start")}
+    update: dict[str, Any] = {name: getattr(card, name) for name in ("data", "start", "share")}
     if isinstance(card.validation, str) and card.validation != "auto":
         update["validation"] = card.validation
     return saved.model_copy(update=update)

@@ -111,11 +111,14 @@ class FeatureSpec(Part):
         layers: VGG's layer -> weight.
         weights: of VGG, as for ``FeatureExtractor``.
         pooling: ``"max"`` or ``"average"``.
+        shifts: whether each crop of a batch lies elsewhere on VGG's grid, so
+            that no pattern of the upsampler's fits it; takes 8 px of a crop.
     """
 
     layers: Annotated[dict[Layer, Weight], Field(min_length=1)]
     weights: Literal["embedded", "vgg16", "vgg16_bn"] = "embedded"
     pooling: Literal["max", "average"] = "max"
+    shifts: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -130,7 +133,7 @@ class FeatureSpec(Part):
         return self
 
 
-Term = Literal["l1", "l2", "pixel", "content", "style", "tv"]
+Term = Literal["l1", "l2", "pixel", "content", "style", "tv", "spectrum"]
 
 
 class Change(Part):
@@ -163,7 +166,8 @@ class Stage(Part):
         schedule: ``"cosine"`` or ``"constant"``.
         weights: term of the loss -> weight; ``"l1"`` and ``"l2"``, or those
             of the expanded loss: ``"pixel"``, ``"content"``, ``"style"``,
-            ``"tv"``.
+            ``"tv"``, and beside them ``"spectrum"``, for crops of 32 px and
+            more.
         features: for content and style.
         changes: made while it ran, in their order; a learning rate can change
             only where it is constant.
@@ -204,6 +208,7 @@ class Stage(Part):
 
     def _require_possible_changes(self) -> None:
         known = ["pixel", "tv"] if self.is_expanded else ["l1", "l2"]
+        known += ["spectrum"] if "spectrum" in self.weights else []
         known += ["content", "style"] if self.features else []
         layers = self.features.layers if self.features else {}
         for change in self.changes:
@@ -328,6 +333,10 @@ class RunCard(Part):
         stages: one after the other; the network is carried along.
         optimizer: ``"adam"``, or ``"muon"``, which learns more from each step and
             takes some tenth longer for it.
+        share: how far the finished network goes from its start to what the
+            training made of it: 1 all the way, 0.5 the mean of both, weight by
+            weight. Below 1 it needs a start of the same shape. It counts at
+            the end alone, so a training that is resumed may be given another.
         ema: decay of the exponential moving average of the weights, which is
             then what counts and what the next stage begins with; 0 for none.
         validate_every: steps between two looks at the validation photographs;
@@ -361,6 +370,7 @@ class RunCard(Part):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     stages: Annotated[list[Stage], Field(min_length=1, max_length=32)]
     optimizer: Literal["adam", "muon"] = "adam"
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     validate_every: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 500
     versions: dict[str, str] = {}
@@ -391,6 +401,15 @@ class RunCard(Part):
             f'"auto", "embedded", a folder or a share above 0 and at most 0.5 was expected, '
             f"but {_shown(value)} came"
         )
+
+    @model_validator(mode="after")
+    def _start_somewhere_to_stay_near(self) -> Self:
+        if self.share < 1 and self.start == "untrained":
+            raise ValueError(
+                f"share is {self.share:g}, but there is no start to stay near; "
+                f"name one, or leave share at 1"
+            )
+        return self
 
     @model_validator(mode="after")
     def _take_a_rate_the_network_bears(self) -> Self:

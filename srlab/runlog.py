@@ -17,7 +17,7 @@ from srlab.validation import Reading
 
 LOG = "log.csv"
 SECONDS_BETWEEN_WRITES = 2.0
-TERMS = ("l1", "l2", "pixel", "content", "style", "tv")
+TERMS = ("l1", "l2", "pixel", "content", "style", "tv", "spectrum")
 
 Row = dict[str, Any]
 

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 
 from srlab import __version__
 from srlab.cardtable import write_schema
-from srlab.checkpoints import Checkpoint, save_checkpoint
+from srlab.checkpoints import (
+    Checkpoint,
+    blend_weights,
+    load_checkpoint,
+    require_same_weights,
+    save_checkpoint,
+)
+from srlab.inference import build_model, find_checkpoint
 from srlab.machine import pick_device, pick_precision, usable_threads, using_threads
 from srlab.photographs import LIST, RunPhotos, gather
 from srlab.resuming import (
@@ -199,6 +206,8 @@ def run_card(
     resumes = resume and (out / LAST).exists()
     state = _resume(card, out) if resumes else _begin(card, out)
     state.card = team.agree(state.card.model_copy(update={"processes": team.size}))
+    if state.card.share < 1:  # sooner than after hours
+        _start_weights(state.card)
     with _folder(out), using_threads(state.card.threads), team.watched():
         if team.leads:
             _tell(state, resume, say)
@@ -395,11 +404,30 @@ def _save_last(out: Path, card: RunCard, point: _Point, log: RunLog, photos: Run
 
 def _finish(out: Path, card: RunCard, model: nn.Module, photos: RunPhotos) -> RunCard:
     """Score on the validation photographs and write model and card."""
+    if card.share < 1:
+        _stay_near_start(card, model)
     finished = scored(card, model, photos)
     save_checkpoint(out / FINISHED, model, card=finished.model_dump(), step=card.steps)
     write_schema(out)
     save_card(finished, out / CARD)
     return finished
+
+
+def _stay_near_start(card: RunCard, model: nn.Module) -> None:
+    """Take back what the card's share leaves of the training."""
+    model.load_state_dict(blend_weights(_start_weights(card), model.state_dict(), card.share))
+
+
+def _start_weights(card: RunCard) -> dict[str, Tensor]:
+    """The weights of a card's start, which its network must be able to stay near."""
+    if digest_of_start(card) != card.start_sha256:
+        raise ValueError(
+            f"{card.start} is another file than when this training began, so the network "
+            f"cannot stay near it; bring the old one back, or set share to 1."
+        )
+    start = load_checkpoint(find_checkpoint(card.start)).model
+    require_same_weights(start, build_model(card.model, card.scale).state_dict())
+    return start
 
 
 def scored(card: RunCard, model: nn.Module, photos: RunPhotos | None = None) -> RunCard:

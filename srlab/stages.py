@@ -17,9 +17,17 @@ from srlab.checkpoints import (
     require_moments,
 )
 from srlab.data import Pairs
-from srlab.features import FeatureExtractor
+from srlab.features import FeatureExtractor, ShiftedExtractor
 from srlab.inference import build_model, find_checkpoint
-from srlab.losses import ExpandedLoss, WeightedLoss, l1_loss, l2_loss, tv_loss
+from srlab.losses import (
+    ExpandedLoss,
+    SpectralLoss,
+    WeightedLoss,
+    l1_loss,
+    l2_loss,
+    spectrum_loss,
+    tv_loss,
+)
 from srlab.machine import PRECISIONS, place
 from srlab.muon import Muon
 from srlab.photographs import gather, make_pairs
@@ -147,10 +155,13 @@ def make_loss(stage: Stage, device: torch.device | str = "cpu") -> Loss:
     if not stage.is_expanded:
         return WeightedLoss({"l1": l1_loss, "l2": l2_loss}, weights)
     if stage.features is None:
-        return WeightedLoss({"pixel": l1_loss, "tv": lambda sr, _: tv_loss(sr)}, weights)
+        terms = {"pixel": l1_loss, "tv": lambda sr, _: tv_loss(sr), "spectrum": spectrum_loss}
+        return WeightedLoss(terms, weights)
     spec = stage.features
-    extractor = FeatureExtractor(list(spec.layers), spec.weights, spec.pooling)
-    return place(ExpandedLoss(extractor, weights, spec.layers), device)
+    look = ShiftedExtractor if spec.shifts else FeatureExtractor
+    extractor = look(list(spec.layers), spec.weights, spec.pooling)
+    kind = SpectralLoss if "spectrum" in weights else ExpandedLoss
+    return place(kind(extractor, weights, spec.layers), device)
 
 
 def apply_change(change: Change, loss: Loss, optimizer: Optimizer) -> None:

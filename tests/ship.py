@@ -128,7 +128,8 @@ def lighter(network: nn.Module, scale: int) -> nn.Module:
 def bare(card: RunCard) -> RunCard:
     """What the training was told, without what it wrote into the card."""
     kept = {
-        "name", "model", "data", "validation", "start", "seed", "precision", "stages", "ema",
+        "name", "model", "data", "validation", "start", "seed", "precision", "stages", "share",
+        "ema",
     }  # fmt: skip
     return parse_card({k: v for k, v in card.model_dump().items() if k in kept})
 
@@ -152,7 +153,7 @@ def page(card: RunCard, network: nn.Module, data: str, scores: list[tuple[str, R
         stored="stored in float16" if parameters[0].dtype == torch.float16 else "in float32",
         data=data,
         start="random weights" if card.start == "untrained" else f"`{card.start}`",
-        stages="; ".join(stage_words(stage) for stage in card.stages),
+        stages="; ".join(stage_words(stage) for stage in card.stages) + share_words(card),
         seconds=f"{card.seconds / 60:.0f} minutes",
         device=f"{card.device}, {card.threads} thread{'s' * (card.threads != 1)}",
         precision=card.precision,
@@ -181,6 +182,12 @@ def stage_words(stage: Stage) -> str:
         f"{stage.steps:,} steps at {stage.scale}x, {crops}, "
         f"learning rate {stage.learning_rate:g} ({stage.schedule}), {weights}"
     )
+
+
+def share_words(card: RunCard) -> str:
+    """How much of the way from the start is kept, where it is not all."""
+    kept = f"of the way from `{card.start}` to what this made of it, {card.share:.0%} are kept"
+    return f"; {kept}" if card.share < 1 else ""
 
 
 def scores_table(scores: list[tuple[str, Row]]) -> str:

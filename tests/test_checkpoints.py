@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 import srlab.checkpoints
 from srlab.checkpoints import (
     _digest,
+    blend_weights,
     carry_weights,
     load_checkpoint,
     load_optimizer,
@@ -348,3 +350,25 @@ def test_a_file_that_is_replaced_meanwhile_is_read_again(
 
     monkeypatch.setattr("srlab.checkpoints._read", disturbed)
     assert load_checkpoint(path).step == 7
+
+
+# -- blending ----------------------------------------------------------------------
+
+
+def test_blend_by_hand():
+    start = {"weight": torch.tensor([1.0, 2.0]).half()}  # as shipped networks are stored
+    blend = blend_weights(start, {"weight": torch.tensor([3.0, 0.0])}, 0.75)["weight"]
+    torch.testing.assert_close(blend, torch.tensor([2.5, 0.5]))
+
+
+@pytest.mark.parametrize(
+    ("start", "sentence"),
+    [
+        ({"bias": torch.zeros(2)}, "bias is (2,) in one and missing in the other"),
+        ({"weight": torch.zeros(2)}, "weight is (2,) in one and (3,) in the other"),
+    ],
+)
+def test_only_equal_networks_blend(start: dict[str, Tensor], sentence: str):
+    trained = {"weight": torch.zeros(3)}
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        blend_weights(start, trained, 0.5)

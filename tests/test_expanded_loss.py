@@ -11,9 +11,12 @@ from srlab.ledger import balanced_weights, make_ledger
 from srlab.losses import (
     ContentLoss,
     ExpandedLoss,
+    SpectralLoss,
     content_loss,
     gram_matrix,
     l1_loss,
+    log_spectrum,
+    spectrum_loss,
     style_loss,
     tv_loss,
 )
@@ -233,3 +236,86 @@ def test_a_broken_gradient_cannot_be_given_a_share(loss, pair):
 def test_unknown_share(loss, pair):
     with pytest.raises(ValueError, match="no term lpips"):
         balanced_weights(make_ledger(loss, *pair), {"lpips": 1})
+
+
+# -- the spectrum ------------------------------------------------------------------
+
+
+def wave(across: float, side: int = 96) -> torch.Tensor:
+    """A gray wave from left to right; ``across`` in cycles per 32 px."""
+    line = 0.5 + 0.2 * torch.cos(2 * math.pi * across / 32 * torch.arange(side))
+    return line.expand(1, 3, side, side)
+
+
+def test_a_wave_stands_at_its_frequency():
+    spectrum = log_spectrum(wave(12))
+    assert spectrum.shape == (1, 32, 17)
+    assert divmod(spectrum.argmax().item(), 17) == (0, 12)
+
+
+def test_energy_by_hand():
+    """A wave of amplitude a has (a / 2 * sum of the window)^2 at its frequency."""
+    energy = (0.2 * 219 / 255 / 2 * torch.hann_window(32, periodic=False).sum() ** 2) ** 2
+    assert log_spectrum(wave(8))[0, 0, 8].item() == pytest.approx(energy.log().item(), abs=1e-3)
+
+
+def test_half_the_contrast_is_a_quarter_of_the_energy():
+    hr = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert spectrum_loss(hr / 2, hr).item() == pytest.approx(math.log(4), rel=0.01)
+    assert spectrum_loss(hr, hr).item() == 0
+
+
+def test_a_spectrum_does_not_care_where_detail_lies():
+    tile = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    hr = tile.repeat(1, 1, 6, 6)
+    moved = hr.roll((16, -32), (2, 3))
+    assert spectrum_loss(moved, hr).item() == pytest.approx(0, abs=1e-5)
+    shifted = wave(12).roll(1, 3)
+    assert l1_loss(shifted, wave(12)) > 0.1 > spectrum_loss(shifted, wave(12))
+
+
+def test_what_nobody_sees_asks_for_nothing():
+    flat = torch.full((1, 3, 64, 64), 0.5)
+    speck = flat + torch.randn(flat.shape, generator=torch.Generator().manual_seed(0)) / 2550
+    assert spectrum_loss(flat, speck) < 0.02
+
+
+def test_blur_and_grid_both_count_and_a_step_mends_them():
+    hr = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    blur = torch.nn.functional.avg_pool2d(hr, 3, 1, 1, count_include_pad=False)
+    grid = hr.clone()
+    grid[..., ::4, ::4] += 0.5
+    for sr in (blur, grid):
+        sr = sr.requires_grad_()
+        loss = spectrum_loss(sr, hr)
+        loss.backward()
+        step = 0.01 * sr.grad / sr.grad.norm()
+        assert spectrum_loss(sr.detach() - step, hr) < loss
+
+
+@pytest.mark.parametrize(
+    ("shapes", "sentence"),
+    [
+        (
+            ((1, 3, 32, 31), (1, 3, 32, 31)),
+            r"32 x 31 px, but a spectrum can be measured from 32",
+        ),
+        (
+            ((1, 3, 32, 32), (1, 3, 32, 64)),
+            r"sr is \(1, 3, 32, 32\) and hr is \(1, 3, 32, 64\)",
+        ),
+    ],
+)
+def test_spectra_of_what_cannot_be(shapes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        spectrum_loss(*(torch.rand(shape) for shape in shapes))
+
+
+def test_spectrum_stands_beside_the_expanded_loss(extractor, loss, pair):
+    weights = {**loss.weights, "spectrum": 0.25}
+    terms = SpectralLoss(extractor, weights, LAYERS)(*pair)
+    torch.testing.assert_close(terms.pop("spectrum"), 0.25 * spectrum_loss(*pair))
+    torch.testing.assert_close(terms, loss(*pair))
+    assert make_ledger(SpectralLoss(extractor, weights, LAYERS), *pair)["spectrum"].share > 0
+    with pytest.raises(ValueError, match="There is no term spectrm"):
+        SpectralLoss(extractor, {"spectrm": 1.0}, LAYERS)

@@ -141,6 +141,23 @@ def test_averaged_weights_are_not_promised() -> None:
         to_python(card)
 
 
+def test_a_share_is_not_promised() -> None:
+    card = lab_card(name="near").model_copy(update={"share": 0.6})
+    with pytest.raises(ValueError, match=r"near keeps 0.6 of what it learns, but the program"):
+        to_python(card)
+
+
+def test_a_spectrum_is_not_left_out() -> None:
+    layers, plain = {"relu1_1": 1.0}, {"style": 1.0}
+    for stage in (
+        Stage(weights={**plain, "spectrum": 0.01}, features=FeatureSpec(layers=layers)),
+        Stage(weights={**plain}, features=FeatureSpec(layers=layers, shifts=True)),
+    ):
+        text = to_python(lab_card().model_copy(update={"stages": [stage]}))
+        assert "ExpandedLoss" not in text
+        assert "import apply_change, make_loss" in text
+
+
 def test_it_is_short_and_imports_no_widget() -> None:
     text = to_python(lab_card())
     assert len(text.splitlines()) <= 110

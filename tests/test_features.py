@@ -21,7 +21,9 @@ from srlab.features import (
     FeatureExtractor,
     Hook,
     Hooks,
+    ShiftedExtractor,
     count_hooks,
+    cut_at_phases,
     layer_names,
     load_vgg,
 )
@@ -705,3 +707,24 @@ def test_content_loss_knows_its_layers(extractor: FeatureExtractor) -> None:
     expected = "There is no layer relu9_9; there are relu1_2, relu2_2, relu3_3, relu4_3."
     with pytest.raises(ValueError, match=expected):
         ContentLoss(extractor, {"relu9_9": 1.0})
+
+
+# -- a grid for each picture of a batch ----------------------------------------------
+
+
+def test_eight_pictures_meet_every_row_and_column_of_the_grid() -> None:
+    places = torch.arange(12.0)
+    rows = cut_at_phases(places.view(12, 1).expand(8, 1, 12, 12))[:, 0, 0, 0]
+    columns = cut_at_phases(places.expand(8, 1, 12, 12))[:, 0, 0, 0]
+    assert rows.tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert columns.tolist() == [0, 3, 6, 1, 4, 7, 2, 5]
+
+
+def test_the_same_picture_is_seen_at_other_places() -> None:
+    picture = torch.rand(1, 3, 24, 24).expand(2, 3, 24, 24)
+    plain = FeatureExtractor(["pool1"])
+    first, second = ShiftedExtractor(["pool1"])(picture)["pool1"]
+    alike = {"rtol": 1e-3, "atol": 0.05}  # of about 100; another batch adds in another order
+    torch.testing.assert_close(first, plain(picture[:1, :, :16, :16])["pool1"][0], **alike)
+    torch.testing.assert_close(second, plain(picture[1:, :, 1:17, 3:19])["pool1"][0], **alike)
+    assert (first - second).abs().mean() > 1

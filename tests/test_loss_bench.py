@@ -598,11 +598,21 @@ def test_a_finished_card_has_scores(bench: LossBench) -> None:
             [Stage(schedule="constant", weights={"l1": 1.0, "l2": 0.0})],
             "named trains with l1 and l2, but the Loss Lab steers pixel, content, style and tv",
         ),
+        (
+            [Stage(schedule="constant", weights={"pixel": 1.0, "spectrum": 0.01})],
+            "named weighs spectrum, for which the Loss Lab has no slider; train it with srlab",
+        ),
     ],
 )
 def test_cards_that_cannot_be_steered(stages: list[Stage], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         LossBench(RunCard(name="named", stages=stages))
+
+
+def test_a_share_cannot_be_steered() -> None:
+    card = lab_card().model_copy(update={"share": 0.5})
+    with pytest.raises(ValueError, match=r"loss-lab keeps 0.5 of what it learns, but the Loss"):
+        LossBench(card)
 
 
 def test_averaged_weights_cannot_be_steered() -> None:

@@ -19,8 +19,9 @@ import srlab.stages
 import srlab.training
 from srlab.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from srlab.data import get_data
+from srlab.features import FeatureExtractor, ShiftedExtractor
 from srlab.inference import build_model, load_model
-from srlab.losses import ExpandedLoss, tv_loss
+from srlab.losses import ExpandedLoss, spectrum_loss, tv_loss
 from srlab.machine import place
 from srlab.models import SrResNet, UpsampleStage
 from srlab.runcard import (
@@ -592,7 +593,20 @@ def test_make_loss_of_the_expanded_terms() -> None:
     plain = make_loss(Stage(weights={"pixel": 1.0, "tv": 0.5}))
     sr, hr = torch.rand(2, 1, 3, 8, 8)
     assert plain(sr, hr)["tv"].item() == pytest.approx(0.5 * tv_loss(sr).item())
+    spectral = make_loss(Stage(weights={"pixel": 1.0, "spectrum": 0.5}))
+    sr, hr = torch.rand(2, 1, 3, 32, 32)
+    assert spectral(sr, hr)["spectrum"].item() == pytest.approx(
+        0.5 * spectrum_loss(sr, hr).item()
+    )
     features = FeatureSpec(layers={"relu2_1": 2.0})
+    both = make_loss(Stage(weights={"style": 3.0, "spectrum": 0.5}, features=features))
+    assert both(sr, hr).keys() == {"style", "spectrum"}
+    shifted = features.model_copy(update={"shifts": True})
+    looks = [
+        type(make_loss(Stage(weights={"style": 1.0}, features=spec)).extractor)
+        for spec in (features, shifted)
+    ]
+    assert looks == [FeatureExtractor, ShiftedExtractor]
     loss = make_loss(Stage(weights={"content": 3.0}, features=features))
     assert isinstance(loss, ExpandedLoss)
     assert loss.weights == {"pixel": 0, "content": 3.0, "style": 0, "tv": 0}
@@ -626,6 +640,61 @@ def test_doubling_is_what_the_card_says(spec: type[ModelSpec | UNetSpec]) -> Non
         "resize": ResizeStage,
         "transposed": TransposedStage,
     }
+
+
+# -- a share of the way ------------------------------------------------------------
+
+
+def near(folder: Path, start: Path, share: float) -> RunCard:
+    return tiny_card(folder, stage(3), start=str(start), share=share)
+
+
+@pytest.fixture
+def start(photo_folder: Path, tmp_path: Path) -> Path:
+    run_card(tiny_card(photo_folder, stage(5)), tmp_path / "start")
+    return tmp_path / "start" / "model.safetensors"
+
+
+def test_a_share_of_the_way(photo_folder: Path, tmp_path: Path, start: Path) -> None:
+    run_card(near(photo_folder, start, 1.0), tmp_path / "whole")
+    card = run_card(near(photo_folder, start, 0.25), tmp_path / "part")
+    first, whole, part = (
+        load_checkpoint(path).model
+        for path in (start, *(tmp_path / n / "model.safetensors" for n in ("whole", "part")))
+    )
+    mean = {name: 0.75 * first[name] + 0.25 * whole[name] for name in first}
+    torch.testing.assert_close(part, mean)
+    assert not same(part, first)
+    assert same_training(tmp_path / "whole", tmp_path / "part")  # it counts at the end alone
+    assert load_checkpoint(tmp_path / "part" / "model.safetensors").card["share"] == 0.25
+    assert card.scores != load_card(tmp_path / "whole" / "card.json").scores
+
+
+def test_another_share_of_a_finished_training(
+    photo_folder: Path, tmp_path: Path, start: Path
+) -> None:
+    run_card(near(photo_folder, start, 1.0), tmp_path / "run")
+    run_card(near(photo_folder, start, 0.25), tmp_path / "fresh")
+    card = run_card(near(photo_folder, start, 0.25), tmp_path / "run", resume=True)
+    one, other = (load_checkpoint(tmp_path / n / "model.safetensors") for n in ("run", "fresh"))
+    assert same(one.model, other.model)
+    assert card.share == 0.25
+
+
+def test_a_start_that_it_cannot_stay_near(
+    photo_folder: Path, tmp_path: Path, start: Path
+) -> None:
+    wider = near(photo_folder, start, 0.5).model_copy(
+        update={"model": ModelSpec(num_features=8, num_blocks=2)}
+    )
+    with pytest.raises(ValueError, match=r"of one architecture blend, but body\.1"):
+        run_card(wider, tmp_path / "wider")
+    assert not (tmp_path / "wider").exists()
+    train_only(near(photo_folder, start, 0.5), tmp_path / "run", steps=2)
+    run_card(tiny_card(photo_folder, stage(6)), tmp_path / "other")
+    start.write_bytes((tmp_path / "other" / "model.safetensors").read_bytes())
+    with pytest.raises(ValueError, match=r"model.safetensors is another file than when this"):
+        run_card(near(photo_folder, start, 0.5), tmp_path / "run", resume=True)
 
 
 # -- what was changed on the way ---------------------------------------------------

@@ -9,7 +9,7 @@ from srlab.checkpoints import load_checkpoint
 from srlab.inference import load_model
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card
 from srlab.runs import run_card
-from tests.ship import DATA, lighter, ship
+from tests.ship import DATA, bare, lighter, share_words, ship
 
 WORDS = "two photographs of 96 x 128 px"
 
@@ -94,3 +94,12 @@ def hard_to_round(network: torch.nn.Module) -> torch.nn.Module:
         doubling.weight *= 1e7
         doubling.bias *= 1e7
     return network
+
+
+def test_a_share_stays_in_card_and_page() -> None:
+    card = RunCard(name="near", start="pixel-x4", share=0.58, stages=[Stage()], seconds=3.0)
+    assert (bare(card).share, bare(card).seconds) == (0.58, 0.0)
+    assert share_words(card) == (
+        "; of the way from `pixel-x4` to what this made of it, 58% are kept"
+    )
+    assert share_words(card.model_copy(update={"share": 1.0})) == ""

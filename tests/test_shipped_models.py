@@ -36,7 +36,7 @@ def test_a_shipped_model_was_trained_from_the_card_beside_it(name):
     checkpoint = load_checkpoint(SHIPPED / f"{name}.safetensors")
     finished = parse_card(checkpoint.card)
     wanted = load_card(ASSETS / "cards" / f"{name}.json")
-    for key in ("name", "model", "data", "start", "seed", "stages", "ema"):
+    for key in ("name", "model", "data", "start", "seed", "stages", "share", "ema"):
         assert getattr(finished, key) == getattr(wanted, key)
     assert checkpoint.step <= finished.steps
     scores = finished.scores
@@ -51,10 +51,10 @@ def test_a_large_model_has_a_page(name):
     assert "PHOTOGRAPHS.md" in page
 
 
-def test_the_perceptual_model_is_sharper_than_the_pixel_model_by_a_third_of_the_gap():
+def test_the_perceptual_model_is_clearly_sharper_than_the_pixel_model():
     photos = load_photos("embedded", "test")
     models = {name: load_model(name, 4) for name in ("pixel-x4", "perceptual-x4")}
     bicubic, pixel, perceptual = score_models(photos, models, scale=4)
     gap = 1 - pixel["sharpness"]
-    assert perceptual["sharpness"] > pixel["sharpness"] + gap / 3
+    assert perceptual["sharpness"] > pixel["sharpness"] + gap / 8  # more of it brings the weave
     assert perceptual["psnr_y"] > bicubic["psnr_y"]

@@ -75,10 +75,20 @@ def steerable(card: RunCard) -> RunCard:
             f"{card.name} averages its weights (ema {card.ema:g}), but the Loss Lab shows them "
             f"as they are; set ema to 0, or train it with srlab train."
         )
+    if card.share < 1:
+        raise ValueError(
+            f"{card.name} keeps {card.share:g} of what it learns, but the Loss Lab keeps all; "
+            f"set share to 1, or train it with srlab train."
+        )
     if not stage.is_expanded:
         raise ValueError(
             f"{card.name} trains with {' and '.join(stage.weights)}, but the Loss Lab steers "
             f"pixel, content, style and tv; take pixel for l1."
+        )
+    if "spectrum" in stage.weights:
+        raise ValueError(
+            f"{card.name} weighs spectrum, for which the Loss Lab has no slider; "
+            f"train it with srlab train."
         )
     features = _with_all_layers(stage.features)
     stages = [stage.model_copy(update={"features": features})]
