@@ -215,3 +215,13 @@ def require_squares(images: Tensor, scale: int, fewest: int) -> None:
             f"The picture is {height} x {width} px, but a grid of {scale} px shows "
             f"from {fewest * scale} px on; take a larger one or shave less."
         )
+
+
+def require_side(images: Tensor, least: int, who: str) -> None:
+    """Raise unless both sides have ``least`` px, which ``who`` needs."""
+    height, width = images.shape[-2:]
+    if min(height, width) < least:
+        raise ValueError(
+            f"The picture is {height} x {width} px, but {who} can be measured from "
+            f"{least} px on; take a larger one."
+        )
