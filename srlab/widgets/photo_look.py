@@ -127,12 +127,13 @@ def _figures(sr: Image.Image, truth: Image.Image, scale: int) -> dict[str, float
     """PSNR by the published protocol, sharpness, ridge; empty if the part is too small."""
     images, hr = read_image(sr), read_image(truth)
     protocol = Protocol("y", scale)
-    if min(hr.shape[-2:]) < PATCH:
+    if min(hr.shape[-2:]) <= 2 * scale:
         return {}
+    whole = min(hr.shape[-2:]) >= PATCH  # ridge looks through patches; a smaller part has none
     return {
         "psnr_y": psnr(protocol.apply(images), protocol.apply(hr)).item(),
         "sharpness": sharpness(images, hr, scale=scale).item(),
-        "ridge": ridge(images, hr).item(),
+        "ridge": ridge(images, hr).item() if whole else float("nan"),
     }
 
 
