@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from srlab.cost import count_multiply_adds, count_parameters
+from srlab.measures import MEASURES, heading_of, line_of
 from srlab.models import Bicubic
 from srlab.scoring import Row, score_models
 
 WORK_SIZE = 128
 """Side in px of the small picture whose multiply-adds are counted."""
+
+SHOWN = {name: measure for name, measure in MEASURES.items() if name != "psnr_rgb"}
+"""Measures of the table; PSNR of the colors would say once more what that of Y says."""
 
 
 def score_family(
@@ -46,12 +50,10 @@ def format_family(rows: list[Row]) -> str:
         f"{first['protocol']}.",
         f"G: billions of multiply-adds for {WORK_SIZE} x {WORK_SIZE} px. "
         f"s: for all pictures, on this machine.",
-        f"{'':{width}} {'PSNR Y':>9} {'SSIM Y':>7} {'sharpness':>10} {'checkerboard':>13} "
-        f"{'parameters':>11} {'G':>6} {'s':>6}",
+        f"{'':{width}} {heading_of(SHOWN)} {'parameters':>11} {'G':>6} {'s':>6}",
     ]
     lines += [
-        f"{row['model']:{width}} {row['psnr_y']:6.2f} dB {row['ssim_y']:7.4f} "
-        f"{row['sharpness']:10.3f} {row['checkerboard']:13.3f} "
+        f"{row['model']:{width}} {line_of(SHOWN, row)} "
         f"{row['parameters']:11,} {row['multiply_adds'] / 1e9:6.2f} {row['seconds']:6.2f}"
         for row in rows
     ]

@@ -1,6 +1,7 @@
-"""How close, how sharp, how free of a grid: PSNR, SSIM, protocols, spectra."""
+"""How close, how sharp, how free of grid and weave: PSNR, SSIM, protocols, spectra."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import torch
@@ -10,11 +11,22 @@ from srlab.require import (
     require_batch,
     require_same_shape,
     require_scale,
+    require_side,
     require_squares,
     require_unit_range,
 )
+from srlab.similarity import haarpsi, mdsi
 
 Channels = Literal["y", "y-full", "rgb"]
+
+PATCH, STEP = 32, 8
+"""Side of the patches that ``ring_energies`` looks through, and from one to the next, px."""
+
+FAINT = 1 / 8
+"""Share of the truth's energy below which a ring is no ridge.
+
+More than a mean of 3 x 3 px, a blur as well, lets through behind its zero: 1/9.
+"""
 
 
 def psnr(sr: Tensor, hr: Tensor, *, data_range: float = 1.0) -> Tensor:
@@ -243,6 +255,110 @@ def grid_energy(images: Tensor, scale: int) -> Tensor:
     return peaks.sum(dim=(-2, -1)).mean(dim=(1, 2))
 
 
+def ridge(sr: Tensor, hr: Tensor) -> Tensor:
+    """How far the spectrum climbs again behind a valley, sr over hr.
+
+    A blur takes the more of the truth, the finer the waves. A network that was
+    trained to please a VGG also draws replicas of the finest waves of lr, far
+    beyond them: a valley and a ridge, seen as a weave in fur and hair.
+
+    ``max over f1 < f2 of R(f2) / R(f1)``, with R = energy of sr / energy of hr
+    in a ring of frequencies, where R(f2) is not faint; the worse of the waves
+    along the axes and of the slanted ones.
+
+    Args:
+        sr, hr: ``(N, 3, h, w)``, RGB in [0, 1], at least 32 px on each side.
+
+    Returns:
+        A scalar, the mean over the batch: 1 for the truth and for any blur of
+        it; 2 is a ridge with twice the share that the valley has. Noise and
+        sharpening climb, too. Infinite or NaN where the truth is flat.
+
+    Raises:
+        ValueError: if the shapes differ or the pictures are too small.
+
+    Source: lesson 05; a figure of this course.
+    """
+    require_same_shape(sr, hr)
+    shares = ring_energies(sr) / ring_energies(hr)  # (N, 2, 15)
+    return largest_climb(shares).amax(dim=-1).mean()
+
+
+def largest_climb(shares: Tensor) -> Tensor:
+    """The largest share over a smaller one before it, along the last axis.
+
+    Args:
+        shares: ``(..., n)``, not negative; up to ``FAINT`` they are no ridge.
+
+    Returns:
+        ``(...)``, at least 1.
+
+    Example:
+        >>> largest_climb(torch.tensor([1.0, 0.5, 0.25, 0.75, 0.1]))
+        tensor(3.)
+
+    Source: lesson 05.
+    """
+    lowest = shares.cummin(dim=-1).values  # of all rings so far
+    climbs = torch.where(shares <= FAINT, 1.0, shares / lowest)
+    return climbs.amax(dim=-1)
+
+
+def ring_energies(images: Tensor) -> Tensor:
+    """Energy of the luma by rings of frequencies, the mean over small patches.
+
+    Ring k is 1/32 cycle per px wide, around k/32, for k from 2 to 16. Patches
+    of 32 px, 8 px apart, fade out towards their borders.
+
+    Args:
+        images: ``(N, 3, h, w)``, RGB in [0, 1], at least 32 px on each side.
+
+    Returns:
+        ``(N, 2, 15)``: waves within 22.5 degrees of the axes first, then the
+        slanted ones.
+
+    Raises:
+        ValueError: if the pictures are too small.
+
+    Example:
+        >>> ring_energies(torch.rand(1, 3, 64, 64)).shape
+        torch.Size([1, 2, 15])
+
+    Source: built by srlab; lesson 05 looks at it.
+    """
+    require_batch(images, "images")
+    require_side(images, PATCH, "ridge")
+    y = luma(images.float())[:, 0]  # (N, h, w)
+    tops = range(0, y.shape[-2] - PATCH + 1, STEP)
+    # Row by row of patches: those of a large photograph together would fill the memory.
+    rows = [_mean_power(y[:, top : top + PATCH]) for top in tops]
+    power = torch.stack(rows).mean(dim=0)  # (N, 32, 17)
+    return torch.einsum("nhw,srhw->nsr", power, _rings().to(power))
+
+
+def _mean_power(strip: Tensor) -> Tensor:
+    """(N, 32, w) -> the mean spectrum of its patches, (N, 32, 17)."""
+    patches = strip.unfold(2, PATCH, STEP).movedim(2, 1)  # (N, patches, 32, 32)
+    line = torch.hann_window(PATCH, device=strip.device)
+    level = patches - patches[..., :1, :1]  # so that a flat patch is exactly 0
+    centered = level - level.mean(dim=(-2, -1), keepdim=True)
+    spectra = torch.fft.rfft2(centered * torch.outer(line, line))
+    return spectra.abs().square().mean(dim=1)
+
+
+@cache
+def _rings() -> Tensor:
+    """How often a value of ``rfft2`` counts in each ring, (2, 15, 32, 17)."""
+    rows, columns = torch.fft.fftfreq(PATCH)[:, None], torch.fft.rfftfreq(PATCH)
+    ring = (torch.hypot(rows, columns) * PATCH).round()
+    degrees = torch.atan2(rows.abs(), columns).rad2deg()
+    slanted = (degrees - 45).abs() < 22.5
+    sectors = torch.stack([~slanted, slanted])[:, None]  # (2, 1, 32, 17)
+    rings = ring == torch.arange(2, PATCH // 2 + 1).view(-1, 1, 1)  # (15, 32, 17)
+    twice = 1 + ((columns > 0) & (columns < 0.5)).float()  # for the half that rfft2 leaves out
+    return sectors * rings * twice
+
+
 @dataclass(frozen=True)
 class Protocol:
     """What is compared: channels, and how much border is left out.
@@ -302,8 +418,11 @@ def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
         scale: 2, 4 or 8; also the border in px that is left out.
 
     Returns:
-        ``psnr_y`` and ``psnr_rgb`` in dB, ``ssim_y``, ``sharpness``,
-        ``checkerboard``.
+        What ``srlab.measures.MEASURES`` lists, in its order.
+
+    Raises:
+        ValueError: if the shapes differ or the pictures are too small; 32 px
+            on each side are always enough.
 
     Source: built by srlab.
     """
@@ -315,4 +434,7 @@ def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
         "psnr_rgb": psnr(rgb.apply(sr), rgb.apply(hr)).item(),
         "sharpness": sharpness(sr, hr, scale=scale).item(),
         "checkerboard": checkerboard(sr, hr, scale=scale).item(),
+        "ridge": ridge(sr, hr).item(),
+        "haarpsi": haarpsi(sr, hr).item(),
+        "mdsi": mdsi(sr, hr).item(),
     }

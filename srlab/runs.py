@@ -23,6 +23,7 @@ from srlab.checkpoints import (
 )
 from srlab.inference import build_model, find_checkpoint
 from srlab.machine import pick_device, pick_precision, usable_threads, using_threads
+from srlab.measures import MEASURES
 from srlab.photographs import LIST, RunPhotos, gather
 from srlab.resuming import (
     FINISHED,
@@ -41,7 +42,6 @@ from srlab.validation import Reading, middle_of
 from srlab.watch import BEST, Watch
 
 CARD = "card.json"
-FIGURES = ("psnr_y", "ssim_y", "psnr_rgb", "sharpness", "checkerboard")
 SECONDS_BETWEEN_SAVES = 30.0
 FIRST_PAUSE = 0.25
 """Seconds between the first two checkpoints; each later pause is twice as long as the last."""
@@ -441,6 +441,6 @@ def scored(card: RunCard, model: nn.Module, photos: RunPhotos | None = None) -> 
     judges = (photos or gather(card)).validation
     parts = {name: middle_of(photo, SCORED) for name, photo in judges.items()}
     bicubic, own = score_models(parts, {card.name: model}, scale=card.scale)
-    scores = {key: own[key] for key in FIGURES} | {"bicubic_psnr_y": bicubic["psnr_y"]}
+    scores = {key: own[key] for key in MEASURES} | {"bicubic_psnr_y": bicubic["psnr_y"]}
     finite = {key: round(value, 4) for key, value in scores.items() if math.isfinite(value)}
     return card.model_copy(update={"scores": finite})

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from srlab.data import crop_to_multiple, degrade
 from srlab.inference import enlarge_in_tiles
+from srlab.measures import MEASURES, heading_of, line_of
 from srlab.metrics import Protocol, score_pair
 from srlab.models import Bicubic
 
@@ -44,8 +45,8 @@ def score_models(
 
     Returns:
         A row for each model: ``model``, ``scale``, ``protocol``, ``pictures``,
-        ``psnr_y``, ``ssim_y``, ``psnr_rgb``, ``sharpness``, ``checkerboard``
-        (means over the pictures) and ``seconds`` (spent enlarging). With
+        each of ``srlab.measures.MEASURES`` (means over the pictures) and
+        ``seconds`` (spent enlarging). With
         ``per_picture`` the rows of single pictures follow, and each row has a
         ``picture``: its name, or None in the means.
 
@@ -132,8 +133,8 @@ def as_batch(photo: Tensor) -> Tensor:
 def rows_to_json(rows: list[Row]) -> str:
     """Rows as strict JSON, in which a figure that is no number is null.
 
-    PSNR is infinite where a picture was restored exactly, and sharpness and
-    checkerboard have no value where the truth has no fine detail.
+    PSNR is infinite where a picture was restored exactly, and sharpness,
+    checkerboard and ridge have no value where the truth has no fine detail.
     """
     return json.dumps(_plain(rows), indent=2, allow_nan=False)
 
@@ -173,15 +174,8 @@ def format_rows(rows: list[Row]) -> str:
 
 
 def _heading(first: str) -> str:
-    return (
-        f"{first:24} {'PSNR Y':>9} {'SSIM Y':>8} {'PSNR RGB':>9} {'sharpness':>9} "
-        f"{'checkerboard':>12} {'s':>7}"
-    )
+    return f"{first:24} {heading_of(MEASURES)} {'s':>7}"
 
 
 def _line(first: str, row: Row) -> str:
-    return (
-        f"{first:24} {row['psnr_y']:6.2f} dB {row['ssim_y']:8.4f} "
-        f"{row['psnr_rgb']:6.2f} dB {row['sharpness']:9.3f} "
-        f"{row['checkerboard']:12.3f} {row['seconds']:7.2f}"
-    )
+    return f"{first:24} {line_of(MEASURES, row)} {row['seconds']:7.2f}"

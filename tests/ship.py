@@ -2,11 +2,13 @@
 
     python -m tests.ship RUN_FOLDER --data WORDS [--best] [--start NAME]
         [--set5 FOLDER] [--held-out FOLDER]
+    python -m tests.ship scores [--set5 FOLDER] [--held-out FOLDER]
 
 The weights go to ``srlab/assets/models/NAME.safetensors``, in float16 where
 that costs less than 0.02 dB on the validation photographs, what repeats the
 training to ``srlab/assets/cards/NAME.json``, and a page with data, time and
-scores to ``srlab/assets/models/NAME.md``. Call ``make sums`` afterwards.
+scores to ``srlab/assets/models/NAME.md``. Call ``make sums`` afterwards. ``scores``
+measures the networks that are there again, and writes their pages' tables anew.
 """
 
 import argparse
@@ -18,8 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from srlab.checkpoints import load_checkpoint, load_weights, save_checkpoint
+from srlab.family import SHOWN
 from srlab.files import replacing
-from srlab.inference import build_model
+from srlab.inference import build_model, load_model
+from srlab.measures import directions
 from srlab.resuming import FINISHED
 from srlab.runcard import RunCard, Stage, load_card, parse_card, save_card
 from srlab.runs import CARD
@@ -100,11 +104,7 @@ def ship(
     save_checkpoint(target, stored, card=finished.model_dump(), step=checkpoint.step)
     save_card(bare(finished), assets / "cards" / f"{card.name}.json")
     used = copy.deepcopy(stored).float()
-    scores = [
-        *rows_on("the three test photographs", load_photos("embedded", "test"), used, card),
-        *(rows_on("Set5", load_folder(set5), used, card) if set5 else []),
-        *(rows_on(HELD_OUT, load_folder(held_out), used, card) if held_out else []),
-    ]
+    scores = all_rows(used, card, set5, held_out)
     with replacing(folder / f"{card.name}.md") as part:
         part.write_text(page(finished, stored, data, scores), encoding="utf-8")
     print(f"{target.name}: {target.stat().st_size / 1e6:.2f} MB")
@@ -128,10 +128,21 @@ def lighter(network: nn.Module, scale: int) -> nn.Module:
 def bare(card: RunCard) -> RunCard:
     """What the training was told, without what it wrote into the card."""
     kept = {
-        "name", "model", "data", "validation", "start", "seed", "precision", "stages", "share",
-        "ema",
+        "name", "model", "data", "validation", "start", "seed", "precision", "stages",
+        "optimizer", "share", "ema",
     }  # fmt: skip
     return parse_card({k: v for k, v in card.model_dump().items() if k in kept})
+
+
+def all_rows(
+    network: nn.Module, card: RunCard, set5: Path | None, held_out: Path | None
+) -> list[tuple[str, Row]]:
+    """The scores of a page: on the test photographs, and on what folders are given."""
+    return [
+        *rows_on("the three test photographs", load_photos("embedded", "test"), network, card),
+        *(rows_on("Set5", load_folder(set5), network, card) if set5 else []),
+        *(rows_on(HELD_OUT, load_folder(held_out), network, card) if held_out else []),
+    ]
 
 
 def rows_on(
@@ -192,29 +203,52 @@ def share_words(card: RunCard) -> str:
 
 def scores_table(scores: list[tuple[str, Row]]) -> str:
     """A table with bicubic beside the network, and the protocol below."""
-    lines = [
-        "| on | | PSNR Y | SSIM Y | sharpness | checkerboard |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    titles = [measure.title for measure in SHOWN.values()]
+    lines = [_cells("on", "", *titles), _cells(*["---"] * (2 + len(titles)))]
     for on, row in scores:
-        lines.append(
-            f"| {on} | {row['model']} | {row['psnr_y']:.2f} dB | {row['ssim_y']:.4f} "
-            f"| {row['sharpness']:.3f} | {row['checkerboard']:.3f} |"
-        )
+        figures = [measure.text(row[name]) for name, measure in SHOWN.items()]
+        lines.append(_cells(on, row["model"], *figures))
     return "\n".join(
-        [
-            *lines,
-            "",
-            f"{scores[0][1]['protocol']}. Sharpness and checkerboard: the truth has 1.",
-            "",
-        ]
+        [*lines, "", f"{scores[0][1]['protocol']}. Best: {directions(SHOWN)}.", ""]
     )
+
+
+def _cells(*texts: str) -> str:
+    return f"| {' | '.join(texts)} |".replace("|  |", "| |")
+
+
+def rescore(
+    set5: Path | None = None, held_out: Path | None = None, assets: Path = ASSETS
+) -> None:
+    """Measure every network that has a page again, and replace the page's table.
+
+    Args:
+        set5, held_out: as for ``ship``; without them the table is of the test
+            photographs alone.
+        assets: where networks and pages are.
+    """
+    for path in sorted((assets / "models").glob("*.safetensors")):
+        target = path.with_suffix(".md")
+        if target.exists():
+            card = parse_card(load_checkpoint(path).card)
+            network = load_model(path, card.scale).cpu()
+            scores = all_rows(network, card, set5, held_out)
+            text = with_scores(target.read_text(encoding="utf-8"), scores_table(scores))
+            with replacing(target, overwrite=True) as part:
+                part.write_text(text, encoding="utf-8")
+            print(f"{target.name}\n{scores_table(scores)}")
+
+
+def with_scores(text: str, table: str) -> str:
+    """A page with another table of scores: from its head to what follows the protocol."""
+    before, after = text.index("| on | |"), text.index("\n**Train it again")
+    return text[:before] + table + text[after:]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.ship", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of a finished run")
-    parser.add_argument("--data", required=True, help="what it was trained on, in words")
+    parser.add_argument("run", type=Path, help="folder of a finished run, or scores")
+    parser.add_argument("--data", help="what it was trained on, in words")
     parser.add_argument("--best", action="store_true", help="the best network, not the last")
     parser.add_argument(
         "--start", help="shipped name of what it began with, if that was a file"
@@ -222,6 +256,10 @@ def main() -> None:
     parser.add_argument("--set5", type=Path, help="folder of the Set5 pictures")
     parser.add_argument("--held-out", type=Path, help="folder of the held-out photographs")
     options = parser.parse_args()
+    if str(options.run) == "scores":
+        return rescore(options.set5, options.held_out)
+    if not options.data:
+        parser.error("--data is missing: what was it trained on?")
     ship(
         options.run, options.data, best=options.best, start=options.start, set5=options.set5,
         held_out=options.held_out,

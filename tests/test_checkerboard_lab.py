@@ -15,7 +15,7 @@ from PIL import Image
 
 from srlab.losses import ContentLoss
 from srlab.metrics import Protocol as Scoring
-from srlab.metrics import checkerboard, grid_energy, power_spectrum, psnr, sharpness
+from srlab.metrics import checkerboard, grid_energy, power_spectrum, psnr, ridge, sharpness
 from srlab.models import SrResNet, UpsampleStage, enlarge
 from srlab.training import DivergedError
 from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
@@ -123,6 +123,8 @@ def test_numbers_are_what_the_metrics_say(lab: CheckerboardLab):
     assert reading.psnr == pytest.approx(psnr(y.apply(sr), y.apply(hr)).item())
     assert reading.bicubic_psnr == pytest.approx(psnr(y.apply(bicubic), y.apply(hr)).item())
     assert reading.sharpness == pytest.approx(sharpness(sr, hr, scale=8).item())
+    assert reading.ridge == pytest.approx(ridge(sr, hr).item())
+    assert f"ridge {reading.ridge:.3g} (truth 1)" in lab._numbers.value
     with torch.no_grad():
         card = lab.bench.model(gray_card(8))
     middle = card[..., 64:-64, 64:-64]  # where the border of the card is not felt
@@ -137,10 +139,10 @@ def test_photograph_and_bicubic_belong_together(lab: CheckerboardLab):
 
 
 def test_reading_is_one_sentence():
-    reading = Reading(7, 1.5e-3, 59.5, 0.02, 21.67, 23.37, 0.961)
+    reading = Reading(7, 1.5e-3, 59.5, 0.02, 21.67, 23.37, 0.961, 1.256)
     assert str(reading) == (
         "step 7: grid energy 1.5e-03 on a gray card, checkerboard 59.5 (bicubic 0.02, "
-        "truth 1); PSNR 21.67 dB (bicubic 23.37 dB), sharpness 0.96"
+        "truth 1); PSNR 21.67 dB (bicubic 23.37 dB), sharpness 0.96, ridge 1.26"
     )
 
 

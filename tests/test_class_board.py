@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 
 from srlab.data import crop_to_multiple, degrade
+from srlab.measures import MEASURES, short
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import enlarge
 from srlab.presets import LAYERS
 from srlab.runcard import Change, FeatureSpec, ModelSpec, RunCard, Stage, save_card
 from srlab.sources import ASSETS, load_photos
-from srlab.widgets.board_cards import MEASURES, find_doubt, known_bicubic, short
+from srlab.widgets.board_cards import find_doubt, known_bicubic
 from srlab.widgets.board_map import MOST_NAMES, SIZE, ticks
 from srlab.widgets.board_settings import settings_of, shown_titles
 from srlab.widgets.class_board import PAGE, ClassBoard
@@ -33,7 +34,8 @@ def card(name: str, scale: int = 4, **scores: float) -> RunCard:
     bicubic = known_bicubic(scale)
     said = {
         "psnr_y": bicubic["psnr_y"] + 1, "ssim_y": 0.74, "psnr_rgb": 27.0, "sharpness": 0.2,
-        "checkerboard": 0.5, "bicubic_psnr_y": round(bicubic["psnr_y"], 4),
+        "checkerboard": 0.5, "ridge": 1.5, "haarpsi": 0.8, "mdsi": 0.4,
+        "bicubic_psnr_y": round(bicubic["psnr_y"], 4),
     }  # fmt: skip
     return RunCard(name=name, stages=[Stage(scale=scale, steps=10)], scores={**said, **scores})
 
@@ -56,9 +58,9 @@ def upload(board: ClassBoard, **files: bytes) -> None:
 def board() -> ClassBoard:
     """Three cards of x4, each the best by something, and one of x2."""
     return ClassBoard([
-        card("anna", psnr_y=28.9, sharpness=0.2, checkerboard=0.2),
-        card("ben", psnr_y=28.1, sharpness=1.1, checkerboard=3.0),
-        card("cleo", psnr_y=27.9, sharpness=1.4, ssim_y=0.81, checkerboard=0.1),
+        card("anna", psnr_y=28.9, sharpness=0.2, checkerboard=0.2, ridge=1.25),
+        card("ben", psnr_y=28.1, sharpness=1.1, checkerboard=3.0, haarpsi=0.85),
+        card("cleo", psnr_y=27.9, sharpness=1.4, ssim_y=0.81, checkerboard=0.1, mdsi=0.3),
         card("dora", scale=2, psnr_y=33.0, sharpness=0.9),
     ])  # fmt: skip
 
@@ -74,10 +76,15 @@ def test_the_best_by_each_measure(board: ClassBoard) -> None:
         "psnr_rgb": "anna",  # all say 27.0: who came first
         "sharpness": "ben",  # 1.1 is nearer to the truth's 1 than 0.2 and 1.4
         "checkerboard": "anna",  # 0.2; the lowest, 0.1, is more of a blur
+        "ridge": "anna",
+        "haarpsi": "ben",  # the highest
+        "mdsi": "cleo",  # the lowest
     }
     words = re.sub("<[^>]*>", "", board._best.value)
     assert "PSNR Y, highest: anna 28.90 dB (bicubic 27.70 dB)" in words
     assert "sharpness, nearest to the truth's 1: ben 1.100 (bicubic 0.029)" in words
+    assert "ridge, nearest to the truth's 1: anna 1.25 (bicubic 1.0" in words
+    assert "MDSI, lowest: cleo 0.3000 (bicubic 0." in words
 
 
 @pytest.mark.parametrize(
@@ -87,6 +94,8 @@ def test_the_best_by_each_measure(board: ClassBoard) -> None:
         ("ssim_y", ["cleo", "anna", "ben"]),
         ("sharpness", ["ben", "cleo", "anna"]),
         ("checkerboard", ["anna", "cleo", "ben"]),
+        ("haarpsi", ["ben", "anna", "cleo"]),
+        ("mdsi", ["cleo", "anna", "ben"]),
         ("name", ["anna", "ben", "cleo"]),
     ],
 )
@@ -121,7 +130,7 @@ def test_the_best_are_marked_and_not_by_color_alone(board: ClassBoard) -> None:
     assert column(board, "PSNR Y") == ["27.70", "▲ 28.90", "28.10", "27.90"]
     assert column(board, "sharpness") == ["0.029", "0.200", "▲ 1.100", "1.400"]
     assert column(board, "checkerboard")[1:] == ["▲ 0.200", "3.000", "0.100"]
-    assert board._table.value.count("▲ ") - board._table.value.count("▲ best") == 5
+    assert board._table.value.count("▲ ") - board._table.value.count("▲ best") == len(MEASURES)
 
 
 def test_scales_are_never_mixed(board: ClassBoard) -> None:

@@ -21,6 +21,7 @@ from torch.export import Dim
 import srlab.cli
 from srlab.foreign import ForeignNetwork, Levels, find_levels, open_network, table_names
 from srlab.inference import STAGES, build_model, enlarge_in_tiles, load_model
+from srlab.measures import MEASURES
 from srlab.models import Bicubic, SrResNet
 from srlab.runcard import ModelSpec, UNetSpec
 from srlab.scoring import score_models
@@ -720,7 +721,7 @@ def test_score_takes_all_of_them(
         load_folder(photo_folder), {"net": net, "near": nn.Upsample(scale_factor=2)}, scale=2
     )
     for row, own in zip(rows, [direct[0], direct[1], direct[1], direct[2]], strict=True):
-        for figure in ("psnr_y", "ssim_y", "psnr_rgb", "sharpness", "checkerboard"):
+        for figure in MEASURES:
             assert row[figure] == pytest.approx(own[figure], rel=1e-4), (row["model"], figure)
 
 

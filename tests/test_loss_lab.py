@@ -18,9 +18,11 @@ from PIL import ImageChops, ImageColor
 from srlab.checkpoints import load_checkpoint
 from srlab.ledger import Entry, make_ledger
 from srlab.losses import EXPANDED_TERMS
+from srlab.metrics import ridge
 from srlab.presets import PRESETS
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.runs import run_card
+from srlab.similarity import haarpsi
 from srlab.widgets import loss_bench
 from srlab.widgets.class_board import ClassBoard
 from srlab.widgets.ledger_view import TERM_COLORS, ledger_html, reweighed
@@ -805,10 +807,14 @@ def test_history_holds_a_step_once(lab: LossLab):
 def test_measures_have_bicubic_beside_them(lab: LossLab):
     lab.run_steps(1)
     head, bicubic, now = table(lab.panel.measures.value)
-    assert head[1:5] == ["PSNR, dB", "sharpness (truth 1)", "checkerboard", "VGG distance"]
+    assert head[1:5] == ["PSNR Y", "sharpness", "checkerboard", "ridge"]
+    assert head[5:8] == ["HaarPSI", "MDSI", "VGG distance"]
     assert (bicubic[0], now[0]) == ("bicubic", "now")
-    assert now[1] == f"{lab.figures.psnr:.2f}"
-    assert bicubic[1] == f"{lab.bench.bicubic_psnr:.2f}"
+    assert now[1] == f"{lab.figures.psnr:.2f} dB"
+    assert bicubic[1] == f"{lab.bench.bicubic_psnr:.2f} dB"
+    assert now[4] == f"{ridge(lab.screen.sr, lab.bench.hr).item():.2f}"
+    assert now[5] == f"{haarpsi(lab.screen.sr, lab.bench.hr).item():.4f}"
+    assert "; MDSI and VGG distance lowest." in lab.panel.measures.value
     assert "Y of BT.601" in lab.panel.measures.value
 
 

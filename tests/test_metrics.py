@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
@@ -16,15 +17,19 @@ from srlab.metrics import (
     checkerboard,
     fine_energy,
     grid_energy,
+    largest_climb,
     luma,
     power_spectrum,
     psnr,
+    ridge,
+    ring_energies,
     score_pair,
     sharpness,
     shave,
     ssim,
 )
 from srlab.models import enlarge
+from srlab.similarity import haarpsi, mdsi
 from srlab.sources import load_photos
 
 
@@ -294,6 +299,165 @@ def test_grid_energy_refuses(photo: Tensor) -> None:
         checkerboard(photo, photo[..., :-4], scale=4)
 
 
+# -- ridge -----------------------------------------------------------------------
+
+
+def cosine(cycles: float, size: int = 128, *, down: float = 0.0) -> Tensor:
+    """Gray waves of ``cycles`` per 32 px across, and ``down`` down; (1, 3, size, size)."""
+    at = torch.arange(float(size))
+    phase = (cycles * at + down * at[:, None]) * (2 * torch.pi / 32)
+    return (255 / 219) * torch.cos(phase).expand(1, 3, size, size)  # 1 in luma
+
+
+def blurred(photo: Tensor, kernel: Tensor) -> Tensor:
+    """Convolved with a kernel (n,) along both axes, mirrored at the border, in 8 bits."""
+    n = kernel.numel()
+    weights = (kernel / kernel.sum()).expand(3, -1)
+    wide = F.pad(photo, ((n - 1) // 2, n // 2) * 2, mode="reflect")
+    wide = F.conv2d(wide, weights[:, None, None], groups=3)
+    wide = F.conv2d(wide, weights[:, None, :, None], groups=3)
+    return (wide.clamp(0, 1) * 255).round() / 255
+
+
+def gaussian(sigma: float) -> Tensor:
+    reach = int(4 * sigma + 1)
+    return torch.exp(-torch.arange(-reach, reach + 1.0).square() / (2 * sigma**2))
+
+
+def test_the_largest_climb_by_hand() -> None:
+    falls = [1.0, 0.8, 0.4, 0.2, 0.1]
+    valley = [1.0, 0.8, 0.25, 0.5, 0.75]  # 0.75 / 0.25
+    earlier = [0.5, 1.0, 0.9, 1.2, 0.7]  # 1.2 / 0.5, not over what comes later
+    faint = [1.0, 0.02, 0.01, 0.12, 0.0]  # 12 times the valley, and yet nearly nothing
+    climbs = largest_climb(torch.tensor([falls, valley, earlier, faint]))
+    torch.testing.assert_close(climbs, torch.tensor([1.0, 3.0, 2.4, 1.0]))
+
+
+def test_ring_energies_of_a_wave_by_hand() -> None:
+    """A Hann window gives a wave to its own bin and, half as high, to both neighbors."""
+    energies = ring_energies(0.5 + 0.1 * cosine(12))[0]
+    own = (0.1 / 2 * 32**2 / 4) ** 2  # the bin (0, 12), of the wave of +f
+    across = {13: 1 / 4 + 2 / 16, 12: 1 + 2 / 4, 11: 1 / 4 + 2 / 16}  # with (+-1, 12) and so on
+    for ring, share in across.items():
+        assert energies[0, ring - 2].item() == pytest.approx(2 * own * share, rel=1e-3)
+    assert energies.sum().item() == pytest.approx(2 * own * 9 / 4, rel=1e-3), "and nowhere else"
+
+
+@pytest.mark.parametrize(("cycles", "down", "sector"), [(8, 0, 0), (0, 8, 0), (6, 6, 1)])
+def test_axes_and_slanted_waves_are_told_apart(cycles: int, down: int, sector: int) -> None:
+    energies = ring_energies(0.1 * cosine(cycles, down=down))[0]
+    assert energies[sector].sum() > 0.999 * energies.sum()
+    assert energies[sector].argmax() == 8 - 2  # hypot(6, 6) is 8.5, that of its neighbors less
+
+
+def test_ring_energies_are_numpys_spectrum(photo: Tensor) -> None:
+    """One patch of 32 px, written out with whole, not half, spectra."""
+    y = luma(photo)[0, 0, :32, :32].double().numpy()
+    line = np.hanning(33)[:-1]
+    power = np.abs(np.fft.fft2((y - y.mean()) * np.outer(line, line))) ** 2
+    rows, columns = np.meshgrid(*[np.fft.fftfreq(32) * 32] * 2, indexing="ij")
+    ring = np.round(np.hypot(rows, columns))
+    slanted = np.abs(np.abs(np.degrees(np.arctan2(rows, columns))) % 90 - 45) < 22.5
+    wanted = [
+        [power[sector & (ring == k)].sum() for k in range(2, 17)]
+        for sector in (~slanted, slanted)
+    ]
+    found = ring_energies(photo[..., :32, :32])[0]
+    np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-3)
+
+
+def test_ridge_is_1_for_the_truth(photo: Tensor) -> None:
+    for picture in (photo, photo[..., :32, :32], photo[..., :33, :47], photo.double()):
+        assert ridge(picture, picture).item() == 1
+
+
+@pytest.mark.parametrize("name", list(load_photos(split="test")))
+def test_ridge_is_1_for_any_blur(name: str) -> None:
+    hr = load_photos(split="test")[name][None, :, :256, :256] / 255
+    boxes = {f"box {n}": torch.ones(n) for n in (2, 3, 4, 5, 6, 8)}
+    bells = {f"sigma {s}": gaussian(s) for s in (0.5, 1, 2, 4)}
+    cubic = {"bicubic": torch.tensor([-1.0, -9, 29, 111, 111, 29, -9, -1])}
+    for kind, kernel in {**boxes, **bells, **cubic}.items():
+        assert ridge(blurred(hr, kernel), hr).item() == pytest.approx(1, abs=0.03), kind
+    assert ridge(enlarge(degrade(hr, 4), 4), hr).item() == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize(("cycles", "down"), [(12, 0), (0, 12), (9, 8)])
+def test_a_wave_of_3_8_cycle_per_px_is_seen(cycles: int, down: int) -> None:
+    """The ring at 12/32 gains what the wave holds; ridge is that over the valley before."""
+    hr = load_photos(split="test")["citrus-slices"][None, :, :256, :256] / 255
+    soft = blurred(hr, gaussian(1))
+    wave = 0.02 * cosine(cycles, 256, down=down)
+    assert ridge(soft, hr).item() == pytest.approx(1, abs=0.03)
+    sector = int(bool(cycles and down))
+    truth, before = (ring_energies(x)[0, sector] for x in (hr, soft))
+    gained = before + ring_energies(wave)[0, sector]  # they do not know each other
+    shares = gained / truth
+    by_hand = max(shares[k] / shares[: k + 1].min() for k in range(15)).item()
+    assert by_hand > 5
+    assert ridge(soft + wave, hr).item() == pytest.approx(by_hand, rel=0.1)
+
+
+def test_a_valley_of_known_depth() -> None:
+    """Waves at 4, 8 and 12 cycles per 32 px; the middle one with half its height."""
+    torch.manual_seed(0)
+    noise = 1e-3 * torch.randn(1, 3, 128, 128)  # for the rings between, the same in both
+    hr = 0.5 + noise + 0.1 * (cosine(4) + cosine(8) + cosine(12))
+    sr = 0.5 + noise + 0.1 * (cosine(4) + cosine(8) / 2 + cosine(12))
+    assert ridge(sr, hr).item() == pytest.approx(4, rel=0.02)
+    assert ridge(sr.mT, hr.mT).item() == pytest.approx(4, rel=0.02)
+    assert ridge(hr, sr).item() == pytest.approx(4, rel=0.02)  # a hill in the middle
+
+
+def test_a_checkerboard_is_a_ridge(photo: Tensor) -> None:
+    at = torch.arange(96.0)[:, None] + torch.arange(128.0)
+    soft = blurred(photo, gaussian(1))
+    assert ridge(soft, photo).item() == pytest.approx(1, abs=0.05)
+    period_4 = torch.cos(at * torch.pi / 2)  # slanted, 0.35 cycle per px
+    assert ridge(soft + 0.05 * period_4, photo).item() > 3
+
+
+def test_ridge_takes_the_worse_sector_and_the_mean_of_pictures(photo: Tensor) -> None:
+    hr = torch.cat([photo, photo])
+    soft = blurred(photo, gaussian(1))
+    wave = 0.05 * cosine(9, down=8)[..., :96, :]
+    sr = torch.cat([soft, soft + wave])
+    each = [ridge(one[None], photo).item() for one in sr]
+    assert ridge(sr, hr).item() == pytest.approx(sum(each) / 2)
+    energies = ring_energies(soft + wave) / ring_energies(photo)
+    assert each[1] == pytest.approx(largest_climb(energies[0]).max().item())
+
+
+@pytest.mark.parametrize("name", ["pixel-x4", "small-x4"])
+def test_ridge_tells_a_drawn_weave_from_pixel_loss(name: str) -> None:
+    """A network that pixel loss trained has none; a wave in its fur is seen."""
+    hr = crop_to_multiple(load_photos(split="test")["citrus-slices"][None] / 255, 4)
+    hr = hr[..., :256, :256]
+    model = load_model(name, 4).cpu()
+    with torch.no_grad():
+        sr = model(degrade(hr, 4)).clamp(0, 1)
+    assert ridge(sr, hr).item() < 1.1
+    rough = (sr - F.avg_pool2d(sr, 9, 1, 4)).abs().mean(1, keepdim=True)  # where it is busy
+    assert ridge(sr + rough * cosine(12, 256), hr).item() > 2
+
+
+def test_ridge_of_a_flat_truth_is_no_number(photo: Tensor) -> None:
+    flat = torch.full((1, 3, 96, 128), 0.3)
+    assert math.isnan(ridge(flat, flat).item())
+    assert not math.isfinite(ridge(photo, flat).item())
+    assert ridge(flat, photo).item() == 1  # the whole picture is a blur
+    assert torch.equal(ring_energies(flat), torch.zeros(1, 2, 15))
+
+
+def test_ridge_refuses(photo: Tensor) -> None:
+    with pytest.raises(ValueError, match="31 x 40 px, but ridge can be measured from 32 px on"):
+        ridge(torch.zeros(1, 3, 31, 40), torch.zeros(1, 3, 31, 40))
+    with pytest.raises(ValueError, match="must have one shape"):
+        ridge(photo, photo[..., :-4])
+    with pytest.raises(ValueError, match=r"add the missing axis with images\[None\]"):
+        ring_energies(photo[0])
+
+
 # -- protocols -------------------------------------------------------------------
 
 
@@ -352,3 +516,6 @@ def test_score_pair_is_the_published_protocol(pair: tuple[Tensor, Tensor]) -> No
     assert scores["ssim_y"] == pytest.approx(ssim(y_sr[inner], y_hr[inner]).item(), abs=1e-4)
     assert scores["sharpness"] == pytest.approx(sharpness(*pair, scale=4).item())
     assert scores["checkerboard"] == pytest.approx(checkerboard(*pair, scale=4).item())
+    assert scores["ridge"] == pytest.approx(ridge(*pair).item())
+    assert scores["haarpsi"] == pytest.approx(haarpsi(*pair).item())
+    assert scores["mdsi"] == pytest.approx(mdsi(*pair).item())

@@ -24,7 +24,7 @@ from srlab.inference import (
     load_model,
     upscale,
 )
-from srlab.metrics import Protocol, psnr, sharpness
+from srlab.metrics import Protocol, psnr, ridge, sharpness
 from srlab.models import Bicubic, SrResNet
 from srlab.picture_parts import PictureParts
 from srlab.residuals import ChannelGates
@@ -318,6 +318,8 @@ def test_figures_are_those_of_the_part_that_is_shown(desk: PhotoDesk, photo: Ten
     sr, y = read_image(desk.look.pictures["tiny"]), Protocol("y", 4)
     expected = psnr(y.apply(sr), y.apply(truth)).item()
     assert desk.figures["tiny"]["psnr_y"] == pytest.approx(expected, abs=1e-3)
+    assert desk.figures["tiny"]["ridge"] == pytest.approx(ridge(sr, truth).item(), rel=1e-3)
+    assert f"ridge {desk.figures['tiny']['ridge']:.2f}" in desk.summary()
 
 
 def test_without_a_truth_there_are_no_figures(desk: PhotoDesk) -> None:
@@ -498,6 +500,7 @@ def test_made_smaller_first_it_stays_of_its_kind(desk: PhotoDesk, mode: str) -> 
     result = desk.enlarge()
     assert (result.mode, result.size) == (mode, (20, 16))
     assert {*desk.figures} == {"bicubic", "tiny"}
+    assert "ridge –" in desk.summary(), "below 32 px there are no patches to look through"
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])

@@ -15,6 +15,7 @@ from srlab.require import (
     require_same_shape,
     require_scale,
     require_share,
+    require_side,
     require_sizes,
     require_terms,
     require_unit_range,
@@ -32,6 +33,7 @@ def test_what_is_right_passes() -> None:
     require_unit_range(1.2 - RGB, "a network's overshoot")
     require_same_shape(RGB, RGB)
     require_divisible(RGB, 4)
+    require_side(RGB, 8, "ridge")
     require_photos([RGB], "embedded", 8)
     require_known(["l1"], ["l1", "l2"])
     require_share(0, "mix")
@@ -43,6 +45,7 @@ def test_what_is_right_passes() -> None:
 @pytest.mark.parametrize(
     ("check", "error", "sentence"),
     [
+        (lambda: require_side(RGB, 9, "ridge"), ValueError, "The picture is 8 x 12 px, but ridge can be measured from 9 px on; take a larger one."),
         (lambda: require_scale(3), ValueError, "scale must be 2, 4 or 8, but 3 came; other factors are not built in this course."),
         (lambda: require_scale(0), ValueError, "scale must be 2, 4 or 8, but 0 came;"),
         (lambda: require_scale(True), TypeError, "scale must be the integer 2, 4 or 8, but a bool came: True."),

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from srlab.data import crop_to_multiple, degrade
 from srlab.images import to_bytes
+from srlab.measures import MEASURES
 from srlab.metrics import score_pair
 from srlab.models import Bicubic, enlarge
 from srlab.scoring import as_batch, format_rows, rows_to_csv, rows_to_json, score_models
-
-FIGURES = ("psnr_y", "ssim_y", "psnr_rgb", "sharpness", "checkerboard")
 
 
 class Truth(nn.Module):
@@ -44,7 +43,7 @@ def test_bicubic_by_hand(photos: dict[str, Tensor]) -> None:
         hr = crop_to_multiple(picture[None].float() / 255, 4)
         sr = to_bytes(enlarge(degrade(hr, 4), 4)).float() / 255
         by_hand.append(score_pair(sr, hr, scale=4))
-    for key in FIGURES:
+    for key in MEASURES:
         assert row[key] == pytest.approx((by_hand[0][key] + by_hand[1][key]) / 2, rel=1e-5)
     assert (row["model"], row["scale"], row["pictures"]) == ("bicubic", 4, 2)
     assert row["protocol"] == "Y of BT.601 (16-235), border of 4 px left out, 8 bits"
@@ -55,7 +54,7 @@ def test_bicubic_is_always_first(photos: dict[str, Tensor]) -> None:
 
     rows = score_models(photos, {"net": SrResNet(2, 4, 1)}, scale=2)
     assert [row["model"] for row in rows] == ["bicubic", "net"]
-    for key in FIGURES:  # an untrained network is bicubic
+    for key in MEASURES:  # an untrained network is bicubic
         assert rows[0][key] == pytest.approx(rows[1][key], abs=1e-4)
 
 
@@ -64,7 +63,8 @@ def test_the_truth_is_perfect_and_still_valid_json(photos: dict[str, Tensor]) ->
     _, row = score_models(photo, {"truth": Truth(as_batch(photos["even"]))}, scale=4)
     assert row["psnr_y"] == row["psnr_rgb"] == math.inf
     assert row["ssim_y"] == pytest.approx(1)
-    assert row["sharpness"] == row["checkerboard"] == 1
+    assert row["sharpness"] == row["checkerboard"] == row["ridge"] == 1
+    assert (row["haarpsi"], row["mdsi"]) == (pytest.approx(1, abs=1e-5), 0)
 
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is no JSON")
@@ -129,7 +129,7 @@ def test_a_row_for_each_picture_and_model(photos: dict[str, Tensor]) -> None:
     assert [(row["picture"], row["model"]) for row in singles] == [
         ("odd", "bicubic"), ("odd", "net"), ("even", "bicubic"), ("even", "net"),
     ]  # fmt: skip
-    for key in FIGURES:
+    for key in MEASURES:
         own = [row[key] for row in singles if row["model"] == "net"]
         assert means[1][key] == pytest.approx(sum(own) / 2)
     (alone,) = score_models({"odd": photos["odd"]}, {}, scale=4)
@@ -169,6 +169,13 @@ def test_the_table_names_its_protocol(photos: dict[str, Tensor]) -> None:
     assert table[0] == (
         "x4, 2 pictures, Y: Y of BT.601 (16-235), border of 4 px left out, 8 bits"
     )
-    assert table[1].split()[-3:] == ["sharpness", "checkerboard", "s"]
-    assert table[2].split()[-2] == f"{rows[0]['checkerboard']:.3f}"
+    assert table[1].split()[-6:] == [
+        "sharpness", "checkerboard", "ridge", "HaarPSI", "MDSI", "s",
+    ]  # fmt: skip
+    digits = {"checkerboard": 3, "ridge": 2, "haarpsi": 4, "mdsi": 4}
+    figures = [f"{rows[0][name]:.{n}f}" for name, n in digits.items()]
+    assert table[2].split()[-5:-1] == figures
+    assert {len(line) for line in table[1:]} == {len(table[1])}, (
+        "columns stand under each other"
+    )
     assert table[2].split()[:3] == ["bicubic", f"{rows[0]['psnr_y']:.2f}", "dB"]

@@ -1,5 +1,6 @@
 """Putting a trained network into the package."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,10 @@ import torch
 
 from srlab.checkpoints import load_checkpoint
 from srlab.inference import load_model
+from srlab.measures import MEASURES
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card
 from srlab.runs import run_card
-from tests.ship import DATA, bare, lighter, share_words, ship
+from tests.ship import DATA, bare, lighter, rescore, share_words, ship
 
 WORDS = "two photographs of 96 x 128 px"
 
@@ -71,6 +73,29 @@ def test_the_page_has_data_and_scores_with_bicubic(assets: Path):
     assert "| the 24 [held-out photographs](PHOTOGRAPHS.md) | tiny-x4 |" in page
     assert "](../sheet/sheet-x4.webp)" in page
     assert "must not be used for" in page
+
+
+def test_the_table_has_every_measure_but_the_colors_psnr(assets: Path):
+    page = (assets / "models" / "tiny-x4.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    head, _, *rows = lines[lines.index(next(x for x in lines if x.startswith("| on"))) :]
+    titles = [text.strip() for text in head.split("|")[3:-1]]
+    assert titles == [m.title for name, m in MEASURES.items() if name != "psnr_rgb"]
+    assert all(row.count("|") == head.count("|") for row in rows)
+    assert "Best: PSNR Y, SSIM Y and HaarPSI highest; sharpness, checkerboard and r" in page
+
+
+def test_scores_are_measured_again_and_the_rest_of_the_page_stays(
+    assets: Path, photo_folder: Path, tmp_path: Path
+):
+    copy = tmp_path / "assets"
+    shutil.copytree(assets, copy)
+    page = copy / "models" / "tiny-x4.md"
+    whole = page.read_text(encoding="utf-8")
+    before, after = whole.index("| on | |"), whole.index("**Train it again")
+    page.write_text(f"{whole[:before]}| on | | none |\n\n{whole[after:]}", encoding="utf-8")
+    rescore(photo_folder, photo_folder, assets=copy)
+    assert page.read_text(encoding="utf-8") == whole
 
 
 def test_no_path_of_the_machine_is_told(run: Path, assets: Path):

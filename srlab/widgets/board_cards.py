@@ -1,12 +1,11 @@
 """The run cards of a class: read, told apart, ranked. The part without a screen."""
 
-import math
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 from srlab.files import at_home
+from srlab.measures import MEASURES, short
 from srlab.runcard import RunCard, load_card, read_card
 from srlab.scoring import score_models
 from srlab.sources import load_photos
@@ -19,40 +18,6 @@ NEEDED = ("psnr_y", "sharpness")  # without them a card has no place on the map
 
 CardSource = str | os.PathLike[str] | bytes | RunCard
 
-
-@dataclass(frozen=True)
-class Measure:
-    """A figure that cards are compared by.
-
-    Args:
-        title: what it is called.
-        wanted: what is best, in words.
-        order: the smaller, the better.
-        digits: after the point.
-        unit: with a space before it, or "".
-    """
-
-    title: str
-    wanted: str
-    order: Callable[[float], float]
-    digits: int = 2
-    unit: str = ""
-
-    def text(self, value: float | None) -> str:
-        """A figure with its unit."""
-        return short(value, self.digits) + self.unit
-
-
-MEASURES = {
-    "psnr_y": Measure("PSNR Y", "highest", lambda value: -value, unit=" dB"),
-    "ssim_y": Measure("SSIM Y", "highest", lambda value: -value, 4),
-    "psnr_rgb": Measure("PSNR RGB", "highest", lambda value: -value, unit=" dB"),
-    "sharpness": Measure("sharpness", "nearest to the truth's 1", lambda v: abs(v - 1), 3),
-    # Not the lowest: a blur draws no grid either, and would win.
-    "checkerboard": Measure(
-        "checkerboard", "nearest to the truth's 1", lambda v: abs(v - 1), 3
-    ),
-}
 
 OTHER_ORDERS = ("name", "steps", "seconds")
 ORDERS = (*MEASURES, *OTHER_ORDERS)
@@ -195,13 +160,6 @@ def find_doubt(card: RunCard) -> str:
     if not (0 < decibels < MOST_DECIBELS and 0 <= detail < MOST_DETAIL):
         return f"its figures cannot be: {short(decibels)} dB, sharpness {short(detail)}"
     return ""
-
-
-def short(value: float | None, digits: int = 2) -> str:
-    """A figure for people: ``28.66``, ``1e+30`` or ``–``."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.1e}"
 
 
 def _read(source: CardSource, name: str | None) -> tuple[RunCard, str]:

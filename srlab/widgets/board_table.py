@@ -5,8 +5,9 @@ import html
 import io
 from collections.abc import Mapping, Sequence
 
+from srlab.measures import MEASURES, directions, short
 from srlab.runcard import Change, RunCard, Stage, at_first_step, changes_while_running
-from srlab.widgets.board_cards import MEASURES, Row, best_of, short
+from srlab.widgets.board_cards import Row, best_of
 from srlab.widgets.board_settings import all_titles, shown_titles
 from srlab.widgets.parts import TEXT
 
@@ -44,11 +45,10 @@ def table_html(
         f'<table aria-label="Run cards by {TITLES[by]}" style="border-collapse: collapse">'
         f'<thead><tr><th scope="col" style="{CELL}">#</th>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
-        f'<div style="{TEXT}">▲ best of its column: PSNR and SSIM highest, sharpness and '
-        f"checkerboard nearest to the truth’s 1 (far below it there is no detail, so no grid "
-        f"either). PSNR in dB. ⚠ not comparable: see below. Weights, layers and learning rate "
-        f"are those at the first step of the last stage; – is off. Where something was changed "
-        f"while running they did not stay so: open the card.</div>"
+        f'<div style="{TEXT}">▲ best of its column: {directions()} (a blur draws no grid and '
+        f"no ridge either). PSNR in dB. ⚠ not comparable: see below. Weights, layers and "
+        f"learning rate are those at the first step of the last stage; – is off. Where "
+        f"something was changed while running they did not stay so: open the card.</div>"
     )
 
 
@@ -133,7 +133,8 @@ def _head(column: str, title: str, chosen: bool = False) -> str:
     align = "left" if column == "name" else "right"
     order = ' aria-sort="other"' if chosen else ""
     sign = " ▾" if chosen else ""
-    return f'<th scope="col"{order} style="{CELL} text-align: {align}">{title}{sign}</th>'
+    tip = f' title="{MEASURES[column].about}"' if column in MEASURES else ""
+    return f'<th scope="col"{order}{tip} style="{CELL} text-align: {align}">{title}{sign}</th>'
 
 
 def _bicubic_row(bicubic: Mapping[str, float], settings: int) -> str:

@@ -12,7 +12,7 @@ from srlab.data import Pairs, degrade, get_data
 from srlab.features import FeatureExtractor
 from srlab.losses import ContentLoss, WeightedLoss, l1_loss
 from srlab.machine import PRECISIONS, pick_device, pick_precision, place
-from srlab.metrics import Protocol, checkerboard, grid_energy, psnr, sharpness, shave
+from srlab.metrics import Protocol, checkerboard, grid_energy, psnr, ridge, sharpness, shave
 from srlab.models import SrResNet, Upsampler, UpsampleStage, enlarge
 from srlab.sources import embedded_photo
 from srlab.training import Step, train
@@ -76,6 +76,7 @@ class Reading:
         bicubic_measure: the same of bicubic.
         psnr, bicubic_psnr: of the photograph, Y, ``BORDER`` left out, dB.
         sharpness: share of the truth's fine detail.
+        ridge: how far the spectrum climbs again; 1 is not at all.
     """
 
     step: int
@@ -85,13 +86,14 @@ class Reading:
     psnr: float
     bicubic_psnr: float
     sharpness: float
+    ridge: float
 
     def __str__(self) -> str:
         return (
             f"step {self.step}: grid energy {self.energy:.1e} on a gray card, "
             f"checkerboard {self.measure:.3g} (bicubic {self.bicubic_measure:.3g}, truth 1); "
             f"PSNR {self.psnr:.2f} dB (bicubic {self.bicubic_psnr:.2f} dB), "
-            f"sharpness {self.sharpness:.2f}"
+            f"sharpness {self.sharpness:.2f}, ridge {self.ridge:.2f}"
         )
 
 
@@ -203,6 +205,7 @@ class CheckerboardBench:
             _psnr(view.sr, view.hr),
             self.bicubic_psnr,
             sharpness(view.sr, view.hr, scale=scale).item(),
+            ridge(view.sr, view.hr).item(),
         )
 
     def _show(self) -> None:

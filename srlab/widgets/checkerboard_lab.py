@@ -248,7 +248,8 @@ class CheckerboardLab(LiveLab):
             f"bicubic {_short(reading.bicubic_measure)}) · "
             f"<b>grid energy {_power(reading.energy)}</b> on a gray card<br>"
             f"PSNR {reading.psnr:.2f} dB (bicubic {reading.bicubic_psnr:.2f} dB, Y, border of "
-            f"{BORDER} px left out) · sharpness {reading.sharpness:.2f}</div>"
+            f"{BORDER} px left out) · sharpness {reading.sharpness:.2f} · "
+            f"ridge {_short(reading.ridge)} (truth 1)</div>"
         )
 
     def _notes(self) -> list[str]:

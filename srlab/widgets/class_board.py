@@ -12,10 +12,10 @@ from ipywidgets import HTML, Dropdown, HBox, Layout, ToggleButton, VBox
 from PIL import Image
 
 from srlab.files import at_home, replacing
+from srlab.measures import MEASURES, short
 from srlab.runcard import SCHEMA
 from srlab.widgets.board_cards import (
     LARGEST,
-    MEASURES,
     ORDERS,
     Cards,
     CardSource,
@@ -23,7 +23,6 @@ from srlab.widgets.board_cards import (
     best_of,
     known_bicubic,
     ranked,
-    short,
 )
 from srlab.widgets.board_map import board_map
 from srlab.widgets.board_table import (
@@ -170,9 +169,9 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         """The best card of the chosen scale; None if there is none.
 
         Args:
-            measure: ``"psnr_y"``, ``"ssim_y"``, ``"psnr_rgb"`` (the highest),
-                ``"sharpness"`` or ``"checkerboard"`` (the nearest to the
-                truth's 1: the lowest checkerboard is a blur's).
+            measure: a name of ``srlab.measures.MEASURES``, which also says what
+                is best: the highest, the lowest, or the nearest to the truth's
+                1 (the lowest checkerboard is a blur's).
 
         Raises:
             ValueError: for an unknown measure.

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srlab.distances import lpips_distance, vgg_distance
 from srlab.ledger import Entry, balanced_weights, make_ledger
 from srlab.losses import ExpandedLoss
 from srlab.machine import PRECISIONS, live_threads, using_threads
@@ -21,6 +20,7 @@ from srlab.stages import apply_change, stage_data, stage_network
 from srlab.training import Step, train, undivided
 from srlab.widgets.loss_branch import Branch, LossFigures, State
 from srlab.widgets.loss_card import expanded_loss, lab_card, start_weights, steerable
+from srlab.widgets.measures_view import slow_measures
 from srlab.widgets.workbench import Workbench
 
 __all__ = ["LossBench", "lab_card"]
@@ -199,14 +199,12 @@ class LossBench(Workbench[ExpandedLoss]):
     def measures(self) -> dict[str, float]:
         """Every measure of the shown picture; LPIPS where its weights are at hand."""
         sr, figures = self.look()
-        found = {
+        return {
             "psnr": figures.psnr,
             "sharpness": figures.sharpness,
             "checkerboard": figures.checkerboard,
-            "vgg": vgg_distance(sr, self.hr),
+            **slow_measures(sr, self.hr),
         }
-        lpips = lpips_distance(sr, self.hr)
-        return found if lpips is None else {**found, "lpips": lpips}
 
     def ledger(self) -> dict[str, Entry]:
         """Value and share of the gradient of all four terms, on a fixed small crop."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from PIL import Image
 from torch import Tensor
 
-from srlab.distances import lpips_distance, vgg_distance
 from srlab.ledger import Entry
 from srlab.metrics import Protocol, checkerboard
 from srlab.widgets.drawing import Point
@@ -20,7 +19,7 @@ from srlab.widgets.loss_branch import LossFigures
 from srlab.widgets.loss_panel import CHARTS, Panel
 from srlab.widgets.loss_views import psnr_chart, runs_chart, terms_chart
 from srlab.widgets.loss_words import numbers_html, sentence
-from srlab.widgets.measures_view import measures_html
+from srlab.widgets.measures_view import measures_html, slow_measures
 from srlab.widgets.workbench import Figures, History
 
 PERIODS = {"charts": 1.0, "ledger": 2.0, "measures": 3.0}
@@ -230,14 +229,12 @@ class Screen:
 
 def measures_of_bicubic(bench: LossBench) -> dict[str, float]:
     """The same measures of bicubic, for comparison."""
-    found = {
+    return {
         "psnr": bench.bicubic_psnr,
         "sharpness": bench.bicubic_sharpness,
         "checkerboard": checkerboard(bench.bicubic, bench.hr, scale=bench.data.scale).item(),
-        "vgg": vgg_distance(bench.bicubic, bench.hr),
+        **slow_measures(bench.bicubic, bench.hr),
     }
-    lpips = lpips_distance(bench.bicubic, bench.hr)
-    return found if lpips is None else {**found, "lpips": lpips}
 
 
 def _path(points: Sequence[Figures]) -> list[Point]:

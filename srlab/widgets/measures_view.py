@@ -3,20 +3,44 @@
 import html
 from collections.abc import Mapping
 
+from torch import Tensor
+
+from srlab.distances import lpips_distance, vgg_distance
+from srlab.measures import MEASURES, Measure, directions
+from srlab.metrics import ridge
+from srlab.similarity import haarpsi, mdsi
 from srlab.widgets.parts import TEXT
 
 COLUMNS = {
-    "psnr": ("PSNR, dB", ".2f"),
-    "sharpness": ("sharpness (truth 1)", ".2f"),
-    "checkerboard": ("checkerboard", ".3f"),
-    "vgg": ("VGG distance", ".4f"),
-    "lpips": ("LPIPS", ".3f"),
+    "psnr": MEASURES["psnr_y"],
+    **{name: MEASURES[name] for name in ("sharpness", "checkerboard", "ridge")},
+    **{name: MEASURES[name] for name in ("haarpsi", "mdsi")},
+    "vgg": Measure("VGG distance", "lowest", "features of the VGG stand-in", 4),
+    "lpips": Measure("LPIPS", "lowest", "features of a network, weighted by people", 3),
 }
-"""Measure -> its name on the page and its digits."""
+"""Name as the lab has it -> measure."""
 NUMBER = "text-align: right; padding: 2px 10px; font-variant-numeric: tabular-nums;"
 WORD = "text-align: left; padding: 2px 10px 2px 0; font-weight: normal;"
 
 Measures = Mapping[str, float]
+
+
+def slow_measures(sr: Tensor, hr: Tensor) -> dict[str, float]:
+    """Those that take longer than a look; LPIPS where its weights are at hand.
+
+    Args:
+        sr, hr: ``(1, 3, h, w)``, RGB in [0, 1], at least 32 px on each side.
+
+    Source: built by srlab.
+    """
+    found = {
+        "ridge": ridge(sr, hr).item(),
+        "haarpsi": haarpsi(sr, hr).item(),
+        "mdsi": mdsi(sr, hr).item(),
+        "vgg": vgg_distance(sr, hr),
+    }
+    lpips = lpips_distance(sr, hr)
+    return found if lpips is None else {**found, "lpips": lpips}
 
 
 def measures_html(rows: Mapping[str, Measures], protocol: str) -> str:
@@ -25,23 +49,27 @@ def measures_html(rows: Mapping[str, Measures], protocol: str) -> str:
     Source: built by srlab.
     """
     names = [name for name in COLUMNS if any(name in row for row in rows.values())]
-    head = "".join(f'<th scope="col" style="{NUMBER}">{COLUMNS[n][0]}</th>' for n in names)
+    head = "".join(
+        f'<th scope="col" title="{COLUMNS[n].about}" style="{NUMBER}">{COLUMNS[n].title}</th>'
+        for n in names
+    )
     body = "".join(_row(name, measures, names) for name, measures in rows.items())
     last = list(rows.values())[-1]
     data = " ".join(f'data-{name}="{last[name]:.6g}"' for name in names if name in last)
+    best = directions({name: COLUMNS[name] for name in names})
     missing = "" if "lpips" in names else " LPIPS: its weights are not at hand."
     return (
-        f'<div class="srlab-measures" style="{TEXT}" {data}>'
+        f'<div class="srlab-measures" style="{TEXT} overflow-x: auto" {data}>'
         f'<table aria-label="Measures of the shown picture" style="border-collapse: collapse">'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"<small>{html.escape(protocol)}{missing}</small></div>"
+        f"<small>{html.escape(protocol)}{missing} Best: {html.escape(best)}.</small></div>"
     )
 
 
 def measures_line(measures: Measures) -> str:
     """The same of one picture, as text."""
     return ", ".join(
-        f"{COLUMNS[name][0]} {_text(name, measures)}" for name in COLUMNS if name in measures
+        f"{COLUMNS[name].title} {_text(name, measures)}" for name in COLUMNS if name in measures
     )
 
 
@@ -51,4 +79,4 @@ def _row(name: str, measures: Measures, names: list[str]) -> str:
 
 
 def _text(name: str, measures: Measures) -> str:
-    return format(measures[name], COLUMNS[name][1]) if name in measures else ""
+    return COLUMNS[name].text(measures[name]) if name in measures else ""

@@ -268,7 +268,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
 
     @property
     def figures(self) -> dict[str, dict[str, float]]:
-        """Name -> PSNR and sharpness of the compared part; empty without a truth."""
+        """Name -> PSNR, sharpness and ridge of the compared part; empty without a truth."""
         return self.look.figures if self.look else {}
 
     # What the live work calls, from one thread at a time

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 from srlab.images import read_image, to_image
-from srlab.metrics import Protocol, psnr, sharpness
+from srlab.metrics import PATCH, Protocol, psnr, ridge, sharpness
 from srlab.models import Bicubic
 from srlab.picture_parts import paste_tile
 from srlab.widgets.photo_task import Task, tiles_of
@@ -30,8 +30,8 @@ class Look:
     Args:
         box: where it is, px of the small picture.
         pictures: name -> picture, all of one size.
-        figures: name -> PSNR in dB and sharpness; empty if nobody knows the
-            truth, or the part is too small to be measured.
+        figures: name -> PSNR in dB, sharpness and ridge; empty if nobody knows
+            the truth, or the part is too small to be measured.
     """
 
     box: Box
@@ -41,7 +41,8 @@ class Look:
     def captions(self) -> dict[str, str]:
         """Name -> its figures, for ``Compare``."""
         return {
-            name: f"{_number(f['psnr_y'])} dB, sharp {_number(f['sharpness'])}"
+            name: f"{_number(f['psnr_y'])} dB, sharp {_number(f['sharpness'])}, "
+            f"ridge {_number(f['ridge'])}"
             for name, f in self.figures.items()
         }
 
@@ -123,13 +124,17 @@ def _span(length: int, most: int, percent: int) -> tuple[int, int]:
 
 
 def _figures(sr: Image.Image, truth: Image.Image, scale: int) -> dict[str, float]:
-    """PSNR and sharpness by the published protocol; empty if the part is too small."""
+    """PSNR by the published protocol, sharpness, ridge; empty if the part is too small."""
     images, hr = read_image(sr), read_image(truth)
     protocol = Protocol("y", scale)
     if min(hr.shape[-2:]) <= 2 * scale:
         return {}
-    decibels = psnr(protocol.apply(images), protocol.apply(hr)).item()
-    return {"psnr_y": decibels, "sharpness": sharpness(images, hr, scale=scale).item()}
+    whole = min(hr.shape[-2:]) >= PATCH  # ridge looks through patches; a smaller part has none
+    return {
+        "psnr_y": psnr(protocol.apply(images), protocol.apply(hr)).item(),
+        "sharpness": sharpness(images, hr, scale=scale).item(),
+        "ridge": ridge(images, hr).item() if whole else float("nan"),
+    }
 
 
 def _number(value: float) -> str:
