@@ -22,6 +22,7 @@ from srlab.checkpoints import save_checkpoint
 from srlab.images import read_image
 from srlab.models import SrResNet
 from srlab.runcard import ModelSpec, RunCard, Stage, save_card
+from tests import warm
 from tests.conftest import ONE_THREAD, Command
 from tests.memory import peak_gib
 
@@ -423,10 +424,7 @@ runpy.run_module("srlab", run_name="__main__")
 
 def on_a_full_disk(*args: object) -> str:
     """The sentence of a process whose files may not grow beyond 500 bytes."""
-    result = subprocess.run(
-        [sys.executable, "-c", FULL, *map(str, args)],
-        capture_output=True, text=True, timeout=300, env={**os.environ, **ONE_THREAD},
-    )  # fmt: skip
+    result = warm.python("-c", FULL, *args, env={**os.environ, **ONE_THREAD})
     assert result.returncode == 2, result.stderr
     return one_sentence(result.stderr.splitlines(keepends=True)[-1])  # below the bar
 

@@ -75,10 +75,10 @@ def test_doctor_is_content_here(
 
 
 def test_upscale(
-    command: Command, photo_folder: Path, checkpoint: Path, tmp_path: Path
+    cold_command: Command, photo_folder: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     photos = [photo_folder / "cat.png", photo_folder / "cup.png"]
-    result = command(
+    result = cold_command(
         "upscale", *photos, "--model", checkpoint, "--out", tmp_path / "new" / "out"
     )
     assert (result.returncode, result.stderr) == (0, "")
@@ -103,8 +103,8 @@ def test_upscale_into_this_folder_by_default(
     assert Image.open("cat_x2.png").size == (256, 192)
 
 
-def test_the_version(command: Command) -> None:
-    assert command("--version").stdout == f"srlab {srlab.__version__}\n"
+def test_the_version(cold_command: Command) -> None:
+    assert cold_command("--version").stdout == f"srlab {srlab.__version__}\n"
 
 
 def test_a_tilde_is_the_home_folder_wherever_a_path_is_given(

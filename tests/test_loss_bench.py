@@ -20,6 +20,7 @@ from srlab.presets import LAYERS, PRESETS, Preset
 from srlab.runcard import Change, ModelSpec, RunCard, Stage, parse_card
 from srlab.widgets import loss_bench
 from srlab.widgets.loss_bench import LEDGER_SIZE, LossBench, lab_card
+from tests.conftest import judges_of
 from tests.test_runs import last, same, train_only
 from tests.watching import from_another_thread
 
@@ -44,7 +45,7 @@ def tiny_card(folder: Path, **changes: object) -> RunCard:
         model=TINY, data=str(folder), start="untrained", hr_size=32, batch_size=2, seed=SEED,
     )  # fmt: skip
     stage = card.stages[0].model_copy(update=changes)
-    return card.model_copy(update={"stages": [stage]})
+    return card.model_copy(update={"stages": [stage], "validation": judges_of(folder)})
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ from srlab.training import DivergedError, set_learning_rate, train
 from srlab.unet import UNet
 from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
 from srlab.validation import Reading, Validation
-from tests.conftest import ONE_THREAD
+from tests.conftest import ONE_THREAD, judges_of
 
 TINY = ModelSpec(num_features=8, num_blocks=1)
 
@@ -64,8 +64,8 @@ def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def tiny_card(folder: Path, *stages: Stage, **changes: object) -> RunCard:
     return RunCard(
-        name="tiny", model=TINY, data=str(folder), validation="embedded", precision="fp32",
-        stages=[*stages],
+        name="tiny", model=TINY, data=str(folder), validation=judges_of(folder),
+        precision="fp32", stages=[*stages],
     ).model_copy(update=changes)  # fmt: skip
 
 
