@@ -346,7 +346,7 @@ def test_a_fork_and_its_parent_go_their_own_ways(bench: LossBench, tmp_path: Pat
     at_the_fork = weights(bench)
     fork = bench.fork()
     assert (fork.name, fork.parent, fork.forked_at) == ("run 2", "run 1", 7)
-    bench.set_weight("style", 3.0)
+    bench.set_weight("style", 1.0)
     train(bench, 3)
     forked, forked_card = weights(bench), bench.card()
 
@@ -360,7 +360,7 @@ def test_a_fork_and_its_parent_go_their_own_ways(bench: LossBench, tmp_path: Pat
     assert same(repeat(bench.card(), tmp_path / "parent"), weights(bench))
     bench.go_to("run 2")
     assert same(weights(bench), forked)
-    assert (bench.done, bench.loss.weights["style"]) == (10, 3.0)
+    assert (bench.done, bench.loss.weights["style"]) == (10, 1.0)
     assert bench.step is not None
     assert bench.step.number == 10
 

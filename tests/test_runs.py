@@ -35,6 +35,7 @@ from srlab.runcard import (
     save_card,
 )
 from srlab.runs import Progress, run_card
+from srlab.sources import load_photos
 from srlab.stages import make_loss
 from srlab.training import DivergedError, set_learning_rate, train
 from srlab.unet import UNet
@@ -285,7 +286,8 @@ def test_the_best_of_the_last_stage_is_kept(photo_folder: Path, tmp_path: Path) 
     kept = load_checkpoint(tmp_path / "best.safetensors")
     assert kept.step == best.step
     assert kept.optimizer is None
-    again = Validation(4, make_loss(Stage())).look(
+    judges = load_photos(judges_of(photo_folder), "val")
+    again = Validation(4, make_loss(Stage()), photos=judges).look(
         load_model(tmp_path / "best.safetensors", 4), 0
     )
     assert again.psnr == pytest.approx(best.psnr, abs=1e-4)

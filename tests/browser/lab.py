@@ -29,7 +29,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import nbformat
 import psutil
+from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Error, Locator, Page
 
 T = TypeVar("T")
@@ -242,6 +244,10 @@ class LabPage:
         page.set_default_timeout(60_000)
         page.on("pageerror", self._note)
 
+    def write(self, notebook: str, *sources: str) -> None:
+        """A notebook of these cells, in the server's folder."""
+        write_notebook(self.server.folder / notebook, *sources)
+
     def open(self, notebook: str, timeout: float = 60) -> None:
         """Show ``notebook``, a path in the server's folder, with its kernel ready."""
         # A workspace of its own: two pages on one would argue about it.
@@ -388,6 +394,13 @@ def browser_page(browser: Browser, width: int = 1400, height: int = 1000) -> Ite
         yield context.new_page()
     finally:
         context.close()
+
+
+def write_notebook(path: Path, *sources: str) -> None:
+    """A notebook of these code cells, not yet run."""
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, path)
 
 
 def wait_until(
