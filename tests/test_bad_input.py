@@ -208,6 +208,7 @@ def test_what_is_no_picture(
     assert written(out) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux does")
 def test_a_bomb_costs_neither_time_nor_memory(wrong: Path, out: Path) -> None:
     """In its own process. Unpacked it would be 900 MB, as numbers 10 GB."""
@@ -441,6 +442,7 @@ def test_full_disk_while_enlarging(photo_folder: Path, out: Path) -> None:
     assert (out / "cat_x2.png").read_text() == "an earlier result"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
 def test_full_disk_while_training(photo_folder: Path, tmp_path: Path, out: Path) -> None:
     stage = Stage(hr_size=32, batch_size=1, steps=2)

@@ -18,6 +18,8 @@ from srlab.grading import CONFIG, exercise_sheet, grading_marks, write_assignmen
 from tests.conftest import ONE_THREAD, Command
 from tests.lesson_cells import ROOT, notebooks, read_notebook
 
+pytestmark = pytest.mark.slow
+
 LESSONS = [path for path in notebooks() if (path.parent / "solutions" / path.name).is_file()]
 NAMES = [f"lesson_{path.name[:2]}" for path in LESSONS]
 EXERCISES = 3  # in each lesson

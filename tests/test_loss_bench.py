@@ -452,6 +452,7 @@ def interrupted_at_line(number: int, act: Callable[[], object]) -> bool:
     return lines >= number
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_any_line_leaves_a_run_that_can_be_repeated(
     bench: LossBench, card: RunCard
 ) -> None:

@@ -528,6 +528,7 @@ def test_the_run_that_was_left_stands_beside_now(lab: LossLab):
     assert list(lab.pictures()) == ["bicubic", "run 1", "now", "truth"]
 
 
+@pytest.mark.slow
 def test_snapshots_do_not_fill_the_memory(lab: LossLab):
     for _ in range(MOST_SNAPSHOTS + 3):
         lab.snapshot()
@@ -587,6 +588,7 @@ def steered(lab: LossLab) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_saved_card_says_what_was_done(lab: LossLab, tmp_path: Path):
     steer(lab)
     path = lab.save_card("steered")
@@ -598,6 +600,7 @@ def test_a_saved_card_says_what_was_done(lab: LossLab, tmp_path: Path):
     assert card.scores["bicubic_psnr_y"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("between", ["reset", "go on"])
 def test_a_sweep_in_a_loop_gives_four_cards_and_a_board_that_tells_them_apart(
     lab: LossLab, between: str
@@ -904,6 +907,7 @@ def test_an_error_in_the_training_is_an_alert_and_it_can_go_on(lab: LossLab):
 # Memory --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_while_sliders_move(lab: LossLab):
     """A short version of an hour: flat within 5 % after the first seconds."""
     process = psutil.Process()

@@ -390,6 +390,7 @@ def interrupted_at_line(number: int, card: RunCard, out: Path) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_any_line_leaves_a_whole_step(photo_folder: Path, tmp_path: Path) -> None:
     card = tiny_card(photo_folder, stage(1, 2), stage(2, 4))
     steps: dict[int, dict[str, Tensor]] = {}

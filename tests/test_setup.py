@@ -311,6 +311,7 @@ SWITCHED_OFF = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / ".venv/installed").exists(), reason="not installed by make")
 @pytest.mark.parametrize("kind", SWITCHED_OFF)
 def test_make_install_switches_off_what_no_learner_needs(kind: str, tmp_path: Path) -> None:
