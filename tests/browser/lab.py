@@ -24,7 +24,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -123,13 +123,16 @@ class LabServer:
     Args:
         folder: what it shows; notebooks there are written to.
         budget: ``SRLAB_BUDGET`` of its kernels.
+        variables: more of its environment.
     """
 
     alive = "api/status"
     code = "from jupyterlab.labapp import main; main(sys.argv[1:])"
 
-    def __init__(self, folder: Path, *, budget: str = "quick"):
-        self.folder, self.budget = folder, budget
+    def __init__(
+        self, folder: Path, *, budget: str = "quick", variables: Mapping[str, str] | None = None
+    ):
+        self.folder, self.budget, self.variables = folder, budget, variables or {}
         self.token = secrets.token_hex(16)
 
     def __enter__(self) -> Self:
@@ -213,7 +216,7 @@ class LabServer:
             "SRLAB_HOME": private / "srlab",
         }
         paths = {name: str(path) for name, path in own.items()}
-        return {**os.environ, **paths, "SRLAB_BUDGET": self.budget}
+        return {**os.environ, **paths, **self.variables, "SRLAB_BUDGET": self.budget}
 
     def _wait_until_up(self, timeout: float = 90) -> None:
         """Return once it answers; raise with its log if it does not."""
