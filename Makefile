@@ -22,10 +22,11 @@ UV := $(VENV_PYTHON) -m uv
 PYTEST := $(VENV_PYTHON) -m pytest
 # A home and a cache of their own: the runs that a test notes are nobody's.
 LESSONS := SRLAB_HOME="$$(mktemp -d)" SRLAB_CACHE="$$(mktemp -d)" $(PYTEST) lessons -p tests.warm_kernels --nbval-lax --nbval-kernel-name=python3 --nbval-cell-timeout=$(CELL_SECONDS)
-# Two at a time, one thread each: two trainings with two threads each are slower. Who is
-# done first takes over half of what the other has left.
-SIDE_BY_SIDE := -n 2 --dist worksteal
-# A browser's test waits a third of its time; a file shares its page and its server.
+# Two at a time, one thread each: two trainings with two threads each are slower. Of unit
+# tests, who is done first takes over half of what the other has left; a notebook's cells
+# stay together, and so do the browser's tests of a page, which wait a third of their time.
+UNITS := -n 2 --dist worksteal
+NOTEBOOKS := -n 2 --dist loadfile
 BROWSERS := -n 3 --dist loadfile
 ONE_THREAD := OMP_NUM_THREADS=1
 
@@ -45,15 +46,15 @@ classroom: install ## a JupyterHub for a room (CLASSROOM_ARGS="--learners names.
 
 check: lint types ## style, types and the quick unit tests of what changed (SINCE=HEAD)
 	@tests="$$($(VENV_PYTHON) -m tests.changed $(SINCE))"; \
-	if test -n "$$tests"; then $(ONE_THREAD) $(PYTEST) -m "not browser and not slow" $(SIDE_BY_SIDE) $$tests; fi
+	if test -n "$$tests"; then $(ONE_THREAD) $(PYTEST) -m "not browser and not slow" $(UNITS) $$tests; fi
 
 test: lint types test-units test-lessons test-browser ## everything; provides the browser itself
 
 test-units: install ## the unit tests alone
-	$(ONE_THREAD) $(PYTEST) -m "not browser" $(SIDE_BY_SIDE)
+	$(ONE_THREAD) $(PYTEST) -m "not browser" $(UNITS)
 
 test-lessons: install ## all lessons with the quick budget
-	$(ONE_THREAD) SRLAB_BUDGET=quick $(LESSONS) $(SIDE_BY_SIDE)
+	$(ONE_THREAD) SRLAB_BUDGET=quick $(LESSONS) $(NOTEBOOKS)
 
 test-browser: install ## the widgets in a real Chromium
 	$(VENV_PYTHON) -m tests.browser.provide
