@@ -156,9 +156,14 @@ def told(violations: list[Violation]) -> str:
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_stored_outputs(lab: LabPage, notebook: str):
-    stored = nbformat.read(lab.server.folder / notebook, 4).cells
-    outputs = sum(len(cell.get("outputs", [])) for cell in stored)
+    stored = nbformat.read(lab.server.folder / notebook, 4)
+    # Without texts and sources, which take the page most of the time.
+    stored.cells = [cell for cell in stored.cells if cell.get("outputs")]
+    for cell in stored.cells:
+        cell.source = ""
+    outputs = sum(len(cell.outputs) for cell in stored.cells)
     assert outputs, f"{notebook} has no outputs; run make lessons"
+    nbformat.write(stored, lab.server.folder / notebook)
     lab.page.evaluate(OPEN, notebook)
     try:
         # Cells are drawn one after the other, when the browser has time.
