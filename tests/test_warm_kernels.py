@@ -8,7 +8,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from jupyter_client.manager import KernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.warm_kernels import serving
 from tests.watching import wait_for
@@ -23,56 +25,41 @@ def variables() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def kernel(
+def client(
     variables: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[KernelManager]:
+) -> Iterator[NotebookClient]:
+    """Of a kernel that runs."""
     monkeypatch.setenv("JUPYTER_PATH", variables["JUPYTER_PATH"])
-    manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(tmp_path), env={**os.environ, "OWN": "1"})
-    yield manager
-    manager.shutdown_kernel(now=True)
+    client = NotebookClient(new_notebook(), kernel_name="python3", timeout=60)
+    with client.setup_kernel(cwd=str(tmp_path), env={**os.environ, "OWN": "1"}):
+        yield client
 
 
-def asked(kernel: KernelManager, code: str) -> str:
-    """What it prints, or the name of its error."""
-    client = kernel.blocking_client()
-    client.start_channels()
-    client.wait_for_ready(timeout=60)
-    said: list[str] = []
-
-    def hear(message: dict) -> None:
-        said.append(message["content"].get("text", message["content"].get("ename", "")))
-
-    client.execute_interactive(code, output_hook=hear, timeout=60)
-    client.stop_channels()
-    return "".join(said).strip()
+def printed(client: NotebookClient, code: str) -> str:
+    client.nb.cells.append(new_code_cell(code))
+    cell = client.execute_cell(client.nb.cells[-1], len(client.nb.cells) - 1)
+    return "".join(output.text for output in cell.outputs).strip()
 
 
 def test_it_has_torch_its_folder_and_its_environment(
-    kernel: KernelManager, tmp_path: Path
+    client: NotebookClient, tmp_path: Path
 ) -> None:
     code = "import os, sys; print('torch' in sys.modules, os.getcwd(), os.environ['OWN'])"
-    assert asked(kernel, code) == f"True {tmp_path} 1"
+    assert printed(client, code) == f"True {tmp_path} 1"
 
 
-def test_it_is_interrupted(kernel: KernelManager) -> None:
-    client = kernel.blocking_client()
-    client.start_channels()
-    client.wait_for_ready(timeout=60)
-    client.execute("print('begun', flush=True)\nwhile True: pass")
-    while client.get_iopub_msg(timeout=60)["content"].get("text") != "begun\n":
-        pass
-    kernel.interrupt_kernel()
-    while (message := client.get_iopub_msg(timeout=60))["msg_type"] != "error":
-        pass
-    assert message["content"]["ename"] == "KeyboardInterrupt"
-    client.stop_channels()
+def test_it_is_interrupted_and_goes_on(client: NotebookClient) -> None:
+    client.timeout, client.interrupt_on_timeout = 1, True
+    with pytest.raises(CellExecutionError, match="KeyboardInterrupt"):
+        printed(client, "while True: pass")
+    client.timeout = 60
+    assert printed(client, "print(6 * 7)") == "42"
 
 
 @pytest.mark.parametrize("first", ["kernel", "stand-in"])
-def test_it_and_its_stand_in_end_together(kernel: KernelManager, first: str) -> None:
-    pid = int(asked(kernel, "import os; print(os.getpid())"))
-    stand_in = kernel.provisioner.process
+def test_it_and_its_stand_in_end_together(client: NotebookClient, first: str) -> None:
+    pid = int(printed(client, "import os; print(os.getpid())"))
+    stand_in = client.km.provisioner.process
     assert pid != stand_in.pid
     os.kill(pid if first == "kernel" else stand_in.pid, signal.SIGKILL)
     wait_for(lambda: not psutil.pid_exists(pid), "the kernel to end")
