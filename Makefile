@@ -3,6 +3,7 @@
 
 UV_VERSION := 0.13.9
 CELL_SECONDS := 600
+SINCE ?= HEAD
 BENCH_ARGS ?=
 CLASSROOM_ARGS ?=
 LAB_ARGS ?=
@@ -20,14 +21,18 @@ VENV_PYTHON := $(BIN)/python
 UV := $(VENV_PYTHON) -m uv
 PYTEST := $(VENV_PYTHON) -m pytest
 # A home and a cache of their own: the runs that a test notes are nobody's.
-LESSONS := SRLAB_HOME="$$(mktemp -d)" SRLAB_CACHE="$$(mktemp -d)" $(PYTEST) lessons --nbval-lax --nbval-current-env --nbval-cell-timeout=$(CELL_SECONDS)
-# Two at a time, one thread each: two trainings with two threads each are slower.
-SIDE_BY_SIDE := -n 2 --dist loadfile
+LESSONS := SRLAB_HOME="$$(mktemp -d)" SRLAB_CACHE="$$(mktemp -d)" $(PYTEST) lessons -p tests.warm_kernels --nbval-lax --nbval-kernel-name=python3 --nbval-cell-timeout=$(CELL_SECONDS)
+# Two at a time, one thread each: two trainings with two threads each are slower. Of unit
+# tests, who is done first takes over half of what the other has left; a notebook's cells
+# stay together, and so do the browser's tests of a page, which wait a third of their time.
+UNITS := -n 2 --dist worksteal
+NOTEBOOKS := -n 2 --dist loadfile
+BROWSERS := -n 3 --dist loadfile
 ONE_THREAD := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab classroom test test-units test-lessons test-browser test-gpu \
+.PHONY: help lab classroom check test test-units test-lessons test-browser test-gpu \
 	lessons app site bundle sync lint types bench lock sums install check-python clean
 
 help: ## this list
@@ -39,17 +44,21 @@ lab: install ## install if needed, then open JupyterLab on your own copy of the 
 classroom: install ## a JupyterHub for a room (CLASSROOM_ARGS="--learners names.txt")
 	$(BIN)/srlab classroom $(CLASSROOM_ARGS)
 
+check: lint types ## style, types and the quick unit tests of what changed (SINCE=HEAD)
+	@tests="$$($(VENV_PYTHON) -m tests.changed $(SINCE))"; \
+	if test -n "$$tests"; then $(ONE_THREAD) $(PYTEST) -m "not browser and not slow" $(UNITS) $$tests; fi
+
 test: lint types test-units test-lessons test-browser ## everything; provides the browser itself
 
 test-units: install ## the unit tests alone
-	$(ONE_THREAD) $(PYTEST) -m "not browser" $(SIDE_BY_SIDE)
+	$(ONE_THREAD) $(PYTEST) -m "not browser" $(UNITS)
 
 test-lessons: install ## all lessons with the quick budget
-	$(ONE_THREAD) SRLAB_BUDGET=quick $(LESSONS) $(SIDE_BY_SIDE)
+	$(ONE_THREAD) SRLAB_BUDGET=quick $(LESSONS) $(NOTEBOOKS)
 
 test-browser: install ## the widgets in a real Chromium
 	$(VENV_PYTHON) -m tests.browser.provide
-	$(ONE_THREAD) SRLAB_BUDGET=quick $(PYTEST) -m browser $(SIDE_BY_SIDE)
+	$(ONE_THREAD) SRLAB_BUDGET=quick $(PYTEST) -m browser $(BROWSERS)
 
 test-gpu: install ## all lessons with the full budget; fails without a GPU
 	@$(VENV_PYTHON) -c "import sys, torch; torch.cuda.is_available() or sys.exit('make test-gpu needs a CUDA GPU, but torch finds none; make test runs without one.')"

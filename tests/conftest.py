@@ -5,7 +5,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from srlab.images import to_image
 from srlab.models import SrResNet
 from srlab.runcard import ModelSpec, RunCard, Stage
 from srlab.sources import embedded_photo
+from tests import warm
 
 # Tests run side by side, and equal bits need an equal number of threads.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "SRLAB_DEVICE": "cpu"}
@@ -58,7 +59,18 @@ def photo_folder(photo: torch.Tensor, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("photos")
     to_image(photo).save(folder / "cat.png")
     to_image(embedded_photo("coffee-cup")[..., 100:196, 200:328]).save(folder / "cup.png")
+    others = Path(judges_of(folder))
+    others.mkdir()
+    to_image(embedded_photo("raccoon-face")[..., 60:156, 60:188]).save(others / "face.png")
     return folder
+
+
+def judges_of(folder: Path) -> str:
+    """The folder of one photograph to judge by, beside a ``photo_folder``.
+
+    The package's own ten are larger, and each run would load them all anew.
+    """
+    return f"{folder}-judges"
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +95,20 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def command() -> Command:
-    """``python -m srlab ...`` as a real process; options go to subprocess.run."""
+    """``srlab ...`` as a process of its own, in which torch is loaded already."""
+
+    def run(
+        *args: object, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        own = {**os.environ, **ONE_THREAD, **(env or {})}
+        return warm.python("-m", "srlab", *args, env=own, cwd=cwd)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cold_command() -> Command:
+    """``python -m srlab ...`` as a shell starts it; options go to subprocess.run."""
 
     def run(*args: object, **options: object) -> "subprocess.CompletedProcess[str]":
         env = {**os.environ, **ONE_THREAD, **options.pop("env", {})}

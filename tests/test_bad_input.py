@@ -22,6 +22,7 @@ from srlab.checkpoints import save_checkpoint
 from srlab.images import read_image
 from srlab.models import SrResNet
 from srlab.runcard import ModelSpec, RunCard, Stage, save_card
+from tests import warm
 from tests.conftest import ONE_THREAD, Command
 from tests.memory import peak_gib
 
@@ -207,6 +208,7 @@ def test_what_is_no_picture(
     assert written(out) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux does")
 def test_a_bomb_costs_neither_time_nor_memory(wrong: Path, out: Path) -> None:
     """In its own process. Unpacked it would be 900 MB, as numbers 10 GB."""
@@ -423,10 +425,7 @@ runpy.run_module("srlab", run_name="__main__")
 
 def on_a_full_disk(*args: object) -> str:
     """The sentence of a process whose files may not grow beyond 500 bytes."""
-    result = subprocess.run(
-        [sys.executable, "-c", FULL, *map(str, args)],
-        capture_output=True, text=True, timeout=300, env={**os.environ, **ONE_THREAD},
-    )  # fmt: skip
+    result = warm.python("-c", FULL, *args, env={**os.environ, **ONE_THREAD})
     assert result.returncode == 2, result.stderr
     return one_sentence(result.stderr.splitlines(keepends=True)[-1])  # below the bar
 
@@ -443,6 +442,7 @@ def test_full_disk_while_enlarging(photo_folder: Path, out: Path) -> None:
     assert (out / "cat_x2.png").read_text() == "an earlier result"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
 def test_full_disk_while_training(photo_folder: Path, tmp_path: Path, out: Path) -> None:
     stage = Stage(hr_size=32, batch_size=1, steps=2)

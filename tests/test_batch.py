@@ -244,6 +244,7 @@ def test_a_full_disk_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "1 of 3 pictures are done; it stopped there" in batch.describe()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_keeps_what_is_finished(photo_folder: Path, tmp_path: Path) -> None:
     for number in range(40):

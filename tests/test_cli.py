@@ -24,7 +24,7 @@ from srlab.options import complete_model, complete_scale
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.scoring import score_models
 from srlab.sources import load_folder
-from tests.conftest import ONE_THREAD, Command
+from tests.conftest import ONE_THREAD, Command, judges_of
 
 
 def in_process(monkeypatch: pytest.MonkeyPatch, *args: object) -> int:
@@ -74,11 +74,12 @@ def test_doctor_is_content_here(
 # -- upscale ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_upscale(
-    command: Command, photo_folder: Path, checkpoint: Path, tmp_path: Path
+    cold_command: Command, photo_folder: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     photos = [photo_folder / "cat.png", photo_folder / "cup.png"]
-    result = command(
+    result = cold_command(
         "upscale", *photos, "--model", checkpoint, "--out", tmp_path / "new" / "out"
     )
     assert (result.returncode, result.stderr) == (0, "")
@@ -103,8 +104,8 @@ def test_upscale_into_this_folder_by_default(
     assert Image.open("cat_x2.png").size == (256, 192)
 
 
-def test_the_version(command: Command) -> None:
-    assert command("--version").stdout == f"srlab {srlab.__version__}\n"
+def test_the_version(cold_command: Command) -> None:
+    assert cold_command("--version").stdout == f"srlab {srlab.__version__}\n"
 
 
 def test_a_tilde_is_the_home_folder_wherever_a_path_is_given(
@@ -167,6 +168,7 @@ def test_a_shell_completes_models_and_scales(tmp_path: Path, checkpoint: Path) -
 # -- score -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_score(command: Command, photo_folder: Path, checkpoint: Path) -> None:
     result = command("score", photo_folder, "--model", checkpoint, "--json")
     assert (result.returncode, result.stderr) == (0, "")
@@ -284,18 +286,17 @@ def test_score_saves_nothing_among_what_it_scores(
 # -- train -----------------------------------------------------------------------
 
 
-def write_card(folder: Path, photo_folder: Path, steps: int) -> Path:
+def write_card(folder: Path, photos: Path, steps: int, judges: str = "embedded") -> Path:
     stage = Stage(hr_size=32, batch_size=2, steps=steps)
     tiny = ModelSpec(num_features=4, num_blocks=1)
-    card = RunCard(
-        name="tiny", model=tiny, data=str(photo_folder), validation="embedded", stages=[stage]
-    )
+    card = RunCard(name="tiny", model=tiny, data=str(photos), validation=judges, stages=[stage])
     save_card(card, folder / "card.json")
     return folder / "card.json"
 
 
+@pytest.mark.slow
 def test_train(command: Command, photo_folder: Path, tmp_path: Path) -> None:
-    card = write_card(tmp_path, photo_folder, 5)
+    card = write_card(tmp_path, photo_folder, 5, judges_of(photo_folder))
     result = command("train", card, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     out = tmp_path / "runs" / "tiny"
@@ -329,6 +330,7 @@ def stopped(process: "subprocess.Popen[str]", stop: signal.Signals) -> str:
     return errors.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_and_resume(
     monkeypatch: pytest.MonkeyPatch,
@@ -351,6 +353,7 @@ def test_ctrl_c_and_resume(
     assert "belongs to another card: its stages differ" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_job_in_the_background_can_be_stopped(
@@ -368,12 +371,13 @@ def test_a_job_in_the_background_can_be_stopped(
     assert stopped(process, stop) == f"srlab: stopped; {out} keeps it, go on with --resume."
 
 
+@pytest.mark.slow
 def test_resume_goes_on(
     monkeypatch: pytest.MonkeyPatch, photo_folder: Path, tmp_path: Path
 ) -> None:
     """The real command, interrupted in this process by Ctrl-C after the third step."""
     monkeypatch.setenv("SRLAB_DEVICE", "cpu")
-    card = write_card(tmp_path, photo_folder, 6)
+    card = write_card(tmp_path, photo_folder, 6, judges_of(photo_folder))
     train = srlab.stages.train
 
     def interrupted(*args: object, **options: object) -> object:
@@ -467,11 +471,13 @@ def test_home_is_known_in_every_option(
     assert not list(own_photos.glob("~*"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_a_kill_at_step_66_goes_on_from_there(
-    command: Command, own_photos: Path, tmp_path: Path
+    command: Command, own_photos: Path, photo_folder: Path, tmp_path: Path
 ) -> None:
-    card, out = write_card(tmp_path, own_photos, 400), tmp_path / "out"
+    card = write_card(tmp_path, own_photos, 400, judges_of(photo_folder))
+    out = tmp_path / "out"
     child = subprocess.Popen(
         [sys.executable, "-c", KILLED, "train", str(card), "--out", str(out)],
         env={**os.environ, **ONE_THREAD},

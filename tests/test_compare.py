@@ -1,8 +1,6 @@
 """Compare: its traits, its sentences, its errors, and what the fallback draws."""
 
 import io
-import subprocess
-import sys
 from html import escape
 
 import numpy as np
@@ -17,6 +15,7 @@ from srlab.widgets.compare_core import CoreCompare
 from srlab.widgets.compare_custom import CustomCompare
 from srlab.widgets.compare_scene import Comparison, Scene, lens_box, liveliest_spot
 from srlab.widgets.poster import BYTES_LIMIT, GAP, encode_png, to_png
+from tests import warm
 
 WIDTH, HEIGHT = 80, 60
 
@@ -289,7 +288,7 @@ print(type(compare(pair)).__name__)
     [(WITHOUT_ANYWIDGET, ["CoreCompare"]), (IN_COLAB, ["enabled", "CustomCompare"])],
 )
 def test_other_surroundings(code, answer):
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    ended = warm.python("-c", code)
     assert ended.stdout.split() == answer, ended.stderr
 
 

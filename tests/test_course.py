@@ -467,6 +467,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {**os.environ, **ONE_THREAD, "PYTHONPATH": str(folder / "site")}
 
 
+@pytest.mark.slow
 def test_the_command_from_a_wheel(installed: dict[str, str], tmp_path: Path) -> None:
     def run(*arguments: str) -> str:
         done = subprocess.run(
@@ -516,6 +517,7 @@ def listening_on(port: int) -> set[str]:
     return {address for address, at in local if int(at, 16) == port}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="is stopped by a signal")
 def test_lab_opens_a_copy(installed: dict[str, str], tmp_path: Path) -> None:
     own = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR")

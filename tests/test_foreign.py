@@ -217,6 +217,7 @@ SPECS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: getattr(spec, "doubling", spec.kind))
 def test_a_program_scores_as_the_module(
     spec: ModelSpec | UNetSpec, photo_folder: Path, tmp_path: Path
@@ -622,6 +623,7 @@ def test_where_nothing_is_sure_both_figures_are_said() -> None:
     assert network.levels == Levels()
 
 
+@pytest.mark.slow
 def test_score_says_and_uses_it(
     command: Command, photo_folder: Path, mine: str, tmp_path: Path
 ) -> None:
@@ -701,6 +703,7 @@ def test_a_file_that_is_not_there(ending: str, tmp_path: Path) -> None:
     assert refused(path) == f"{path} is no file; give the path of a network."
 
 
+@pytest.mark.slow
 def test_score_takes_all_of_them(
     command: Command, photo_folder: Path, mine: str, tmp_path: Path
 ) -> None:

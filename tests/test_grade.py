@@ -32,7 +32,10 @@ from srlab.grader.submissions import find_submissions, lesson_of, read_code, tas
 from tests.conftest import ONE_THREAD, Command
 from tests.lesson_cells import ROOT, notebooks
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are Linux's")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="cages are Linux's"),
+    pytest.mark.slow,
+]
 
 SOMEBODY = 12_345  # a user number that is not root's
 SECONDS = 4

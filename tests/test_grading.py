@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -17,6 +18,9 @@ import pytest
 from srlab.grading import CONFIG, exercise_sheet, grading_marks, write_assignments
 from tests.conftest import ONE_THREAD, Command
 from tests.lesson_cells import ROOT, notebooks, read_notebook
+from tests.warm_kernels import in_use
+
+pytestmark = pytest.mark.slow
 
 LESSONS = [path for path in notebooks() if (path.parent / "solutions" / path.name).is_file()]
 NAMES = [f"lesson_{path.name[:2]}" for path in LESSONS]
@@ -63,6 +67,13 @@ def grade(course: Path, step: str, names: list[str], students: tuple[str, ...] =
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout.rpartition("SCORES")[2])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kernels() -> Iterator[None]:
+    """Twenty sheets are run, each by a kernel of its own."""
+    with in_use():
+        yield
 
 
 @pytest.fixture(scope="module")

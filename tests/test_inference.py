@@ -294,6 +294,7 @@ def test_the_share_done_is_reported_after_each_tile() -> None:
     assert shares == [0.5, 1.0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux does")
 def test_memory_grows_by_hardly_more_than_the_pictures(tmp_path: Path) -> None:
     """Those are 3 bytes a pixel before and 12 after; others come and go."""

@@ -308,6 +308,7 @@ def test_store_of_a_failing_lesson_shows_the_cell_and_writes_nothing(root: Path,
     assert lesson.path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_stored_lesson_passes_nbval_until_a_number_changes(root: Path):
     checked = new_code_cell("6 * 7", metadata={"tags": ["nbval-check-output"]})
     lesson = add_lesson(root, "00_pairs.ipynb", WIDGET, checked, "import os; os.getpid()")

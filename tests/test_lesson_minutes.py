@@ -63,6 +63,7 @@ def test_the_guide_tells_what_is_noted():
 # -- noting ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_store_notes_each_lesson_and_rewrites_the_guide(root: Path, capsys):
     assert lesson_cells.main(["store"], root) == 0
     assert "lessons/TEACHING.md: minutes rewritten" in capsys.readouterr().out
@@ -93,6 +94,7 @@ def test_a_lesson_replaces_its_own_entry_alone(root: Path, monkeypatch: pytest.M
     assert list(after) == ["00_pairs", "01_loss"]
 
 
+@pytest.mark.slow
 def test_a_lesson_that_fails_is_not_noted(root: Path):
     broken = new_notebook(cells=[new_markdown_cell("# 01 · T"), new_code_cell("1 / 0")])
     nbformat.write(broken, root / "lessons" / "01_loss.ipynb")
@@ -102,6 +104,7 @@ def test_a_lesson_that_fails_is_not_noted(root: Path):
     assert "00_pairs" in notes(root)
 
 
+@pytest.mark.slow
 def test_side_by_side_nothing_is_noted(root: Path, capsys):
     assert lesson_cells.main(["store", "0", "--jobs", "2"], root) == 0
     assert not (root / "lessons" / "minutes.json").exists()

@@ -20,6 +20,7 @@ from srlab.presets import LAYERS, PRESETS, Preset
 from srlab.runcard import Change, ModelSpec, RunCard, Stage, parse_card
 from srlab.widgets import loss_bench
 from srlab.widgets.loss_bench import LEDGER_SIZE, LossBench, lab_card
+from tests.conftest import judges_of
 from tests.test_runs import last, same, train_only
 from tests.watching import from_another_thread
 
@@ -44,7 +45,7 @@ def tiny_card(folder: Path, **changes: object) -> RunCard:
         model=TINY, data=str(folder), start="untrained", hr_size=32, batch_size=2, seed=SEED,
     )  # fmt: skip
     stage = card.stages[0].model_copy(update=changes)
-    return card.model_copy(update={"stages": [stage]})
+    return card.model_copy(update={"stages": [stage], "validation": judges_of(folder)})
 
 
 @pytest.fixture
@@ -345,7 +346,7 @@ def test_a_fork_and_its_parent_go_their_own_ways(bench: LossBench, tmp_path: Pat
     at_the_fork = weights(bench)
     fork = bench.fork()
     assert (fork.name, fork.parent, fork.forked_at) == ("run 2", "run 1", 7)
-    bench.set_weight("style", 3.0)
+    bench.set_weight("style", 1.0)
     train(bench, 3)
     forked, forked_card = weights(bench), bench.card()
 
@@ -359,7 +360,7 @@ def test_a_fork_and_its_parent_go_their_own_ways(bench: LossBench, tmp_path: Pat
     assert same(repeat(bench.card(), tmp_path / "parent"), weights(bench))
     bench.go_to("run 2")
     assert same(weights(bench), forked)
-    assert (bench.done, bench.loss.weights["style"]) == (10, 3.0)
+    assert (bench.done, bench.loss.weights["style"]) == (10, 1.0)
     assert bench.step is not None
     assert bench.step.number == 10
 
@@ -451,6 +452,7 @@ def interrupted_at_line(number: int, act: Callable[[], object]) -> bool:
     return lines >= number
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_any_line_leaves_a_run_that_can_be_repeated(
     bench: LossBench, card: RunCard
 ) -> None:

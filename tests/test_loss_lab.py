@@ -7,6 +7,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ipywidgets
@@ -36,6 +37,7 @@ from srlab.widgets.loss_views import runs_chart, terms_chart
 from srlab.widgets.measures_view import measures_html
 from srlab.widgets.poster import BYTES_LIMIT
 from srlab.widgets.upload import Upload
+from tests.conftest import judges_of
 from tests.test_parts import alt_of
 from tests.watching import attributes_in, equal, wait_for, weights_of
 
@@ -56,19 +58,43 @@ def own_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SRLAB_PRECISION", "fp32")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def card(photo_folder: Path) -> RunCard:
     """A training whose steps are short."""
     card = lab_card(model=SMALL, start="untrained", hr_size=32, batch_size=1)
-    return card.model_copy(update={"data": str(photo_folder)})
+    own = {"data": str(photo_folder), "validation": judges_of(photo_folder)}
+    return card.model_copy(update=own)
 
 
-@pytest.fixture
-def lab(card: RunCard) -> Iterator[LossLab]:
+@contextmanager
+def running(card: RunCard) -> Iterator[LossLab]:
     lab = LossLab(card)
     yield lab
     lab.pause()
     close_whole(lab)  # ipywidgets would keep it, with its network and VGG
+
+
+@pytest.fixture
+def lab(card: RunCard) -> Iterator[LossLab]:
+    with running(card) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def one_for_many(card: RunCard) -> Iterator[LossLab]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SRLAB_PRECISION", "fp32")
+        with running(card) as lab:
+            lab.run_steps(1)
+            yield lab
+
+
+@pytest.fixture
+def used(one_for_many: LossLab) -> LossLab:
+    """After one step; for tests that train it no further, and share it."""
+    one_for_many.panel.message.value = ""
+    assert not complains(one_for_many)
+    return one_for_many
 
 
 def numbers(lab: LossLab) -> dict[str, str]:
@@ -151,11 +177,11 @@ def test_reset_puts_weights_and_sliders_back(lab: LossLab):
     assert lab.bench.loss.weights["pixel"] == lab.panel.dials["pixel"].value == 7.0
 
 
-def test_a_heading_says_what_is_trained(lab: LossLab):
-    count = sum(p.numel() for p in lab.bench.model.parameters())
-    assert "SrResNet ×4, untrained" in lab.panel.heading.value
-    assert f"{count / 1e6:.2f} M parameters" in lab.panel.heading.value
-    assert "fp32 on cpu" in lab.panel.heading.value
+def test_a_heading_says_what_is_trained(used: LossLab):
+    count = sum(p.numel() for p in used.bench.model.parameters())
+    assert "SrResNet ×4, untrained" in used.panel.heading.value
+    assert f"{count / 1e6:.2f} M parameters" in used.panel.heading.value
+    assert "fp32 on cpu" in used.panel.heading.value
 
 
 def test_without_a_card_it_goes_on_from_the_pixel_network():
@@ -169,15 +195,15 @@ def test_without_a_card_it_goes_on_from_the_pixel_network():
 
 
 @pytest.mark.parametrize("name", [*EXPANDED_TERMS, "relu1_2", "relu2_2", "relu3_3", "relu4_3"])
-def test_each_slider_moves_its_own_weight_alone(lab: LossLab, name: str):
-    before = numbers(lab)
-    lab.panel.dials[name].value = 0.37
-    lab.live.settle()
-    after = numbers(lab)
+def test_each_slider_moves_its_own_weight_alone(used: LossLab, name: str):
+    before = numbers(used)
+    used.panel.dials[name].value = 0.37
+    used.live.settle()
+    after = numbers(used)
     changed = {key for key in after if after[key] != before[key]}
     assert changed == {f"w-{name}"}
     assert after[f"w-{name}"] == "0.37"
-    assert (lab.bench.loss.weights | lab.bench.loss.layer_weights)[name] == 0.37
+    assert (used.bench.loss.weights | used.bench.loss.layer_weights)[name] == 0.37
 
 
 def test_a_slider_at_its_left_end_is_off(lab: LossLab):
@@ -202,13 +228,13 @@ def test_sliders_act_on_the_running_training(lab: LossLab):
     assert lab.bench.step.learning_rate == 1e-4
 
 
-def test_set_moves_a_slider_and_knows_its_names(lab: LossLab):
-    lab.set("style", 2500.0)
-    assert lab.panel.dials["style"].value == lab.bench.loss.weights["style"] == 2500.0
+def test_set_moves_a_slider_and_knows_its_names(used: LossLab):
+    used.set("style", 2500.0)
+    assert used.panel.dials["style"].value == used.bench.loss.weights["style"] == 2500.0
     with pytest.raises(ValueError, match="There is no slider vgg; there are pixel, content"):
-        lab.set("vgg", 1.0)
+        used.set("vgg", 1.0)
     with pytest.raises(ValueError, match=r"between 1e-05 and 100, but 500 came"):
-        lab.set("relu2_2", 500.0)
+        used.set("relu2_2", 500.0)
 
 
 def test_following_leaves_no_note(lab: LossLab):
@@ -235,11 +261,11 @@ def test_weights_beyond_a_slider_stay_as_they_are(lab: LossLab):
 
 
 @pytest.mark.parametrize("rate", [5.0, 0.0, -1.0, 1e-7, math.nan])
-def test_a_learning_rate_beyond_its_slider_is_refused(lab: LossLab, rate: float):
-    before = lab.panel.dials["learning_rate"].value
+def test_a_learning_rate_beyond_its_slider_is_refused(used: LossLab, rate: float):
+    before = used.panel.dials["learning_rate"].value
     with pytest.raises(ValueError, match=r"The slider '.*' goes from 1e-05 to 0.1, but"):
-        lab.set("learning_rate", rate)
-    assert lab.panel.dials["learning_rate"].value == before
+        used.set("learning_rate", rate)
+    assert used.panel.dials["learning_rate"].value == before
 
 
 def test_another_photograph_is_shown_and_measured(lab: LossLab):
@@ -316,10 +342,10 @@ def test_ledger_follows_a_slider_while_it_runs(lab: LossLab):
     wait_for(lambda: table(lab.panel.ledger.value)[4][1] == "0.321", "the ledger")
 
 
-def test_all_layers_off_leaves_four_rows(lab: LossLab):
-    for layer in lab.panel.layers:
-        lab.set(layer, 0.0)
-    rows = table(lab.panel.ledger.value)
+def test_all_layers_off_leaves_four_rows(used: LossLab):
+    for layer in used.panel.layers:
+        used.set(layer, 0.0)
+    rows = table(used.panel.ledger.value)
     assert [row[0] for row in rows[1:]] == list(EXPANDED_TERMS)
     assert rows[2][2] == rows[3][2] == "0.0000"
 
@@ -353,16 +379,16 @@ def test_balance_gives_the_shares_that_were_asked_for(lab: LossLab):
         ("0/0/0/0", "All shares are 0, but one at least must be above it."),
     ],
 )
-def test_shares_that_cannot_be_read_change_nothing(lab: LossLab, typed: str, sentence: str):
-    before = dict(lab.bench.loss.weights)
-    lab.panel.shares.value = typed
-    click(lab, "balance")
-    assert complains(lab)
-    assert message(lab).startswith("Nothing was changed: ")
-    assert message(lab).endswith(sentence)
-    assert lab.bench.loss.weights == before
+def test_shares_that_cannot_be_read_change_nothing(used: LossLab, typed: str, sentence: str):
+    before = dict(used.bench.loss.weights)
+    used.panel.shares.value = typed
+    click(used, "balance")
+    assert complains(used)
+    assert message(used).startswith("Nothing was changed: ")
+    assert message(used).endswith(sentence)
+    assert used.bench.loss.weights == before
     with pytest.raises(ValueError, match=re.escape(sentence)):
-        lab.balance(typed)
+        used.balance(typed)
 
 
 def test_percent_signs_and_spaces_are_read():
@@ -384,28 +410,28 @@ def test_bad_input_stops_no_training(lab: LossLab):
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_sets_every_slider_and_says_its_source(lab: LossLab, name: str):
-    lab.set("tv", 0.7)
-    lab.panel.preset.value = name
-    lab.live.settle()
+def test_a_preset_sets_every_slider_and_says_its_source(used: LossLab, name: str):
+    used.set("tv", 0.7)
+    used.panel.preset.value = name
+    used.live.settle()
     preset = PRESETS[name]
-    for term, weight in lab.bench.loss.weights.items():
+    for term, weight in used.bench.loss.weights.items():
         assert weight == preset.weights.get(term, 0.0)
-        assert lab.panel.dials[term].value == (weight or 1e-5)
-    for layer, weight in lab.bench.loss.layer_weights.items():
+        assert used.panel.dials[term].value == (weight or 1e-5)
+    for layer, weight in used.bench.loss.layer_weights.items():
         assert weight == preset.layers.get(layer, 0.0)
-    assert html.escape(preset.source) in lab.panel.source.value
-    assert lab.panel.preset.value == name
+    assert html.escape(preset.source) in used.panel.source.value
+    assert used.panel.preset.value == name
 
 
-def test_moved_by_hand_it_is_no_preset(lab: LossLab):
-    lab.preset("pixel only")
-    lab.set("tv", 0.25)
-    assert lab.panel.preset.value == ""
-    assert lab.panel.preset.label == "set by hand"
-    assert "The weights are set by hand." in lab.panel.source.value
-    lab.set("tv", 0.0)
-    assert lab.panel.preset.value == "pixel only"
+def test_moved_by_hand_it_is_no_preset(used: LossLab):
+    used.preset("pixel only")
+    used.set("tv", 0.25)
+    assert used.panel.preset.value == ""
+    assert used.panel.preset.label == "set by hand"
+    assert "The weights are set by hand." in used.panel.source.value
+    used.set("tv", 0.0)
+    assert used.panel.preset.value == "pixel only"
 
 
 def test_an_own_preset_stays(lab: LossLab, card: RunCard):
@@ -421,14 +447,14 @@ def test_an_own_preset_stays(lab: LossLab, card: RunCard):
     assert other.bench.loss.weights["style"] == 12.5
 
 
-def test_presets_that_cannot_be(lab: LossLab):
-    click(lab, "save_preset")  # without a name
-    assert complains(lab)
-    assert "A preset's name has 1 to 60 characters, but '' came." in message(lab)
+def test_presets_that_cannot_be(used: LossLab):
+    click(used, "save_preset")  # without a name
+    assert complains(used)
+    assert "A preset's name has 1 to 60 characters, but '' came." in message(used)
     with pytest.raises(ValueError, match="'pixel only' is a built-in preset"):
-        lab.save_preset("pixel only")
+        used.save_preset("pixel only")
     with pytest.raises(ValueError, match="There is no preset mine; there are pixel only, "):
-        lab.preset("mine")
+        used.preset("mine")
 
 
 # Runs, snapshots, Compare --------------------------------------------------------------------
@@ -504,6 +530,7 @@ def test_the_run_that_was_left_stands_beside_now(lab: LossLab):
     assert list(lab.pictures()) == ["bicubic", "run 1", "now", "truth"]
 
 
+@pytest.mark.slow
 def test_snapshots_do_not_fill_the_memory(lab: LossLab):
     for _ in range(MOST_SNAPSHOTS + 3):
         lab.snapshot()
@@ -563,6 +590,7 @@ def steered(lab: LossLab) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_saved_card_says_what_was_done(lab: LossLab, tmp_path: Path):
     steer(lab)
     path = lab.save_card("steered")
@@ -574,6 +602,7 @@ def test_a_saved_card_says_what_was_done(lab: LossLab, tmp_path: Path):
     assert card.scores["bicubic_psnr_y"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("between", ["reset", "go on"])
 def test_a_sweep_in_a_loop_gives_four_cards_and_a_board_that_tells_them_apart(
     lab: LossLab, between: str
@@ -680,15 +709,14 @@ TWO_STAGES = RunCard(name="two", stages=[Stage(steps=1), Stage(steps=1)])
     ],
     ids=["no json", "no text", "half", "list", "stages", "large"],
 )
-def test_what_is_no_card_is_said_and_changes_nothing(lab: LossLab, content, sentence):
-    lab.run_steps(1)
-    bench = lab.bench
-    upload(lab, content, "odd.json")
-    lab.live.wait()
-    assert complains(lab)
-    assert sentence in message(lab)
-    assert lab.bench is bench
-    assert lab.figures.step == 1
+def test_what_is_no_card_is_said_and_changes_nothing(used: LossLab, content, sentence):
+    bench = used.bench
+    upload(used, content, "odd.json")
+    used.live.wait()
+    assert complains(used)
+    assert sentence in message(used)
+    assert used.bench is bench
+    assert used.figures.step == 1
 
 
 def test_a_card_from_a_notepad_is_read(card: RunCard):
@@ -704,21 +732,20 @@ def test_snapshots_come_along_to_another_card(lab: LossLab):
 
 @pytest.mark.parametrize("name", ["", "../x", "a b", "-x", "x" * 65, "é", ".x", "x."])
 @pytest.mark.parametrize("control", ["save", "export"])
-def test_names_that_no_card_can_have(lab: LossLab, name: str, control: str, tmp_path: Path):
-    lab.run_steps(1)
-    lab.panel.name.value = name
-    click(lab, control)
-    assert complains(lab)
-    assert "A run is named with letters, digits, -, _ and dots, at most 64" in message(lab)
+def test_names_that_no_card_can_have(used: LossLab, name: str, control: str, tmp_path: Path):
+    used.panel.name.value = name
+    click(used, control)
+    assert complains(used)
+    assert "A run is named with letters, digits, -, _ and dots, at most 64" in message(used)
     assert not (tmp_path / "my-runs").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_said(lab: LossLab, tmp_path: Path):
+def test_a_folder_that_cannot_be_made_is_said(used: LossLab, tmp_path: Path):
     (tmp_path / "my-runs").write_text("a file")
-    lab.run_steps(1)
-    click(lab, "save")
-    assert complains(lab)
-    assert f"{tmp_path / 'my-runs'} could not be made: File exists." in message(lab)
+    used.panel.name.value = "fine"
+    click(used, "save")
+    assert complains(used)
+    assert f"{tmp_path / 'my-runs'} could not be made: File exists." in message(used)
 
 
 def test_the_whole_name_of_a_written_file_is_said(lab: LossLab, tmp_path: Path):
@@ -830,11 +857,16 @@ def test_lpips_is_a_column_only_where_it_is_at_hand():
 # What readers without a kernel, and screen readers, get --------------------------------------
 
 
-def test_every_control_has_a_name_and_a_tip(lab: LossLab):
-    panel = lab.panel
+def test_every_control_has_a_name_and_a_tip(used: LossLab):
+    panel = used.panel
     pressed = ["fork", "snapshot", "compare", "balance", "save_preset"]
     pressed += ["save", "load", "export"]
-    buttons = [lab._start, lab._pause, lab._reset, *(getattr(panel, name) for name in pressed)]
+    buttons = [
+        used._start,
+        used._pause,
+        used._reset,
+        *(getattr(panel, name) for name in pressed),
+    ]
     fields = [panel.shares, panel.preset_name, panel.name]
     for control in (*panel.listened().values(), *buttons, *fields):
         assert control.description
@@ -881,6 +913,7 @@ def test_an_error_in_the_training_is_an_alert_and_it_can_go_on(lab: LossLab):
 # Memory --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_while_sliders_move(lab: LossLab):
     """A short version of an hour: flat within 5 % after the first seconds."""
     process = psutil.Process()

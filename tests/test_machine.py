@@ -130,6 +130,7 @@ def test_where_nothing_can_be_kept_a_process_decides(
     assert pick_precision("cpu") == expected
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_agree(tmp_path: Path) -> None:
     code = "from srlab.machine import pick_precision; print(pick_precision('cpu'))"
     env = {**os.environ, "SRLAB_CACHE": str(tmp_path)}

@@ -1,8 +1,6 @@
 """One list of picture kinds, and a sentence for each kind that is not on it."""
 
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ from PIL import Image
 
 from srlab.images import open_image, picture_suffixes, read_image
 from srlab.pictures.kinds import extra_kind, jxl_size
+from tests import warm
 from tests.pictures import stored
 
 FLAT = Image.new("RGB", (32, 16), (90, 120, 150))
@@ -61,10 +60,7 @@ def test_what_is_missing_is_named(kind: str, pip: str, tmp_path: Path) -> None:
     for name in (f"photo.{ending}", "photo.jpg"):
         FLAT.save(tmp_path / name, kind)
     names = [str(tmp_path / name) for name in (f"photo.{ending}", "photo.jpg")]
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_EXTRAS, *names],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = warm.python("-c", WITHOUT_EXTRAS, *names)
     what = {"HEIF": "HEIC", "JXL": "JPEG XL"}[kind]
     assert done.stdout.splitlines() == [
         "['.png']",

@@ -1,10 +1,8 @@
 """What checks and quizzes remember: on the learner's disk, and never at a lesson's cost."""
 
 import json
-import multiprocessing
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +22,7 @@ from srlab.progress import (
 )
 from srlab.syllabus import lessons
 from srlab.widgets.course_map import CourseMap
+from tests import warm
 
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEY = "03/variance"
@@ -102,8 +101,7 @@ def note_many(home: str, number: int) -> None:
 
 
 def test_two_kernels_at_once_lose_nothing(home):
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=context) as pool:
+    with ProcessPoolExecutor(2, mp_context=warm.context()) as pool:
         list(pool.map(note_many, [str(home)] * 2, range(2)))
     known, _ = read_progress()
     assert sum(tried.done for tried in known.exercises.values()) == 30
@@ -190,11 +188,8 @@ print(sum(tried.done for tried in read_progress()[0].exercises.values()))
 
 
 def in_a_process(code: str, home: Path) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "SRLAB_HOME": str(home)},
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
+    done = warm.python("-c", code, env={**os.environ, "SRLAB_HOME": str(home)})
+    assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 

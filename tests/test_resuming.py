@@ -316,6 +316,7 @@ def test_a_finished_card_starts_afresh(folder: Path, tmp_path: Path) -> None:
 # -- killed --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_a_kill_in_the_first_second_loses_little(folder: Path, tmp_path: Path) -> None:
     """As a real command; it then says from which step it goes on."""

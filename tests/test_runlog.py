@@ -79,6 +79,7 @@ def test_columns_are_those_of_all_losses() -> None:
     assert columns[2:6] == ["l2", "pixel", "style", "loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 2, 3, 4, 6])
 def test_it_goes_on_without_a_gap(photo_folder: Path, tmp_path: Path, step: int) -> None:
     card = both(photo_folder, validate_every=2)

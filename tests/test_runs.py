@@ -37,12 +37,13 @@ from srlab.runcard import (
     save_card,
 )
 from srlab.runs import Progress, run_card
+from srlab.sources import load_photos
 from srlab.stages import make_loss
 from srlab.training import DivergedError, set_learning_rate, train
 from srlab.unet import UNet
 from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
 from srlab.validation import Reading, Validation
-from tests.conftest import ONE_THREAD
+from tests.conftest import ONE_THREAD, judges_of
 
 TINY = ModelSpec(num_features=8, num_blocks=1)
 
@@ -66,8 +67,8 @@ def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def tiny_card(folder: Path, *stages: Stage, **changes: object) -> RunCard:
     return RunCard(
-        name="tiny", model=TINY, data=str(folder), validation="embedded", precision="fp32",
-        stages=[*stages],
+        name="tiny", model=TINY, data=str(folder), validation=judges_of(folder),
+        precision="fp32", stages=[*stages],
     ).model_copy(update=changes)  # fmt: skip
 
 
@@ -285,7 +286,8 @@ def test_the_best_of_the_last_stage_is_kept(photo_folder: Path, tmp_path: Path) 
     kept = load_checkpoint(tmp_path / "best.safetensors")
     assert kept.step == best.step
     assert kept.optimizer is None
-    again = Validation(4, make_loss(Stage())).look(
+    judges = load_photos(judges_of(photo_folder), "val")
+    again = Validation(4, make_loss(Stage()), photos=judges).look(
         load_model(tmp_path / "best.safetensors", 4), 0
     )
     assert again.psnr == pytest.approx(best.psnr, abs=1e-4)
@@ -388,6 +390,7 @@ def interrupted_at_line(number: int, card: RunCard, out: Path) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_any_line_leaves_a_whole_step(photo_folder: Path, tmp_path: Path) -> None:
     card = tiny_card(photo_folder, stage(1, 2), stage(2, 4))
     steps: dict[int, dict[str, Tensor]] = {}

@@ -454,6 +454,7 @@ def test_nobody_becomes_a_teacher_by_a_like_name(tmp_path: Path) -> None:
 # -- the command -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @needs_root
 def test_what_the_teacher_types(room: Room, command: Command, tmp_path: Path) -> None:
     put(room, "ada", NOTEBOOK, "{}")
@@ -478,6 +479,7 @@ def test_what_the_teacher_types(room: Room, command: Command, tmp_path: Path) ->
     assert processes_of(ADA) == []
 
 
+@pytest.mark.slow
 def test_a_folder_may_be_called_like_a_command(command: Command, tmp_path: Path) -> None:
     done = command("classroom", "overview", tmp_path)
     assert "holds no classroom" in done.stderr

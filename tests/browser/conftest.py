@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.browser.lab import CHROMIUM_OPTIONS, LabPage, LabServer, browser_page
 from tests.browser.provide import find_chromium
+from tests.warm_kernels import serving
 
 LESSONS = Path(__file__).parents[2] / "lessons"
 
@@ -42,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     """JupyterLab on a copy of the lessons; tests may add notebooks to its folder."""
     folder = tmp_path_factory.mktemp("lab") / "lessons"
     _copy_lessons(folder)
-    with LabServer(folder) as server:
+    with serving() as variables, LabServer(folder, variables=variables) as server:
         yield server
 
 

@@ -24,12 +24,14 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import nbformat
 import psutil
+from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Error, Locator, Page
 
 T = TypeVar("T")
@@ -121,13 +123,16 @@ class LabServer:
     Args:
         folder: what it shows; notebooks there are written to.
         budget: ``SRLAB_BUDGET`` of its kernels.
+        variables: more of its environment.
     """
 
     alive = "api/status"
     code = "from jupyterlab.labapp import main; main(sys.argv[1:])"
 
-    def __init__(self, folder: Path, *, budget: str = "quick"):
-        self.folder, self.budget = folder, budget
+    def __init__(
+        self, folder: Path, *, budget: str = "quick", variables: Mapping[str, str] | None = None
+    ):
+        self.folder, self.budget, self.variables = folder, budget, variables or {}
         self.token = secrets.token_hex(16)
 
     def __enter__(self) -> Self:
@@ -211,7 +216,7 @@ class LabServer:
             "SRLAB_HOME": private / "srlab",
         }
         paths = {name: str(path) for name, path in own.items()}
-        return {**os.environ, **paths, "SRLAB_BUDGET": self.budget}
+        return {**os.environ, **paths, **self.variables, "SRLAB_BUDGET": self.budget}
 
     def _wait_until_up(self, timeout: float = 90) -> None:
         """Return once it answers; raise with its log if it does not."""
@@ -241,6 +246,10 @@ class LabPage:
         self.problems: list[str] = []
         page.set_default_timeout(60_000)
         page.on("pageerror", self._note)
+
+    def write(self, notebook: str, *sources: str) -> None:
+        """A notebook of these cells, in the server's folder."""
+        write_notebook(self.server.folder / notebook, *sources)
 
     def open(self, notebook: str, timeout: float = 60) -> None:
         """Show ``notebook``, a path in the server's folder, with its kernel ready."""
@@ -388,6 +397,13 @@ def browser_page(browser: Browser, width: int = 1400, height: int = 1000) -> Ite
         yield context.new_page()
     finally:
         context.close()
+
+
+def write_notebook(path: Path, *sources: str) -> None:
+    """A notebook of these code cells, not yet run."""
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, path)
 
 
 def wait_until(

@@ -4,9 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 from srlab.runcard import RunCard, Stage, save_card
 from srlab.widgets.board_cards import known_bicubic
@@ -26,9 +24,7 @@ TABLE = f"{BOARD} table[aria-label^='Run cards']"
 def page(lab: LabPage) -> LabPage:
     lab.page.set_viewport_size({"width": 1100, "height": 1500})
     lab.page.on("filechooser", lambda _: None)  # from now on, not only from the click on
-    notebook = new_notebook(cells=[new_code_cell(source) for source in CELLS])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, lab.server.folder / "board.ipynb")
+    lab.write("board.ipynb", *CELLS)
     lab.open("board.ipynb")
     lab.run_all()
     return lab

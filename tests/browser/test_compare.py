@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route
 
@@ -413,10 +411,7 @@ LAB = "lab = MetricLab()\nlab"
 
 
 def test_in_jupyterlab(lab: LabPage):
-    cells = [new_code_cell(source) for source in (IMPORTS, FULL, CORE, LAB)]
-    notebook = new_notebook(cells=cells)
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, lab.server.folder / "compare.ipynb")
+    lab.write("compare.ipynb", IMPORTS, FULL, CORE, LAB)
     lab.open("compare.ipynb")
     lab.run_all()
     count = len(lab.cells())

@@ -1,8 +1,6 @@
 """FeatureExplorer in JupyterLab, by keyboard and mouse."""
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.browser.lab import LabPage, wait_until
 
@@ -19,9 +17,7 @@ MAP = ".srlab-activation"
 @pytest.fixture
 def page(lab: LabPage) -> LabPage:
     lab.page.set_viewport_size({"width": 1100, "height": 1300})
-    notebook = new_notebook(cells=[new_code_cell(source) for source in CELLS])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, lab.server.folder / "features.ipynb")
+    lab.write("features.ipynb", *CELLS)
     lab.open("features.ipynb")
     lab.run_all()
     return lab

@@ -4,15 +4,13 @@ import io
 import sys
 from pathlib import Path
 
-import nbformat
 import psutil
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from playwright.sync_api import Browser, Error
 
 from tests.browser import provide
-from tests.browser.lab import LabPage, LabServer, browser_page, wait_until
+from tests.browser.lab import LabPage, LabServer, browser_page, wait_until, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -55,12 +53,6 @@ redraw()"""
 SHOW = "widgets.VBox([slider, button, picture, status])"
 
 PRINT = 'print("budget", os.environ["SRLAB_BUDGET"])\n6 * 7'
-
-
-def write_notebook(path: Path, *sources: str) -> None:
-    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, path)
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 import ast
 import json
+import time
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import FileChooser
 
 from tests.browser.lab import SELECT_ALL, LabPage, wait_until
@@ -22,6 +21,7 @@ lab = LossLab(lab_card(model=small, start="untrained", hr_size=32, batch_size=1)
 lab"""
 
 LAB, NUMBERS, LEDGER = ".srlab-loss-lab", ".srlab-numbers", ".srlab-ledger-numbers"
+NOW, CHARTS = f"{LAB} .srlab-now", ("terms-curve", "psnr-curve", "map")
 SUM_OF_WEIGHTS = "print(sum(p.double().sum().item() for p in lab.bench.model.parameters()))"
 MOST_TABS = 60  # more stops than the panel has
 
@@ -37,9 +37,7 @@ UNNAMED = """() => [...document.querySelectorAll('.srlab-loss-lab [role=slider],
 
 
 def test_a_person_works_the_lab_by_keyboard_alone(lab: LabPage):
-    notebook = new_notebook(cells=[new_code_cell(CODE)])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, lab.server.folder / "loss_lab.ipynb")
+    lab.write("loss_lab.ipynb", CODE)
     choosers: list[FileChooser] = []
     # From the start on: asked for at the moment of the key, it may come too late.
     lab.page.on("filechooser", lambda chooser: choosers.append(chooser))
@@ -48,10 +46,12 @@ def test_a_person_works_the_lab_by_keyboard_alone(lab: LabPage):
     assert lab.page.locator(".jupyter-widgets-error-widget").count() == 0
     everything_has_a_name(lab)
     start_trains(lab)
+    a_heavier_tv_arrives_everywhere(lab)
     a_slider_moves_the_running_training(lab)
     a_number_is_typed(lab)
     a_fork_and_a_snapshot(lab)
     another_run_is_chosen(lab)
+    at_rest_it_stays_and_every_picture_says_what_it_shows(lab)
     shares_are_balanced(lab)
     a_preset_is_chosen_and_an_own_one_saved(lab)
     files = a_card_and_a_program_are_written(lab)
@@ -158,6 +158,18 @@ def a_number_is_typed(lab: LabPage):
     wait_until(lambda: float(status(lab, "learning-rate")) == 1e-5, what="the learning rate")
 
 
+def a_heavier_tv_arrives_everywhere(lab: LabPage):
+    before, share = weight(lab, "tv"), shares(lab)[-1]
+    assert before > 0
+    tab_to(lab, ".srlab-tv .noUi-handle")
+    press(lab, *["ArrowRight"] * 10)
+    wait_for_weight(lab, "tv", before * 10**0.5)  # ten twentieths of a power of ten
+    in_the_ledger = lab.page.locator(f"{LEDGER} tr:has-text('tv') td").first
+    assert in_the_ledger.text_content() == f"{weight(lab, 'tv'):.3g}"
+    assert shares(lab)[-1] > 1.5 * share
+    back_to(lab, ".srlab-content .noUi-handle")
+
+
 def a_fork_and_a_snapshot(lab: LabPage):
     back_to(lab, ".srlab-fork")
     press(lab, "Enter")
@@ -179,6 +191,22 @@ def another_run_is_chosen(lab: LabPage):
     tab_to(lab, ".srlab-run select")
     press(lab, "Enter", "ArrowUp", "Enter")
     lab.wait_for_status(NUMBERS, "data-run", "run 1")
+
+
+def at_rest_it_stays_and_every_picture_says_what_it_shows(lab: LabPage):
+    frozen = status(lab, "step"), lab.picture_hash(NOW), shares(lab)
+    time.sleep(1)
+    assert (status(lab, "step"), lab.picture_hash(NOW), shares(lab)) == frozen
+    assert lab.ask("print(lab.figures.step)") == frozen[0]
+    assert lab.ask("print(f'{lab.ledger[\"tv\"].share:.6f}')") == f"{frozen[2][-1]:.6f}"
+    assert lab.page.locator(".jupyter-widgets img:not([alt])").count() == 0
+    assert f"{float(status(lab, 'psnr')):.2f} dB" in words(lab, NOW)
+    for chart in CHARTS:
+        assert f"run 1, step {frozen[0]}, PSNR" in words(lab, f"{LAB} .srlab-{chart}")
+
+
+def words(lab: LabPage, css: str) -> str:
+    return lab.page.locator(f"{css} img").first.get_attribute("alt") or ""
 
 
 def shares(lab: LabPage) -> list[float]:

@@ -5,10 +5,8 @@ import io
 import os
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 from srlab.images import to_image
@@ -64,9 +62,7 @@ DROP = """() => {
 def page(lab: LabPage) -> LabPage:
     lab.page.set_viewport_size({"width": 1100, "height": 1500})
     lab.page.on("filechooser", lambda _: None)  # from now on, not only from the click on
-    notebook = new_notebook(cells=[new_code_cell(source) for source in CELLS])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, lab.server.folder / "desk.ipynb")
+    lab.write("desk.ipynb", *CELLS)
     lab.open("desk.ipynb")
     lab.run_all()
     return lab

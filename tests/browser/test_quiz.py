@@ -1,12 +1,10 @@
 """Quiz, help in steps and the map, in JupyterLab and by keyboard."""
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 from srlab.syllabus import lesson
 from tests.browser.axe import grave_violations
-from tests.browser.lab import LabPage, LabServer, wait_until
+from tests.browser.lab import LabPage, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -23,23 +21,15 @@ TYPE_ANSWER = """source => { window.jupyterapp.shell.currentWidget.content.widge
     .model.sharedModel.setSource(source); }"""
 
 
-@pytest.fixture
-def notebook(server: LabServer) -> str:
-    cells = [new_code_cell(source) for source in CELLS]
-    kernel = {"name": "python3", "display_name": "Python 3"}
-    page = new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(page, server.folder / NAME)
-    return NAME
-
-
-def test_a_person_answers_tries_and_comes_back(lab: LabPage, notebook: str):
-    lab.open(notebook)
+def test_a_person_answers_tries_and_comes_back(lab: LabPage):
+    lab.write(NAME, *CELLS)
+    lab.open(NAME)
     lab.run_all()
     assert map_line(lab) == "0 of 3 done, quiz 0 of 3"
     answers_by_keyboard(lab)
     help_comes_in_order(lab)
     assert grave_violations(lab) == []
-    the_map_has_changed_after_a_reload(lab, notebook)
+    the_map_has_changed_after_a_reload(lab)
     assert lab.problems == []
 
 
@@ -94,9 +84,9 @@ def help_comes_in_order(lab: LabPage):
     assert "Done." in lab.cell_text("check_variance(my")
 
 
-def the_map_has_changed_after_a_reload(lab: LabPage, notebook: str):
+def the_map_has_changed_after_a_reload(lab: LabPage):
     lab.command("docmanager:save")
-    lab.open(notebook)
+    lab.open(NAME)
     lab.restart_kernel()
     lab.run_all()
     wait_until(lambda: map_line(lab) == "1 of 3 done, quiz 1 of 3", what="the map to show it")

@@ -2,9 +2,7 @@
 
 import time
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.browser.lab import LabPage, wait_until
 
@@ -17,16 +15,17 @@ dial = ResidualDial(get_data(2, (12, 48)), num_features=8)
 dial"""
 
 STATUS, NUMBERS = ".srlab-dial-status", ".srlab-race-numbers"
+KINDS = ("plain", "fixed", "learned", "gates")
 DIAL_CHARTS, RACE_CHARTS = ".srlab-dial-charts", ".srlab-race-charts"
 
 
 def test_a_person_turns_the_dial_and_runs_the_race(lab: LabPage):
-    notebook = new_notebook(cells=[new_code_cell(DIAL)])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, lab.server.folder / "residual_dial.ipynb")
+    lab.write("residual_dial.ipynb", DIAL)
     lab.open("residual_dial.ipynb")
     lab.run_all()
     assert lab.page.locator(".jupyter-widgets-error-widget").count() == 0
+    assert lab.page.locator(".jupyter-widgets img:not([alt])").count() == 0
+    assert lab.readout(".srlab-weight") == number(lab, "data-weight") == 0.1
     the_dial_answers_to_each_control(lab)
     the_race_runs_and_obeys_the_slider(lab)
     pause_freezes_it_and_reset_takes_the_depth_anew(lab)
@@ -41,12 +40,18 @@ def step(lab: LabPage) -> int:
     return int(lab.status(NUMBERS)["data-step"])
 
 
+def psnrs(lab: LabPage) -> dict[str, str]:
+    """What the table says of each network, to four digits."""
+    status = lab.status(NUMBERS)
+    return {kind: status[f"data-psnr-{kind}"] for kind in KINDS}
+
+
 def the_dial_answers_to_each_control(lab: LabPage):
     picture, spread = lab.picture_hash(DIAL_CHARTS), number(lab, "data-spread-last")
     lab.press(".srlab-weight", "ArrowRight", times=2)
     lab.wait_for_status(STATUS, "data-weight", "0.2")
     picture = lab.wait_for_new_picture(DIAL_CHARTS, picture)
-    assert number(lab, "data-spread-last") != spread
+    assert number(lab, "data-spread-last") > spread, "a louder correction spreads more"
     lab.enter(".srlab-weight", 1)
     lab.wait_for_status(STATUS, "data-weight", "1")
     picture = lab.wait_for_new_picture(DIAL_CHARTS, picture)
@@ -72,7 +77,12 @@ def the_race_runs_and_obeys_the_slider(lab: LabPage):
     lab.wait_for_status(NUMBERS, "data-state", "running", timeout=120)
     lab.wait_for_status(NUMBERS, "data-depth", "4")
     charts = lab.picture_hash(RACE_CHARTS)
+    first = psnrs(lab)
     wait_until(lambda: step(lab) > 5, what="five rounds", timeout=60)
+    wait_until(
+        lambda: all(now != first[kind] for kind, now in psnrs(lab).items()),
+        what=lambda: f"all four to move on from {first}; they are at {psnrs(lab)}",
+    )
     charts = lab.wait_for_new_picture(RACE_CHARTS, charts)
     lab.press(".srlab-weight", "ArrowRight", times=2)
     lab.wait_for_status(NUMBERS, "data-weight", "1.1")
@@ -87,9 +97,11 @@ def the_race_runs_and_obeys_the_slider(lab: LabPage):
 def pause_freezes_it_and_reset_takes_the_depth_anew(lab: LabPage):
     lab.click(".srlab-pause")
     lab.wait_for_status(NUMBERS, "data-state", "paused")
-    frozen = step(lab), lab.picture_hash(RACE_CHARTS)
+    frozen = step(lab), psnrs(lab), lab.picture_hash(RACE_CHARTS)
     time.sleep(1)
-    assert (step(lab), lab.picture_hash(RACE_CHARTS)) == frozen
+    assert (step(lab), psnrs(lab), lab.picture_hash(RACE_CHARTS)) == frozen
+    in_kernel = "{k: f'{s.psnr:.4f}' for k, s in dial.standings().items()}"
+    assert lab.ask(f"print({in_kernel})") == f"{frozen[1]}"
     steps = "print({s.step for s in dial.standings().values()} | {dial.race.step})"
     assert lab.ask(steps) == f"{{{frozen[0]}}}", "all four made as many steps as shown"
     lab.press(".srlab-depth", "ArrowLeft")

@@ -1,8 +1,6 @@
 """SkipExplorer in JupyterLab: mute a skip by keyboard and by mouse, and see it."""
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.browser.lab import LabPage
 
@@ -32,9 +30,7 @@ NOW, CARRIED, UNET = ".srlab-skips-now", ".srlab-skips-carried", ".srlab-unet"
 
 def test_a_person_mutes_skips(lab: LabPage):
     lab.page.set_viewport_size({"width": 1100, "height": 1300})
-    notebook = new_notebook(cells=[new_code_cell(EXPLORER)])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, lab.server.folder / "skips.ipynb")
+    lab.write("skips.ipynb", EXPLORER)
     lab.open("skips.ipynb")
     lab.run_all()
     assert lab.page.locator(".jupyter-widgets-error-widget").count() == 0
