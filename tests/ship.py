@@ -240,9 +240,9 @@ def rescore(
 
 
 def with_scores(text: str, table: str) -> str:
-    """A page with another table of scores: from its head to what follows the protocol."""
-    before, after = text.index("| on | |"), text.index("\n**Train it again")
-    return text[:before] + table + text[after:]
+    """A page with another table of scores: from its head to the line that has the protocol."""
+    start = text.index("| on | |")
+    return text[:start] + table + text[text.index("\n", text.index(". Best: ")) + 1 :]
 
 
 def main() -> None:
