@@ -12,6 +12,7 @@ from torch import Tensor
 
 from srlab.data import Pairs, reduced
 from srlab.files import replacing
+from srlab.metrics import PATCH
 from srlab.require import require_photos
 from srlab.runcard import Photographs, RunCard, Stage
 from srlab.sources import load_photos
@@ -22,9 +23,6 @@ MOST_KEPT_BACK = 16
 FEWEST = 4
 """Of fewer photographs none is kept back: it would be missed more than it tells."""
 LIST = "photographs.csv"
-WINDOW = 11
-"""Of SSIM, px."""
-
 Photos = dict[str, Tensor]
 
 
@@ -151,7 +149,7 @@ def _shared_out(card: RunCard, own: Photos) -> RunPhotos:
 def _with_some_kept_back(card: RunCard, own: Photos, count: int) -> RunPhotos:
     """Keep back as many as ``count``, and whatever is equal to one of them."""
     digests = {name: digest_of(photo) for name, photo in own.items()}
-    fit = [name for name, photo in own.items() if _can_be_scored(photo, card.scale)]
+    fit = [name for name, photo in own.items() if _can_be_scored(photo)]
     chosen = set(sorted({digests[name] for name in fit})[:count])
     validation = {name: own[name] for name in fit if digests[name] in chosen}
     training = {name: photo for name, photo in own.items() if name not in validation}
@@ -172,17 +170,17 @@ def _share(count: int, total: int) -> float:
 def _judged_by_others(card: RunCard, own: Photos, judged_by: str) -> RunPhotos:
     """Judge by a folder or the embedded photographs; learn from none of these."""
     found = load_photos(judged_by, "val")
-    validation = {n: p for n, p in found.items() if _can_be_scored(p, card.scale)}
+    validation = {n: p for n, p in found.items() if _can_be_scored(p)}
     if not validation:
         raise ValueError(
-            f"No photograph of {judged_by} is large enough to judge by at x{card.scale}: "
-            f"{_least(card.scale)} px on both sides are needed."
+            f"No photograph of {judged_by} is large enough to judge by: {PATCH} px on both "
+            f"sides are needed."
         )
     doubts = []
     if len(validation) < len(found):
         doubts.append(
             f"{_count(found, len(found) - len(validation))} of {judged_by} are left out: they "
-            f"are below {_least(card.scale)} px."
+            f"are below {PATCH} px."
         )
     if card.data == judged_by == "embedded":  # two splits, and none in both
         return RunPhotos(own, validation, judged_by)
@@ -201,13 +199,9 @@ def _judged_by_others(card: RunCard, own: Photos, judged_by: str) -> RunPhotos:
     return RunPhotos(training, validation, judged_by, doubts=tuple(doubts))
 
 
-def _can_be_scored(photo: Tensor, scale: int) -> bool:
-    return min(photo.shape[-2:]) >= _least(scale)
-
-
-def _least(scale: int) -> int:
-    """The side that a photograph must have, so that SSIM finds a window in it, px."""
-    return -(-WINDOW // scale) * scale + 2 * scale
+def _can_be_scored(photo: Tensor) -> bool:
+    """Whether ridge finds a patch in it; SSIM needs no more at any scale."""
+    return min(photo.shape[-2:]) >= PATCH
 
 
 def _count(photos: Mapping[str, Tensor], count: int | None = None) -> str:

@@ -11,6 +11,7 @@ from srlab.data import get_data
 from srlab.images import to_image
 from srlab.losses import pixel_loss
 from srlab.measures import MEASURES
+from srlab.metrics import PATCH
 from srlab.photographs import RunPhotos, gather, make_pairs
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card
 from srlab.runs import run_card, scored
@@ -134,21 +135,19 @@ def test_a_folder_within_the_other(tmp_path: Path) -> None:
 
 def test_judges_that_are_too_small(tmp_path: Path) -> None:
     own, icons = photo_folder(tmp_path / "own", 5), photo_folder(tmp_path / "icons", 3, 16)
-    with pytest.raises(ValueError, match="to judge by at x4: 20 px on both sides are needed"):
+    with pytest.raises(ValueError, match="to judge by: 32 px on both sides are needed"):
         gather(card_of(own, validation=str(icons)))
     whole = to_image(embedded_photo("coffee-cup")[..., :40, :40])
     whole.save(icons / "fine.png")
     photos = gather(card_of(own, validation=str(icons)))
     assert list(photos.validation) == ["fine.png"]
     assert "3 photographs of" in photos.doubts[0]
+    assert "they are below 32 px" in photos.doubts[0]
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
 def test_the_least_side_can_be_scored(tmp_path: Path, scale: int) -> None:
-    from srlab.photographs import _least
-
-    side = _least(scale)
-    folder = photo_folder(tmp_path / "judges", 1, side)
+    folder = photo_folder(tmp_path / "judges", 1, PATCH)
     stage = STAGE.model_copy(update={"scale": scale})
     card = card_of("embedded", validation=str(folder), stages=[stage])
     (row,) = score_models(gather(card).validation, {}, scale=scale)
