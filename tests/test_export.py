@@ -2,8 +2,6 @@
 
 import ast
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from srlab.export import NOT_REPEATED, to_python, to_source
 from srlab.inference import load_model
 from srlab.runcard import Change, FeatureSpec, ModelSpec, RunCard, Stage, UNetSpec
 from srlab.widgets.loss_card import lab_card
+from tests import warm
 from tests.conftest import ONE_THREAD
 from tests.test_runcard import cards
 from tests.test_runs import last, same, train_only
@@ -66,12 +65,9 @@ def from_shipped(folder: Path) -> RunCard:
 
 
 def run_program(text: str, folder: Path, *arguments: str) -> str:
-    program = folder / "program.py"
-    program.write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(program), *arguments], cwd=folder, capture_output=True, text=True,
-        env={**os.environ, **ONE_THREAD}, timeout=300,
-    )  # fmt: skip
+    (folder / "program.py").write_text(text, encoding="utf-8")
+    env = {**os.environ, **ONE_THREAD}
+    done = warm.python("-m", "program", *arguments, env=env, cwd=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
