@@ -218,7 +218,7 @@ def test_a_pattern_for_sets_that_hold_both_sizes(
 ) -> None:
     photo = Image.open(photo_folder / "cat.png")
     photo.save(tmp_path / "img_HR.png")
-    photo.resize((32, 24)).save(tmp_path / "img_LR.png")
+    photo.resize((64, 48)).save(tmp_path / "img_LR.png")
     assert in_process(monkeypatch, "score", tmp_path, "--scale", 2, "--json") == 0
     out, err = capsys.readouterr()
     assert json.loads(out)[0]["pictures"] == 2

@@ -48,7 +48,7 @@ def test_a_shipped_model_was_trained_from_the_card_beside_it(name):
 def test_a_large_model_has_a_page(name):
     page = (SHIPPED / f"{name}.md").read_text(encoding="utf-8")
     assert "must not be used for" in page
-    assert "PHOTOGRAPHS.md" in page
+    assert "PHOTOGRAPHS.csv" in page
 
 
 def test_the_perceptual_model_is_clearly_sharper_than_the_pixel_model():
