@@ -501,7 +501,8 @@ def test_a_room_comes_back_from_a_copy(tmp_path: Path, lost: str) -> None:
         classroom.room.plan("ada", classroom.first_uid)  # makes the home
         put(classroom.room, "ada", NOTEBOOK, "of ada")
         copy = ["tar", "--numeric-owner", "-C", classroom.state, "-czf", tmp_path / "a.tgz"]
-        subprocess.run([*copy, "hub", "homes"], check=True)
+        # 1: "file changed as we read it", since the hub runs and writes; 2 would be an error
+        assert subprocess.run([*copy, "hub", "homes"], check=False).returncode in (0, 1)
         classroom.stop()
         for name in ("hub", "homes"):
             shutil.rmtree(classroom.state / name)
