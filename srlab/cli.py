@@ -17,6 +17,7 @@ from srlab.files import at_home
 from srlab.options import (
     Commands,
     Format,
+    ModelsOption,
     OverwriteOption,
     ScaleOption,
     TrustOption,
@@ -184,14 +185,7 @@ def train(
 def score(
     folder: Annotated[Path, typer.Argument(help="A folder of sharp pictures.")],
     scale: ScaleOption = 4,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A model's name, a checkpoint, net.onnx, a torch.export program (net.pt2), "
-            "or module:function, whose code is run; repeat for more.",
-            autocompletion=complete_model,
-        ),
-    ] = None,
+    model: ModelsOption = None,
     trust: TrustOption = False,
     pattern: Annotated[
         str | None,
@@ -238,14 +232,7 @@ def score(
 def sheet(
     out: Annotated[Path, typer.Argument(help="The picture: .png, .webp (lossless) or .jpg.")],
     scale: ScaleOption = 4,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A column beside the package's networks, named as for srlab score; repeat "
-            "for more.",
-            autocompletion=complete_model,
-        ),
-    ] = None,
+    model: ModelsOption = None,
     only: Annotated[
         bool, typer.Option("--only", help="None of the package's but those --model names.")
     ] = False,

@@ -92,6 +92,14 @@ OverwriteOption = Annotated[
         help="Replace what is there; by default it stays, and what is new gets -2 in its name.",
     ),
 ]
+ModelsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A model's name, a checkpoint, net.onnx, a torch.export program (net.pt2), "
+        "or module:function, whose code is run; repeat for more.",
+        autocompletion=complete_model,
+    ),
+]
 TrustOption = Annotated[
     bool,
     typer.Option(

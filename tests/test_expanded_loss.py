@@ -319,3 +319,11 @@ def test_spectrum_stands_beside_the_expanded_loss(extractor, loss, pair):
     assert make_ledger(SpectralLoss(extractor, weights, LAYERS), *pair)["spectrum"].share > 0
     with pytest.raises(ValueError, match="There is no term spectrm"):
         SpectralLoss(extractor, {"spectrm": 1.0}, LAYERS)
+
+
+def test_a_flat_picture_has_the_noise_of_one_gray_level() -> None:
+    """In each frequency of a window of 32 px: (1/255)² times the sum of its squares."""
+    hann = torch.hann_window(32, periodic=False)
+    expected = math.log((1 / 255) ** 2 * float(hann.square().sum()) ** 2)
+    found = log_spectrum(torch.full((1, 3, 32, 32), 0.5))
+    torch.testing.assert_close(found, torch.full((1, 32, 17), expected))

@@ -12,6 +12,7 @@ from srlab.models import SrResNet
 from srlab.muon import Muon, is_inner_kernel, orthogonalized
 from srlab.runcard import ModelSpec, RunCard, Stage
 from srlab.runs import run_card
+from srlab.stages import make_optimizer
 
 
 @pytest.mark.parametrize("shape", [(16, 144), (144, 16), (32, 32), (1, 9)])
@@ -103,6 +104,14 @@ def card_of(folder: Path) -> RunCard:
     )
 
 
+@pytest.mark.parametrize(("name", "kind"), [("muon", Muon), ("adam", torch.optim.Adam)])
+def test_a_card_names_it(photo_folder: Path, name: str, kind: type) -> None:
+    card = card_of(photo_folder).model_copy(update={"optimizer": name})
+    optimizer = make_optimizer(card, SrResNet(4, 16, 1), 0.25)
+    assert type(optimizer) is kind
+    assert {group["lr"] for group in optimizer.param_groups} == {0.25}
+
+
 def test_a_training_with_it_goes_on_exactly(photo_folder: Path, tmp_path: Path) -> None:
     card = card_of(photo_folder)
     run_card(card, tmp_path / "whole")
@@ -124,3 +133,19 @@ def test_a_training_with_it_goes_on_exactly(photo_folder: Path, tmp_path: Path) 
     adam = card.model_copy(update={"optimizer": "adam"})
     with pytest.raises(ValueError, match="its optimizer differs"):
         run_card(adam, tmp_path / "parts", resume=True)
+
+
+def test_two_steps_by_hand() -> None:
+    """With Nesterov's momentum: the second step looks a step ahead along the average."""
+    kernel = nn.Parameter(convolution(24).weight.detach().clone())
+    start, optimizer = kernel.detach().clone(), Muon([kernel], 0.01)
+    one, two = torch.randn(2, 24, 16, 3, 3, generator=torch.Generator().manual_seed(2))
+    length = 0.01 * 0.2 * 144**0.5  # 144 = 16 * 3 * 3, the longer side
+    for gradient in (one, two):
+        kernel.grad = gradient.clone()
+        optimizer.step()
+    first = 0.05 * one
+    second = 0.95 * first + 0.05 * two
+    ways = [0.05 * g + 0.95 * average for g, average in ((one, first), (two, second))]
+    moved = sum(orthogonalized(way.flatten(1)) for way in ways)
+    torch.testing.assert_close(kernel.detach(), start - length * moved.view_as(start))
