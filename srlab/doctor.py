@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srlab.files import ASSETS, cache_folder
 from srlab.machine import pick_device, pick_precision, precision_file
-from srlab.sources import ASSETS, cache_folder
 
 if TYPE_CHECKING:
     import torch

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
 from typing import Literal, Self, cast, get_args
 
 import torch
@@ -10,12 +9,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from srlab.files import ASSETS, cache_folder
 from srlab.require import require_batch, require_known, require_layers
-from srlab.sources import cache_folder
 
 Weights = Literal["embedded", "vgg16", "vgg16_bn"]
 
-EMBEDDED = Path(__file__).parent / "assets" / "vgg16_hed_relu4_3.safetensors"
+EMBEDDED = ASSETS / "vgg16_hed_relu4_3.safetensors"
 STATISTICS = {  # mean and standard deviation by channel, of RGB in [0, 1]
     "embedded": ((0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255)),
     "vgg16": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),

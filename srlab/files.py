@@ -1,10 +1,16 @@
-"""Writing files so that a crash never leaves half of one."""
+"""Where files are, and writing them so that a crash never leaves half of one."""
 
 import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+"""Where srlab itself lies."""
+
+ASSETS = PACKAGE / "assets"
+SHIPPED = ASSETS / "models"
 
 
 def at_home(path: str | os.PathLike[str]) -> Path:
@@ -20,6 +26,16 @@ def at_home(path: str | os.PathLike[str]) -> Path:
     Source: built by srlab; whatever takes a path from people calls it.
     """
     return Path(os.path.expanduser(path))  # Path.expanduser fails on ~nobody
+
+
+def own_folder() -> Path:
+    """Where a learner's own records are: ``$SRLAB_HOME`` or ``~/.srlab``."""
+    return at_home(os.environ.get("SRLAB_HOME", "~/.srlab"))
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: ``$SRLAB_CACHE`` or ``~/.cache/srlab``."""
+    return at_home(os.environ.get("SRLAB_CACHE", "~/.cache/srlab"))
 
 
 @contextmanager

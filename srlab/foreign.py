@@ -17,15 +17,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from srlab.data import degrade
+from srlab.data import degrade, embedded_photo
 from srlab.files import at_home
 from srlab.images import to_bytes
-from srlab.inference import enlarge_in_tiles, load_model
+from srlab.inference import enlarge_in_tiles
 from srlab.machine import pick_device
 from srlab.metrics import psnr
 from srlab.models import Bicubic
 from srlab.require import require_scale
-from srlab.sources import embedded_photo
+from srlab.zoo import load_model
 
 Enlarge = Callable[[Tensor], Any]
 """lr -> sr, float ``(1, 3, h, w)`` -> ``(1, 3, s*h, s*w)``."""

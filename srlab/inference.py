@@ -3,41 +3,28 @@
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from srlab.checkpoints import load_checkpoint, load_weights
-from srlab.files import at_home
-from srlab.machine import PRECISIONS, computing_in, pick_device, pick_precision, place
-from srlab.models import Bicubic, SrResNet, Upsampler, UpsampleStage
-from srlab.picture_parts import (
+from srlab.data import shrink
+from srlab.images.parts import (
     blank_result,
     finish_tile,
     paste_tile,
     put_together,
     take_apart,
 )
-from srlab.require import require_batch, require_scale, require_unit_range
-from srlab.runcard import ModelSpec, UNetSpec, parse_card
-from srlab.unet import UNet, VggEncoder
-from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
+from srlab.machine import PRECISIONS, computing_in, pick_device, pick_precision
+from srlab.models import enlarge, evaluating
+from srlab.require import require_batch, require_enlarged, require_scale, require_unit_range
+from srlab.zoo import load_model
 
-SHIPPED = Path(__file__).parent / "assets" / "models"
 MAX_OUTPUT_PIXELS = 400_000_000
 """Of the enlarged picture: 1.2 GB as bytes."""
 
-STAGES: dict[str, Callable[[int, int], nn.Module]] = {
-    "shuffle": UpsampleStage,
-    "icnr": IcnrStage,
-    "resize": ResizeStage,
-    "transposed": TransposedStage,
-}
-"""A run card's word for how a network doubles -> the doubling stage."""
 
 ModelName = str | os.PathLike[str] | nn.Module
 Report = Callable[[float], object]
@@ -251,93 +238,42 @@ def require_room(size: tuple[int, int], scale: int) -> None:
         )
 
 
-def load_model(name: str | os.PathLike[str] | None, scale: int) -> nn.Module:
-    """Load a model by name or from a checkpoint, ready for use.
-
-    Args:
-        name: ``"bicubic"``, a shipped model's name, a checkpoint file, or
-            None for the shipped ``pixel-x<scale>``.
-        scale: 2, 4 or 8.
-
-    Raises:
-        ValueError: if there is no such model or it has another scale; the
-            message lists what there is.
-
-    Source: built by srlab.
-    """
-    require_scale(scale)
-    if name is None:
-        name = f"pixel-x{scale}"
-    if name == "bicubic":
-        return Bicubic(scale)
-    return _load_trained(find_checkpoint(name), scale)
-
-
-def find_checkpoint(name: str | os.PathLike[str]) -> Path:
-    """The file of a shipped model, or the checkpoint file itself.
-
-    Raises:
-        ValueError: if the name is neither; the message lists what there is.
-
-    Source: built by srlab.
-    """
-    shipped = SHIPPED / f"{name}.safetensors"
-    if shipped.exists():
-        return shipped
-    path = at_home(name)
-    if path.suffix != ".safetensors":
-        raise ValueError(
-            f"There is no model {os.fspath(name)!r}; there are "
-            f"{', '.join(model_names())}, and any checkpoint file (.safetensors)."
-        )
-    return path
-
-
-def model_names() -> list[str]:
-    """The names that ``load_model`` knows."""
-    return ["bicubic", *sorted(path.stem for path in SHIPPED.glob("*.safetensors"))]
-
-
-def build_model(spec: ModelSpec | UNetSpec, scale: int) -> nn.Module:
-    """The untrained network that a run card names.
-
-    Source: built by srlab.
-    """
-    stage = STAGES[spec.doubling]
-    if isinstance(spec, UNetSpec):
-        encoder = VggEncoder(spec.depth) if spec.encoder == "vgg" else None
-        return UNet(scale, spec.num_features, spec.depth, encoder=encoder, stage=stage)
-    upsampler = partial(Upsampler, stage=stage)
-    return SrResNet(scale, spec.num_features, spec.num_blocks, upsampler=upsampler)
-
-
-def _load_trained(path: Path, scale: int) -> nn.Module:
-    checkpoint = load_checkpoint(path)
-    card = parse_card(checkpoint.card, path.name)
-    if card.scale != scale:
-        raise ValueError(
-            f"{path.stem} enlarges {card.scale} times, but {scale} times was asked for; "
-            f"there are {', '.join(model_names())}."
-        )
-    model = build_model(card.model, scale)
-    load_weights(model, checkpoint.model, path.name)
-    return place(model.float(), pick_device()).eval()
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch to evaluation and back, whatever happens between.
-
-    Source: built by srlab.
-    """
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
-
-
 def _spans(start: int, end: int, step: int) -> list[tuple[int, int]]:
     """Cut ``start ... end`` into pieces of at most ``step``."""
     return [(at, min(at + step, end)) for at in range(start, end, step)]
+
+
+def back_project(sr: Tensor, lr: Tensor, rounds: int = 100) -> Tensor:
+    """Change a large picture until the small one made of it is ``lr``.
+
+    ``sr = sr + enlarge(lr - reduced(sr))``, again and again
+
+    What the small picture cannot hold stays as it is in ``sr``.
+
+    Args:
+        sr: ``(N, C, s*h, s*w)``, in [0, 1]; any picture at all.
+        lr: ``(N, C, h, w)``, in [0, 1].
+        rounds: how often the difference is added.
+
+    Returns:
+        ``(N, C, s*h, s*w)``, in [0, 1].
+
+    Raises:
+        ValueError: if ``sr`` is not 2, 4 or 8 times as large as ``lr``.
+
+    Example:
+        >>> import torch
+        >>> from srlab.data import degrade
+        >>> lr = torch.full((1, 3, 8, 8), 0.4)
+        >>> torch.equal(degrade(back_project(torch.rand(1, 3, 32, 32), lr), 4), lr)
+        True
+
+    Source: lesson 07; Irani & Peleg 1991, who begin with a guess and stop
+    when the difference no longer shrinks.
+    """
+    require_enlarged(sr, lr)
+    scale = sr.shape[-1] // lr.shape[-1]
+    for _ in range(rounds):
+        # not degrade, whose rounding would stop us half a level away
+        sr = (sr + enlarge(lr - shrink(sr, scale), scale)).clamp(0, 1)
+    return sr

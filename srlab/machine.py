@@ -13,8 +13,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from srlab.files import replacing
-from srlab.sources import cache_folder
+from srlab.files import cache_folder, replacing
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 Model = TypeVar("Model", bound=nn.Module)

@@ -1,12 +1,19 @@
 """How close, how sharp, how free of grid and weave: PSNR, SSIM, protocols, spectra."""
 
+import hashlib
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from srlab.features import FeatureExtractor
+from srlab.files import cache_folder
+from srlab.machine import place
 from srlab.require import (
     require_batch,
     require_same_shape,
@@ -15,7 +22,6 @@ from srlab.require import (
     require_squares,
     require_unit_range,
 )
-from srlab.similarity import haarpsi, mdsi
 
 Channels = Literal["y", "y-full", "rgb"]
 
@@ -418,7 +424,7 @@ def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
         scale: 2, 4 or 8; also the border in px that is left out.
 
     Returns:
-        What ``srlab.measures.MEASURES`` lists, in its order.
+        What ``srlab.scoring.MEASURES`` lists, in its order.
 
     Raises:
         ValueError: if the shapes differ or the pictures are too small; 32 px
@@ -438,3 +444,199 @@ def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
         "haarpsi": haarpsi(sr, hr).item(),
         "mdsi": mdsi(sr, hr).item(),
     }
+
+
+LEAST = 16
+"""Side in px below which HaarPSI's coarsest step finds no place."""
+
+
+def haarpsi(sr: Tensor, hr: Tensor) -> Tensor:
+    """HaarPSI: are steps of brightness between neighbors as in the truth?
+
+    At half the size, as from some way off: steps over 2 and 4 px are compared,
+    steps over 8 px say where it counts; colors are compared, too. The paper finds
+    it closer to people's verdicts than SSIM.
+
+    Args:
+        sr, hr: ``(N, 3, h, w)``, RGB in [0, 1], at least 16 px on each side.
+
+    Returns:
+        A scalar, the mean over the batch; 1 for equal pictures, at least 0.
+
+    Raises:
+        ValueError: if the shapes differ or the pictures are too small.
+
+    Source: built by srlab; Reisenhofer, Bosse, Kutyniok & Wiegand 2018, Signal
+    Processing: Image Communication 61, by piq.
+    """
+    _require_pair(sr, hr)
+    import piq  # type: ignore[import-untyped]  # takes seconds; only those who need it wait
+
+    return piq.haarpsi(sr.float().clamp(0, 1), hr.float().clamp(0, 1))
+
+
+def mdsi(sr: Tensor, hr: Tensor) -> Tensor:
+    """MDSI: how unevenly edges and colors are damaged over the picture.
+
+    Edges and colors are compared at each pixel. The figure is how much these
+    verdicts *vary*: damage here and there shows more than the same everywhere.
+
+    Args:
+        sr, hr: ``(N, 3, h, w)``, RGB in [0, 1], at least 16 px on each side.
+
+    Returns:
+        A scalar, the mean over the batch; 0 for equal pictures, higher is
+        worse.
+
+    Raises:
+        ValueError: if the shapes differ or the pictures are too small.
+
+    Source: built by srlab; Nafchi, Shahkolaei, Hedjam & Cheriet 2016, IEEE
+    Access 4, by piq.
+    """
+    _require_pair(sr, hr)
+    import piq
+
+    return piq.mdsi(sr.float().clamp(0, 1), hr.float().clamp(0, 1))
+
+
+def _require_pair(sr: Tensor, hr: Tensor) -> None:
+    """Raise unless piq can compare them; it would answer with an assertion."""
+    require_batch(sr, "sr")
+    require_batch(hr, "hr")
+    require_same_shape(sr, hr)
+    require_unit_range(sr, "sr")
+    require_unit_range(hr, "hr")
+    require_side(hr, LEAST, "HaarPSI and MDSI")
+
+
+VGG_LAYERS = ("relu2_2", "relu3_3")
+
+Backbone = Literal["alex", "vgg"]
+BACKBONES: dict[Backbone, str] = {
+    "alex": "alexnet-owt-7be5be79.pth",
+    "vgg": "vgg16-397923af.pth",
+}
+"""torchmetrics' name of a network -> torchvision's file, named after its SHA-256."""
+
+
+@torch.no_grad()
+def vgg_distance(sr: Tensor, hr: Tensor) -> float:
+    """How differently the VGG stand-in sees two pictures.
+
+    ``mean over relu2_2 and relu3_3 of mean |sr_features - hr_features|``
+
+    Whatever a training's loss weighs, this stays as it is. But a training
+    whose loss looks through the same network makes it small by design, more
+    so than any other measure.
+
+    Args:
+        sr, hr: ``(N, 3, h, w)``, RGB in [0, 1], at least 4 px on each side.
+
+    Returns:
+        0 for equal pictures; no upper limit.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Source: built by srlab; content loss of lesson 02 with weights that never
+    move.
+    """
+    require_batch(sr, "sr")
+    require_same_shape(sr, hr)
+    extractor = _extractor(str(sr.device))
+    seen, wanted = extractor(sr), extractor(hr)
+    distances = [(seen[name] - wanted[name]).abs().mean() for name in VGG_LAYERS]
+    return torch.stack(distances).mean().item()
+
+
+@torch.no_grad()
+def lpips_distance(sr: Tensor, hr: Tensor) -> float | None:
+    """LPIPS of two pictures, where the weights that it needs are at hand.
+
+    Nothing is downloaded. ``lpips_backbone`` says which network looks.
+
+    Args:
+        sr, hr: ``(N, 3, h, w)``, RGB; clamped to [0, 1]; 32 px or more.
+
+    Returns:
+        The mean over the batch, 0 for equal pictures; None without weights.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Source: built by srlab; Zhang et al. 2018, by torchmetrics.
+    """
+    require_batch(sr, "sr")
+    require_same_shape(sr, hr)
+    name = lpips_backbone()
+    network = _lpips(name, str(sr.device)) if name else None
+    if network is None:
+        return None
+    return network(sr.clamp(0, 1), hr.clamp(0, 1), normalize=True).mean().item()
+
+
+def lpips_backbone() -> Backbone | None:
+    """The network whose weights LPIPS finds here: ``"alex"``, ``"vgg"`` or None.
+
+    Looked for where torch keeps its downloads and where srlab does. A file
+    that is not the one that torchvision publishes counts as missing.
+
+    Source: built by srlab.
+    """
+    return next((name for name in BACKBONES if _weights_file(name)), None)
+
+
+def _weights_file(name: Backbone) -> Path | None:
+    """The backbone's weights, if they are here and intact."""
+    folders = Path(torch.hub.get_dir()) / "checkpoints", cache_folder() / "weights"
+    files = [folder / BACKBONES[name] for folder in folders]
+    return next((file for file in files if file.is_file() and _is_intact(file)), None)
+
+
+def _is_intact(file: Path) -> bool:
+    """Whether a file's SHA-256 begins as its name says."""
+    status = file.stat()
+    return _digest(file, status.st_size, status.st_mtime_ns).startswith(
+        file.stem.split("-")[-1]
+    )
+
+
+@cache
+def _digest(file: Path, _size: int, _changed: int) -> str:
+    """SHA-256 of a file; read once as long as it does not change."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+@cache
+def _extractor(device: str) -> FeatureExtractor:
+    return place(FeatureExtractor(VGG_LAYERS), device)
+
+
+@cache
+def _lpips(name: Backbone, device: str) -> nn.Module | None:
+    """LPIPS with its backbone; None, with a warning, if it cannot be loaded."""
+    file = _weights_file(name)
+    try:
+        return place(_load_lpips(name, file), device) if file else None
+    except Exception as error:  # a lab goes on without it
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        warnings.warn(f"LPIPS is left out: {file} cannot be used ({why}).", stacklevel=3)
+        return None
+
+
+def _load_lpips(name: Backbone, file: Path) -> nn.Module:
+    """torchmetrics' LPIPS with the backbone from the file, never from a download."""
+    # Takes a second to import, so only those who need it wait.
+    from torchmetrics.functional.image.lpips import _NoTrainLpips
+
+    with torch.random.fork_rng(devices=[]):  # the network is made with random weights first
+        network = _NoTrainLpips(net=name, pnet_rand=True)
+    network.net.load_state_dict(_by_slice(network.net, torch.load(file, weights_only=True)))
+    return network
+
+
+def _by_slice(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    """torchvision's ``features.3.weight`` under LPIPS' ``slice2.3.weight``."""
+    return {name: weights[f"features.{name.split('.', 1)[1]}"] for name in network.state_dict()}

@@ -1,7 +1,8 @@
 """Networks that enlarge pictures: lr ``(N, 3, h, w)`` -> sr ``(N, 3, s*h, s*w)``."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -184,3 +185,17 @@ def start_at_zero(module: nn.Module) -> None:
 def count_parameters(model: nn.Module) -> int:
     """How many numbers a training adjusts."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Switch to evaluation and back, whatever happens between.
+
+    Source: built by srlab.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from srlab.images import to_image
-from srlab.journal import Run
+from srlab.learner.journal import Run
 from srlab.metrics import power_spectrum
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from srlab.files import replacing
-from srlab.journal import own_folder
+from srlab.files import own_folder, replacing
 from srlab.losses import EXPANDED_TERMS
 from srlab.require import require_known
 
@@ -100,7 +99,7 @@ def save_preset(preset: Preset) -> Path:
     """Keep a preset of one's own; one of the same name is replaced.
 
     Returns:
-        The file: ``presets.json`` in ``srlab.journal.own_folder()``.
+        The file: ``presets.json`` in ``srlab.files.own_folder()``.
 
     Raises:
         ValueError: if the name is empty, too long or a built-in's, or a weight

@@ -1,5 +1,6 @@
 """Scores of models on pictures, with their protocol and bicubic beside them."""
 
+import copy
 import csv
 import io
 import json
@@ -7,16 +8,130 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from srlab.data import crop_to_multiple, degrade
 from srlab.inference import enlarge_in_tiles
-from srlab.measures import MEASURES, heading_of, line_of
 from srlab.metrics import Protocol, score_pair
-from srlab.models import Bicubic
+from srlab.models import Bicubic, count_parameters
+from srlab.require import require_count
+
+Wanted = Literal["highest", "lowest", "nearest to the truth's 1"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure that networks are compared by.
+
+    Args:
+        title: what it is called.
+        wanted: what is best, in words.
+        about: what it looks at, in one line.
+        digits: after the point.
+        unit: with a space before it, or "".
+    """
+
+    title: str
+    wanted: Wanted
+    about: str
+    digits: int = 2
+    unit: str = ""
+
+    def order(self, value: float) -> float:
+        """A number that is the smaller, the better the figure is."""
+        if self.wanted == "highest":
+            return -value
+        return value if self.wanted == "lowest" else abs(value - 1)
+
+    @property
+    def width(self) -> int:
+        """Characters of a column in a table for people."""
+        return max(len(self.title), self.digits + len(self.unit) + 4)
+
+    def text(self, value: float | None) -> str:
+        """A figure with its unit, for people: ``28.66 dB`` or ``–``."""
+        return short(value, self.digits) + self.unit
+
+
+MEASURES = {
+    "psnr_y": Measure("PSNR Y", "highest", "brightness, pixel by pixel", 2, " dB"),
+    "ssim_y": Measure("SSIM Y", "highest", "brightness, contrast, structure, by windows", 4),
+    "psnr_rgb": Measure("PSNR RGB", "highest", "colors, pixel by pixel", 2, " dB"),
+    "sharpness": Measure(
+        "sharpness", "nearest to the truth's 1", "how much detail too fine for the input", 3
+    ),
+    # Not the lowest: a blur draws no grid either, and would win.
+    "checkerboard": Measure(
+        "checkerboard", "nearest to the truth's 1", "a grid in the rhythm of the doublings", 3
+    ),
+    "ridge": Measure(
+        "ridge",
+        "nearest to the truth's 1",
+        "a weave: a ridge behind a valley in the spectrum",
+        2,
+    ),
+    "haarpsi": Measure("HaarPSI", "highest", "steps between neighbors, near and far", 4),
+    "mdsi": Measure("MDSI", "lowest", "how unevenly edges and colors are damaged", 4),
+}
+"""Name -> measure, as ``srlab.metrics.score_pair`` gives them and tables show them."""
+
+
+def heading_of(measures: Mapping[str, Measure]) -> str:
+    """The titles above a table's columns, right-aligned.
+
+    Source: built by srlab.
+    """
+    return " ".join(f"{measure.title:>{measure.width}}" for measure in measures.values())
+
+
+def line_of(measures: Mapping[str, Measure], figures: Mapping[str, float]) -> str:
+    """A line of the same table.
+
+    Example:
+        >>> line_of({"mdsi": MEASURES["mdsi"]}, {"mdsi": 0.25})
+        '  0.2500'
+
+    Source: built by srlab.
+    """
+    return " ".join(
+        f"{figures[name]:{m.width - len(m.unit)}.{m.digits}f}{m.unit}"
+        for name, m in measures.items()
+    )
+
+
+def short(value: float | None, digits: int = 2) -> str:
+    """A figure for people: ``28.66``, ``1e+30`` or ``–``.
+
+    Source: built by srlab.
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.1e}"
+
+
+def directions(measures: Mapping[str, Measure] = MEASURES) -> str:
+    """What is best by each measure, in one sentence without its period.
+
+    Example:
+        >>> directions({"ssim_y": MEASURES["ssim_y"], "mdsi": MEASURES["mdsi"]})
+        'SSIM Y highest; MDSI lowest'
+
+    Source: built by srlab.
+    """
+    titles: dict[Wanted, list[str]] = {}
+    for measure in measures.values():
+        titles.setdefault(measure.wanted, []).append(measure.title)
+    return "; ".join(f"{_and(names)} {wanted}" for wanted, names in titles.items())
+
+
+def _and(names: list[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
 
 Row = dict[str, Any]
 Keep = Callable[[str, str, Tensor], object]
@@ -45,7 +160,7 @@ def score_models(
 
     Returns:
         A row for each model: ``model``, ``scale``, ``protocol``, ``pictures``,
-        each of ``srlab.measures.MEASURES`` (means over the pictures) and
+        each of ``srlab.scoring.MEASURES`` (means over the pictures) and
         ``seconds`` (spent enlarging). With
         ``per_picture`` the rows of single pictures follow, and each row has a
         ``picture``: its name, or None in the means.
@@ -179,3 +294,109 @@ def _heading(first: str) -> str:
 
 def _line(first: str, row: Row) -> str:
     return f"{first:24} {line_of(MEASURES, row)} {row['seconds']:7.2f}"
+
+
+__all__ = ["count_multiply_adds", "count_parameters"]
+
+Convolution = nn.Conv2d | nn.ConvTranspose2d
+
+
+def count_multiply_adds(model: nn.Module, height: int, width: int) -> int:
+    """Multiplications, each with its addition, to enlarge one picture.
+
+    ``k * k * in_channels * out_channels * h * w`` for each convolution, with
+    the size of what it gives (of a transposed one: of what it gets); half of
+    the "flops" that torch counts. Bicubic, ReLU, pooling and shuffles are left
+    out. A black picture goes through a copy of the model, on the CPU.
+
+    Args:
+        model: lr -> sr.
+        height, width: of lr, in px.
+
+    Returns:
+        Multiply-adds; 0 for bicubic.
+
+    Raises:
+        ValueError: if a side is below 1.
+
+    Example:
+        >>> conv = nn.Conv2d(3, 8, 3, padding=1)
+        >>> count_multiply_adds(conv, 10, 20) == 3 * 3 * 3 * 8 * 10 * 20
+        True
+
+    Source: built by srlab. Counted by hooks: torch's ``FlopCounterMode`` gives
+    the same number, but first loads a compiler, which takes seconds.
+    """
+    require_count(height, "height")
+    require_count(width, "width")
+    own = copy.deepcopy(model).to("cpu", torch.float32).eval()
+    counts: list[int] = []
+
+    def note(conv: Convolution, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        places = inputs[0] if isinstance(conv, nn.ConvTranspose2d) else output
+        counts.append(conv.weight.numel() * places[0, 0].numel())
+
+    for layer in own.modules():
+        if isinstance(layer, Convolution):
+            layer.register_forward_hook(note)
+    with torch.no_grad():
+        own(torch.zeros(1, 3, height, width))
+    return sum(counts)
+
+
+WORK_SIZE = 128
+"""Side in px of the small picture whose multiply-adds are counted."""
+
+SHOWN = {name: measure for name, measure in MEASURES.items() if name != "psnr_rgb"}
+"""Measures of the table; PSNR of the colors would say once more what that of Y says."""
+
+
+def score_family(
+    photos: Mapping[str, Tensor], models: Mapping[str, nn.Module], *, scale: int
+) -> list[Row]:
+    """``score_models``, and beside it what each network costs.
+
+    Args:
+        photos: name -> uint8 ``(3, h, w)`` or float ``(1, 3, h, w)``.
+        models: name -> model; bicubic is always put first.
+        scale: 2, 4 or 8.
+
+    Returns:
+        A row for each model, as ``score_models`` gives them, with
+        ``parameters`` and ``multiply_adds`` (for lr of ``WORK_SIZE`` x
+        ``WORK_SIZE`` px) added.
+
+    Source: built by srlab; used in lesson 07.
+    """
+    rows = score_models(photos, models, scale=scale)
+    everyone = {"bicubic": Bicubic(scale), **models}
+    return [row | _cost(model) for row, model in zip(rows, everyone.values(), strict=True)]
+
+
+def format_family(rows: list[Row]) -> str:
+    """Rows as a table for people, with the protocol above it.
+
+    Source: built by srlab; used in lesson 07.
+    """
+    first = rows[0]
+    width = max(12, *(len(row["model"]) for row in rows))
+    lines = [
+        f"x{first['scale']}, means over {first['pictures']} pictures. PSNR and SSIM: "
+        f"{first['protocol']}.",
+        f"G: billions of multiply-adds for {WORK_SIZE} x {WORK_SIZE} px. "
+        f"s: for all pictures, on this machine.",
+        f"{'':{width}} {heading_of(SHOWN)} {'parameters':>11} {'G':>6} {'s':>6}",
+    ]
+    lines += [
+        f"{row['model']:{width}} {line_of(SHOWN, row)} "
+        f"{row['parameters']:11,} {row['multiply_adds'] / 1e9:6.2f} {row['seconds']:6.2f}"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def _cost(model: nn.Module) -> Row:
+    return {
+        "parameters": count_parameters(model),
+        "multiply_adds": count_multiply_adds(model, WORK_SIZE, WORK_SIZE),
+    }

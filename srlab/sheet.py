@@ -14,14 +14,13 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
 from srlab.data import degrade
-from srlab.files import making, write_beside
+from srlab.files import ASSETS, SHIPPED, making, write_beside
 from srlab.images import bytes_to_image, read_image, save_image, to_bytes
-from srlab.inference import SHIPPED, enlarge_in_tiles
+from srlab.inference import enlarge_in_tiles
 from srlab.metrics import Protocol, psnr
 from srlab.models import Bicubic
 from srlab.require import require_count, require_scale
 from srlab.scoring import as_batch
-from srlab.sources import ASSETS
 
 CROPS = ASSETS / "sheet" / "crops.csv"
 COLUMNS = ("shows", "file", "left", "top", "size")

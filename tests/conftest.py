@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 
 from srlab.checkpoints import save_checkpoint
+from srlab.data import embedded_photo
 from srlab.images import to_image
 from srlab.models import SrResNet
 from srlab.runcard import ModelSpec, RunCard, Stage
-from srlab.sources import embedded_photo
 from tests import warm
 
 # Tests run side by side, and equal bits need an equal number of threads.

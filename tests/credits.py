@@ -14,8 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from srlab.files import replacing
-from srlab.sources import ASSETS
+from srlab.files import ASSETS, replacing
 
 Row = dict[str, str]
 

@@ -32,8 +32,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
+from srlab.course.grading import grading_marks
 from srlab.files import replacing
-from srlab.grading import grading_marks
 from tests import lesson_minutes
 
 ROOT = Path(__file__).parents[1]

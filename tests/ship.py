@@ -20,16 +20,14 @@ import torch
 from torch import Tensor, nn
 
 from srlab.checkpoints import load_checkpoint, load_weights, save_checkpoint
-from srlab.family import SHOWN
-from srlab.files import replacing
-from srlab.inference import build_model, load_model
-from srlab.measures import directions
-from srlab.resuming import FINISHED
+from srlab.data import load_folder, load_photos
+from srlab.files import ASSETS, replacing
 from srlab.runcard import RunCard, Stage, load_card, parse_card, save_card
 from srlab.runs import CARD
-from srlab.scoring import Row, score_models
-from srlab.sources import ASSETS, load_folder, load_photos
-from srlab.watch import BEST
+from srlab.runs.resuming import FINISHED
+from srlab.runs.watch import BEST
+from srlab.scoring import SHOWN, Row, directions, score_models
+from srlab.zoo import build_model, load_model
 
 MOST_LOSS = 0.02
 """What float16 may cost, in dB."""

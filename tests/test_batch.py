@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-import srlab.batch
-from srlab.batch import Batch, Job, plan_batch, save_beside
+import srlab.cli.batch
+from srlab.cli.batch import Batch, Job, plan_batch, save_beside
 from srlab.models import Bicubic
 from tests.conftest import ONE_THREAD
 from tests.test_bad_input import BICUBIC, Srlab
@@ -101,14 +101,14 @@ def test_what_is_there_stays_and_the_result_goes_beside_it(run: Srlab, here: Pat
 def test_a_file_that_appears_meanwhile_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = srlab.batch.save_image
+    save = srlab.cli.batch.save_image
 
     def slowly(image: Image.Image, path: Path, **options: object) -> None:
         if path.name == "a_x2.png":
             path.write_text("somebody was quicker")
         save(image, path, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(srlab.batch, "save_image", slowly)
+    monkeypatch.setattr(srlab.cli.batch, "save_image", slowly)
     target = tmp_path / "new" / "a_x2.png"
     assert save_beside(Image.new("RGB", (2, 2)), target).name == "a_x2-2.png"
     assert target.read_text() == "somebody was quicker"
@@ -229,14 +229,14 @@ def test_a_target_that_cannot_be_written_is_one_of_many(tmp_path: Path) -> None:
 
 def test_a_full_disk_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "a.png", "b.png", "c.png")
-    save = srlab.batch.save_image
+    save = srlab.cli.batch.save_image
 
     def until_full(image: Image.Image, path: Path, **options: object) -> None:
         if path.name == "b_x2.png":
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         save(image, path, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(srlab.batch, "save_image", until_full)
+    monkeypatch.setattr(srlab.cli.batch, "save_image", until_full)
     batch = Batch(jobs(tmp_path, "a.png", "b.png", "c.png"), 2)
     batch.run(Bicubic(2))
     assert list(batch.failed) == [tmp_path / "b.png"]

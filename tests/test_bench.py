@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 
-from srlab.cost import count_multiply_adds
+from srlab.scoring import count_multiply_adds
 from tests.bench import __main__ as bench
 from tests.bench import floor
 from tests.bench.contender import (

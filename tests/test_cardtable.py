@@ -8,14 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from srlab.cardtable import ASSETS, PARTS, meanings, to_schema, to_tables, write_both
 from srlab.runcard import SCHEMA, ModelSpec, RunCard, Stage, save_card
+from srlab.runs.cardtable import (
+    ASSETS,
+    PARTS,
+    meanings,
+    to_schema,
+    to_tables,
+    write_both,
+)
 
 CHECK = [str(Path(sys.executable).with_name("check-jsonschema")), "--schemafile"]
 
 
 def test_those_in_the_package_are_up_to_date() -> None:
-    """If not: python -m srlab.cardtable, then make sums."""
+    """If not: python -m srlab.runs.cardtable, then make sums."""
     assert (ASSETS / SCHEMA).read_text(encoding="utf-8") == to_schema()
     assert (ASSETS / "cards" / "README.md").read_text(encoding="utf-8") == to_tables()
 

@@ -10,11 +10,11 @@ from tests.changed import changed_files, units_of
 TESTS = {
     "test_losses.py": "from srlab.losses import pixel_loss",
     "test_live.py": "from srlab.widgets import dials, live\nimport tests.watching",
-    "test_runs.py": "from srlab.losses import tv_loss\npatch('srlab.watch.look')",
+    "test_runs.py": "from srlab.losses import tv_loss\npatch('srlab.runs.watch.look')",
     "test_setup.py": "",
     "test_lessons.py": "",
     "test_site.py": "",
-    "test_compare.py": "from srlab.site import build_site",
+    "test_compare.py": "from srlab.course.site import build_site",
 }
 
 
@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> Path:
     """A repository with a module and these tests."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "srlab").mkdir()
-    (tmp_path / "srlab" / "losses.py").write_text("from srlab.words import plural")
+    (tmp_path / "srlab" / "losses.py").write_text("from srlab.cli.words import plural")
     (tmp_path / "srlab" / "words.py").touch()
     for name, code in TESTS.items():
         (tmp_path / "tests" / name).write_text(code)

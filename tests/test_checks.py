@@ -26,9 +26,9 @@ from srlab.checks import (
 )
 from srlab.checks.bounds import time_limit
 from srlab.checks.traces import torch_settings
+from srlab.course.syllabus import find_exercise
 from srlab.data import degrade
 from srlab.metrics import psnr
-from srlab.syllabus import find_exercise
 
 CHECKS = [getattr(checks, name) for name in checks.__all__ if name.startswith("check_")]
 

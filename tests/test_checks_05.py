@@ -5,8 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab.checks import check_balance, check_gram_of_part, check_isotropic_tv
-from srlab.ledger import balanced_weights, make_ledger
-from srlab.losses import gram_matrix, tv_loss
+from srlab.losses import balanced_weights, gram_matrix, make_ledger, tv_loss
 
 
 def refused(verdict, hint, case=""):

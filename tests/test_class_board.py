@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlab.data import crop_to_multiple, degrade
-from srlab.measures import MEASURES, short
+from srlab.data import crop_to_multiple, degrade, load_photos
+from srlab.files import ASSETS
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import enlarge
 from srlab.presets import LAYERS
 from srlab.runcard import Change, FeatureSpec, ModelSpec, RunCard, Stage, save_card
-from srlab.sources import ASSETS, load_photos
+from srlab.scoring import MEASURES, short
 from srlab.widgets.board_cards import find_doubt, known_bicubic
 from srlab.widgets.board_map import MOST_NAMES, SIZE, ticks
 from srlab.widgets.board_settings import settings_of, shown_titles

@@ -32,7 +32,7 @@ from srlab.classroom.room import (
     what_holds,
 )
 from srlab.classroom.roster import Learner, account_name, read_roster
-from srlab.grading import write_assignments
+from srlab.course.grading import write_assignments
 from tests.classroom import needs_root
 from tests.conftest import Command
 from tests.test_setup import ROOT

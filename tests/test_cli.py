@@ -15,15 +15,15 @@ import torch
 from PIL import Image
 
 import srlab.cli
-import srlab.stages
+import srlab.runs.stages
 from srlab.checkpoints import load_checkpoint
+from srlab.cli.options import complete_model, complete_scale
+from srlab.data import load_folder
 from srlab.images import read_image, to_image
 from srlab.inference import upscale
 from srlab.metrics import score_pair
-from srlab.options import complete_model, complete_scale
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.scoring import score_models
-from srlab.sources import load_folder
 from tests.conftest import ONE_THREAD, Command, judges_of
 
 
@@ -378,7 +378,7 @@ def test_resume_goes_on(
     """The real command, interrupted in this process by Ctrl-C after the third step."""
     monkeypatch.setenv("SRLAB_DEVICE", "cpu")
     card = write_card(tmp_path, photo_folder, 6, judges_of(photo_folder))
-    train = srlab.stages.train
+    train = srlab.runs.stages.train
 
     def interrupted(*args: object, **options: object) -> object:
         for step in train(*args, **options):
@@ -387,7 +387,7 @@ def test_resume_goes_on(
                 signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr("srlab.stages.train", interrupted)
+        patch.setattr("srlab.runs.stages.train", interrupted)
         assert in_process(patch, "train", card, "--out", tmp_path / "a") == 130
     assert load_checkpoint(tmp_path / "a" / "last.safetensors").step == 3
     assert in_process(monkeypatch, "train", card, "--out", tmp_path / "a", "--resume") == 0

@@ -4,10 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from srlab.consistency import back_project
-from srlab.data import degrade
+from srlab.data import degrade, embedded_photo
+from srlab.inference import back_project
 from srlab.metrics import psnr
-from srlab.sources import embedded_photo
 
 SCENE = embedded_photo("astronaut-eileen-collins")[..., 0:96, 40:168]
 

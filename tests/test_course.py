@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from srlab import __version__
-from srlab.course import (
+from srlab.course.copy import (
     MANIFEST,
     copy_course,
     course_files,
@@ -478,7 +478,7 @@ def test_the_command_from_a_wheel(installed: dict[str, str], tmp_path: Path) -> 
         return done.stdout
 
     site = installed["PYTHONPATH"]
-    where = run("-c", "from srlab.course import course_folder; print(course_folder())")
+    where = run("-c", "from srlab.course.copy import course_folder; print(course_folder())")
     assert where.strip() == str(Path(site, "srlab", "lessons"))
     names = course_files(ROOT / "lessons")
     assert run("-m", "srlab", "lessons", "mine") == f"copied {len(names)} files into mine\n"

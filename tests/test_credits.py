@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from srlab.inference import SHIPPED
-from srlab.sources import ASSETS
+from srlab.files import ASSETS, SHIPPED
 from tests.credits import (
     COLUMNS,
     HELD_OUT,

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from srlab import distances
-from srlab.distances import BACKBONES, lpips_backbone, lpips_distance, vgg_distance
 from srlab.features import FeatureExtractor, count_hooks
+from srlab.metrics import BACKBONES, lpips_backbone, lpips_distance, vgg_distance
 from srlab.models import enlarge
 
 
@@ -194,7 +194,7 @@ def test_no_code_in_a_weights_file_runs(
 
 
 def test_importing_it_loads_no_torchvision() -> None:
-    code = "import sys, srlab.distances; print('torchvision' in sys.modules)"
+    code = "import sys, srlab.metrics; print('torchvision' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from srlab.features import FeatureExtractor, count_hooks
-from srlab.ledger import balanced_weights, make_ledger
 from srlab.losses import (
     ContentLoss,
     ExpandedLoss,
     SpectralLoss,
+    balanced_weights,
     content_loss,
     gram_matrix,
     l1_loss,
     log_spectrum,
+    make_ledger,
     spectrum_loss,
     style_loss,
     tv_loss,

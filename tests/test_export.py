@@ -10,10 +10,10 @@ from hypothesis import given, settings
 
 import srlab.runcard
 from srlab.checkpoints import load_checkpoint
-from srlab.export import NOT_REPEATED, to_python, to_source
-from srlab.inference import load_model
 from srlab.runcard import Change, FeatureSpec, ModelSpec, RunCard, Stage, UNetSpec
+from srlab.runs.program import NOT_REPEATED, to_python, to_source
 from srlab.widgets.loss_card import lab_card
+from srlab.zoo import load_model
 from tests import warm
 from tests.conftest import ONE_THREAD
 from tests.test_runcard import cards

@@ -2,10 +2,14 @@
 
 import torch
 
-from srlab.cost import count_multiply_adds
-from srlab.family import WORK_SIZE, format_family, score_family
 from srlab.models import SrResNet, count_parameters
-from srlab.scoring import score_models
+from srlab.scoring import (
+    WORK_SIZE,
+    count_multiply_adds,
+    format_family,
+    score_family,
+    score_models,
+)
 
 PHOTOS = {
     name: (torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(i)) * 255).byte()

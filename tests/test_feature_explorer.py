@@ -8,11 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.data import degrade
+from srlab.data import degrade, embedded_photo
 from srlab.features import FeatureExtractor, count_hooks
 from srlab.losses import content_loss
 from srlab.models import enlarge
-from srlab.sources import embedded_photo
 from srlab.widgets import feature_explorer
 from srlab.widgets.feature_changes import CHANGES, add_noise, blur, reduce_and_enlarge, shift
 from srlab.widgets.feature_explorer import FeatureExplorer, patience

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from srlab.folders import earlier_results, find_pictures, hr_and_lr, is_hidden, picture_suffixes
+from srlab.images.folders import (
+    earlier_results,
+    find_pictures,
+    hr_and_lr,
+    is_hidden,
+    picture_suffixes,
+)
 
 
 def write(folder: Path, *names: str) -> None:

@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 import srlab.cli
+from srlab.data import load_folder
 from srlab.foreign import ForeignNetwork, Levels, find_levels, open_network, table_names
-from srlab.inference import STAGES, build_model, enlarge_in_tiles, load_model
-from srlab.measures import MEASURES
+from srlab.inference import enlarge_in_tiles
 from srlab.models import Bicubic, SrResNet
 from srlab.runcard import ModelSpec, UNetSpec
-from srlab.scoring import score_models
-from srlab.sources import load_folder
+from srlab.scoring import MEASURES, score_models
+from srlab.zoo import STAGES, build_model, load_model
 from tests.conftest import Command
 
 FREE = {2: Dim.AUTO, 3: Dim.AUTO}
@@ -629,7 +629,7 @@ def test_score_says_and_uses_it(
 ) -> None:
     with (tmp_path / f"{mine}.py").open("a") as file:
         file.write(
-            "from srlab.inference import load_model\n"
+            "from srlab.zoo import load_model\n"
             "net = load_model('small-x2', 2)\n"
             "def in_255(lr): return 255 * net(lr / 255)\n"
         )

@@ -25,7 +25,7 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from srlab.course import course_folder
+from srlab.course.copy import course_folder
 from srlab.grader.cage import PACKAGE
 from srlab.grader.results import Row, table, write_csv, write_feedback
 from srlab.grader.submissions import find_submissions, lesson_of, read_code, tasks

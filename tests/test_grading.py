@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from srlab.grading import CONFIG, exercise_sheet, grading_marks, write_assignments
+from srlab.course.grading import CONFIG, exercise_sheet, grading_marks, write_assignments
 from tests.conftest import ONE_THREAD, Command
 from tests.lesson_cells import ROOT, notebooks, read_notebook
 from tests.warm_kernels import in_use

@@ -15,16 +15,10 @@ from torch import Tensor, nn
 
 from srlab.checkpoints import save_checkpoint
 from srlab.images import read_image, to_bytes
-from srlab.inference import (
-    default_tile,
-    enlarge_in_tiles,
-    enlarged_tiles,
-    load_model,
-    model_names,
-    upscale,
-)
+from srlab.inference import default_tile, enlarge_in_tiles, enlarged_tiles, upscale
 from srlab.models import Bicubic, SrResNet
 from srlab.unet import UNet
+from srlab.zoo import load_model, model_names
 from tests.conftest import ONE_THREAD
 from tests.memory import peak_gib
 

@@ -3,11 +3,11 @@
 import pytest
 from torch import nn
 
-from srlab.data import crop_to_multiple, degrade
-from srlab.journal import Run, add_run, note_run, own_folder, read_runs
+from srlab.data import crop_to_multiple, degrade, load_photos
+from srlab.files import own_folder
+from srlab.learner.journal import Run, add_run, note_run, read_runs
 from srlab.metrics import score_pair
 from srlab.models import enlarge
-from srlab.sources import load_photos
 
 
 @pytest.fixture

@@ -17,13 +17,11 @@ import torch
 from PIL import ImageChops, ImageColor
 
 from srlab.checkpoints import load_checkpoint
-from srlab.ledger import Entry, make_ledger
-from srlab.losses import EXPANDED_TERMS
-from srlab.metrics import ridge
+from srlab.losses import EXPANDED_TERMS, Entry, make_ledger
+from srlab.metrics import haarpsi, ridge
 from srlab.presets import PRESETS
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.runs import run_card
-from srlab.similarity import haarpsi
 from srlab.widgets import loss_bench
 from srlab.widgets.class_board import ClassBoard
 from srlab.widgets.ledger_view import TERM_COLORS, ledger_html, reweighed

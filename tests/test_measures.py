@@ -6,8 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from srlab.measures import MEASURES, directions, heading_of, line_of, short
 from srlab.metrics import score_pair
+from srlab.scoring import (
+    MEASURES,
+    directions,
+    heading_of,
+    line_of,
+    short,
+)
 
 
 def test_the_list_is_what_is_measured(photo: Tensor) -> None:

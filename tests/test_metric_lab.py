@@ -7,10 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.data import crop_to_multiple, degrade
+from srlab.data import crop_to_multiple, degrade, embedded_photo
 from srlab.metrics import Protocol, psnr, ssim
 from srlab.models import enlarge
-from srlab.sources import embedded_photo
 from srlab.widgets.metric_lab import MetricLab, measure
 
 

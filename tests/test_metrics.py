@@ -10,15 +10,16 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from srlab.data import crop_to_multiple, degrade
-from srlab.inference import load_model
+from srlab.data import crop_to_multiple, degrade, load_photos
 from srlab.metrics import (
     Protocol,
     checkerboard,
     fine_energy,
     grid_energy,
+    haarpsi,
     largest_climb,
     luma,
+    mdsi,
     power_spectrum,
     psnr,
     ridge,
@@ -29,8 +30,7 @@ from srlab.metrics import (
     ssim,
 )
 from srlab.models import enlarge
-from srlab.similarity import haarpsi, mdsi
-from srlab.sources import load_photos
+from srlab.zoo import load_model
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from srlab.checkpoints import load_checkpoint
 from srlab.models import SrResNet
-from srlab.muon import Muon, is_inner_kernel, orthogonalized
 from srlab.runcard import ModelSpec, RunCard, Stage
 from srlab.runs import run_card
-from srlab.stages import make_optimizer
+from srlab.runs.muon import Muon, is_inner_kernel, orthogonalized
+from srlab.runs.stages import make_optimizer
 
 
 @pytest.mark.parametrize("shape", [(16, 144), (144, 16), (32, 32), (1, 9)])

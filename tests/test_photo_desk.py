@@ -15,26 +15,21 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from srlab.data import degrade
+from srlab.data import degrade, embedded_table
+from srlab.files import ASSETS
 from srlab.images import open_image, read_image, to_image
-from srlab.inference import (
-    MAX_OUTPUT_PIXELS,
-    enlarge_in_tiles,
-    fast_precision,
-    load_model,
-    upscale,
-)
+from srlab.images.parts import PictureParts
+from srlab.inference import MAX_OUTPUT_PIXELS, enlarge_in_tiles, fast_precision, upscale
 from srlab.metrics import Protocol, psnr, ridge, sharpness
 from srlab.models import Bicubic, SrResNet
-from srlab.picture_parts import PictureParts
 from srlab.residuals import ChannelGates
-from srlab.sources import ASSETS, embedded_table
 from srlab.widgets import photo_desk
 from srlab.widgets.photo_desk import PhotoDesk
 from srlab.widgets.photo_look import GRID, PART, part_box
 from srlab.widgets.photo_task import TILE, Enlargement, Task, make_task
 from srlab.widgets.poster import BYTES_LIMIT
 from srlab.widgets.upload import Upload
+from srlab.zoo import load_model
 from tests.test_images import COLORS, ORIENTATIONS, write_png
 from tests.test_parts import alt_of
 from tests.watching import attributes_in, from_another_thread, wait_for

@@ -7,18 +7,16 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.data import get_data
+from srlab.data import embedded_photo, get_data, load_photos
 from srlab.images import to_image
 from srlab.losses import pixel_loss
-from srlab.measures import MEASURES
 from srlab.metrics import PATCH
-from srlab.photographs import RunPhotos, gather, make_pairs
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card
 from srlab.runs import run_card, scored
-from srlab.scoring import score_models
-from srlab.sources import embedded_photo, load_photos
-from srlab.stages import stage_data
-from srlab.validation import Validation
+from srlab.runs.photographs import RunPhotos, gather, make_pairs
+from srlab.runs.stages import stage_data
+from srlab.runs.validation import Validation
+from srlab.scoring import MEASURES, score_models
 from tests.test_runs import last, same_training, train_only
 
 STAGE = Stage(hr_size=32, batch_size=2, steps=4)
@@ -254,8 +252,8 @@ def test_small_photographs_are_continued_by_their_mirror_image(tmp_path: Path) -
 def test_a_single_photograph_still_shows_whether_a_network_draws(
     tmp_path: Path, checkpoint: Path
 ) -> None:
-    from srlab.inference import load_model
     from srlab.models import SrResNet
+    from srlab.zoo import load_model
 
     photos = load_photos(photo_folder(tmp_path, 1, size=200))
     validation = Validation(4, pixel_loss(), photos=photos)
@@ -264,7 +262,7 @@ def test_a_single_photograph_still_shows_whether_a_network_draws(
 
 
 def test_many_photographs_are_looked_at_in_parts(tmp_path: Path, checkpoint: Path) -> None:
-    from srlab.inference import load_model
+    from srlab.zoo import load_model
 
     photos = load_photos(photo_folder(tmp_path, 11, size=64))
     model = load_model(checkpoint, 4)

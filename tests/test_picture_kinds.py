@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from srlab.images import open_image, picture_suffixes, read_image
-from srlab.pictures.kinds import extra_kind, jxl_size
+from srlab.images.kinds import extra_kind, jxl_size
 from tests import warm
 from tests.pictures import stored
 

@@ -6,9 +6,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from srlab.inference import enlarged_tiles, upscale
-from srlab.models import Bicubic
-from srlab.picture_parts import (
+from srlab.images.parts import (
     blank_result,
     finish_tile,
     paste_tile,
@@ -16,6 +14,8 @@ from srlab.picture_parts import (
     spread_colors,
     take_apart,
 )
+from srlab.inference import enlarged_tiles, upscale
+from srlab.models import Bicubic
 from tests.pictures import stored, twice
 
 

@@ -13,7 +13,7 @@ from IPython.utils.capture import RichOutput, capture_output
 from PIL import Image
 from torch import Tensor
 
-from srlab.journal import Run
+from srlab.learner.journal import Run
 from srlab.metrics import luma
 from srlab.plots import (
     COLORS,

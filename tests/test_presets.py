@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from srlab.ledger import Entry
-from srlab.losses import EXPANDED_TERMS
+from srlab.losses import EXPANDED_TERMS, Entry
 from srlab.presets import LAYERS, PRESETS, Preset, read_presets, save_preset
 from srlab.widgets.loss_bench import LossBench, lab_card
 

@@ -9,8 +9,15 @@ from torch import Tensor, nn
 from srlab.features import count_hooks
 from srlab.losses import l1_loss, pixel_loss
 from srlab.models import Bicubic, SrResNet
-from srlab.probes import block_weights, gradient_by_block, spread_by_block
-from srlab.residuals import ChannelGates, FixedWeight, LearnedWeight, WeightedResidualBlock
+from srlab.residuals import (
+    ChannelGates,
+    FixedWeight,
+    LearnedWeight,
+    WeightedResidualBlock,
+    block_weights,
+    gradient_by_block,
+    spread_by_block,
+)
 
 
 def network(weight: type[nn.Module] | None = None, blocks: int = 3) -> SrResNet:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from srlab.images import cautions, open_image, read_image
-from srlab.pictures.profiles import (
+from srlab.images.profiles import (
     ADOBE_CURVE,
     ADOBE_XY,
     D65,

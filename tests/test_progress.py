@@ -11,16 +11,17 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from srlab import checks, progress
+from srlab import checks
 from srlab.checks import check_byte_psnr, check_distinct_kernels, check_variance, hint
-from srlab.progress import (
+from srlab.course.syllabus import lessons
+from srlab.learner import progress
+from srlab.learner.progress import (
     Progress,
     do_not_remember,
     note_answer,
     note_attempt,
     read_progress,
 )
-from srlab.syllabus import lessons
 from srlab.widgets.course_map import CourseMap
 from tests import warm
 

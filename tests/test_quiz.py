@@ -7,9 +7,10 @@ import nbformat
 import pytest
 from pydantic import ValidationError
 
-from srlab import progress, syllabus
-from srlab.progress import Progress, read_progress
-from srlab.syllabus import Question, lesson, lessons
+from srlab.course.copy import syllabus
+from srlab.course.syllabus import Question, lesson, lessons
+from srlab.learner import progress
+from srlab.learner.progress import Progress, read_progress
 from srlab.widgets.quiz import LETTERS, Quiz
 from tests.watching import attributes_in, from_another_thread
 

@@ -15,8 +15,14 @@ from srlab.data import get_data
 from srlab.losses import pixel_loss
 from srlab.metrics import Protocol, psnr
 from srlab.models import SrResNet, enlarge
-from srlab.probes import block_weights, gradient_by_block, spread_by_block
-from srlab.residuals import ChannelGates, FixedWeight, LearnedWeight
+from srlab.residuals import (
+    ChannelGates,
+    FixedWeight,
+    LearnedWeight,
+    block_weights,
+    gradient_by_block,
+    spread_by_block,
+)
 from srlab.training import DivergedError, train
 from srlab.widgets.dial_reading import Reading, expected_spread, read_dial
 from srlab.widgets.drawing import (

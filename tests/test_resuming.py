@@ -13,12 +13,13 @@ import torch
 from PIL import Image
 
 from srlab.checkpoints import load_checkpoint, save_checkpoint
+from srlab.data import embedded_photo
 from srlab.images import to_image
 from srlab.machine import place
 from srlab.models import SrResNet
 from srlab.runcard import WRITTEN, ModelSpec, RunCard, load_card, save_card
-from srlab.runs import _Saves, run_card
-from srlab.sources import embedded_photo
+from srlab.runs import run_card
+from srlab.runs.run import _Saves
 from tests.conftest import ONE_THREAD
 from tests.test_runs import last, same_training, stage, tiny_card, train_only
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-import srlab.runlog
+import srlab.runs.log
 from srlab.runcard import Change, FeatureSpec, RunCard, Stage, load_card, save_card
-from srlab.runlog import RunLog, TensorBoard, columns_of
 from srlab.runs import run_card
+from srlab.runs.log import RunLog, TensorBoard, columns_of
 from srlab.training import DivergedError
 from tests.conftest import ONE_THREAD
 from tests.test_runs import Stop, last, stage, tiny_card, train_only
@@ -159,7 +159,7 @@ def test_a_diverged_run_has_its_rows(
     def broken(*_: object) -> None:
         raise DivergedError("far off.")
 
-    monkeypatch.setattr("srlab.watch.Watch._require_alive", broken)
+    monkeypatch.setattr("srlab.runs.watch.Watch._require_alive", broken)
     with pytest.raises(DivergedError):
         run_card(tiny_card(photo_folder, stage(4), validate_every=3), tmp_path)
     assert steps_of(tmp_path) == [1, 2, 3]
@@ -260,9 +260,9 @@ def test_what_tensorboard_has_of_later_steps_is_purged(tmp_path: Path) -> None:
 
 
 def test_any_other_log_is_refused() -> None:
-    srlab.runlog.require_log("tensorboard")
-    srlab.runlog.require_log(None)
+    srlab.runs.log.require_log("tensorboard")
+    srlab.runs.log.require_log(None)
     with pytest.raises(
         ValueError, match=r"--log takes tensorboard, but wandb came; log.csv is"
     ):
-        srlab.runlog.require_log("wandb")
+        srlab.runs.log.require_log("wandb")

@@ -15,15 +15,13 @@ import torch
 from torch import Tensor, nn
 
 import srlab.runs
-import srlab.stages
+import srlab.runs.stages
 import srlab.training
 from srlab.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from srlab.data import get_data
+from srlab.data import get_data, load_photos
 from srlab.features import FeatureExtractor, ShiftedExtractor
-from srlab.inference import build_model, load_model
 from srlab.losses import ExpandedLoss, spectrum_loss, tv_loss
 from srlab.machine import place
-from srlab.measures import MEASURES
 from srlab.models import SrResNet, UpsampleStage
 from srlab.runcard import (
     Change,
@@ -37,12 +35,13 @@ from srlab.runcard import (
     save_card,
 )
 from srlab.runs import Progress, run_card
-from srlab.sources import load_photos
-from srlab.stages import make_loss
+from srlab.runs.stages import make_loss
+from srlab.runs.validation import Reading, Validation
+from srlab.scoring import MEASURES
 from srlab.training import DivergedError, set_learning_rate, train
 from srlab.unet import UNet
 from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
-from srlab.validation import Reading, Validation
+from srlab.zoo import build_model, load_model
 from tests.conftest import ONE_THREAD, judges_of
 
 TINY = ModelSpec(num_features=8, num_blocks=1)
@@ -369,7 +368,7 @@ def interrupted_at_line(number: int, card: RunCard, out: Path) -> bool:
     Returns:
         Whether the run got as far as that line.
     """
-    files = {srlab.runs.__file__, srlab.stages.__file__, srlab.training.__file__}
+    files = {srlab.runs.__file__, srlab.runs.stages.__file__, srlab.training.__file__}
     lines = 0
 
     def watch(frame: FrameType, event: str, _: object) -> object:
@@ -427,7 +426,7 @@ def test_ctrl_c_while_it_looks_keeps_the_step(
         return look(validation, model, step)
 
     with monkeypatch.context() as patch:
-        patch.setattr("srlab.watch.Validation.look", interrupted)
+        patch.setattr("srlab.runs.watch.Validation.look", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run_card(card, tmp_path / "parts")
     assert last(tmp_path / "parts").step == 1
@@ -528,7 +527,7 @@ def test_a_diverged_run_keeps_its_last_whole_step(
             next(losses)(sr, hr) if losses.__length_hint__() else {"l1": sr.sum() * torch.nan}
         )
 
-    monkeypatch.setattr("srlab.stages.make_loss", lambda *_: loss)
+    monkeypatch.setattr("srlab.runs.stages.make_loss", lambda *_: loss)
     with pytest.raises(DivergedError, match="start again with a smaller one"):
         run_card(tiny_card(photo_folder, stage(30)), tmp_path)
     checkpoint = last(tmp_path)

@@ -11,10 +11,16 @@ from torch import Tensor, nn
 
 from srlab.data import crop_to_multiple, degrade
 from srlab.images import to_bytes
-from srlab.measures import MEASURES
 from srlab.metrics import score_pair
 from srlab.models import Bicubic, enlarge
-from srlab.scoring import as_batch, format_rows, rows_to_csv, rows_to_json, score_models
+from srlab.scoring import (
+    MEASURES,
+    as_batch,
+    format_rows,
+    rows_to_csv,
+    rows_to_json,
+    score_models,
+)
 
 
 class Truth(nn.Module):

@@ -23,7 +23,7 @@ from packaging.version import Version
 from PIL import Image
 from safetensors.torch import load_file
 
-from srlab.course import course_files
+from srlab.course.copy import course_files
 
 ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "srlab" / "assets"

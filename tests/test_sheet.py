@@ -10,9 +10,9 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
-from srlab.data import degrade
+from srlab.data import degrade, embedded_table
 from srlab.images import read_image, save_image, to_image
-from srlab.inference import enlarge_in_tiles, load_model
+from srlab.inference import enlarge_in_tiles
 from srlab.metrics import luma
 from srlab.models import Bicubic
 from srlab.sheet import (
@@ -26,7 +26,7 @@ from srlab.sheet import (
     require_ending,
     shipped_models,
 )
-from srlab.sources import embedded_table
+from srlab.zoo import load_model
 from tests.conftest import Command
 from tests.test_setup import LICENSES
 

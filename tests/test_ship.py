@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from srlab.checkpoints import load_checkpoint
-from srlab.inference import load_model
-from srlab.measures import MEASURES
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card
 from srlab.runs import run_card
+from srlab.scoring import MEASURES
+from srlab.zoo import load_model
 from tests.ship import DATA, bare, lighter, rescore, share_words, ship
 
 WORDS = "two photographs of 96 x 128 px"

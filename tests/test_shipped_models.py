@@ -3,10 +3,11 @@
 import pytest
 
 from srlab.checkpoints import load_checkpoint
-from srlab.inference import SHIPPED, load_model
+from srlab.data import load_photos
+from srlab.files import ASSETS, SHIPPED
 from srlab.runcard import load_card, parse_card
 from srlab.scoring import score_models
-from srlab.sources import ASSETS, load_photos
+from srlab.zoo import load_model
 
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 MOST_BYTES = 20e6

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.similarity import haarpsi, mdsi
+from srlab.metrics import haarpsi, mdsi
 
 BOTH = pytest.mark.parametrize("measure", [haarpsi, mdsi])
 

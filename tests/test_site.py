@@ -10,11 +10,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from srlab.course import course_files
-from srlab.site import MARK, build_site
-from srlab.site.exporter import is_widget
-from srlab.site.formulas import to_mathml
-from srlab.site.links import html_name, page_link
+from srlab.course.copy import course_files
+from srlab.course.site import MARK, build_site
+from srlab.course.site.exporter import is_widget
+from srlab.course.site.formulas import to_mathml
+from srlab.course.site.links import html_name, page_link
 from tests.conftest import Command
 from tests.lesson_cells import ROOT, notebooks
 
@@ -220,8 +220,8 @@ def test_a_damaged_lesson_is_named(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
-    monkeypatch.delitem(sys.modules, "srlab.site.formulas")
-    monkeypatch.delitem(sys.modules, "srlab.site.exporter")
+    monkeypatch.delitem(sys.modules, "srlab.course.site.formulas")
+    monkeypatch.delitem(sys.modules, "srlab.course.site.exporter")
     with pytest.raises(
         ImportError, match=r"latex2mathml.* is not installed; .*pip install latex2mathml"
     ):

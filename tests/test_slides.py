@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from srlab.site.slides import allowed, find_lesson, with_pictures, write_slides
+from srlab.course.site.slides import allowed, find_lesson, with_pictures, write_slides
 from tests.conftest import Command
 from tests.lesson_cells import mark, notebooks, read_notebook, slide_type, write_notebook
 from tests.test_site import LOADS, Read

@@ -9,14 +9,9 @@ import torch
 from PIL import Image
 
 from srlab import sources
+from srlab.data import embedded_photo, embedded_table, load_folder, load_photos
+from srlab.files import cache_folder
 from srlab.images import read_image
-from srlab.sources import (
-    cache_folder,
-    embedded_photo,
-    embedded_table,
-    load_folder,
-    load_photos,
-)
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from srlab.inference import SHIPPED
+from srlab.files import ASSETS, SHIPPED
 from srlab.runcard import load_card
-from srlab.sources import ASSETS
 
 FOLDER = ASSETS / "cards" / "split"
 CHANGED = {

@@ -24,7 +24,7 @@ from srlab.classroom.limits import processes_of
 from srlab.classroom.overview import overview, plain_cell, write_csv
 from srlab.classroom.room import Room, appoint, prepare
 from srlab.classroom.roster import Learner
-from srlab.grading import write_assignments
+from srlab.course.grading import write_assignments
 from tests.classroom import Classroom, Visitor, needs_root
 from tests.conftest import Command
 from tests.test_classroom import UID, code_of, registry, state  # noqa: F401, fixtures

@@ -17,7 +17,7 @@ from srlab.cli import main
 from srlab.data import get_data
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.runs import Progress, run_card
-from srlab.team import ALONE, Share, Team, join_team
+from srlab.runs.team import ALONE, Share, Team, join_team
 from tests.conftest import ONE_THREAD
 
 TINY = ModelSpec(num_features=8, num_blocks=1)
@@ -124,7 +124,7 @@ def test_a_process_that_does_not_lead_says_only_that_it_stopped(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("srlab.team.join_team", lambda: Team(Fabric()))
+    monkeypatch.setattr("srlab.runs.team.join_team", lambda: Team(Fabric()))
     monkeypatch.setattr("srlab.runs.run_card", interrupted)
     monkeypatch.setattr(
         "sys.argv", ["srlab", "train", f"{tmp_path / 'card.json'}", "--out", f"{tmp_path}"]

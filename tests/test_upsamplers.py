@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from srlab.inference import load_model
 from srlab.metrics import grid_energy, shave
 from srlab.models import SrResNet, Upsampler, UpsampleStage
 from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage, icnr_, set_weight
+from srlab.zoo import load_model
 
 Wrap = Callable[[nn.Module], nn.Module]
 STAGES = (UpsampleStage, IcnrStage, ResizeStage, TransposedStage)

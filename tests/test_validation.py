@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from srlab.data import degrade
-from srlab.inference import load_model
+from srlab.data import degrade, embedded_photo
 from srlab.losses import l1_loss, pixel_loss
 from srlab.metrics import score_pair
 from srlab.models import Bicubic, SrResNet, enlarge
-from srlab.sources import embedded_photo
-from srlab.validation import Reading, Validation
+from srlab.runs.validation import Reading, Validation
+from srlab.zoo import load_model
 
 PHOTOS = 3
 

@@ -10,11 +10,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srlab.files import PACKAGE
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 NOTEBOOK = "05_loss_lab.ipynb"
-SHARE = Path(__file__).parent / "share"  # with the template
+SHARE = PACKAGE / "app" / "share"  # with the template
 
 OTHER_HOST = re.compile(r'<link[^>]*href="(?:https?:)?//[^>]*>')
 LINK_TO_LESSON = re.compile(r"\[([^\]]+)\]\([^)]*\.ipynb[^)]*\)")

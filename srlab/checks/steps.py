@@ -14,8 +14,8 @@ from torch import nn
 
 from srlab.checks.core import Answer, Row, Verdict
 from srlab.checks.traces import usual_settings
-from srlab.progress import Tried, note_attempt, read_progress
-from srlab.syllabus import Exercise, Lesson, find_exercise
+from srlab.course.syllabus import Exercise, Lesson, find_exercise
+from srlab.learner.progress import Tried, note_attempt, read_progress
 
 Check = Callable[[Answer | None], Verdict]
 

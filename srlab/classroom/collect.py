@@ -16,8 +16,8 @@ from pathlib import Path
 from srlab.classroom.homes import NotTheirsError, read_own, write_own
 from srlab.classroom.overview import require_room
 from srlab.classroom.room import Room
+from srlab.course.syllabus import lesson as find_lesson
 from srlab.files import replacing
-from srlab.syllabus import lesson as find_lesson
 
 LARGEST = 50 * 2**20  # bytes of a notebook with its pictures
 LESSONS = "srlab-lessons"

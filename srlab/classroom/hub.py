@@ -12,7 +12,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from firstuseauthenticator import FirstUseAuthenticator  # type: ignore[import-untyped]
@@ -37,6 +36,7 @@ from srlab.classroom.sockets import (
     server_socket,
     url_of,
 )
+from srlab.files import PACKAGE
 
 SERVER, CULLER = "srlab.classroom.server", "srlab.classroom.culler"
 
@@ -252,7 +252,7 @@ def _configure_hub(c: Any, room: Room) -> None:
     c.JupyterHub.db_url = f"sqlite:///{room.hub / 'jupyterhub.sqlite'}"
     c.JupyterHub.cookie_secret_file = str(room.hub / "cookie_secret")
     c.JupyterHub.cleanup_servers = False  # they outlive a restart of the hub
-    c.JupyterHub.template_paths = [str(Path(__file__).parent / "templates")]
+    c.JupyterHub.template_paths = [str(PACKAGE / "classroom" / "templates")]
 
 
 def _configure_accounts(c: Any) -> None:
@@ -275,7 +275,7 @@ def _configure_servers(c: Any, room: Room) -> None:
     c.Spawner.start_timeout = c.Spawner.http_timeout = SLOW_START
     # Jupyter's settings of this package: no nbgrader, no Voila for a learner.
     c.Spawner.environment = {
-        "JUPYTER_CONFIG_PATH": str(Path(__file__).parent / "jupyter"),
+        "JUPYTER_CONFIG_PATH": str(PACKAGE / "classroom" / "jupyter"),
         # Soon enough for the culler to hear of a kernel that computes.
         "JUPYTERHUB_ACTIVITY_INTERVAL": str(min(300, room.idle_seconds // 3)),
     }

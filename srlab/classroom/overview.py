@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from srlab.classroom.accounts import ACCOUNTS
 from srlab.classroom.homes import NotTheirsError, read_own
 from srlab.classroom.room import Room
+from srlab.course.syllabus import Exercise, Lesson, lessons
 from srlab.files import replacing
-from srlab.progress import FORMAT, Progress, Tried
-from srlab.syllabus import Exercise, Lesson, lessons
+from srlab.learner.progress import FORMAT, Progress, Tried
 
 PROGRESS = ".srlab/progress.json"
 LARGEST = 2**20  # bytes of a learner's progress; a whole course takes 10,000

@@ -34,9 +34,9 @@ from srlab.classroom.limits import (
 )
 from srlab.classroom.port import Holder, sockets
 from srlab.classroom.roster import Learner, on_the_list
-from srlab.course import FOR_TEACHERS, course_folder
+from srlab.course.copy import FOR_TEACHERS, course_folder
+from srlab.files import PACKAGE
 
-PACKAGE = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 SETTINGS = "SRLAB_CLASSROOM"  # how the hub's process gets its room
 
@@ -265,7 +265,7 @@ def _require_usable_python(room: Room) -> None:
             *room.launcher(plan),
             sys.executable,
             "-c",
-            "import srlab.course, jupyterhub",
+            "import srlab.course.copy, jupyterhub",
         ]
         done = subprocess.run(command, capture_output=True, text=True, cwd="/")
         log = Path(plan["log"])

@@ -29,6 +29,7 @@ from srlab.classroom.launch import (
     mount,
     outermost,
 )
+from srlab.files import PACKAGE
 
 # linux/sched.h, linux/mount.h, linux/prctl.h, linux/capability.h
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
@@ -39,7 +40,6 @@ MOUNT_SETATTR = 442  # the system call's number, on every processor
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 CAPABILITY_VERSION = 0x20080522
 
-PACKAGE = Path(__file__).resolve().parents[1]
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
 DEVICES = ("null", "zero", "full", "random", "urandom")
 WRITABLE = ("home", "tmp", "dev/shm")

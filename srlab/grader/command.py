@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from srlab.classroom.limits import Limits, make_groups, remove_groups
+from srlab.files import PACKAGE
 from srlab.grader.numbers import claimed_numbers
 from srlab.grader.results import Row
 from srlab.grader.submissions import (
@@ -157,12 +158,11 @@ class Nursery:
 
     def _start(self) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - end() closes it
-        package = Path(__file__).resolve().parents[2]
         command = [sys.executable, "-I", "-c", START, json.dumps(asdict(self.rules))]
         own = {"PATH": os.defpath, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
         own |= {"SRLAB_DEVICE": "cpu", "CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "Agg"}
         self._process = subprocess.Popen(
-            [*command, str(package)], cwd="/", env=own, text=True,
+            [*command, str(PACKAGE.parent)], cwd="/", env=own, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             start_new_session=True,  # Ctrl-C is for this process, which then ends that one
         )  # fmt: skip

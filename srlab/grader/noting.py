@@ -7,14 +7,14 @@ answer stood beside it. Whoever lies here hides a shortcut, and no wrong value.
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType, FunctionType
 from typing import Any
 
 from torch.overrides import TorchFunctionMode
 
-PACKAGE = str(Path(__file__).resolve().parents[1])
-OWN = str(Path(__file__).resolve().parent)
+from srlab.files import PACKAGE
+
+OWN = str(PACKAGE / "grader")
 MOST = 500  # names
 
 
@@ -25,7 +25,7 @@ def calls_told() -> Iterator[set[str]]:
 
     def note(frame: FrameType, event: str, _argument: Any) -> None:
         code = frame.f_code
-        ours = event == "call" and code.co_filename.startswith(PACKAGE)
+        ours = event == "call" and code.co_filename.startswith(str(PACKAGE))
         if ours and not code.co_filename.startswith(OWN):
             found.add(code.co_qualname)
 

@@ -20,8 +20,9 @@ from typing import Any
 
 from srlab.classroom.launch import libc
 from srlab.classroom.limits import end_processes, processes_of
+from srlab.files import PACKAGE
 from srlab.grader import checker, sandbox
-from srlab.grader.cage import PACKAGE, Cage, check, run_in
+from srlab.grader.cage import Cage, check, run_in
 from srlab.grader.wire import Channel
 
 PR_SET_CHILD_SUBREAPER = 36

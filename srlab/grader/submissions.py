@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from srlab.course import LESSON, course_folder
-from srlab.syllabus import Lesson, lessons
+from srlab.course.copy import LESSON, course_folder
+from srlab.course.syllabus import Lesson, lessons
 
 LARGEST = 50 * 2**20  # bytes of a notebook, with its pictures
 MOST_CODE = 2**20  # letters

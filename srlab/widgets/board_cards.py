@@ -4,11 +4,10 @@ import os
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+from srlab.data import load_photos
 from srlab.files import at_home
-from srlab.measures import MEASURES, short
 from srlab.runcard import RunCard, load_card, read_card
-from srlab.scoring import score_models
-from srlab.sources import load_photos
+from srlab.scoring import MEASURES, score_models, short
 from srlab.widgets.board_settings import Settings, settings_of
 
 LARGEST = 1_000_000  # bytes of a file; a run card has some thousand

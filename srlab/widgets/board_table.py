@@ -5,8 +5,8 @@ import html
 import io
 from collections.abc import Mapping, Sequence
 
-from srlab.measures import MEASURES, directions, short
 from srlab.runcard import Change, RunCard, Stage, at_first_step, changes_while_running
+from srlab.scoring import MEASURES, directions, short
 from srlab.widgets.board_cards import Row, best_of
 from srlab.widgets.board_settings import all_titles, shown_titles
 from srlab.widgets.parts import TEXT

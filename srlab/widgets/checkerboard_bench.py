@@ -8,13 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from srlab.data import Pairs, degrade, get_data
+from srlab.data import Pairs, degrade, embedded_photo, get_data
 from srlab.features import FeatureExtractor
 from srlab.losses import ContentLoss, WeightedLoss, l1_loss
 from srlab.machine import PRECISIONS, pick_device, pick_precision, place
 from srlab.metrics import Protocol, checkerboard, grid_energy, psnr, ridge, sharpness, shave
 from srlab.models import SrResNet, Upsampler, UpsampleStage, enlarge
-from srlab.sources import embedded_photo
 from srlab.training import Step, train
 from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
 from srlab.widgets.workbench import FOREVER, VIEW_SIZE, VIEWS

@@ -12,8 +12,8 @@ from ipywidgets import HTML, Dropdown, HBox, Layout, ToggleButton, VBox
 from PIL import Image
 
 from srlab.files import at_home, replacing
-from srlab.measures import MEASURES, short
 from srlab.runcard import SCHEMA
+from srlab.scoring import MEASURES, short
 from srlab.widgets.board_cards import (
     LARGEST,
     ORDERS,
@@ -169,7 +169,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         """The best card of the chosen scale; None if there is none.
 
         Args:
-            measure: a name of ``srlab.measures.MEASURES``, which also says what
+            measure: a name of ``srlab.scoring.MEASURES``, which also says what
                 is best: the highest, the lowest, or the nearest to the truth's
                 1 (the lowest checkerboard is a blur's).
 

@@ -1,15 +1,15 @@
 """The comparison with its own JavaScript, which redraws without the kernel."""
 
-from pathlib import Path
 from typing import Any
 
 import anywidget
 from traitlets import Bytes, Int, List
 
+from srlab.files import PACKAGE
 from srlab.widgets.compare_scene import LENS_PIXELS, Comparison, Scene
 from srlab.widgets.poster import encode_png
 
-HERE = Path(__file__).parent
+HERE = PACKAGE / "widgets"
 
 
 class CustomCompare(Comparison, anywidget.AnyWidget):

@@ -3,8 +3,8 @@
 import html
 from collections.abc import Sequence
 
-from srlab.progress import Answered, Progress, Tried, read_progress
-from srlab.syllabus import Lesson, lesson, lessons
+from srlab.course.syllabus import Lesson, lesson, lessons
+from srlab.learner.progress import Answered, Progress, Tried, read_progress
 
 # A sign for each exercise or question; the words beside it say the same.
 OPEN, BEGUN, DONE = "○", "◐", "●"

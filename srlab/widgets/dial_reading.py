@@ -10,7 +10,7 @@ from srlab.data import Pairs
 from srlab.losses import pixel_loss
 from srlab.machine import place
 from srlab.models import SrResNet
-from srlab.probes import gradient_by_block, spread_by_block
+from srlab.residuals import gradient_by_block, spread_by_block
 from srlab.widgets.race import make_network
 
 

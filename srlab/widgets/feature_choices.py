@@ -6,9 +6,9 @@ from pathlib import Path
 
 from torch import Tensor
 
+from srlab.data import embedded_photo, embedded_table
 from srlab.features import FeatureExtractor
 from srlab.require import require_batch, require_unit_range
-from srlab.sources import embedded_photo, embedded_table
 from srlab.widgets.feature_changes import CHANGES
 
 CROP = 192

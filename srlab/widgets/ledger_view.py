@@ -4,7 +4,7 @@ import html
 from collections.abc import Mapping
 from dataclasses import replace
 
-from srlab.ledger import Entry
+from srlab.losses import Entry
 from srlab.widgets.drawing import BLUE, GREEN, ORANGE, PINK
 from srlab.widgets.parts import TEXT
 

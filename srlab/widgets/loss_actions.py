@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from srlab.export import to_python
 from srlab.presets import Preset, read_presets, save_preset
 from srlab.require import require_known
 from srlab.runcard import RunCard
+from srlab.runs.program import to_python
 from srlab.widgets.compare import compare
 from srlab.widgets.loss_bench import LossBench
 from srlab.widgets.loss_controls import OWN

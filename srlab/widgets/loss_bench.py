@@ -8,15 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srlab.ledger import Entry, balanced_weights, make_ledger
-from srlab.losses import ExpandedLoss
+from srlab.losses import Entry, ExpandedLoss, balanced_weights, make_ledger
 from srlab.machine import PRECISIONS, live_threads, using_threads
 from srlab.metrics import checkerboard
 from srlab.presets import Preset
 from srlab.require import require_known, require_weight
 from srlab.runcard import Change, RunCard, Stage, folded
 from srlab.runs import on_this_machine, scored
-from srlab.stages import apply_change, stage_data, stage_network
+from srlab.runs.stages import apply_change, stage_data, stage_network
 from srlab.training import Step, train, undivided
 from srlab.widgets.loss_branch import Branch, LossFigures, State
 from srlab.widgets.loss_card import expanded_loss, lab_card, start_weights, steerable

@@ -4,7 +4,7 @@ from srlab.losses import EXPANDED_TERMS, ExpandedLoss
 from srlab.presets import LAYERS, PRESETS, Preset
 from srlab.require import require_known
 from srlab.runcard import FeatureSpec, Model, ModelSpec, RunCard, Stage
-from srlab.stages import make_loss
+from srlab.runs.stages import make_loss
 
 
 def lab_card(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from PIL import Image
 from torch import Tensor
 
-from srlab.ledger import Entry
+from srlab.losses import Entry
 from srlab.presets import LAYERS
 from srlab.require import require_known
 from srlab.runcard import RunCard

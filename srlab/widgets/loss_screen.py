@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PIL import Image
 from torch import Tensor
 
-from srlab.ledger import Entry
+from srlab.losses import Entry
 from srlab.metrics import Protocol, checkerboard
 from srlab.widgets.drawing import Point
 from srlab.widgets.ledger_view import ledger_html, reweighed

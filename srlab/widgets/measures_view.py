@@ -5,10 +5,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from srlab.distances import lpips_distance, vgg_distance
-from srlab.measures import MEASURES, Measure, directions
-from srlab.metrics import ridge
-from srlab.similarity import haarpsi, mdsi
+from srlab.metrics import haarpsi, lpips_distance, mdsi, ridge, vgg_distance
+from srlab.scoring import MEASURES, Measure, directions
 from srlab.widgets.parts import TEXT
 
 COLUMNS = {

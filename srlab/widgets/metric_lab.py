@@ -12,12 +12,11 @@ from ipywidgets import HTML, Dropdown, HBox, IntSlider, Layout, VBox
 from PIL import Image
 from torch import Tensor
 
-from srlab.data import crop_to_multiple, degrade
+from srlab.data import crop_to_multiple, degrade, embedded_photo, embedded_table
 from srlab.images import to_image
 from srlab.metrics import Channels, Protocol, psnr, shave, ssim
 from srlab.models import enlarge
 from srlab.require import require_batch, require_same_shape, require_scale
-from srlab.sources import embedded_photo, embedded_table
 from srlab.widgets.parts import TEXT, LivePicture
 from srlab.widgets.poster import PosterMixin, filmstrip, stack, text_lines
 from srlab.widgets.slider_names import slider_names

@@ -21,9 +21,8 @@ from ipywidgets import (
 from PIL import Image
 from torch import Tensor
 
-from srlab.files import at_home, free_path
+from srlab.files import ASSETS, at_home, free_path
 from srlab.images import picture_suffixes, save_image
-from srlab.sources import ASSETS
 from srlab.widgets.compare import compare
 from srlab.widgets.live import LiveTraining, State
 from srlab.widgets.parts import TEXT, LivePicture, action_button, bytes_text

@@ -7,9 +7,9 @@ from PIL import Image
 from torch import nn
 
 from srlab.images import read_image, to_image
+from srlab.images.parts import paste_tile
 from srlab.metrics import PATCH, Protocol, psnr, ridge, sharpness
 from srlab.models import Bicubic
-from srlab.picture_parts import paste_tile
 from srlab.widgets.photo_task import Task, tiles_of
 
 GRID = 8

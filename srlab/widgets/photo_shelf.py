@@ -12,10 +12,10 @@ from torch import nn
 
 from srlab.checkpoints import load_checkpoint
 from srlab.images import cautions, open_image
-from srlab.inference import find_checkpoint, load_model, model_names
-from srlab.picture_parts import PictureParts, take_apart
+from srlab.images.parts import PictureParts, take_apart
 from srlab.require import require_scale
 from srlab.runcard import parse_card
+from srlab.zoo import find_checkpoint, load_model, model_names
 
 RESERVED = ("bicubic", "truth")
 

@@ -11,14 +11,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from srlab.data import crop_to_multiple, degrade
-from srlab.inference import enlarged_tiles, fast_precision, require_room
-from srlab.picture_parts import (
+from srlab.images.parts import (
     PictureParts,
     blank_result,
     finish_tile,
     paste_tile,
     put_together,
 )
+from srlab.inference import enlarged_tiles, fast_precision, require_room
 
 TILE = 128  # px of the small picture; small, so that Stop is soon obeyed
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ipywidgets import HTML, Button, Layout, VBox
 
-from srlab.progress import note_answer
-from srlab.syllabus import Choice, Question, lesson
+from srlab.course.syllabus import Choice, Question, lesson
+from srlab.learner.progress import note_answer
 from srlab.widgets.parts import TEXT
 
 LETTERS = "ABCDE"

@@ -12,9 +12,14 @@ from torch import Tensor, nn
 from srlab.data import Pairs
 from srlab.losses import WeightedLoss, pixel_loss
 from srlab.models import SrResNet, enlarge
-from srlab.probes import block_weights
 from srlab.require import require_known
-from srlab.residuals import ChannelGates, FixedWeight, LearnedWeight, WeightedResidualBlock
+from srlab.residuals import (
+    ChannelGates,
+    FixedWeight,
+    LearnedWeight,
+    WeightedResidualBlock,
+    block_weights,
+)
 from srlab.training import DivergedError, undivided
 from srlab.widgets.workbench import Workbench
 

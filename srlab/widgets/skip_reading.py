@@ -8,13 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srlab.data import crop_to_multiple, degrade
+from srlab.data import crop_to_multiple, degrade, embedded_photo
 from srlab.features import Hooks
-from srlab.inference import evaluating
 from srlab.metrics import Protocol, psnr, sharpness
-from srlab.models import enlarge
+from srlab.models import enlarge, evaluating
 from srlab.require import require_batch, require_unit_range
-from srlab.sources import embedded_photo
 from srlab.unet import UNet
 from srlab.widgets.workbench import VIEW_SIZE, VIEWS
 

@@ -1,8 +1,9 @@
 """Names for sliders, which ipywidgets leaves out and screen readers need."""
 
 import os
-from pathlib import Path
 from typing import Any
+
+from srlab.files import PACKAGE
 
 
 def slider_names() -> list[Any]:
@@ -22,7 +23,7 @@ def slider_names() -> list[Any]:
         return []
 
     class SliderNames(anywidget.AnyWidget):
-        _esm = Path(__file__).with_suffix(".js")
+        _esm = PACKAGE / "widgets" / "slider_names.js"
 
         def __repr__(self) -> str:
             return "SliderNames"

@@ -9,10 +9,11 @@ from typing import Any
 import anywidget
 from traitlets import Bool, Int, Unicode
 
+from srlab.files import PACKAGE
 from srlab.widgets.parts import bytes_text
 from srlab.widgets.upload import Take, Upload
 
-HERE = Path(__file__).parent
+HERE = PACKAGE / "widgets"
 
 SECONDS_KEPT = 600.0
 """Half a file is forgotten when nothing more of it has come for so long."""

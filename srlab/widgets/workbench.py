@@ -10,12 +10,11 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from srlab.data import Pairs, degrade
+from srlab.data import Pairs, degrade, load_photos
 from srlab.losses import ExpandedLoss, WeightedLoss
 from srlab.machine import PRECISIONS, pick_device, pick_precision, place
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import enlarge
-from srlab.sources import load_photos
 from srlab.training import Step, get_learning_rate, set_learning_rate, train
 
 AnyLoss = TypeVar("AnyLoss", WeightedLoss, ExpandedLoss)

@@ -88,7 +88,7 @@ CASES = {
         "data-w-content",
     ),
     "lesson 06, skip explorer": Case(
-        "from srlab.inference import load_model\n"
+        "from srlab.zoo import load_model\n"
         "from srlab.widgets.skip_explorer import SkipExplorer\n"
         "SkipExplorer(load_model('unet-pixel-x4', 4))",
         ".srlab-skip-1",

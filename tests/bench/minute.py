@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from srlab.data import load_folder, load_photos
 from srlab.losses import pixel_loss
 from srlab.machine import PRECISIONS, bf16_speedup, pick_device, pick_precision, place
 from srlab.runcard import Stage
 from srlab.scoring import score_models
-from srlab.sources import load_folder, load_photos
 from srlab.training import cosine_schedule, train
 from tests.bench.minute_problem import MANY, new_batches, new_model
 from tests.bench.peers import provide_peers

@@ -12,9 +12,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from srlab.cost import count_multiply_adds
 from srlab.data import get_data
 from srlab.machine import pick_device
+from srlab.scoring import count_multiply_adds
 from tests.bench.contender import new_network, new_vgg, save_problem
 from tests.bench.floor import matmul_rate, network_rate
 from tests.bench.peers import provide_peers

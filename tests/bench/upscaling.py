@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from srlab.cost import count_multiply_adds
+from srlab.files import ASSETS
 from srlab.images import read_image
-from srlab.inference import load_model, upscale
+from srlab.inference import upscale
 from srlab.machine import pick_device, pick_precision
-from srlab.sources import ASSETS
+from srlab.scoring import count_multiply_adds
+from srlab.zoo import load_model
 from tests.bench.floor import matmul_rate, seconds_of
 from tests.memory import peak_gib
 

@@ -24,7 +24,7 @@ import os
 os.environ["SRLAB_PRECISION"] = "fp32"  # spares a trial run
 import torch
 from srlab.data import get_data
-from srlab.sources import embedded_photo
+from srlab.data import embedded_photo
 from srlab.unet import UNet
 data = get_data(2, (12, 48))"""
 
@@ -75,7 +75,7 @@ skips""",
 from srlab.widgets.photo_desk import PhotoDesk
 PhotoDesk("pixel-x2")""",
     "ClassBoard": """\
-from srlab.sources import ASSETS
+from srlab.files import ASSETS
 from srlab.widgets.class_board import ClassBoard
 ClassBoard(sorted((ASSETS / "cards").glob("*.json")))""",
 }

@@ -10,9 +10,9 @@ CELLS = [
     """\
 from srlab.checkpoints import load_checkpoint
 from srlab.images import to_image
-from srlab.inference import find_checkpoint, load_model
+from srlab.zoo import find_checkpoint, load_model
 from srlab.runcard import parse_card
-from srlab.sources import embedded_photo
+from srlab.data import embedded_photo
 from srlab.widgets.class_board import ClassBoard
 from srlab.widgets.photo_desk import PhotoDesk
 desk = PhotoDesk("pixel-x4", {"my capstone": load_model("small-x4", 4)})

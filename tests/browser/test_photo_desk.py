@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from srlab.data import embedded_photo
 from srlab.images import to_image
-from srlab.sources import embedded_photo
 from srlab.widgets.photo_desk import MOST_UPLOAD_BYTES
 from tests.browser.lab import LabPage, wait_until
 

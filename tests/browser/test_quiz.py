@@ -2,7 +2,7 @@
 
 import pytest
 
-from srlab.syllabus import lesson
+from srlab.course.syllabus import lesson
 from tests.browser.axe import grave_violations
 from tests.browser.lab import LabPage, wait_until
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from srlab.site import build_site
+from srlab.course.site import build_site
 from tests.browser.axe import grave_violations_on
 from tests.browser.conftest import LESSONS
 from tests.browser.lab import browser_page
@@ -32,8 +32,8 @@ OUT_OF_REACH = """() => [...document.querySelectorAll('pre, .box')]
 
 
 def page_names() -> list[str]:
-    from srlab.course import course_files
-    from srlab.site.links import html_name
+    from srlab.course.copy import course_files
+    from srlab.course.site.links import html_name
 
     texts = [name for name in course_files(LESSONS) if name.endswith((".md", ".ipynb"))]
     return [*map(html_name, texts), "solutions/index.html"]

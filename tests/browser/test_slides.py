@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import Browser, Page
 
-from srlab.site.slides import find_lesson, write_slides
+from srlab.course.site.slides import find_lesson, write_slides
 from tests.browser.axe import grave_violations_on
 from tests.browser.lab import browser_page
 from tests.browser.test_site import NOT_DRAWN, OUT_OF_REACH, SIDEWAYS, STICKING_OUT

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 LAB = """\
 from srlab.data import get_data
 from srlab.features import FeatureExtractor
-from srlab.inference import load_model
+from srlab.zoo import load_model
 from srlab.losses import ContentLoss, WeightedLoss, l1_loss
 from srlab.widgets.training_lab import TrainingLab
 layers = {"relu2_2": 1.0, "relu3_3": 1.0}

@@ -1,0 +1,1 @@
+"""The course as files: copies of it, its words, its grading and its pages."""

@@ -1,0 +1,295 @@
+"""What a learner has done, remembered on their own disk and nowhere else.
+
+One small file, ``progress.json``, in ``srlab.files.own_folder()``. A lesson
+never fails for it: where it cannot be read or written, the kernel remembers
+for as long as it runs, and one sentence says so.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from srlab.files import own_folder, replacing
+
+FORMAT = 1
+LAST_STEP = 3  # nudge, hint, solution
+PATIENCE = 5.0  # seconds, for another kernel that is writing
+
+
+class _Entry(BaseModel):
+    # What another srlab of this format noted beside it is kept.
+    model_config = ConfigDict(extra="allow", validate_assignment=True)
+
+
+class Tried(_Entry):
+    """What is known of an exercise.
+
+    Args:
+        attempts: how many different answers were checked.
+        done: whether one of them was right.
+        hints: how many steps of help were shown, up to 3.
+        last: a fingerprint of the last answer, never the answer itself.
+    """
+
+    attempts: int = Field(default=0, ge=0)
+    done: bool = False
+    hints: int = Field(default=0, ge=0, le=LAST_STEP)
+    last: str = ""
+
+
+class Answered(_Entry):
+    """What is known of a question.
+
+    Args:
+        tries: how many answers were chosen.
+        right: whether the right one was among them.
+    """
+
+    tries: int = Field(default=0, ge=0)
+    right: bool = False
+
+
+class Progress(_Entry):
+    """All of it; keys are such as ``"03/variance"``."""
+
+    format: int = FORMAT
+    exercises: dict[str, Tried] = Field(default_factory=dict)
+    questions: dict[str, Answered] = Field(default_factory=dict)
+
+
+class NotRememberedError(Exception):
+    """Why the file is left alone, in one sentence."""
+
+
+class _Damaged(Exception):  # noqa: N818 - it names what the file is
+    """The file is no progress that srlab wrote."""
+
+
+_lock = threading.RLock()  # a check and a quiz may come from two threads
+_unsaved = Progress()
+_remembering = True
+
+
+def read_progress() -> tuple[Progress, str]:
+    """What is remembered, and a sentence about trouble ("" if there is none).
+
+    Source: built by srlab; the course's map shows it.
+    """
+    with _lock:
+        if not _remembers():
+            return _unsaved.model_copy(deep=True), ""
+        try:
+            return _further(_load(_file()), _unsaved), ""
+        except _Damaged:
+            trouble = f"{_file()} is damaged; it stays, and what it held is not shown here."
+        except (NotRememberedError, OSError) as error:
+            trouble = str(error)
+        return _unsaved.model_copy(deep=True), trouble
+
+
+def note_attempt(key: str, *, done: bool, fingerprint: str = "") -> tuple[Tried, str]:
+    """Note that an answer to an exercise was checked.
+
+    A wrong answer earns one more step of help. The answer that was checked
+    last, checked once more, is no new attempt.
+
+    Args:
+        key: such as ``"03/variance"``.
+        done: whether it was right.
+        fingerprint: equal for equal answers; "" is always a new one.
+
+    Returns:
+        What is known of the exercise now, and a sentence about trouble ("" if
+        there is none).
+
+    Source: built by srlab; every ``check_`` function calls it.
+    """
+
+    def change(progress: Progress) -> None:
+        tried = progress.exercises.setdefault(key, Tried())
+        if fingerprint and fingerprint == tried.last:
+            return
+        tried.attempts, tried.last = tried.attempts + 1, fingerprint
+        tried.done = tried.done or done
+        tried.hints = tried.hints if done else min(tried.hints + 1, LAST_STEP)
+
+    progress, trouble = _change(change)
+    return progress.exercises[key], trouble
+
+
+def note_answer(key: str, *, right: bool) -> tuple[Answered, str]:
+    """Note that an answer of a quiz was chosen.
+
+    Args:
+        key: of the question, such as ``"03/depth"``.
+        right: whether it was the right one.
+
+    Returns:
+        What is known of the question now, and a sentence about trouble.
+
+    Source: built by srlab; ``Quiz`` calls it.
+    """
+
+    def change(progress: Progress) -> None:
+        answered = progress.questions.setdefault(key, Answered())
+        answered.tries, answered.right = answered.tries + 1, answered.right or right
+
+    progress, trouble = _change(change)
+    return progress.questions[key], trouble
+
+
+def do_not_remember() -> None:
+    """Remember nothing of this kernel: what runs here is not the learner's own.
+
+    Source: built by srlab; the notebooks with solutions call it.
+    """
+    global _remembering, _unsaved
+    with _lock:
+        _remembering, _unsaved = False, Progress()
+
+
+def _remembers() -> bool:
+    """Not while nbgrader runs somebody else's notebook on a teacher's account."""
+    return _remembering and "NBGRADER_EXECUTION" not in os.environ
+
+
+def _file() -> Path:
+    return own_folder() / "progress.json"
+
+
+def _change(change: Callable[[Progress], None]) -> tuple[Progress, str]:
+    """Apply ``change`` to what is remembered; where that fails, to this kernel's copy."""
+    global _unsaved
+    with _lock:
+        if not _remembers():
+            change(_unsaved)
+            return _unsaved.model_copy(deep=True), ""
+        try:
+            return _change_file(change)
+        except (NotRememberedError, OSError) as error:
+            _unsaved = read_progress()[0]
+            change(_unsaved)
+            return _unsaved.model_copy(deep=True), f"Not remembered: {error}"
+
+
+def _change_file(change: Callable[[Progress], None]) -> tuple[Progress, str]:
+    global _unsaved
+    path, trouble = _file(), ""
+    with _alone(path):
+        try:
+            saved = _load(path)
+        except _Damaged:
+            kept = _set_aside(path)
+            saved, trouble = Progress(), f"{path} was damaged; it is now {kept.name}."
+        progress = _further(saved, _unsaved)
+        change(progress)
+        with replacing(path) as part:
+            part.write_text(f"{progress.model_dump_json(indent=1)}\n", encoding="utf-8")
+    _unsaved = Progress()
+    return progress, trouble
+
+
+def _load(path: Path) -> Progress:
+    """What the file holds; nothing if there is none."""
+    try:
+        with _naming(path, "read"):
+            data = path.read_bytes()
+    except FileNotFoundError:
+        return Progress()
+    with suppress(ValidationError):
+        if (newer := _Format.model_validate_json(data).format) > FORMAT:
+            raise NotRememberedError(
+                f"{path} was written by a newer srlab (format {newer}, this one reads "
+                f"{FORMAT}), so it is left as it is; update srlab."
+            )
+        return Progress.model_validate_json(data)
+    raise _Damaged
+
+
+class _Format(BaseModel):
+    """What every version's file has."""
+
+    format: int
+
+
+def _set_aside(path: Path) -> Path:
+    """``progress.json`` -> ``progress.damaged.json``, ``progress.damaged-2.json``, ..."""
+    number = 1
+    while True:
+        mark = "damaged" if number == 1 else f"damaged-{number}"
+        beside = path.with_name(f"{path.stem}.{mark}{path.suffix}")
+        if not os.path.lexists(beside):
+            return path.rename(beside)
+        number += 1
+
+
+def _further(one: Progress, other: Progress) -> Progress:
+    """Both together; of an entry in both, the one that got further."""
+    whole = one.model_copy(deep=True)
+    for key, tried in other.exercises.items():
+        mine = whole.exercises.get(key, Tried())
+        if (tried.done, tried.attempts) >= (mine.done, mine.attempts):
+            whole.exercises[key] = tried.model_copy()
+    for key, answered in other.questions.items():
+        known = whole.questions.get(key, Answered())
+        if (answered.right, answered.tries) >= (known.right, known.tries):
+            whole.questions[key] = answered.model_copy()
+    return whole
+
+
+# -- one kernel at a time --------------------------------------------------------
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock beside ``path``, which the system lets go if the kernel dies.
+
+    Raises:
+        NotRememberedError: if another kernel holds it for ``PATIENCE`` seconds.
+        OSError: if the folder cannot be written.
+    """
+    with _naming(path, "written"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_suffix(".lock").open("ab")
+    with lock:
+        end = time.monotonic() + PATIENCE
+        while not _try_lock(lock):
+            if time.monotonic() > end:
+                raise NotRememberedError(f"{path} is being written by another program.")
+            time.sleep(0.01)
+        yield  # closing it lets the lock go
+
+
+def _try_lock(file: Any) -> bool:
+    """Take the lock if nobody has it."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return True  # a disk that knows no locks: better than to remember nothing
+    return True
+
+
+@contextmanager
+def _naming(path: Path, what: str) -> Iterator[None]:
+    """Make one sentence of the system's errors."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror.lower() if error.strerror else error
+        raise type(error)(f"{path} could not be {what}: {why}.") from None
