@@ -495,7 +495,8 @@ def test_a_kill_at_step_66_goes_on_from_there(
 # The real command, which kills itself after its 66th step, as nobody could from outside.
 KILLED = """
 import os, signal
-from srlab import cli, stages
+from srlab import cli
+from srlab.runs import stages
 
 train = stages.train
 

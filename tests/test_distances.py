@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from srlab import distances
+from srlab import metrics
 from srlab.features import FeatureExtractor, count_hooks
 from srlab.metrics import BACKBONES, lpips_backbone, lpips_distance, vgg_distance
 from srlab.models import enlarge
@@ -26,7 +26,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise OSError("no network in this test")
 
     monkeypatch.setattr(socket.socket, "connect", no_network)
-    distances._lpips.cache_clear()
+    metrics._lpips.cache_clear()
     (tmp_path / "torch" / "hub" / "checkpoints").mkdir(parents=True)
     return tmp_path / "torch" / "hub" / "checkpoints"
 
@@ -62,8 +62,8 @@ def test_it_leaves_neither_gradients_nor_hooks(pair: tuple[Tensor, Tensor]) -> N
     sr = sr.clone().requires_grad_()
     vgg_distance(sr, hr)
     assert sr.grad is None
-    assert count_hooks(distances._extractor("cpu")) == 0
-    assert distances._extractor("cpu") is distances._extractor("cpu")
+    assert count_hooks(metrics._extractor("cpu")) == 0
+    assert metrics._extractor("cpu") is metrics._extractor("cpu")
 
 
 @pytest.mark.parametrize("distance", [vgg_distance, lpips_distance])
@@ -95,7 +95,7 @@ def random_weights(
     torch.save({n: w for n, w in weights.items() if n.startswith("features")}, part)
     digest = hashlib.sha256(part.read_bytes()).hexdigest()
     file = part.rename(folders / f"alexnet-random-{digest[:8]}.pth")
-    monkeypatch.setitem(distances.BACKBONES, "alex", file.name)
+    monkeypatch.setitem(metrics.BACKBONES, "alex", file.name)
     return file, weights
 
 
@@ -186,7 +186,7 @@ def test_no_code_in_a_weights_file_runs(
     torch.save({"features.0.weight": Bad()}, part)
     digest = hashlib.sha256(part.read_bytes()).hexdigest()
     file = part.rename(folders / f"alexnet-bad-{digest[:8]}.pth")
-    monkeypatch.setitem(distances.BACKBONES, "alex", file.name)
+    monkeypatch.setitem(metrics.BACKBONES, "alex", file.name)
     with pytest.warns(UserWarning, match=r"LPIPS is left out: .* cannot be used \(Unpickling"):
         assert lpips_distance(*pair) is None
     assert lpips_distance(*pair) is None, "and it warns once"

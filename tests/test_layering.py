@@ -129,10 +129,10 @@ scoring course
 srlab
 inference
 zoo presets residuals
-checkpoints unet losses
+checkpoints unet losses doctor
 metrics data
 features images
-runcard models upsamplers training machine doctor app
+runcard models upsamplers training machine app
 files require
 """
 """The house from the roof down: a subject imports what stands on lower floors.

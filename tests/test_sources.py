@@ -8,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab import sources
 from srlab.data import embedded_photo, embedded_table, load_folder, load_photos
 from srlab.files import cache_folder
 from srlab.images import read_image
@@ -61,7 +60,7 @@ def test_only_a_folder_shows_a_bar(
         time.sleep(0.4)
         return read_image(file)
 
-    monkeypatch.setattr(sources, "read_image", slowly)
+    monkeypatch.setattr(data, "read_image", slowly)
     load_photos("embedded", "val")
     assert capsys.readouterr().err == ""
     write_pictures(tmp_path, ["a.png", "b.png", "c.png"])

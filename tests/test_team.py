@@ -26,7 +26,7 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "
 # The real command, which says at the end what it read after each step.
 COMMAND = """
 import json
-from srlab import training_bar
+from srlab.runs import bar as training_bar
 from srlab.cli import main
 
 seen, update = [], training_bar.TrainingBar.update
