@@ -42,8 +42,8 @@ NOT_FOR_LESSONS = (
     "srlab/__main__.py",
     "srlab/app/",
     "srlab/classroom/",
-    "srlab/cli.py",
-    "srlab/site/",
+    "srlab/cli/",
+    "srlab/course/site/",
 )
 
 

@@ -229,7 +229,7 @@ def test_of_a_huge_photograph_the_middle_is_scored(monkeypatch: pytest.MonkeyPat
         row = dict.fromkeys(MEASURES, 1.0)
         return row, row
 
-    monkeypatch.setattr("srlab.runs.score_models", note)
+    monkeypatch.setattr("srlab.runs.run.score_models", note)
     photos = RunPhotos({}, {"a": torch.zeros(3, 1500, 900, dtype=torch.uint8)}, "x")
     scored(card_of("x"), torch.nn.Identity(), photos)
     assert seen == [(3, 1024, 900)]

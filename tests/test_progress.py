@@ -172,7 +172,7 @@ def test_what_could_not_be_written_is_written_when_it_can(tmp_path, monkeypatch)
 
 READ_ONLY = """
 import os
-from srlab.progress import note_attempt, read_progress
+from srlab.learner.progress import note_attempt, read_progress
 if os.getuid() == 0:  # whom no mode stops
     os.setgid(65534); os.setuid(65534)
 print(note_attempt("03/variance", done=True)[1])
@@ -182,7 +182,7 @@ print(read_progress()[0].exercises["03/variance"].done)
 FULL = """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))
-from srlab.progress import note_attempt, read_progress
+from srlab.learner.progress import note_attempt, read_progress
 print([t for i in range(9) if (t := note_attempt(f"03/{i}", done=True)[1])][-1])
 print(sum(tried.done for tried in read_progress()[0].exercises.values()))
 """

@@ -442,7 +442,7 @@ def test_ctrl_c_while_it_saves_waits_for_the_file(
     card = tiny_card(photo_folder, stage(3))
     whole = tmp_path / "whole"
     train_only(card, whole)
-    save = srlab.runs.save_checkpoint
+    save = srlab.runs.run.save_checkpoint
 
     def interrupted(path: Path, *args: object, **options: object) -> None:
         if path.name == "last.safetensors" and options["step"] == step:
@@ -450,7 +450,7 @@ def test_ctrl_c_while_it_saves_waits_for_the_file(
         save(path, *args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr("srlab.runs.save_checkpoint", interrupted)
+        patch.setattr("srlab.runs.run.save_checkpoint", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run_card(card, tmp_path / "parts", save_every=1e6)
     assert last(tmp_path / "parts").step == step

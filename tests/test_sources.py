@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from srlab import data
 from srlab.data import embedded_photo, embedded_table, load_folder, load_photos
 from srlab.files import cache_folder
 from srlab.images import read_image
