@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from srlab.files import ASSETS
 from srlab.runcard import SCHEMA, ModelSpec, RunCard, Stage, save_card
 from srlab.runs.cardtable import (
-    ASSETS,
     PARTS,
     meanings,
     to_schema,

@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> Path:
     """A repository with a module and these tests."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "srlab").mkdir()
-    (tmp_path / "srlab" / "losses.py").write_text("from srlab.cli.words import plural")
+    (tmp_path / "srlab" / "losses.py").write_text("from srlab.words import plural")
     (tmp_path / "srlab" / "words.py").touch()
     for name, code in TESTS.items():
         (tmp_path / "tests" / name).write_text(code)
@@ -42,11 +42,11 @@ def git(root: Path, *words: str) -> None:
     ("changed", "tests"),
     [
         ("srlab/losses.py", "losses runs"),
-        ("srlab/watch.py", "runs"),
+        ("srlab/runs/watch.py", "runs"),
         ("srlab/widgets/live.py", "live"),
         ("srlab/widgets/dials.py", "live"),
-        ("srlab/site/__init__.py", "compare site"),
-        ("srlab/site/loaded_by_name.py", "site"),
+        ("srlab/course/site/__init__.py", "compare site"),
+        ("srlab/course/site/loaded_by_name.py", "site"),
         ("srlab/widgets/compare.js", "compare setup"),
         ("tests/watching.py", "live"),
         ("tests/test_losses.py", "losses"),

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from srlab.images import picture_suffixes
 from srlab.images.folders import (
     earlier_results,
     find_pictures,
     hr_and_lr,
     is_hidden,
-    picture_suffixes,
 )
 
 

@@ -26,7 +26,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from srlab.course.copy import course_folder
-from srlab.grader.cage import PACKAGE
+from srlab.files import PACKAGE
 from srlab.grader.results import Row, table, write_csv, write_feedback
 from srlab.grader.submissions import find_submissions, lesson_of, read_code, tasks
 from tests.conftest import ONE_THREAD, Command
