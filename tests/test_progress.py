@@ -313,7 +313,7 @@ def test_a_forgotten_return_is_an_attempt():
     def forgets(variance, weight, depth):
         variance * (1 + weight**2) ** depth
 
-    assert check_variance(forgets).help[0] == ("mistake", "The function gives nothing back.")
+    assert check_variance(forgets).help[0] == ("mistake", "The function returns nothing.")
 
 
 def test_a_right_answer_is_remembered(home):

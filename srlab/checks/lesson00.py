@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from srlab.checks.answers import values
 from srlab.checks.core import Answer, Mistake, Verdict, judge, without_calling
 from srlab.checks.steps import in_steps
 from srlab.images import to_bytes
@@ -18,7 +19,7 @@ BORDER = 4  # px
 def check_byte_psnr(answer: Answer | None) -> Verdict:
     """Check ``answer(sr, hr)``: mean PSNR of uint8 ``(N, C, h, w)``, in dB.
 
-    Source: built by srlab; exercise 1 of lesson 00.
+    Source: exercise 1 of lesson 00.
     """
     hr = _bytes(0, 2, 3, 5, 7)
     uneven = hr.int() + _errors(1, hr.shape, (3, 30))
@@ -44,7 +45,7 @@ def check_byte_psnr(answer: Answer | None) -> Verdict:
 def check_full_luma(answer: Answer | None) -> Verdict:
     """Check ``answer(images)``: luma from 0 (black) to 1 (white), ``(N, 1, h, w)``.
 
-    Source: built by srlab; exercise 2 of lesson 00.
+    Source: exercise 2 of lesson 00.
     """
     primaries = torch.eye(3).view(1, 3, 1, 3)  # red, green, blue side by side
     return judge(
@@ -54,7 +55,7 @@ def check_full_luma(answer: Answer | None) -> Verdict:
             "a red, a green and a blue pixel": (primaries,),
             "a black pixel": (torch.zeros(1, 3, 1, 1),),
             "a white pixel": (torch.ones(1, 3, 1, 1),),
-            "two pictures of 3 x 5 px": (_values(2, 2, 3, 3, 5),),
+            "two pictures of 3 x 5 px": (values(2, 2, 3, 3, 5),),
         },
         mistakes=FULL_LUMA_MISTAKES,
     )
@@ -64,9 +65,9 @@ def check_full_luma(answer: Answer | None) -> Verdict:
 def check_published_psnr(answer: Answer | None) -> Verdict:
     """Check ``answer(sr, hr, border)``: PSNR under the published protocol, dB.
 
-    Source: built by srlab; exercise 3 of lesson 00.
+    Source: exercise 3 of lesson 00.
     """
-    hr = _stored(_values(3, 2, 3, 20, 26))
+    hr = _stored(values(3, 2, 3, 20, 26))
     sr = _stored(hr + _errors(4, hr.shape, (4, 12)) / 255)
     noisy_border = hr + (sr - hr) * (1 + 4 * _border_mask(hr))
     between = torch.where(hr < 1, hr + 0.6 / 255, hr)  # rounds up to a whole step
@@ -74,7 +75,7 @@ def check_published_psnr(answer: Answer | None) -> Verdict:
     below = torch.where(hr < 0.3, hr - 0.5, hr)
     unstored = torch.where(hr < 1, hr + 0.4 / 255, hr)  # rounds down to hr
     return judge(
-        without_calling(answer, "Protocol.apply") if callable(answer) else None,
+        without_calling(answer, "Protocol.apply"),
         right=_published,
         cases={
             "border 4": (_stored(noisy_border[:1]), hr[:1], BORDER),
@@ -171,10 +172,6 @@ def _bytes(seed: int, *shape: int) -> Tensor:
     return torch.randint(60, 180, shape, generator=generator).to(torch.uint8)
 
 
-def _values(seed: int, *shape: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
-
-
 def _errors(seed: int, shape: torch.Size, largest: tuple[int, int]) -> Tensor:
     """Random whole errors, those of each picture up to its own size."""
     generator = torch.Generator().manual_seed(seed)
@@ -211,10 +208,7 @@ BYTE_PSNR_MISTAKES = [
         lambda sr, hr: (sr.int() - hr.int()).square().mean((1, 2, 3)),
         "torch takes no mean of whole numbers.",
     ),
-    Mistake(
-        lambda sr, hr: F.mse_loss(sr, hr),
-        "torch has no mse_loss of bytes.",
-    ),
+    Mistake(lambda sr, hr: F.mse_loss(sr, hr), "torch has no mse_loss of bytes."),
     Mistake(
         lambda sr, hr: psnr(sr, hr, data_range=255),
         "psnr takes floats, and these are bytes.",
@@ -263,22 +257,13 @@ FULL_LUMA_MISTAKES = [
         lambda images: images.mean(1, keepdim=True),
         "All channels count alike here; eyes take green as much brighter than blue.",
     ),
-    Mistake(
-        lambda images: luma(images) - 16 / 255,
-        "Black is 0 now, but white is 219/255.",
-    ),
+    Mistake(lambda images: luma(images) - 16 / 255, "Black is 0 now, but white is 219/255."),
     Mistake(
         lambda images: luma(images) * (255 / 219),
         "Stretched, but from which zero? Black is 16/219 now.",
     ),
-    Mistake(
-        lambda images: luma(images) * (255 / 235),
-        "White is 1 now, but black is not 0.",
-    ),
-    Mistake(
-        lambda images: _full_luma(images.flip(1)),
-        "Red and blue have changed places.",
-    ),
+    Mistake(lambda images: luma(images) * (255 / 235), "White is 1 now, but black is not 0."),
+    Mistake(lambda images: _full_luma(images.flip(1)), "Red and blue have changed places."),
     Mistake(
         lambda images: _full_luma(images)[:, 0],
         "The channel axis is gone: this is (N, h, w), not (N, 1, h, w).",
@@ -302,10 +287,7 @@ PUBLISHED_MISTAKES = [
         _with(color=_full_luma),
         "This is full-range luma, and 1.32 dB less than the published one.",
     ),
-    Mistake(
-        _with(cut=lambda images, _: images),
-        "The border is still there.",
-    ),
+    Mistake(_with(cut=lambda images, _: images), "The border is still there."),
     Mistake(
         _with(cut=lambda images, border: images[..., border:-border, border:-border]),
         "With border 0 the slice [0:-0] is empty.",
@@ -338,10 +320,7 @@ PUBLISHED_MISTAKES = [
         _pooled,
         "You averaged the errors of all pictures; the mean of their PSNRs is another number.",
     ),
-    Mistake(
-        _stored_sr_alone(),
-        "Only sr was stored as a file; hr comes from a file too.",
-    ),
+    Mistake(_stored_sr_alone(), "Only sr was stored as a file; hr comes from a file too."),
     Mistake(_stored_sr_alone(_whole_steps), "hr was rounded, but not clamped."),
     Mistake(
         _stored_sr_alone(lambda images: images.clamp(0, 1)),
@@ -358,12 +337,6 @@ PUBLISHED_MISTAKES = [
         _with(store=lambda images: images, color=lambda images: _stored(luma(images))),
         "You rounded luma; a file rounds red, green and blue.",
     ),
-    Mistake(
-        _with(store=_truncated),
-        "Rounded down to the step below, not to the nearest.",
-    ),
-    Mistake(
-        _with(store=_unclamped_bytes),
-        "Bytes wrap round above 255: 256 became 0.",
-    ),
+    Mistake(_with(store=_truncated), "Rounded down to the step below, not to the nearest."),
+    Mistake(_with(store=_unclamped_bytes), "Bytes wrap round above 255: 256 became 0."),
 ]

@@ -1,0 +1,49 @@
+"""Tests made of answers to an exercise: which ones its check takes, and which it refuses."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Check = Callable[..., Any]
+SHOWN = ("case", "hint", "got")
+
+
+def takes(check: Check, *answers: Any) -> Callable[..., None]:
+    """A test that these answers are right."""
+
+    @pytest.mark.parametrize("answer", answers)
+    def test(answer: Any) -> None:
+        verdict = check(answer)
+        assert verdict.done, verdict
+
+    return test
+
+
+def refuses(check: Check, *rows: Any, **same: str) -> Callable[..., None]:
+    """A test that these answers are wrong, and what a learner is shown.
+
+    Args:
+        check: of the exercise.
+        rows: an answer, or an answer with a part of the case, of the hint and
+            of what the check got, as far as ``same`` does not hold them.
+        same: what is equal in all rows, by name.
+    """
+    own = [name for name in SHOWN if name not in same]
+    tuples = [row if isinstance(row, tuple) else (row,) for row in rows]
+    told = [(row[0], same | dict(zip(own, row[1:], strict=False))) for row in tuples]
+
+    @pytest.mark.parametrize(("answer", "shown"), told)
+    def test(answer: Any, shown: dict[str, str]) -> None:
+        refused(check(answer), **shown)
+
+    return test
+
+
+def refused(verdict: Any, *, case: str = "", hint: str = "", got: str = "") -> None:
+    """Not done, for this reason."""
+    assert not verdict.done
+    assert all((verdict.expected, verdict.got, verdict.hint)), verdict
+    assert case in verdict.case, verdict
+    assert hint in verdict.hint, verdict
+    assert got in verdict.got, verdict
