@@ -166,7 +166,7 @@ def test_a_verdict_shows_case_expected_got_and_hint():
     text = repr(check_byte_psnr(subtracts_bytes))
     assert text.startswith("Not yet.\n  case     every value 5 too dark\n  expected 34.15\n")
     assert "\n  got      " in text
-    assert "\n  mistake  uint8 wraps round" in text
+    assert "\n  mistake  uint8 wraps around" in text
     assert "floats" not in text, "what is wrong, not yet what is right"
     assert text.endswith("check again: the hint comes.")
 

@@ -137,7 +137,7 @@ test_byte_psnr_done = takes(
 test_byte_psnr_mistakes = refuses(
     check_byte_psnr,
     (subtracts_bytes, "too dark", "3 - 8 is 251"),
-    (squares_bytes, "two pictures", "wraps round, also when squared"),
+    (squares_bytes, "two pictures", "wraps around, also when squared"),
     (keeps_the_range_of_floats, "too bright", "in bytes it is 255"),
     (reads_the_range_off_the_picture, "too bright", "read off the picture"),
     (takes_the_brightest_value_as_range, "too bright", "read off the picture"),
@@ -152,7 +152,7 @@ test_byte_psnr_mistakes = refuses(
 
 test_byte_psnr_in_types_that_are_too_small = refuses(
     check_byte_psnr,
-    (computes_in(torch.uint8), "two pictures", "wraps round, also when squared"),
+    (computes_in(torch.uint8), "two pictures", "wraps around, also when squared"),
     (computes_in(torch.int8), "two pictures", "int8 ends at 127"),
     (subtracts_in_int8, "black where white should be", "int8 ends at 127"),
     (computes_in(torch.int16), "black where white should be", "210 * 210 is 44,100"),
@@ -447,7 +447,7 @@ test_published_psnr_mistakes = refuses(
     (uses_the_protocol_of_srlab, "border 4", "what the exercise forbids"),
     (rounds_down, "between two steps", "not to the nearest"),
     (rounds_without_clamping, "above 1", "no file holds them"),
-    (lets_bytes_wrap, "above 1", "Bytes wrap round"),
+    (lets_bytes_wrap, "above 1", "Bytes wrap around"),
 )
 
 

@@ -340,7 +340,7 @@ test_channels_mistakes = refuses(
     (forgets_the_factor_inside, "scale 4", "the others forget"),
     (doubles_channels_once, "scale 4", "It doubles both sides"),
     (shuffles_once_by_the_scale, "scale 4", "one shuffle by the whole scale"),
-    (turns_the_order_round, "scale 4", "turned round"),
+    (turns_the_order_round, "scale 4", "reversed"),
     (keeps_multiplying, "scale 8", "grow from step to step"),
     (gives_their_number, "scale 4", "how many there are"),
 )

@@ -121,7 +121,7 @@ def changes_its_input(images, mean, std):
 
 test_normalize_mistakes = refuses(
     check_normalize,
-    (gives_the_pictures_as_they_came, "as they came"),
+    (gives_the_pictures_as_they_came, "as they were given"),
     (divides_before_subtracting, "The two steps have changed"),
     (forgets_to_divide, "The mean is gone, but"),
     (forgets_to_subtract, "the mean was not subtracted"),
@@ -129,7 +129,7 @@ test_normalize_mistakes = refuses(
     (adds_the_mean, "The mean is added here"),
     (goes_to_255_first, "Pictures are in [0, 1]"),
     (turns_to_bgr, "The channels of the picture"),
-    (turns_the_statistics_round, "mean and std are turned round"),
+    (turns_the_statistics_round, "mean and std are reversed"),
     (takes_the_batchs_own_statistics, "These are the mean and"),
     (clamps, "Clamped, though normalized values run"),
     (takes_one_mean_for_all, "One mean and one std"),

@@ -476,7 +476,7 @@ test_merge_mistakes = refuses(
     (adds, "This adds"),
     (joins_pictures, "This joins along another axis"),
     (joins_columns, "This joins along another axis"),
-    (puts_the_skip_first, "The order is turned round"),
+    (puts_the_skip_first, "The order is reversed"),
     (knows_only_equal_sizes, "Their sizes differ, and what"),
     (pads_with_zeros, "pads with zeros"),
     (cuts_the_skip, "This cuts the skip"),

@@ -23,7 +23,7 @@ GREEN, ORANGE = "#009E73", "#D55E00"  # Okabe-Ito
 
 
 Row = tuple[str, str]
-"""A name, and what is to be said of it."""
+"""A line of a verdict: its name, and its text."""
 
 CODE = {"case", "expected", "got"}  # rows that show values
 
@@ -119,8 +119,8 @@ CUT_IN_PART = "The value is right, but its gradient is not: part of the way back
 class Mistake:
     """A wrong answer that many people give, and what is wrong with it.
 
-    The hint says what is wrong and not what would be right, since it is shown
-    at the first try already.
+    The hint says what is wrong, not what would be right, since it is shown
+    after the first try.
     """
 
     answer: Answer

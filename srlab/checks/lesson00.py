@@ -115,7 +115,7 @@ def _stored(images: Tensor) -> Tensor:
     return to_bytes(images).float() / 255
 
 
-def _with(
+def _published_with(
     store: Callable[[Tensor], Tensor] = _stored,
     color: Callable[[Tensor], Tensor] = luma,
     cut: Callable[[Tensor, int], Tensor] = shave,
@@ -129,7 +129,7 @@ def _with(
     return protocol
 
 
-def _stored_sr_alone(store: Callable[[Tensor], Tensor] = lambda images: images) -> Answer:
+def _with_hr_stored(store: Callable[[Tensor], Tensor] = lambda images: images) -> Answer:
     """The published protocol with another way to store hr."""
 
     def protocol(sr: Tensor, hr: Tensor, border: int) -> float:
@@ -154,7 +154,7 @@ def _border_mask(images: Tensor, border: int = BORDER) -> Tensor:
     return mask
 
 
-def _whole_steps(images: Tensor) -> Tensor:
+def _rounded(images: Tensor) -> Tensor:
     return images.mul(255).round().div(255)
 
 
@@ -182,11 +182,11 @@ def _errors(seed: int, shape: torch.Size, largest: tuple[int, int]) -> Tensor:
 BYTE_PSNR_MISTAKES = [
     Mistake(
         lambda sr, hr: _decibels((sr - hr).double().square().mean(dim=(1, 2, 3))),
-        "uint8 wraps round: 3 - 8 is 251.",
+        "uint8 wraps around: 3 - 8 is 251.",
     ),
     Mistake(
         lambda sr, hr: _decibels((sr - hr).square().double().mean(dim=(1, 2, 3))),
-        "uint8 wraps round, also when squared: 16 * 16 is 0.",
+        "uint8 wraps around, also when squared: 16 * 16 is 0.",
     ),
     Mistake(
         lambda sr, hr: _decibels((sr.short() - hr.short()).square().double().mean((1, 2, 3))),
@@ -194,11 +194,11 @@ BYTE_PSNR_MISTAKES = [
     ),
     Mistake(
         lambda sr, hr: _decibels((sr.char() - hr.char()).double().square().mean((1, 2, 3))),
-        "int8 ends at 127: brighter values and larger differences wrap round.",
+        "int8 ends at 127: brighter values and larger differences wrap around.",
     ),
     Mistake(
         lambda sr, hr: _decibels((sr.char() - hr.char()).square().double().mean((1, 2, 3))),
-        "int8 ends at 127: its squares wrap round.",
+        "int8 ends at 127: its squares wrap around.",
     ),
     Mistake(
         lambda sr, hr: (sr - hr).square().mean((1, 2, 3)),
@@ -247,7 +247,7 @@ BYTE_PSNR_MISTAKES = [
     ),
     Mistake(
         lambda sr, hr: 2 * _decibels(_mse(sr, hr)),
-        "Twice too much: a factor of 20 belongs to a root, and this is a square.",
+        "Twice too large: a factor of 20 belongs to a root, and this is a square.",
     ),
 ]
 
@@ -280,63 +280,70 @@ FULL_LUMA_MISTAKES = [
 
 PUBLISHED_MISTAKES = [
     Mistake(
-        _with(color=lambda images: images),
+        _published_with(color=lambda images: images),
         "This is the PSNR of red, green and blue; the published one compares luma.",
     ),
     Mistake(
-        _with(color=_full_luma),
+        _published_with(color=_full_luma),
         "This is full-range luma, and 1.32 dB less than the published one.",
     ),
-    Mistake(_with(cut=lambda images, _: images), "The border is still there."),
+    Mistake(_published_with(cut=lambda images, _: images), "The border is still there."),
     Mistake(
-        _with(cut=lambda images, border: images[..., border:-border, border:-border]),
+        _published_with(cut=lambda images, border: images[..., border:-border, border:-border]),
         "With border 0 the slice [0:-0] is empty.",
     ),
     Mistake(
-        _with(cut=lambda images, b: images[..., b : images.shape[-2] - b, :]),
+        _published_with(cut=lambda images, b: images[..., b : images.shape[-2] - b, :]),
         "Left and right are still there.",
     ),
     Mistake(
-        _with(cut=lambda images, b: images[..., b : images.shape[-1] - b]),
+        _published_with(cut=lambda images, b: images[..., b : images.shape[-1] - b]),
         "Top and bottom are still there.",
     ),
     Mistake(
-        _with(cut=lambda images, border: images[..., border:, border:]),
+        _published_with(cut=lambda images, border: images[..., border:, border:]),
         "Only the upper and left border is gone.",
     ),
     Mistake(
-        _with(cut=lambda images, border: shave(images, 2 * border)),
+        _published_with(cut=lambda images, border: shave(images, 2 * border)),
         "Twice as much is gone as should be.",
     ),
     Mistake(
-        _with(cut=_blackened),
+        _published_with(cut=_blackened),
         "The border is black in both: it counts as perfect, and wins decibels.",
     ),
     Mistake(
-        _with(cut=lambda images, _: shave(images, BORDER)),
+        _published_with(cut=lambda images, _: shave(images, BORDER)),
         "This always takes 4 px away, whatever border says.",
     ),
     Mistake(
         _pooled,
         "You averaged the errors of all pictures; the mean of their PSNRs is another number.",
     ),
-    Mistake(_stored_sr_alone(), "Only sr was stored as a file; hr comes from a file too."),
-    Mistake(_stored_sr_alone(_whole_steps), "hr was rounded, but not clamped."),
+    Mistake(_with_hr_stored(), "Only sr was stored as a file; hr comes from a file too."),
+    Mistake(_with_hr_stored(_rounded), "hr was rounded, but not clamped."),
     Mistake(
-        _stored_sr_alone(lambda images: images.clamp(0, 1)),
+        _with_hr_stored(lambda images: images.clamp(0, 1)),
         "hr was clamped, but not rounded.",
     ),
     Mistake(
-        _with(store=_whole_steps), "Values above 1 or below 0 are left; no file holds them."
+        _published_with(store=_rounded),
+        "Values above 1 or below 0 are left; no file holds them.",
     ),
     Mistake(
-        _with(store=lambda images: images),
+        _published_with(store=lambda images: images),
         "A file holds only whole steps of 1/255; here are values between them.",
     ),
     Mistake(
-        _with(store=lambda images: images, color=lambda images: _stored(luma(images))),
+        _published_with(
+            store=lambda images: images, color=lambda images: _stored(luma(images))
+        ),
         "You rounded luma; a file rounds red, green and blue.",
     ),
-    Mistake(_with(store=_truncated), "Rounded down to the step below, not to the nearest."),
-    Mistake(_with(store=_unclamped_bytes), "Bytes wrap round above 255: 256 became 0."),
+    Mistake(
+        _published_with(store=_truncated), "Rounded down to the step below, not to the nearest."
+    ),
+    Mistake(
+        _published_with(store=_unclamped_bytes), "Bytes wrap around above 255: 256 became 0."
+    ),
 ]

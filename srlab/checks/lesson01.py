@@ -194,7 +194,7 @@ CHANNELS_MISTAKES = [
         lambda _, s: [3 * s**2],
         "That is one shuffle by the whole scale; Upsampler goes in several steps.",
     ),
-    Mistake(lambda f, s: [12] + [4 * f] * (_doublings(s) - 1), "The order is turned round."),
+    Mistake(lambda f, s: [12] + [4 * f] * (_doublings(s) - 1), "The order is reversed."),
     Mistake(
         lambda f, s: [f * 4 ** (i + 1) for i in range(_doublings(s) - 1)] + [12],
         "The channels grow from step to step; what does the shuffle do between two of them?",

@@ -277,7 +277,7 @@ def _with_distance(distance: Callable[[Tensor, Tensor], Any]) -> Answer:
 
 
 NORMALIZE_MISTAKES = [
-    Mistake(lambda images, *_: images, "These are the pictures as they came."),
+    Mistake(lambda images, *_: images, "These are the pictures as they were given."),
     Mistake(
         lambda images, mean, std: images / std.view(3, 1, 1) - mean.view(3, 1, 1),
         "The two steps have changed places; mean is in the unit of the picture.",
@@ -304,11 +304,11 @@ NORMALIZE_MISTAKES = [
     ),
     Mistake(
         lambda images, mean, std: _normalize(images.flip(1), mean, std),
-        "The channels of the picture are turned round.",
+        "The channels of the picture are reversed.",
     ),
     Mistake(
         lambda images, mean, std: _normalize(images, mean.flip(0), std.flip(0)),
-        "mean and std are turned round: blue's numbers are taken for red.",
+        "mean and std are reversed: blue's numbers are used for red.",
     ),
     Mistake(
         lambda images, *_: _normalize(images, images.mean((0, 2, 3)), images.std((0, 2, 3))),

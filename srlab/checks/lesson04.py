@@ -337,7 +337,7 @@ SHUFFLE_MISTAKES = [
     ),
     Mistake(
         lambda x, f: x.reshape(len(x), -1, x.shape[2] * f, x.shape[3] * f),
-        "The shape is right, but all numbers stand in the order in which they came.",
+        "The shape is right, but the numbers are still in the order they had in x.",
     ),
     Mistake(
         lambda x, f: _permuted(x, f, 5, 2, 4, 3).reshape(F.pixel_shuffle(x, f).shape),

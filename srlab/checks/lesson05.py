@@ -284,7 +284,7 @@ TV_MISTAKES = [
         _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).mean().sqrt()),
         "This is the root of the mean, not the mean of the roots.",
     ),
-    Mistake(_wrapping_tv, "roll goes round: the last column steps to the first."),
+    Mistake(_wrapping_tv, "roll goes around: the last column steps to the first."),
     Mistake(_padded_tv, "Pixels with only one neighbor are counted here, too."),
     Mistake(_unpaired_tv, "The two steps under one root start at different pixels."),
     Mistake(
@@ -397,7 +397,7 @@ BALANCE_MISTAKES = [
     ),
     Mistake(
         lambda terms, sr, _: _balance(terms, sr, dict.fromkeys(terms, 1)),
-        "All shares came out equal, whatever was asked for.",
+        "All shares are equal, whatever was asked for.",
     ),
     Mistake(
         lambda terms, sr, shares: {

@@ -233,7 +233,7 @@ def _uncropped(h: int, w: int, scale: int, num_features: int, depth: int) -> lis
     return _shapes(_up(h, 2**depth), _up(w, 2**depth), scale, num_features, depth)
 
 
-def _with(change: Callable[[list[Map], int], list[Map]]) -> Answer:
+def _changing(change: Callable[[list[Map], int], list[Map]]) -> Answer:
     """The right maps, changed; ``change`` is also told the depth."""
     return lambda *arguments: change(_shapes(*arguments), arguments[-1])
 
@@ -249,32 +249,32 @@ def _one_width(maps: list[Map], _depth: int) -> list[Map]:
 
 SHAPE_MISTAKES = [
     Mistake(
-        _with(_double_on_the_way_up),
+        _changing(_double_on_the_way_up),
         "These are the channels between concatenation and convolution, not what a merge gives.",
     ),
-    Mistake(_with(_one_width), "Every map has the same number of channels here."),
+    Mistake(_changing(_one_width), "Every map has the same number of channels here."),
     Mistake(
-        _with(lambda maps, depth: [*maps[: depth + 1], maps[depth], *maps[depth + 1 :]]),
+        _changing(lambda maps, depth: [*maps[: depth + 1], maps[depth], *maps[depth + 1 :]]),
         "The deepest map stands there twice, but no merge gives it.",
     ),
     Mistake(
-        _with(lambda maps, depth: [*maps[: depth + 1], *maps[: depth + 1][-2::-1]]),
+        _changing(lambda maps, depth: [*maps[: depth + 1], *maps[: depth + 1][-2::-1]]),
         "The last one is missing.",
     ),
     Mistake(
-        _with(lambda maps, depth: [*maps[: depth + 1], maps[-1]]),
+        _changing(lambda maps, depth: [*maps[: depth + 1], maps[-1]]),
         "These are the encoder's maps and sr; the way up is missing.",
     ),
     Mistake(
-        _with(lambda maps, depth: [*maps[: depth + 1], *maps[:depth], maps[-1]]),
+        _changing(lambda maps, depth: [*maps[: depth + 1], *maps[:depth], maps[-1]]),
         "The merges are not in the order in which they run.",
     ),
     Mistake(
-        _with(lambda maps, _: [(h, w, c) for c, h, w in maps]),
+        _changing(lambda maps, _: [(h, w, c) for c, h, w in maps]),
         "The channels stand last here.",
     ),
     Mistake(
-        _with(lambda maps, _: [(c, w, h) for c, h, w in maps]),
+        _changing(lambda maps, _: [(c, w, h) for c, h, w in maps]),
         "Height and width have changed places.",
     ),
     Mistake(_square, "The picture has become a square."),
@@ -330,7 +330,7 @@ def _resized(mode: str) -> Answer:
 
 
 STRETCHED = "Stretched: every pixel moves away from its partner in the skip."
-ADDED = "This adds: what came from where is lost."
+ADDED = "This adds: nobody can tell any more which part was the skip."
 SIDE_BY_SIDE = "This joins along another axis than the channels."
 
 MERGE_MISTAKES = [
@@ -342,7 +342,7 @@ MERGE_MISTAKES = [
     Mistake(lambda features, skip: _fitted(features, skip, "constant") + skip, ADDED),
     Mistake(
         lambda features, skip: torch.cat([skip, _fitted(features, skip, "replicate")], dim=1),
-        "The order is turned round: the skip stands first.",
+        "The order is reversed: the skip comes first.",
     ),
     Mistake(lambda features, skip: torch.cat([features, skip], dim=0), SIDE_BY_SIDE),
     Mistake(lambda features, skip: torch.cat([features, skip], dim=2), SIDE_BY_SIDE),

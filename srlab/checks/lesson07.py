@@ -206,10 +206,10 @@ CARRY_MISTAKES = [
     ),
     Mistake(
         lambda before, after: {**after, **before},
-        "Some names came along that the network does not have, or in a shape it cannot hold.",
+        "Some names were carried that the network lacks, or with a shape it cannot hold.",
     ),
     Mistake(_by_count, "As many numbers, but in another shape, so in another order."),
-    Mistake(_only_fitting, "What does not come along is missing."),
+    Mistake(_only_fitting, "What is not carried over is missing."),
     Mistake(
         _by_position,
         "This goes by the place in the list, and one more layer shifts them all.",
@@ -284,7 +284,7 @@ CONSISTENCY_MISTAKES = [
     ),
     Mistake(
         lambda sr, lr: psnr(degrade(sr.clamp(0, 1), 4), lr),
-        "This takes the scale for 4, whatever came.",
+        "This takes the scale to be 4, whatever the sizes are.",
     ),
     Mistake(
         _shrunk(lambda sr, s: sr[..., ::s, ::s]),
@@ -345,7 +345,7 @@ def _made(
     return RunCard(name="on-to-8x", model=model, start=start, stages=stages)
 
 
-def _with(**options: Any) -> Answer:
+def _card_with(**options: Any) -> Answer:
     """The right card with one of its parts made otherwise."""
 
     def card(start: str, model: ModelSpec, sizes: Sequence[int], pixels: int) -> RunCard:
@@ -400,24 +400,26 @@ CARD_MISTAKES = [
         lambda start, _, sizes, pixels: _card(start, ModelSpec(), sizes, pixels),
         "The card has another network than the checkpoint, so its upsampler is left behind.",
     ),
-    Mistake(_with(scale=4), "These stages still enlarge 4 times."),
+    Mistake(_card_with(scale=4), "These stages still enlarge 4 times."),
     Mistake(
-        _with(batch=lambda pixels, size: max(1, pixels // size)),
+        _card_with(batch=lambda pixels, size: max(1, pixels // size)),
         "This takes a crop of side size for one of size pixels.",
     ),
     Mistake(
-        _with(batch=lambda pixels, size: max(1, pixels // (size // 8) ** 2)),
+        _card_with(batch=lambda pixels, size: max(1, pixels // (size // 8) ** 2)),
         "This counts the pixels of the small crops, not those of hr.",
     ),
     Mistake(
-        _with(batch=lambda pixels, size: -(-pixels // size**2)),
+        _card_with(batch=lambda pixels, size: -(-pixels // size**2)),
         "Rounded up, a step has more pixels than allowed.",
     ),
     Mistake(
-        _with(batch=lambda pixels, size: max(1, round(pixels / size**2))),
+        _card_with(batch=lambda pixels, size: max(1, round(pixels / size**2))),
         "round goes up as often as down, and then a step has more pixels than allowed.",
     ),
-    Mistake(_with(batch=lambda *_: 8), "Larger crops, and as many of them: each step grows."),
+    Mistake(
+        _card_with(batch=lambda *_: 8), "Larger crops, and as many of them: each step grows."
+    ),
     Mistake(
         lambda start, model, sizes, pixels: _made(
             start, model, [s // 8 * 8 for s in sizes], pixels
@@ -436,7 +438,7 @@ CARD_MISTAKES = [
         "Some small crops would not have whole pixels.",
     ),
     Mistake(
-        _with(batch=lambda pixels, size: pixels // size**2),
+        _card_with(batch=lambda pixels, size: pixels // size**2),
         "A step without a single crop: here not even one fits.",
     ),
     Mistake(
