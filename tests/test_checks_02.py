@@ -176,18 +176,20 @@ test_normalize_other_wrong_answers = refuses(
 # Exercise 2 ----------------------------------------------------------------------------
 
 
+def keeps(features, name, _layer, _inputs, output):
+    features[name] = output.clone()
+
+
+def hooked(layers, features):
+    """A handle of each layer's hook, which keeps a copy by the layer's name."""
+    hooks = {name: partial(keeps, features, name) for name in layers}
+    return [layer.register_forward_hook(hooks[name]) for name, layer in layers.items()]
+
+
 def watches(network, layers, images):
-    features, handles = {}, []
-
-    def hook_for(name):
-        def keep(_layer, _inputs, output):
-            features[name] = output.clone()
-
-        return keep
-
+    features = {}
+    handles = hooked(layers, features)
     try:
-        for name, layer in layers.items():
-            handles.append(layer.register_forward_hook(hook_for(name)))
         network(images)
     finally:
         for handle in handles:
@@ -244,9 +246,8 @@ def turns_inplace_off_for_a_while(network, layers, images):
 def looks_with_an_exit_stack(network, layers, images):
     features = {}
     with contextlib.ExitStack() as stack:
-        for name, layer in layers.items():
-            keep = partial(lambda name, *given: features.update({name: given[2].clone()}), name)
-            stack.callback(layer.register_forward_hook(keep).remove)
+        for handle in hooked(layers, features):
+            stack.callback(handle.remove)
         network(images)
     return features
 
@@ -265,33 +266,22 @@ test_features_done = takes(
 
 def forgets_to_remove(network, layers, images):
     features = {}
-    for name, layer in layers.items():
-        layer.register_forward_hook(
-            lambda _l, _i, output, name=name: features.update({name: output.clone()})
-        )
+    hooked(layers, features)
     network(images)
     return features
 
 
 def removes_the_last_alone(network, layers, images):
     features = {}
-    for name, layer in layers.items():
-        handle = layer.register_forward_hook(
-            lambda _l, _i, output, name=name: features.update({name: output.clone()})
-        )
+    *_, handle = hooked(layers, features)
     network(images)
     handle.remove()
     return features
 
 
 def removes_only_on_success(network, layers, images):
-    features, handles = {}, []
-    for name, layer in layers.items():
-        handles.append(
-            layer.register_forward_hook(
-                lambda _l, _i, output, name=name: features.update({name: output.clone()})
-            )
-        )
+    features = {}
+    handles = hooked(layers, features)
     network(images)
     for handle in handles:
         handle.remove()
@@ -308,13 +298,8 @@ def clears_everybodys_hooks(network, layers, images):
 
 
 def swallows_the_error(network, layers, images):
-    features, handles = {}, []
-    for name, layer in layers.items():
-        handles.append(
-            layer.register_forward_hook(
-                lambda _l, _i, output, name=name: features.update({name: output.clone()})
-            )
-        )
+    features = {}
+    handles = hooked(layers, features)
     with contextlib.suppress(RuntimeError):
         network(images)
     for handle in handles:

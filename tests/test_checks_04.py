@@ -18,19 +18,29 @@ warnings.filterwarnings("ignore", category=FutureWarning)
 # Exercise 1 ----------------------------------------------------------------------------
 
 
-def shuffles(x, factor):
+def shuffles(x, factor, order=(0, 1, 4, 2, 5, 3)):
     n, channels, h, w = x.shape
-    x = x.view(n, channels // factor**2, factor, factor, h, w)
-    return x.permute(0, 1, 4, 2, 5, 3).reshape(n, -1, h * factor, w * factor)
+    parts = x.view(n, channels // factor**2, factor, factor, h, w)
+    return parts.permute(order).reshape(n, -1, h * factor, w * factor)
 
 
-def shuffles_by_slices(x, factor):
+runs_down_the_column = partial(shuffles, order=(0, 1, 4, 3, 5, 2))
+lays_whole_pictures_side_by_side = partial(shuffles, order=(0, 1, 2, 4, 3, 5))
+
+
+def draws(x, factor, dtype=None):
+    """Square by square, on numbers of another type if asked to."""
     n, channels, h, w = x.shape
-    large = x.new_zeros(n, channels // factor**2, h * factor, w * factor)
+    size = n, channels // factor**2, h * factor, w * factor
+    large = x.new_zeros(size, dtype=dtype)
     for i in range(factor):
         for j in range(factor):
             large[:, :, i::factor, j::factor] = x[:, i * factor + j :: factor**2]
     return large
+
+
+draws_on_whole_numbers = partial(draws, dtype=torch.int64)
+draws_on_single_precision = partial(draws, dtype=torch.float32)
 
 
 def takes_channels_by_blocks(x, factor):
@@ -42,18 +52,6 @@ def takes_channels_by_blocks(x, factor):
             first = (i * factor + j) * wanted
             large[:, :, i::factor, j::factor] = x[:, first : first + wanted]
     return large
-
-
-def runs_down_the_column(x, factor):
-    n, channels, h, w = x.shape
-    x = x.view(n, channels // factor**2, factor, factor, h, w)
-    return x.permute(0, 1, 4, 3, 5, 2).reshape(n, -1, h * factor, w * factor)
-
-
-def lays_whole_pictures_side_by_side(x, factor):
-    n, channels, h, w = x.shape
-    x = x.view(n, channels // factor**2, factor, factor, h, w)
-    return x.permute(0, 1, 2, 4, 3, 5).reshape(n, -1, h * factor, w * factor)
 
 
 def only_views(x, factor):
@@ -144,24 +142,6 @@ test_the_shuffle_itself_is_no_answer = refuses(
 )
 
 
-def draws_on_whole_numbers(x, factor):
-    n, channels, h, w = x.shape
-    large = torch.zeros(n, channels // factor**2, h * factor, w * factor, dtype=torch.int64)
-    for i in range(factor):
-        for j in range(factor):
-            large[:, :, i::factor, j::factor] = x[:, i * factor + j :: factor**2]
-    return large
-
-
-def draws_on_single_precision(x, factor):
-    n, channels, h, w = x.shape
-    large = torch.zeros(n, channels // factor**2, h * factor, w * factor)
-    for i in range(factor):
-        for j in range(factor):
-            large[:, :, i::factor, j::factor] = x[:, i * factor + j :: factor**2]
-    return large
-
-
 test_the_shuffle_keeps_the_type_of_its_numbers = refuses(
     check_shuffle,
     (draws_on_whole_numbers, "8 channels of 2 x 2"),
@@ -197,7 +177,7 @@ def test_two_results_that_look_alike_are_told_apart():
 test_shuffle_done = takes(
     check_shuffle,
     shuffles,
-    shuffles_by_slices,
+    draws,
     shuffles_by_stacking,
     shuffles_by_unflattening,
     shuffles_by_einsum,
@@ -238,12 +218,16 @@ def starts(conv, factor, init=nn.init.kaiming_normal_):
     return conv
 
 
-def starts_with_set_weight(conv, factor):
-    kernel = one_kernel_for_each_square(conv, factor)
-    set_weight(conv, kernel.repeat_interleave(factor**2, dim=0))
+def without_bias(conv):
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
     return conv
+
+
+def starts_with_set_weight(conv, factor):
+    kernel = one_kernel_for_each_square(conv, factor)
+    set_weight(conv, kernel.repeat_interleave(factor**2, dim=0))
+    return without_bias(conv)
 
 
 @torch.no_grad()
@@ -270,9 +254,7 @@ def writes_to_the_derived_weight(conv, factor):
 def repeats_instead_of_interleaving(conv, factor):
     kernel = one_kernel_for_each_square(conv, factor)
     set_weight(conv, kernel.repeat(factor**2, 1, 1, 1))
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
+    return without_bias(conv)
 
 
 def forgets_the_bias(conv, factor):
@@ -292,30 +274,22 @@ def always_takes_2(conv, factor):  # noqa: ARG001
 def copies_factor_times_only(conv, factor):
     kernel = conv.weight[::factor].detach()
     set_weight(conv, kernel.repeat_interleave(factor, dim=0))
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
+    return without_bias(conv)
 
 
 def makes_all_kernels_equal(conv, factor):  # noqa: ARG001
     set_weight(conv, nn.init.kaiming_normal_(conv.weight[:1].detach()).expand_as(conv.weight))
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
+    return without_bias(conv)
 
 
 def makes_everything_constant(conv, factor):  # noqa: ARG001
     set_weight(conv, torch.full_like(conv.weight, 0.1))
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
+    return without_bias(conv)
 
 
 def makes_everything_zero(conv, factor):  # noqa: ARG001
     set_weight(conv, torch.zeros_like(conv.weight))
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
+    return without_bias(conv)
 
 
 def hides_behind_the_bias(conv, factor):
