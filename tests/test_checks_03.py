@@ -378,16 +378,16 @@ class ChangesTorch(Draft):
 
 
 @pytest.mark.parametrize(
-    ("answer", "case"),
+    ("answer", "case", "hint"),
     [
-        (KnowsOnlyFourFeatures, "6 features"),
-        (DetachesTheSkip, "the gradient that comes back to x"),
-        (DetachesWhatGoesIn, "the gradient that comes back to x"),
-        (ChangesTorch, ""),
+        (KnowsOnlyFourFeatures, "6 features", ""),
+        (DetachesTheSkip, "the gradient that comes back to x", ""),
+        (DetachesWhatGoesIn, "the gradient that comes back to x", "the way back is cut"),
+        (ChangesTorch, "", "left something changed"),
     ],
 )
-def test_a_block_that_fits_one_place_only(answer, case):
-    refused(check_learned_block(answer), case=case)
+def test_a_block_that_fits_one_place_only(answer, case, hint):
+    refused(check_learned_block(answer), case=case, hint=hint)
     assert torch.get_default_dtype() == torch.float32
 
 

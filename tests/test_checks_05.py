@@ -424,6 +424,10 @@ def balances_with_torch_func(terms, sr, shares):
     return starts_with_one({n: shares[n] / slope.norm() for n, slope in slopes.items()})
 
 
+def balances_in_another_order(terms, sr, shares):
+    return dict(reversed(balances(terms, sr, shares).items()))
+
+
 class ByName:
     """Terms as ``make_ledger`` wants them."""
 
@@ -445,6 +449,7 @@ test_balance_done = takes(
     balances_and_tidies_up,
     balances_with_torch_func,
     balances_as_srlab_does,
+    balances_in_another_order,
 )
 
 
