@@ -76,7 +76,7 @@ def check_published_psnr(answer: Answer | None) -> Verdict:
     unstored = torch.where(hr < 1, hr + 0.4 / 255, hr)  # rounds down to hr
     return judge(
         without_calling(answer, "Protocol.apply"),
-        right=_published,
+        right=_published_with(),
         cases={
             "border 4": (_stored(noisy_border[:1]), hr[:1], BORDER),
             "border 0": (sr[:1], hr[:1], 0),
@@ -106,10 +106,6 @@ def _full_luma(images: Tensor) -> Tensor:
     return (luma(images) - 16 / 255) * (255 / 219)
 
 
-def _published(sr: Tensor, hr: Tensor, border: int) -> float:
-    return float(psnr(shave(luma(_stored(sr)), border), shave(luma(_stored(hr)), border)))
-
-
 def _stored(images: Tensor) -> Tensor:
     """What a file of 8 bits would give back."""
     return to_bytes(images).float() / 255
@@ -119,21 +115,14 @@ def _published_with(
     store: Callable[[Tensor], Tensor] = _stored,
     color: Callable[[Tensor], Tensor] = luma,
     cut: Callable[[Tensor, int], Tensor] = shave,
+    store_hr: Callable[[Tensor], Tensor] | None = None,
 ) -> Answer:
     """The published protocol with one of its steps replaced."""
 
     def protocol(sr: Tensor, hr: Tensor, border: int) -> float:
-        one, two = (cut(color(store(images)), border) for images in (sr, hr))
+        pictures = store(sr), (store_hr or store)(hr)
+        one, two = (cut(color(images), border) for images in pictures)
         return float(psnr(one, two))
-
-    return protocol
-
-
-def _with_hr_stored(store: Callable[[Tensor], Tensor] = lambda images: images) -> Answer:
-    """The published protocol with another way to store hr."""
-
-    def protocol(sr: Tensor, hr: Tensor, border: int) -> float:
-        return float(psnr(shave(luma(_stored(sr)), border), shave(luma(store(hr)), border)))
 
     return protocol
 
@@ -320,10 +309,13 @@ PUBLISHED_MISTAKES = [
         _pooled,
         "You averaged the errors of all pictures; the mean of their PSNRs is another number.",
     ),
-    Mistake(_with_hr_stored(), "Only sr was stored as a file; hr comes from a file too."),
-    Mistake(_with_hr_stored(_rounded), "hr was rounded, but not clamped."),
     Mistake(
-        _with_hr_stored(lambda images: images.clamp(0, 1)),
+        _published_with(store_hr=lambda images: images),
+        "Only sr was stored as a file; hr comes from a file too.",
+    ),
+    Mistake(_published_with(store_hr=_rounded), "hr was rounded, but not clamped."),
+    Mistake(
+        _published_with(store_hr=lambda images: images.clamp(0, 1)),
         "hr was clamped, but not rounded.",
     ),
     Mistake(

@@ -1,7 +1,6 @@
 """Checks of lesson 02: normalizing, looking inside with hooks, the content loss."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -201,47 +200,24 @@ def _in_a_row(got: Any, names: list[str], network: _Network) -> Tensor:
     return torch.cat([values.flatten() for values in features])
 
 
-@contextmanager
-def _hooked(
-    layers: Mapping[str, nn.Module], keep: Callable[[Tensor], Tensor] = torch.clone
-) -> Iterator[dict[str, Tensor]]:
-    """What each layer gives, as long as the block."""
+def _features(
+    network: nn.Module,
+    layers: Mapping[str, nn.Module],
+    images: Tensor,
+    keep: Callable[[Tensor], Tensor] = torch.clone,
+) -> dict[str, Tensor]:
     features: dict[str, Tensor] = {}
-    with_name = {name: partial(_keep, features, name, keep) for name in layers}
-    handles = [layers[n].register_forward_hook(hook) for n, hook in with_name.items()]
+
+    def hook(name: str, _layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+        features[name] = keep(output)
+
+    handles = [layers[name].register_forward_hook(partial(hook, name)) for name in layers]
     try:
-        yield features
+        network(images)
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _keep(
-    features: dict[str, Tensor],
-    name: str,
-    keep: Callable[[Tensor], Tensor],
-    _layer: nn.Module,
-    _inputs: tuple[Tensor, ...],
-    output: Tensor,
-) -> None:
-    features[name] = keep(output)
-
-
-def _features(
-    network: nn.Module, layers: Mapping[str, nn.Module], images: Tensor
-) -> dict[str, Tensor]:
-    with _hooked(layers) as features:
-        network(images)
     return features
-
-
-def _with_keep(keep: Callable[[Tensor], Any]) -> Answer:
-    def look(network: nn.Module, layers: Any, images: Tensor) -> Any:
-        with _hooked(layers, keep) as features:
-            network(images)
-        return features
-
-    return look
 
 
 # Exercise 3: the content loss
@@ -256,24 +232,14 @@ def _extractor(images: Tensor) -> dict[str, Tensor]:
 
 
 def _content_loss(
-    extractor: Extractor, sr: Tensor, hr: Tensor, layer_weights: Mapping[str, float]
-) -> Tensor:
-    return _summed(extractor, sr, hr, layer_weights, lambda a, b: (a - b).abs().mean())
-
-
-def _summed(
     extractor: Extractor,
     sr: Tensor,
     hr: Tensor,
     layer_weights: Mapping[str, float],
-    distance: Callable[[Tensor, Tensor], Any],
+    distance: Callable[[Tensor, Tensor], Tensor] = F.l1_loss,
 ) -> Any:
     seen, wanted = extractor(sr), extractor(hr)
     return sum(w * distance(seen[name], wanted[name]) for name, w in layer_weights.items())
-
-
-def _with_distance(distance: Callable[[Tensor, Tensor], Any]) -> Answer:
-    return partial(_summed, distance=distance)
 
 
 NORMALIZE_MISTAKES = [
@@ -333,23 +299,26 @@ NORMALIZE_MISTAKES = [
 
 FEATURES_MISTAKES = [
     Mistake(
-        _with_keep(lambda output: output),
+        partial(_features, keep=lambda output: output),
         "The ReLU behind a convolution works in place, and has changed what you kept.",
     ),
 ]
 
 CONTENT_MISTAKES = [
     Mistake(
-        _with_distance(lambda a, b: (a - b).square().mean()),
+        partial(_content_loss, distance=lambda a, b: (a - b).square().mean()),
         "These are squared differences.",
     ),
-    Mistake(_with_distance(lambda a, b: (a - b).mean()), "Differences of both signs cancel."),
     Mistake(
-        _with_distance(lambda a, b: (a.mean() - b.mean()).abs()),
+        partial(_content_loss, distance=lambda a, b: (a - b).mean()),
+        "Differences of both signs cancel.",
+    ),
+    Mistake(
+        partial(_content_loss, distance=lambda a, b: (a.mean() - b.mean()).abs()),
         "This compares the means of whole layers, not place by place.",
     ),
     Mistake(
-        _with_distance(lambda a, b: (a - b).abs().sum()),
+        partial(_content_loss, distance=lambda a, b: (a - b).abs().sum()),
         "This is a sum: a layer with more values would count more.",
     ),
     Mistake(
