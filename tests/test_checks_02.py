@@ -462,6 +462,10 @@ def gives_zeros_by_name(network, layers, images):
     return {name: 0 * values for name, values in watches(network, layers, images).items()}
 
 
+def gives_lists_by_name(network, layers, images):
+    return {name: found.tolist() for name, found in watches(network, layers, images).items()}
+
+
 def knows_only_the_first_picture(network, layers, images):
     return watches(network, layers, images[:1])
 
@@ -471,6 +475,7 @@ test_features_other_wrong_answers = refuses(
     (feeds_layer_by_layer, "The network itself did not"),
     (gives_the_networks_output, "Register a hook for each layer"),
     (gives_zeros_by_name, "Register a hook for each layer"),
+    (gives_lists_by_name, "what stands behind one of them is no tensor"),
     (knows_only_the_first_picture, "Register a hook for each layer"),
     case="",
 )

@@ -67,15 +67,11 @@ def in_order(got: Any, names: Iterable[str], *, what: str, hint: str) -> list[An
     """
     names = list(names)
     if not isinstance(got, Mapping):
-        raise not_by_name(f"{named_type(got)}, not a dict of {what}")
+        text = f"{named_type(got)}, not a dict of {what}"
+        raise Finding(text, "The names are missing: this is no dict.")
     if set(got) != set(names):
         raise Finding(f"{what} named {', '.join(map(str, got)) or 'nothing'}", hint)
     return [got[name] for name in names]
-
-
-def not_by_name(text: str) -> Finding:
-    """What to raise if an answer returned something else than a dict by name."""
-    return Finding(text, "The names are missing: this is no dict.")
 
 
 def value_and_slope(loss: Answer, *, at: int = 0, signed: bool = True) -> Answer:

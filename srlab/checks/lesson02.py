@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srlab.checks.answers import in_order, not_by_name, value_and_slope, values
+from srlab.checks.answers import in_order, value_and_slope, values
 from srlab.checks.core import Answer, Finding, Mistake, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 from srlab.checks.traces import Traces, traces_of
@@ -195,9 +195,10 @@ def _in_a_row(got: Any, names: list[str], network: _Network) -> Tensor:
         raise Finding(text, "The network ran more than once.")
     one_name = "All hooks use one name: a function made in a loop sees the loop's last one."
     features = in_order(got, names, what="features", hint=one_name)
-    if not all(isinstance(values, Tensor) for values in features):
-        raise not_by_name("a dict whose values are no tensors")
-    return torch.cat([values.flatten() for values in features])
+    if not all(isinstance(one, Tensor) for one in features):
+        hint = "The names are right, but what stands behind one of them is no tensor."
+        raise Finding("a dict whose values are not all tensors", hint)
+    return torch.cat([one.flatten() for one in features])
 
 
 def _features(

@@ -12,12 +12,11 @@ from torch import Tensor
 from srlab.checks.answers import (
     in_order,
     named_type,
-    not_by_name,
     result_as,
     value_and_slope,
     values,
 )
-from srlab.checks.core import Answer, Mistake, Verdict, judge, judge_gradient
+from srlab.checks.core import Answer, Finding, Mistake, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 from srlab.losses import gram_matrix, l1_loss, tv_loss
 
@@ -252,7 +251,8 @@ def _weight(value: Any) -> float:
         return value.item()
     if isinstance(value, Real) and not isinstance(value, bool):
         return float(value)
-    raise not_by_name(f"{named_type(value)}, not a number, as a weight")
+    hint = "The names are right, but one of the weights is no number."
+    raise Finding(f"{named_type(value)}, not a number, as a weight", hint)
 
 
 def _signal(seed: int, *shape: int) -> Tensor:
