@@ -32,12 +32,17 @@ def refuses(check: Check, *rows: Any, **same: str) -> Callable[..., None]:
     own = [name for name in SHOWN if name not in same]
     tuples = [row if isinstance(row, tuple) else (row,) for row in rows]
     told = [(row[0], same | dict(zip(own, row[1:], strict=False))) for row in tuples]
+    ids = [f"{_name(answer)}: {'; '.join(shown.values())}" for answer, shown in told]
 
-    @pytest.mark.parametrize(("answer", "shown"), told)
+    @pytest.mark.parametrize(("answer", "shown"), told, ids=ids)
     def test(answer: Any, shown: dict[str, str]) -> None:
         refused(check(answer), **shown)
 
     return test
+
+
+def _name(answer: Any) -> str:
+    return getattr(answer, "__name__", type(answer).__name__)
 
 
 def refused(verdict: Any, *, case: str = "", hint: str = "", got: str = "") -> None:

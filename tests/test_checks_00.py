@@ -28,18 +28,20 @@ def loops_over_the_pictures(sr, hr):
     return sum(values) / len(values)
 
 
+def decibels(mse):
+    return (10 * torch.log10(255**2 / mse)).mean()
+
+
 def mse_in_bytes(sr, hr):
     return (sr.float() - hr.float()).square().mean(dim=(1, 2, 3))
 
 
 def subtracts_bytes(sr, hr):
-    mse = (sr - hr).float().square().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels((sr - hr).float().square().mean(dim=(1, 2, 3)))
 
 
 def squares_bytes(sr, hr):
-    mse = (sr.int() - hr.int()).to(torch.uint8).square().float().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels((sr.int() - hr.int()).to(torch.uint8).square().float().mean(dim=(1, 2, 3)))
 
 
 def keeps_the_range_of_floats(sr, hr):
@@ -60,8 +62,7 @@ def averages_the_errors_of_all_pictures(sr, hr):
 
 
 def averages_over_channels(sr, hr):
-    mse = (sr.float() - hr.float()).square().mean(dim=(2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels((sr.float() - hr.float()).square().mean(dim=(2, 3)))
 
 
 def takes_absolute_differences(sr, hr):
@@ -82,19 +83,16 @@ def adds_up_the_pictures(sr, hr):
 
 
 def subtracts_whole_numbers(sr, hr):
-    mse = (sr.int() - hr.int()).square().double().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels((sr.int() - hr.int()).square().double().mean(dim=(1, 2, 3)))
 
 
 def subtracts_the_darker_byte(sr, hr):
     difference = torch.maximum(sr, hr) - torch.minimum(sr, hr)
-    mse = difference.float().square().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels(difference.float().square().mean(dim=(1, 2, 3)))
 
 
 def subtracts_exactly_in_half_precision(sr, hr):
-    mse = (sr.half() - hr.half()).float().square().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels((sr.half() - hr.half()).float().square().mean(dim=(1, 2, 3)))
 
 
 @torch.no_grad()
@@ -105,20 +103,19 @@ def computes_with_numpy(sr, hr):
 
 def computes_in(dtype):
     def answer(sr, hr):
-        mse = (sr.to(dtype) - hr.to(dtype)).square().float().mean(dim=(1, 2, 3))
-        return (10 * torch.log10(255**2 / mse)).mean()
+        return decibels((sr.to(dtype) - hr.to(dtype)).square().float().mean(dim=(1, 2, 3)))
 
     return answer
 
 
 def subtracts_in_int8(sr, hr):
-    mse = (sr.to(torch.int8) - hr.to(torch.int8)).float().square().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels(
+        (sr.to(torch.int8) - hr.to(torch.int8)).float().square().mean(dim=(1, 2, 3))
+    )
 
 
 def keeps_all_in_half_precision(sr, hr):
-    mse = (sr.half() - hr.half()).square().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels((sr.half() - hr.half()).square().mean(dim=(1, 2, 3)))
 
 
 test_byte_psnr_done = takes(
@@ -188,13 +185,15 @@ test_what_torch_says_of_bytes_is_shown = refuses(
 
 
 def knows_only_colors(sr, hr):
-    mse = (sr.float() - hr.float()).square().sum(dim=(1, 2, 3)) / (3 * sr[0, 0].numel())
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels(
+        (sr.float() - hr.float()).square().sum(dim=(1, 2, 3)) / (3 * sr[0, 0].numel())
+    )
 
 
 def knows_only_squares(sr, hr):
-    mse = (sr.float() - hr.float()).square().sum(dim=(1, 2, 3)) / (3 * sr.shape[-1] ** 2)
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels(
+        (sr.float() - hr.float()).square().sum(dim=(1, 2, 3)) / (3 * sr.shape[-1] ** 2)
+    )
 
 
 def one_number_for_each_picture(sr, hr):

@@ -513,24 +513,22 @@ test_content_done = takes(
 )
 
 
-def squares(extractor, sr, hr, layer_weights):
-    seen, wanted = extractor(sr), extractor(hr)
-    return sum(w * (seen[n] - wanted[n]).pow(2).mean() for n, w in layer_weights.items())
+def by_distance(distance):
+    """An answer that compares the features of each layer in another way."""
+
+    def loss(extractor, sr, hr, layer_weights):
+        seen, wanted = extractor(sr), extractor(hr)
+        return sum(w * distance(seen[n], wanted[n]) for n, w in layer_weights.items())
+
+    return loss
 
 
-def forgets_the_absolute_value(extractor, sr, hr, layer_weights):
-    seen, wanted = extractor(sr), extractor(hr)
-    return sum(w * (seen[n] - wanted[n]).mean() for n, w in layer_weights.items())
-
-
-def compares_the_means(extractor, sr, hr, layer_weights):
-    seen, wanted = extractor(sr), extractor(hr)
-    return sum(w * (seen[n].mean() - wanted[n].mean()).abs() for n, w in layer_weights.items())
-
-
-def sums_all_values(extractor, sr, hr, layer_weights):
-    seen, wanted = extractor(sr), extractor(hr)
-    return sum(w * (seen[n] - wanted[n]).abs().sum() for n, w in layer_weights.items())
+squares = by_distance(lambda a, b: (a - b).pow(2).mean())
+forgets_the_absolute_value = by_distance(lambda a, b: (a - b).mean())
+compares_the_means = by_distance(lambda a, b: (a.mean() - b.mean()).abs())
+sums_all_values = by_distance(lambda a, b: (a - b).abs().sum())
+detaches_srs_features = by_distance(lambda a, b: (a.detach() - b).abs().mean())
+gives_one_for_each_picture = by_distance(lambda a, b: (a - b).abs().mean((1, 2, 3)))
 
 
 def forgets_the_weights(extractor, sr, hr, layer_weights):
@@ -572,23 +570,9 @@ def computes_all_under_no_grad(extractor, sr, hr, layer_weights):
         return compares_features(extractor, sr, hr, layer_weights)
 
 
-def detaches_srs_features(extractor, sr, hr, layer_weights):
-    seen, wanted = extractor(sr), extractor(hr)
-    return sum(
-        w * (seen[n].detach() - wanted[n]).abs().mean() for n, w in layer_weights.items()
-    )
-
-
 def makes_a_new_tensor(extractor, sr, hr, layer_weights):
     value = compares_features(extractor, sr, hr, layer_weights)
     return torch.tensor(value.item(), requires_grad=True)
-
-
-def gives_one_for_each_picture(extractor, sr, hr, layer_weights):
-    seen, wanted = extractor(sr), extractor(hr)
-    return sum(
-        w * (seen[n] - wanted[n]).abs().mean((1, 2, 3)) for n, w in layer_weights.items()
-    )
 
 
 def asks_each_layer_for_its_weight(extractor, sr, hr, layer_weights):

@@ -431,6 +431,13 @@ def test_gates_as_in_srlab():
     torch.testing.assert_close(gates(correction), expected)
 
 
+def pools(pool):
+    """An answer that makes another number of each channel than its mean."""
+    return lambda correction, squeeze, expand: (
+        correction * torch.sigmoid(expand(F.relu(squeeze(pool(correction)))))
+    )
+
+
 def forgets_the_sigmoid(correction, squeeze, expand):
     return correction * expand(F.relu(squeeze(correction.mean((2, 3), keepdim=True))))
 
@@ -439,37 +446,16 @@ def gives_the_gates(correction, squeeze, expand):
     return torch.sigmoid(expand(F.relu(squeeze(correction.mean((2, 3), keepdim=True)))))
 
 
-def pools_over_the_batch(correction, squeeze, expand):
-    pooled = correction.mean((0, 2, 3), keepdim=True)
-    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
-
-
-def pools_over_the_channels(correction, squeeze, expand):
-    pooled = correction.mean((1, 2, 3), keepdim=True).expand(-1, correction.shape[1], -1, -1)
-    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
-
-
-def pools_over_everything_but_the_batch(correction, squeeze, expand):
-    pooled = correction.mean((1, 2, 3), keepdim=True)
-    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
-
-
-def drops_the_axes(correction, squeeze, expand):
-    return correction * torch.sigmoid(expand(F.relu(squeeze(correction.mean((2, 3))))))
-
-
-def pools_nothing(correction, squeeze, expand):
-    return correction * torch.sigmoid(expand(F.relu(squeeze(correction))))
-
-
-def pools_the_maximum(correction, squeeze, expand):
-    pooled = F.adaptive_max_pool2d(correction, 1)
-    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
-
-
-def pools_by_sum(correction, squeeze, expand):
-    pooled = correction.sum((2, 3), keepdim=True)
-    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
+drops_the_axes = pools(lambda c: c.mean((2, 3)))
+pools_nothing = pools(lambda c: c)
+pools_over_the_batch = pools(lambda c: c.mean((0, 2, 3), keepdim=True))
+pools_over_the_channels = pools(
+    lambda c: c.mean((1, 2, 3), keepdim=True).expand(-1, c.shape[1], -1, -1)
+)
+pools_over_everything_but_the_batch = pools(lambda c: c.mean((1, 2, 3), keepdim=True))
+pools_the_maximum = pools(lambda c: F.adaptive_max_pool2d(c, 1))
+pools_by_sum = pools(lambda c: c.sum((2, 3), keepdim=True))
+knows_only_one_shape = pools(lambda c: c.sum((2, 3), keepdim=True) / 20)
 
 
 def forgets_relu_between(correction, squeeze, expand):
@@ -540,11 +526,6 @@ test_gates_mistakes = refuses(
     (swaps_the_layers, "What reaches a convolution has"),
     case="2 pictures, 6 channels",
 )
-
-
-def knows_only_one_shape(correction, squeeze, expand):
-    pooled = correction.sum((2, 3), keepdim=True) / 20
-    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
 
 
 def uses_the_first_pictures_gates(correction, squeeze, expand):

@@ -17,6 +17,11 @@ def steps(images):
     return images[..., :-1, 1:] - here, images[..., 1:, :-1] - here
 
 
+def by_steps(combine):
+    """An answer that combines the steps of each pixel to the right and downwards."""
+    return lambda images, eps: combine(*steps(images), eps)
+
+
 def takes_the_length(images, eps):
     right, down = steps(images)
     return (right**2 + down**2 + eps**2).sqrt().mean()
@@ -41,24 +46,20 @@ def keeps_the_axes_apart(images, eps):  # noqa: ARG001
     return tv_loss(images)
 
 
-def keeps_the_axes_of_one_pixel_apart(images, eps):  # noqa: ARG001
-    right, down = steps(images)
-    return right.abs().mean() + down.abs().mean()
-
-
-def sums(images, eps):
-    right, down = steps(images)
-    return (right**2 + down**2 + eps**2).sqrt().sum()
-
-
-def forgets_the_root(images, eps):
-    right, down = steps(images)
-    return (right**2 + down**2 + eps**2).mean()
-
-
-def takes_the_root_of_the_mean(images, eps):
-    right, down = steps(images)
-    return (right**2 + down**2 + eps**2).mean().sqrt()
+keeps_the_axes_of_one_pixel_apart = by_steps(lambda r, d, _: r.abs().mean() + d.abs().mean())
+sums = by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).sqrt().sum())
+forgets_the_root = by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).mean())
+takes_the_root_of_the_mean = by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).mean().sqrt())
+does_not_square_eps = by_steps(lambda r, d, eps: (r**2 + d**2 + eps).sqrt().mean())
+adds_eps_outside_the_root = by_steps(lambda r, d, eps: ((r**2 + d**2).sqrt() + eps).mean())
+forgets_eps = by_steps(lambda r, d, _: (r**2 + d**2).sqrt().mean())
+does_not_square_the_steps = by_steps(lambda r, d, eps: (r.abs() + d.abs() + eps).sqrt().mean())
+looks_to_the_right_alone = by_steps(lambda r, _, eps: (r**2 + eps**2).sqrt().mean())
+joins_the_channels = by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).sum(dim=1).sqrt().mean())
+gives_one_for_each_picture = by_steps(
+    lambda r, d, eps: (r**2 + d**2 + eps**2).sqrt().mean(dim=(1, 2, 3))
+)
+detaches_one_axis = by_steps(lambda r, d, eps: (r**2 + d.detach() ** 2 + eps**2).sqrt().mean())
 
 
 def rolls_round_the_border(images, eps):
@@ -77,36 +78,6 @@ def pairs_steps_of_different_pixels(images, eps):
     return (right**2 + down**2 + eps**2).sqrt().mean()
 
 
-def does_not_square_eps(images, eps):
-    right, down = steps(images)
-    return (right**2 + down**2 + eps).sqrt().mean()
-
-
-def adds_eps_outside_the_root(images, eps):
-    right, down = steps(images)
-    return ((right**2 + down**2).sqrt() + eps).mean()
-
-
-def forgets_eps(images, eps):  # noqa: ARG001
-    right, down = steps(images)
-    return (right**2 + down**2).sqrt().mean()
-
-
-def does_not_square_the_steps(images, eps):
-    right, down = steps(images)
-    return (right.abs() + down.abs() + eps).sqrt().mean()
-
-
-def looks_to_the_right_alone(images, eps):
-    right, _ = steps(images)
-    return (right**2 + eps**2).sqrt().mean()
-
-
-def joins_the_channels(images, eps):
-    right, down = steps(images)
-    return (right**2 + down**2 + eps**2).sum(dim=1).sqrt().mean()
-
-
 def gives_a_float(images, eps):
     return takes_the_length(images, eps).item()
 
@@ -114,11 +85,6 @@ def gives_a_float(images, eps):
 def cuts_the_way_back(images, eps):
     with torch.no_grad():
         return takes_the_length(images, eps)
-
-
-def gives_one_for_each_picture(images, eps):
-    right, down = steps(images)
-    return (right**2 + down**2 + eps**2).sqrt().mean(dim=(1, 2, 3))
 
 
 def steps_across_the_corner(images, eps):
@@ -201,11 +167,6 @@ def turns_the_slope_round(images, eps):
     """The right value, and steps of the right size in the wrong direction."""
     loss = takes_the_length(images, eps)
     return 2 * loss.detach() - loss
-
-
-def detaches_one_axis(images, eps):
-    right, down = steps(images)
-    return (right**2 + down.detach() ** 2 + eps**2).sqrt().mean()
 
 
 test_isotropic_tv_with_another_gradient = refuses(
@@ -470,22 +431,19 @@ def multiplies_by_the_norm(terms, sr, shares):
     return starts_with_one({name: shares[name] * norm for name, norm in norms.items()})
 
 
-def forgets_the_root_of_the_norm(terms, sr, shares):
-    return starts_with_one(
-        {n: shares[n] / slope_of(t, sr).square().sum() for n, t in terms.items()}
-    )
+def by_size(size):
+    """An answer that takes another size of the gradients than their norm."""
+
+    def balance(terms, sr, shares):
+        sizes = {name: size(slope_of(term, sr)) for name, term in terms.items()}
+        return starts_with_one({name: shares[name] / sizes[name] for name in terms})
+
+    return balance
 
 
-def takes_the_mean_slope(terms, sr, shares):
-    return starts_with_one(
-        {n: shares[n] / slope_of(t, sr).abs().mean() for n, t in terms.items()}
-    )
-
-
-def takes_the_largest_slope(terms, sr, shares):
-    return starts_with_one(
-        {n: shares[n] / slope_of(t, sr).abs().max() for n, t in terms.items()}
-    )
+forgets_the_root_of_the_norm = by_size(lambda slope: slope.square().sum())
+takes_the_mean_slope = by_size(lambda slope: slope.abs().mean())
+takes_the_largest_slope = by_size(lambda slope: slope.abs().max())
 
 
 def lets_gradients_pile_up(terms, sr, shares):
