@@ -1,5 +1,6 @@
 """Tests made of answers to an exercise: which ones its check takes, and which it refuses."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -25,8 +26,8 @@ def refuses(check: Check, *rows: Any, **same: str) -> Callable[..., None]:
 
     Args:
         check: of the exercise.
-        rows: an answer, or an answer with a part of the case, of the hint and
-            of what the check got, as far as ``same`` does not hold them.
+        rows: an answer, or an answer with a part of the case, a part of the
+            hint and a pattern of what the check got, unless ``same`` has them.
         same: what is equal in all rows, by name.
     """
     own = [name for name in SHOWN if name not in same]
@@ -51,4 +52,4 @@ def refused(verdict: Any, *, case: str = "", hint: str = "", got: str = "") -> N
     assert all((verdict.expected, verdict.got, verdict.hint)), verdict
     assert case in verdict.case, verdict
     assert hint in verdict.hint, verdict
-    assert got in verdict.got, verdict
+    assert re.search(got, verdict.got), verdict

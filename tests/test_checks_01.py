@@ -555,7 +555,10 @@ def spoils_the_truth(sr, hr, eps):
     return loss
 
 
-INPUT_CHANGED = {"hint": "An argument is not what", "got": "the function changed what it"}
+INPUT_CHANGED = {
+    "hint": "An argument is not what",
+    "got": "^the function changed what it was given$",
+}
 
 test_block_that_writes_into_x = refuses(
     check_residual_block, cuts_the_input_in_place, **INPUT_CHANGED

@@ -138,7 +138,7 @@ test_the_shuffle_itself_is_no_answer = refuses(
     calls_it_by_another_name,
     calls_srlabs_stage,
     hint="what the exercise forbids",
-    got="the function calls pixel_shuffle",
+    got="^the function calls pixel_shuffle$",
 )
 
 
@@ -375,7 +375,7 @@ test_icnr_itself_is_no_answer = refuses(
     calls_it_without_its_decorator,
     takes_it_from_a_stage,
     hint="what the exercise forbids",
-    got="the function calls icnr_",
+    got="^the function calls icnr_$",
 )
 
 
@@ -530,9 +530,9 @@ def freezes_what_it_counts(conv):
 
 test_a_count_is_a_whole_number = refuses(
     check_distinct_kernels,
-    (counts_as_a_tensor, "64, a Tensor"),
-    (counts_as_a_float, "64, a float"),
-    (says_whether_there_are_any, "True, a bool"),
+    (counts_as_a_tensor, "^64, a Tensor$"),
+    (counts_as_a_float, "^64, a float$"),
+    (says_whether_there_are_any, "^True, a bool$"),
     hint="its type is no whole number",
     case="",
 )

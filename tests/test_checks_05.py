@@ -159,7 +159,7 @@ test_the_slope_on_a_flat_picture_is_seen = refuses(
     forgets_eps_but_hides_it,
     hint="The value is right, but",
     case="a flat picture",
-    got="0.001, nan",
+    got="^0.001, nan$",
 )
 
 
@@ -540,10 +540,10 @@ def gives_weights_as_text(terms, sr, shares):
 
 test_balance_leaves_everything_as_it_came = refuses(
     check_balance,
-    (leaves_requires_grad_on, "requires_grad is not as it was"),
-    (leaves_a_gradient, "grad is not as it was"),
-    (empties_the_shares, "the function changed what it was given"),
-    (gives_weights_as_text, "a str, not a number, as a weight"),
+    (leaves_requires_grad_on, "^requires_grad is not as it was$"),
+    (leaves_a_gradient, "^grad is not as it was$"),
+    (empties_the_shares, "^the function changed what it was given$"),
+    (gives_weights_as_text, "^a str, not a number, as a weight$"),
     case="30",
     hint="",
 )
