@@ -1,7 +1,6 @@
 """What several checks give to an answer, and how they look at what it returns."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
 from numbers import Integral
 from typing import Any
 
@@ -89,7 +88,6 @@ def value_and_slope(loss: Answer, *, at: int = 0, signed: bool = True) -> Answer
         if ``signed``, and the mean size of the slope, in one tensor.
     """
 
-    @wraps(loss, assigned=())
     def with_slope(*arguments: Any) -> Any:
         pixels = arguments[at].clone().requires_grad_()
         given = pixels * 1  # torch would refuse to change a leaf in place
