@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from srlab.checks import check_byte_psnr, check_full_luma, check_published_psnr
 from srlab.images import to_bytes
 from srlab.metrics import Protocol, luma, psnr, shave
+from tests.answering import refused, refuses, takes
 
 # Exercise 1 ----------------------------------------------------------------------------
 
@@ -27,18 +28,20 @@ def loops_over_the_pictures(sr, hr):
     return sum(values) / len(values)
 
 
+def decibels(mse):
+    return (10 * torch.log10(255**2 / mse)).mean()
+
+
 def mse_in_bytes(sr, hr):
     return (sr.float() - hr.float()).square().mean(dim=(1, 2, 3))
 
 
 def subtracts_bytes(sr, hr):
-    mse = (sr - hr).float().square().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels((sr - hr).float().square().mean(dim=(1, 2, 3)))
 
 
 def squares_bytes(sr, hr):
-    mse = (sr.int() - hr.int()).to(torch.uint8).square().float().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels((sr.int() - hr.int()).to(torch.uint8).square().float().mean(dim=(1, 2, 3)))
 
 
 def keeps_the_range_of_floats(sr, hr):
@@ -59,8 +62,7 @@ def averages_the_errors_of_all_pictures(sr, hr):
 
 
 def averages_over_channels(sr, hr):
-    mse = (sr.float() - hr.float()).square().mean(dim=(2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels((sr.float() - hr.float()).square().mean(dim=(2, 3)))
 
 
 def takes_absolute_differences(sr, hr):
@@ -81,19 +83,16 @@ def adds_up_the_pictures(sr, hr):
 
 
 def subtracts_whole_numbers(sr, hr):
-    mse = (sr.int() - hr.int()).square().double().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels((sr.int() - hr.int()).square().double().mean(dim=(1, 2, 3)))
 
 
 def subtracts_the_darker_byte(sr, hr):
     difference = torch.maximum(sr, hr) - torch.minimum(sr, hr)
-    mse = difference.float().square().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels(difference.float().square().mean(dim=(1, 2, 3)))
 
 
 def subtracts_exactly_in_half_precision(sr, hr):
-    mse = (sr.half() - hr.half()).float().square().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels((sr.half() - hr.half()).float().square().mean(dim=(1, 2, 3)))
 
 
 @torch.no_grad()
@@ -104,72 +103,59 @@ def computes_with_numpy(sr, hr):
 
 def computes_in(dtype):
     def answer(sr, hr):
-        mse = (sr.to(dtype) - hr.to(dtype)).square().float().mean(dim=(1, 2, 3))
-        return (10 * torch.log10(255**2 / mse)).mean()
+        return decibels((sr.to(dtype) - hr.to(dtype)).square().float().mean(dim=(1, 2, 3)))
 
     return answer
 
 
 def subtracts_in_int8(sr, hr):
-    mse = (sr.to(torch.int8) - hr.to(torch.int8)).float().square().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels(
+        (sr.to(torch.int8) - hr.to(torch.int8)).float().square().mean(dim=(1, 2, 3))
+    )
 
 
 def keeps_all_in_half_precision(sr, hr):
-    mse = (sr.half() - hr.half()).square().mean(dim=(1, 2, 3))
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels((sr.half() - hr.half()).square().mean(dim=(1, 2, 3)))
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        divides_by_255_first,
-        loops_over_the_pictures,
-        subtracts_whole_numbers,
-        subtracts_the_darker_byte,
-        subtracts_exactly_in_half_precision,
-        computes_with_numpy,
-        computes_in(torch.float64),
-        computes_in(torch.int64),
-    ],
+test_byte_psnr_done = takes(
+    check_byte_psnr,
+    divides_by_255_first,
+    loops_over_the_pictures,
+    subtracts_whole_numbers,
+    subtracts_the_darker_byte,
+    subtracts_exactly_in_half_precision,
+    computes_with_numpy,
+    computes_in(torch.float64),
+    computes_in(torch.int64),
 )
-def test_byte_psnr_done(answer):
-    assert check_byte_psnr(answer).done
 
 
-@pytest.mark.parametrize(
-    ("answer", "case", "hint"),
-    [
-        (subtracts_bytes, "too dark", "3 - 8 is 251"),
-        (squares_bytes, "two pictures", "wraps round, also when squared"),
-        (keeps_the_range_of_floats, "too bright", "in bytes it is 255"),
-        (reads_the_range_off_the_picture, "too bright", "read off the picture"),
-        (takes_the_brightest_value_as_range, "too bright", "read off the picture"),
-        (averages_the_errors_of_all_pictures, "two pictures", "You averaged the errors"),
-        (averages_over_channels, "both signs", "PSNR of each color"),
-        (takes_absolute_differences, "both signs", "squared the average"),
-        (takes_the_natural_logarithm, "too bright", "natural logarithm"),
-        (takes_twenty_times_the_logarithm, "too bright", "20 belongs to a root"),
-        (adds_up_the_pictures, "two pictures", "the sum over the pictures"),
-    ],
+test_byte_psnr_mistakes = refuses(
+    check_byte_psnr,
+    (subtracts_bytes, "too dark", "3 - 8 is 251"),
+    (squares_bytes, "two pictures", "wraps around, also when squared"),
+    (keeps_the_range_of_floats, "too bright", "in bytes it is 255"),
+    (reads_the_range_off_the_picture, "too bright", "read off the picture"),
+    (takes_the_brightest_value_as_range, "too bright", "read off the picture"),
+    (averages_the_errors_of_all_pictures, "two pictures", "You averaged the errors"),
+    (averages_over_channels, "both signs", "PSNR of each color"),
+    (takes_absolute_differences, "both signs", "squared the average"),
+    (takes_the_natural_logarithm, "too bright", "natural logarithm"),
+    (takes_twenty_times_the_logarithm, "too bright", "20 belongs to a root"),
+    (adds_up_the_pictures, "two pictures", "the sum over the pictures"),
 )
-def test_byte_psnr_mistakes(answer, case, hint):
-    refused(check_byte_psnr(answer), case, hint)
 
 
-@pytest.mark.parametrize(
-    ("answer", "case", "hint"),
-    [
-        (computes_in(torch.uint8), "two pictures", "wraps round, also when squared"),
-        (computes_in(torch.int8), "two pictures", "int8 ends at 127"),
-        (subtracts_in_int8, "black where white should be", "int8 ends at 127"),
-        (computes_in(torch.int16), "black where white should be", "210 * 210 is 44,100"),
-        (computes_in(torch.bfloat16), "", ""),
-        (keeps_all_in_half_precision, "", ""),
-    ],
+test_byte_psnr_in_types_that_are_too_small = refuses(
+    check_byte_psnr,
+    (computes_in(torch.uint8), "two pictures", "wraps around, also when squared"),
+    (computes_in(torch.int8), "two pictures", "int8 ends at 127"),
+    (subtracts_in_int8, "black where white should be", "int8 ends at 127"),
+    (computes_in(torch.int16), "black where white should be", "210 * 210 is 44,100"),
+    (computes_in(torch.bfloat16), "", ""),
+    (keeps_all_in_half_precision, "", ""),
 )
-def test_byte_psnr_in_types_that_are_too_small(answer, case, hint):
-    refused(check_byte_psnr(answer), case, hint)
 
 
 def forgets_to_make_floats(sr, hr):
@@ -188,40 +174,39 @@ def gives_bytes_to_psnr(sr, hr):
     return psnr(sr, hr, data_range=255)
 
 
-@pytest.mark.parametrize(
-    ("answer", "got", "hint"),
-    [
-        (forgets_to_make_floats, "NotImplementedError: mean(): could", "no mean of whole"),
-        (forgets_it_with_whole_numbers, "mean(): could not infer", "no mean of whole"),
-        (gives_bytes_to_torchs_loss, 'NotImplementedError: "mse', "no mse_loss of bytes"),
-        (gives_bytes_to_psnr, "TypeError: sr is torch.uint8", "these are bytes"),
-    ],
+test_what_torch_says_of_bytes_is_shown = refuses(
+    check_byte_psnr,
+    (forgets_to_make_floats, "no mean of whole", r"^NotImplementedError: mean\(\): could"),
+    (forgets_it_with_whole_numbers, "no mean of whole", r"mean\(\): could not infer"),
+    (gives_bytes_to_torchs_loss, "no mse_loss of bytes", 'NotImplementedError: "mse'),
+    (gives_bytes_to_psnr, "these are bytes", "TypeError: sr is torch.uint8"),
+    case="too bright",
 )
-def test_what_torch_says_of_bytes_is_shown(answer, got, hint):
-    verdict = check_byte_psnr(answer)
-    refused(verdict, "too bright", hint)
-    assert got in verdict.got
 
 
 def knows_only_colors(sr, hr):
-    mse = (sr.float() - hr.float()).square().sum(dim=(1, 2, 3)) / (3 * sr[0, 0].numel())
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels(
+        (sr.float() - hr.float()).square().sum(dim=(1, 2, 3)) / (3 * sr[0, 0].numel())
+    )
 
 
 def knows_only_squares(sr, hr):
-    mse = (sr.float() - hr.float()).square().sum(dim=(1, 2, 3)) / (3 * sr.shape[-1] ** 2)
-    return (10 * torch.log10(255**2 / mse)).mean()
+    return decibels(
+        (sr.float() - hr.float()).square().sum(dim=(1, 2, 3)) / (3 * sr.shape[-1] ** 2)
+    )
 
 
 def one_number_for_each_picture(sr, hr):
     return 10 * torch.log10(255**2 / mse_in_bytes(sr, hr))
 
 
-@pytest.mark.parametrize(
-    "answer", [knows_only_colors, knows_only_squares, one_number_for_each_picture]
+test_byte_psnr_other_wrong_answers = refuses(
+    check_byte_psnr,
+    knows_only_colors,
+    knows_only_squares,
+    one_number_for_each_picture,
+    hint="MSE of each picture",
 )
-def test_byte_psnr_other_wrong_answers(answer):
-    refused(check_byte_psnr(answer), "", "MSE of each picture")
 
 
 # Exercise 2 ----------------------------------------------------------------------------
@@ -273,27 +258,22 @@ def rounds_the_weights(images):
     return 0.3 * red + 0.59 * green + 0.11 * blue
 
 
-@pytest.mark.parametrize("answer", [weighs_by_hand, stretches_the_published_luma])
-def test_full_luma_done(answer):
-    assert check_full_luma(answer).done
+test_full_luma_done = takes(check_full_luma, weighs_by_hand, stretches_the_published_luma)
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (gives_the_published_luma, "published luma"),
-        (averages_the_channels, "All channels count alike"),
-        (forgets_to_stretch, "white is 219/255"),
-        (forgets_black, "from which zero"),
-        (makes_only_white_right, "black is not 0"),
-        (swaps_red_and_blue, "changed places"),
-        (drops_the_channel_axis, "The channel axis is gone"),
-        (goes_up_to_255, "runs to 255"),
-        (rounds_the_weights, "have lost digits"),
-    ],
+test_full_luma_mistakes = refuses(
+    check_full_luma,
+    (gives_the_published_luma, "published luma"),
+    (averages_the_channels, "All channels count alike"),
+    (forgets_to_stretch, "white is 219/255"),
+    (forgets_black, "from which zero"),
+    (makes_only_white_right, "black is not 0"),
+    (swaps_red_and_blue, "changed places"),
+    (drops_the_channel_axis, "The channel axis is gone"),
+    (goes_up_to_255, "runs to 255"),
+    (rounds_the_weights, "have lost digits"),
+    case="a red, a green and a blue pixel",
 )
-def test_full_luma_mistakes(answer, hint):
-    refused(check_full_luma(answer), "a red, a green and a blue pixel", hint)
 
 
 def knows_only_one_picture(images):
@@ -313,17 +293,14 @@ def scales_by_the_brightest_pixel(images):
     return y / y.amax() * 0.587
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        knows_only_one_picture,
-        repeats_three_channels,
-        turns_the_picture,
-        scales_by_the_brightest_pixel,
-    ],
+test_full_luma_other_wrong_answers = refuses(
+    check_full_luma,
+    knows_only_one_picture,
+    repeats_three_channels,
+    turns_the_picture,
+    scales_by_the_brightest_pixel,
+    hint="move and stretch it",
 )
-def test_full_luma_other_wrong_answers(answer):
-    refused(check_full_luma(answer), "", "move and stretch it")
 
 
 # Exercise 3 ----------------------------------------------------------------------------
@@ -441,42 +418,36 @@ def stores_in_double_precision(sr, hr, border):
     return slices_by_hand(sr.double(), hr.double(), border)
 
 
-@pytest.mark.parametrize(
-    "answer", [slices_by_hand, stores_as_bytes, stores_in_double_precision]
+test_published_psnr_done = takes(
+    check_published_psnr, slices_by_hand, stores_as_bytes, stores_in_double_precision
 )
-def test_published_psnr_done(answer):
-    assert check_published_psnr(answer).done
 
 
-@pytest.mark.parametrize(
-    ("answer", "case", "hint"),
-    [
-        (forgets_luma, "border 4", "published one compares luma"),
-        (takes_full_range_luma, "border 4", "1.32 dB"),
-        (forgets_to_shave, "border 4", "border is still there"),
-        (cuts_to_minus_zero, "border 0", "[0:-0] is empty"),
-        (shaves_rows_alone, "border 4", "Left and right"),
-        (shaves_columns_alone, "border 4", "Top and bottom"),
-        (shaves_the_upper_left, "border 4", "upper and left border"),
-        (shaves_twice, "border 4", "Twice as much"),
-        (always_shaves_four, "border 0", "always takes 4 px"),
-        (blackens_the_border, "border 4", "wins decibels"),
-        (averages_errors_of_all, "two pictures", "You averaged the errors"),
-        (keeps_all_digits, "between two steps", "only whole steps"),
-        (clamps_without_rounding, "between two steps", "only whole steps"),
-        (rounds_luma, "border 4", "You rounded luma"),
-        (stores_sr_alone, "hr between two steps", "Only sr was stored"),
-        (stores_hr_alone, "between two steps", ""),
-        (clamps_hr_without_rounding, "hr between two steps", ""),
-        (rounds_hr_without_clamping, "hr above 1", "hr was rounded, but not clamped"),
-        (uses_the_protocol_of_srlab, "border 4", "what the exercise forbids"),
-        (rounds_down, "between two steps", "not to the nearest"),
-        (rounds_without_clamping, "above 1", "no file holds them"),
-        (lets_bytes_wrap, "above 1", "Bytes wrap round"),
-    ],
+test_published_psnr_mistakes = refuses(
+    check_published_psnr,
+    (forgets_luma, "border 4", "published one compares luma"),
+    (takes_full_range_luma, "border 4", "1.32 dB"),
+    (forgets_to_shave, "border 4", "border is still there"),
+    (cuts_to_minus_zero, "border 0", "[0:-0] is empty"),
+    (shaves_rows_alone, "border 4", "Left and right"),
+    (shaves_columns_alone, "border 4", "Top and bottom"),
+    (shaves_the_upper_left, "border 4", "upper and left border"),
+    (shaves_twice, "border 4", "Twice as much"),
+    (always_shaves_four, "border 0", "always takes 4 px"),
+    (blackens_the_border, "border 4", "wins decibels"),
+    (averages_errors_of_all, "two pictures", "You averaged the errors"),
+    (keeps_all_digits, "between two steps", "only whole steps"),
+    (clamps_without_rounding, "between two steps", "only whole steps"),
+    (rounds_luma, "border 4", "You rounded luma"),
+    (stores_sr_alone, "hr between two steps", "Only sr was stored"),
+    (stores_hr_alone, "between two steps", ""),
+    (clamps_hr_without_rounding, "hr between two steps", ""),
+    (rounds_hr_without_clamping, "hr above 1", "hr was rounded, but not clamped"),
+    (uses_the_protocol_of_srlab, "border 4", "what the exercise forbids"),
+    (rounds_down, "between two steps", "not to the nearest"),
+    (rounds_without_clamping, "above 1", "no file holds them"),
+    (lets_bytes_wrap, "above 1", "Bytes wrap around"),
 )
-def test_published_psnr_mistakes(answer, case, hint):
-    refused(check_published_psnr(answer), case, hint)
 
 
 def knows_only_square_pictures(sr, hr, border):
@@ -501,18 +472,14 @@ def compares_a_picture_with_itself(sr, hr, border):  # noqa: ARG001
     return slices_by_hand(sr, sr, border)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        knows_only_square_pictures,
-        knows_only_the_first_picture,
-        clamps_above_alone,
-        mirrors_what_is_below,
-        compares_a_picture_with_itself,
-    ],
+test_published_psnr_other_wrong_answers = refuses(
+    check_published_psnr,
+    knows_only_square_pictures,
+    knows_only_the_first_picture,
+    clamps_above_alone,
+    mirrors_what_is_below,
+    compares_a_picture_with_itself,
 )
-def test_published_psnr_other_wrong_answers(answer):
-    assert not check_published_psnr(answer).done
 
 
 # All of them -----------------------------------------------------------------------------
@@ -536,27 +503,22 @@ def reuses_its_input(sr, hr):
     return value
 
 
-@pytest.mark.parametrize(
-    ("check", "answer"),
-    [
-        (check_byte_psnr, reuses_its_input),
-        (check_full_luma, halves_its_input),
-        (check_published_psnr, clamps_its_input),
-    ],
-)
+writes_into_its_input = {
+    check_byte_psnr: reuses_its_input,
+    check_full_luma: halves_its_input,
+    check_published_psnr: clamps_its_input,
+}
+
+
+@pytest.mark.parametrize(("check", "answer"), writes_into_its_input.items())
 def test_input_changed_in_place(check, answer):
-    verdict = check(answer)
-    assert not verdict.done
-    assert verdict.got == "ChangedInput: the function changed what it was given"
-    assert verdict.hint.startswith("Something that was given")
+    refused(
+        check(answer),
+        hint="An argument is not what",
+        got="^the function changed what it was given$",
+    )
 
 
 def test_the_stored_picture_is_what_srlab_stores():
     images = torch.rand(1, 3, 4, 5) * 1.4 - 0.2
     assert stored(images).equal(to_bytes(images).float() / 255)
-
-
-def refused(verdict, case, hint):
-    assert not verdict.done
-    assert case in verdict.case
-    assert hint in verdict.hint

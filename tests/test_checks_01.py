@@ -11,6 +11,7 @@ from torch import nn
 
 from srlab.checks import check_charbonnier, check_residual_block, check_upsampler_channels
 from srlab.models import Upsampler
+from tests.answering import refuses, takes
 
 # Exercise 1 ----------------------------------------------------------------------------
 
@@ -102,43 +103,36 @@ def corrects_as_asked(x, conv1, conv2, slope=1.0):
     return x + slope * conv2(F.relu(conv1(x)))
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        corrects,
-        corrects_in_steps,
-        corrects_with_a_sequence,
-        corrects_with_the_weights,
-        corrects_with_a_maximum,
-        Corrects(),
-        partial(corrects_as_asked, slope=1.0),
-        lambda x, conv1, conv2: x + conv2(F.relu(conv1(x))),
-    ],
+test_block_done = takes(
+    check_residual_block,
+    corrects,
+    corrects_in_steps,
+    corrects_with_a_sequence,
+    corrects_with_the_weights,
+    corrects_with_a_maximum,
+    Corrects(),
+    partial(corrects_as_asked, slope=1.0),
+    lambda x, conv1, conv2: x + conv2(F.relu(conv1(x))),
 )
-def test_block_done(answer):
-    assert check_residual_block(answer).done
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (forgets_the_skip, "the skip is missing"),
-        (puts_relu_behind_the_sum, "A ReLU behind the sum"),
-        (puts_relu_behind_conv2, "A ReLU behind conv2"),
-        (forgets_relu, "no more than one could"),
-        (uses_conv1_twice, "conv1 works twice"),
-        (uses_conv2_twice, "conv2 works twice"),
-        (swaps_the_convolutions, "changed places"),
-        (puts_relu_in_front, "in front of both"),
-        (cuts_the_input, "A ReLU on x itself"),
-        (forgets_conv2, "conv2 is missing"),
-        (multiplies, "is multiplied"),
-        (takes_away, "is taken away"),
-        (gives_the_input_back, "without any correction"),
-    ],
+test_block_mistakes = refuses(
+    check_residual_block,
+    (forgets_the_skip, "the skip is missing"),
+    (puts_relu_behind_the_sum, "A ReLU behind the sum"),
+    (puts_relu_behind_conv2, "A ReLU behind conv2"),
+    (forgets_relu, "no more than one could"),
+    (uses_conv1_twice, "conv1 works twice"),
+    (uses_conv2_twice, "conv2 works twice"),
+    (swaps_the_convolutions, "changed places"),
+    (puts_relu_in_front, "in front of both"),
+    (cuts_the_input, "A ReLU on x itself"),
+    (forgets_conv2, "conv2 is missing"),
+    (multiplies, "is multiplied"),
+    (takes_away, "is taken away"),
+    (gives_the_input_back, "without any correction"),
+    case="2 pictures, 4 features",
 )
-def test_block_mistakes(answer, hint):
-    refused(check_residual_block(answer), "2 pictures, 4 features", hint)
 
 
 def knows_only_one_picture(x, conv1, conv2):
@@ -161,18 +155,15 @@ def gives_the_correction_positive(x, conv1, conv2):
     return x + conv2(torch.relu(conv1(x))).abs()
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        knows_only_one_picture,
-        knows_only_squares,
-        makes_the_correction_small,
-        uses_a_leaky_relu,
-        gives_the_correction_positive,
-    ],
+test_block_other_wrong_answers = refuses(
+    check_residual_block,
+    knows_only_one_picture,
+    knows_only_squares,
+    makes_the_correction_small,
+    uses_a_leaky_relu,
+    gives_the_correction_positive,
+    hint="x plus conv2 of the ReLU",
 )
-def test_block_other_wrong_answers(answer):
-    refused(check_residual_block(answer), "", "x plus conv2 of the ReLU")
 
 
 def detaches_the_correction(x, conv1, conv2):
@@ -201,19 +192,17 @@ def makes_a_new_tensor(x, conv1, conv2):
     return torch.tensor(corrects(x, conv1, conv2).tolist())
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        detaches_the_correction,
-        detaches_x,
-        detaches_in_the_middle,
-        detaches_the_weights,
-        computes_without_gradients,
-        makes_a_new_tensor,
-    ],
+test_a_block_through_which_no_gradient_comes_back = refuses(
+    check_residual_block,
+    detaches_the_correction,
+    detaches_x,
+    detaches_in_the_middle,
+    detaches_the_weights,
+    computes_without_gradients,
+    makes_a_new_tensor,
+    case="the gradient, in a row",
+    hint="The value is right, but",
 )
-def test_a_block_through_which_no_gradient_comes_back(answer):
-    refused(check_residual_block(answer), "the gradient, in a row", "The value is right, but")
 
 
 def forgets_the_bias(x, conv1, conv2):
@@ -241,20 +230,15 @@ def writes_into_the_weights(x, conv1, conv2):
     return y
 
 
-@pytest.mark.parametrize(
-    ("answer", "case", "got"),
-    [
-        (forgets_the_bias, "with a bias", ""),
-        (freezes_conv1, "2 pictures", "LeftBehind: weight.requires_grad"),
-        (leaves_conv2_in_another_mode, "2 pictures", "LeftBehind: training"),
-        (leaves_a_hook, "2 pictures", "LeftBehind: hooks"),
-        (writes_into_the_weights, "2 pictures", "ChangedInput"),
-    ],
+test_what_a_block_leaves_behind = refuses(
+    check_residual_block,
+    (forgets_the_bias, "with a bias", ""),
+    (freezes_conv1, "2 pictures", "weight.requires_grad"),
+    (leaves_conv2_in_another_mode, "2 pictures", "training"),
+    (leaves_a_hook, "2 pictures", "hooks"),
+    (writes_into_the_weights, "2 pictures", "the function changed"),
+    hint="",
 )
-def test_what_a_block_leaves_behind(answer, case, got):
-    verdict = check_residual_block(answer)
-    refused(verdict, case, "")
-    assert got in verdict.got
 
 
 # Exercise 2 ----------------------------------------------------------------------------
@@ -329,11 +313,13 @@ def gives_their_number(num_features, scale):  # noqa: ARG001
     return int(math.log2(scale))
 
 
-@pytest.mark.parametrize(
-    "answer", [counts_doublings, halves_until_done, gives_an_array, gives_a_tensor]
+test_channels_done = takes(
+    check_upsampler_channels,
+    counts_doublings,
+    halves_until_done,
+    gives_an_array,
+    gives_a_tensor,
 )
-def test_channels_done(answer):
-    assert check_upsampler_channels(answer).done
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
@@ -343,25 +329,21 @@ def test_channels_are_those_of_the_upsampler(scale):
     assert [c.out_channels for c in convolutions] == counts_doublings(20, scale)
 
 
-@pytest.mark.parametrize(
-    ("answer", "case", "hint"),
-    [
-        (makes_a_stage_for_each_unit_of_scale, "scale 4", "fewer doublings"),
-        (halves_the_scale_once, "scale 8", "doublings multiply"),
-        (adds_one_too_many, "scale 4", "One convolution too many"),
-        (counts_after_the_shuffle, "scale 4", "channels after each shuffle"),
-        (forgets_the_last_shuffle, "scale 4", "a shuffle follows there too"),
-        (forgets_the_colors, "scale 4", "here it gives features"),
-        (forgets_the_factor_inside, "scale 4", "the others forget"),
-        (doubles_channels_once, "scale 4", "It doubles both sides"),
-        (shuffles_once_by_the_scale, "scale 4", "one shuffle by the whole scale"),
-        (turns_the_order_round, "scale 4", "turned round"),
-        (keeps_multiplying, "scale 8", "grow from step to step"),
-        (gives_their_number, "scale 4", "how many there are"),
-    ],
+test_channels_mistakes = refuses(
+    check_upsampler_channels,
+    (makes_a_stage_for_each_unit_of_scale, "scale 4", "fewer doublings"),
+    (halves_the_scale_once, "scale 8", "doublings multiply"),
+    (adds_one_too_many, "scale 4", "One convolution too many"),
+    (counts_after_the_shuffle, "scale 4", "channels after each shuffle"),
+    (forgets_the_last_shuffle, "scale 4", "a shuffle follows there too"),
+    (forgets_the_colors, "scale 4", "here it gives features"),
+    (forgets_the_factor_inside, "scale 4", "the others forget"),
+    (doubles_channels_once, "scale 4", "It doubles both sides"),
+    (shuffles_once_by_the_scale, "scale 4", "one shuffle by the whole scale"),
+    (turns_the_order_round, "scale 4", "reversed"),
+    (keeps_multiplying, "scale 8", "grow from step to step"),
+    (gives_their_number, "scale 4", "how many there are"),
 )
-def test_channels_mistakes(answer, case, hint):
-    refused(check_upsampler_channels(answer), case, hint)
 
 
 def knows_only_scale_4(num_features, scale):  # noqa: ARG001
@@ -376,16 +358,13 @@ def knows_scales_up_to_8(num_features, scale):
     return {2: [12], 4: [4 * num_features, 12]}.get(scale, [4 * num_features] * 2 + [12])
 
 
-@pytest.mark.parametrize(
-    ("answer", "case"),
-    [
-        (knows_only_scale_4, "32 features, scale 8"),
-        (knows_only_32_features, "20 features, scale 8"),
-        (knows_scales_up_to_8, "32 features, scale 16"),
-    ],
+test_channels_other_wrong_answers = refuses(
+    check_upsampler_channels,
+    (knows_only_scale_4, "32 features, scale 8"),
+    (knows_only_32_features, "20 features, scale 8"),
+    (knows_scales_up_to_8, "32 features, scale 16"),
+    hint="Each doubling: 4 channels",
 )
-def test_channels_other_wrong_answers(answer, case):
-    refused(check_upsampler_channels(answer), case, "Each doubling: 4 channels")
 
 
 def gives_floats(num_features, scale):
@@ -404,12 +383,15 @@ def gives_truth_values(num_features, scale):
     return [True for _ in counts_doublings(num_features, scale)]
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [gives_floats, gives_an_array_of_floats, gives_tensors_in_a_list, gives_truth_values],
+test_channels_are_whole_numbers = refuses(
+    check_upsampler_channels,
+    gives_floats,
+    gives_an_array_of_floats,
+    gives_tensors_in_a_list,
+    gives_truth_values,
+    case="scale 4",
+    hint="no whole number",
 )
-def test_channels_are_whole_numbers(answer):
-    refused(check_upsampler_channels(answer), "scale 4", "no whole number")
 
 
 # Exercise 3 ----------------------------------------------------------------------------
@@ -488,34 +470,29 @@ def gives_one_for_each_picture(sr, hr, eps):
     return torch.sqrt((sr - hr) ** 2 + eps**2).mean(dim=(1, 2, 3))
 
 
-@pytest.mark.parametrize("answer", [charbonnier, as_hypotenuse])
-def test_charbonnier_done(answer):
-    assert check_charbonnier(answer).done
+test_charbonnier_done = takes(check_charbonnier, charbonnier, as_hypotenuse)
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (sums, "This is a sum"),
-        (takes_the_root_of_the_mean, "L2 again"),
-        (forgets_to_square_eps, "the unit of an error"),
-        (forgets_to_square_the_error, "The difference is not squared"),
-        (forgets_the_root, "the root is missing"),
-        (adds_eps_outside_the_root, "not the root of the sum"),
-        (forgets_eps, "This is L1, or nearly"),
-        (is_l1, "This is L1, or nearly"),
-        (is_l2, "This is L2"),
-        (takes_eps_away, "taken away here"),
-        (ignores_eps, "eps has no effect"),
-        (clamps, "Where sr is clamped"),
-        (gives_a_number, "a plain number"),
-        (detaches, "cut the way back"),
-        (runs_without_gradients, "cut the way back"),
-        (gives_one_for_each_picture, "One number for each picture"),
-    ],
+test_charbonnier_mistakes = refuses(
+    check_charbonnier,
+    (sums, "This is a sum"),
+    (takes_the_root_of_the_mean, "L2 again"),
+    (forgets_to_square_eps, "the unit of an error"),
+    (forgets_to_square_the_error, "The difference is not squared"),
+    (forgets_the_root, "the root is missing"),
+    (adds_eps_outside_the_root, "not the root of the sum"),
+    (forgets_eps, "This is L1, or nearly"),
+    (is_l1, "This is L1, or nearly"),
+    (is_l2, "This is L2"),
+    (takes_eps_away, "taken away here"),
+    (ignores_eps, "eps has no effect"),
+    (clamps, "Where sr is clamped"),
+    (gives_a_number, "a plain number"),
+    (detaches, "cut the way back"),
+    (runs_without_gradients, "cut the way back"),
+    (gives_one_for_each_picture, "One number for each picture"),
+    case="eps 0.1",
 )
-def test_charbonnier_mistakes(answer, hint):
-    refused(check_charbonnier(answer), "eps 0.1", hint)
 
 
 def adds_what_has_no_slope(sr, hr, eps):
@@ -541,18 +518,15 @@ def forgives_errors_below_eps(sr, hr, eps):
     return ((sr - hr).abs() - eps).clamp(min=0).mean()
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        adds_what_has_no_slope,
-        has_the_slope_turned_round,
-        knows_only_one_picture_and_its_error,
-        knows_only_three_channels,
-        forgives_errors_below_eps,
-    ],
+test_charbonnier_other_wrong_answers = refuses(
+    check_charbonnier,
+    adds_what_has_no_slope,
+    has_the_slope_turned_round,
+    knows_only_one_picture_and_its_error,
+    knows_only_three_channels,
+    forgives_errors_below_eps,
+    hint="Square the difference, add eps squared",
 )
-def test_charbonnier_other_wrong_answers(answer):
-    refused(check_charbonnier(answer), "", "Square the difference, add eps squared")
 
 
 def test_values_are_shown_as_numbers():
@@ -581,22 +555,14 @@ def spoils_the_truth(sr, hr, eps):
     return loss
 
 
-@pytest.mark.parametrize(
-    ("check", "answer"),
-    [
-        (check_residual_block, cuts_the_input_in_place),
-        (check_charbonnier, subtracts_in_place),
-        (check_charbonnier, spoils_the_truth),
-    ],
+INPUT_CHANGED = {
+    "hint": "An argument is not what",
+    "got": "^the function changed what it was given$",
+}
+
+test_block_that_writes_into_x = refuses(
+    check_residual_block, cuts_the_input_in_place, **INPUT_CHANGED
 )
-def test_input_changed_in_place(check, answer):
-    verdict = check(answer)
-    assert not verdict.done
-    assert verdict.got == "ChangedInput: the function changed what it was given"
-    assert verdict.hint.startswith("Something that was given")
-
-
-def refused(verdict, case, hint):
-    assert not verdict.done
-    assert case in verdict.case
-    assert hint in verdict.hint
+test_loss_that_writes_into_a_picture = refuses(
+    check_charbonnier, subtracts_in_place, spoils_the_truth, **INPUT_CHANGED
+)

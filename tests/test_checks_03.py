@@ -10,13 +10,7 @@ from torch import nn
 
 from srlab.checks import check_channel_gates, check_learned_block, check_variance
 from srlab.residuals import ChannelGates, LearnedWeight, WeightedResidualBlock
-
-
-def refused(verdict, case, hint):
-    assert not verdict.done
-    assert case in verdict.case
-    assert hint in verdict.hint
-
+from tests.answering import refused, refuses, takes
 
 # Exercise 1 ----------------------------------------------------------------------------
 
@@ -90,31 +84,28 @@ def counts_one_too_many(variance, weight, depth):
     return multiplies_block_by_block(variance, weight, depth + 1)
 
 
-@pytest.mark.parametrize("answer", [multiplies_block_by_block, as_a_tensor, as_numpys_number])
-def test_variance_done(answer):
-    assert check_variance(answer).done
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (adds_standard_deviations, "You added standard deviations; those"),
-        (adds_sizes_of_standard_deviations, "You added standard deviations; those"),
-        (forgets_the_square, "A factor w does not"),
-        (takes_the_growth_of_hes_start, "The 2 belongs to He's start"),
-        (adds_the_same_each_time, "Each block adds the same"),
-        (adds_variance_one, "Here each correction has a"),
-        (multiplies_with_depth, "The factor of one block"),
-        (forgets_the_start, "the variance at the start"),
-        (gives_the_spread, "That is the standard deviation"),
-        (forgets_the_skip_in_variance, "The skip is missing"),
-        (forgets_the_weight_in_variance, "That is weight 1"),
-        (counts_one_too_few, "One block is missing"),
-        (counts_one_too_many, "One block too many"),
-    ],
+test_variance_done = takes(
+    check_variance, multiplies_block_by_block, as_a_tensor, as_numpys_number
 )
-def test_variance_mistakes(answer, hint):
-    refused(check_variance(answer), "variance 4, weight 0.6, 3 blocks", hint)
+
+
+test_variance_mistakes = refuses(
+    check_variance,
+    (adds_standard_deviations, "You added standard deviations; those"),
+    (adds_sizes_of_standard_deviations, "You added standard deviations; those"),
+    (forgets_the_square, "A factor w does not"),
+    (takes_the_growth_of_hes_start, "The 2 belongs to He's start"),
+    (adds_the_same_each_time, "Each block adds the same"),
+    (adds_variance_one, "Here each correction has a"),
+    (multiplies_with_depth, "The factor of one block"),
+    (forgets_the_start, "the variance at the start"),
+    (gives_the_spread, "That is the standard deviation"),
+    (forgets_the_skip_in_variance, "The skip is missing"),
+    (forgets_the_weight_in_variance, "That is weight 1"),
+    (counts_one_too_few, "One block is missing"),
+    (counts_one_too_many, "One block too many"),
+    case="variance 4, weight 0.6, 3 blocks",
+)
 
 
 def knows_only_positive_weights(variance, weight, depth):
@@ -129,16 +120,12 @@ def stops_at_forty(variance, weight, depth):
     return variance * (1 + weight**2) ** min(depth, 40)
 
 
-@pytest.mark.parametrize(
-    ("answer", "case", "hint"),
-    [
-        (knows_only_positive_weights, "weight -0.5", "weight squared"),
-        (never_begins_with_none, "0 blocks", "One block too many"),
-        (stops_at_forty, "64 blocks", "weight squared"),
-    ],
+test_variance_other_wrong_answers = refuses(
+    check_variance,
+    (knows_only_positive_weights, "weight -0.5", "weight squared"),
+    (never_begins_with_none, "0 blocks", "One block too many"),
+    (stops_at_forty, "64 blocks", "weight squared"),
 )
-def test_variance_other_wrong_answers(answer, case, hint):
-    refused(check_variance(answer), case, hint)
 
 
 # Exercise 2 ----------------------------------------------------------------------------
@@ -313,45 +300,39 @@ def gives_a_function(num_features):
     return lambda x: x * num_features
 
 
-@pytest.mark.parametrize("answer", [Draft, as_in_srlab])
-def test_block_done(answer):
-    assert check_learned_block(answer).done
+test_block_done = takes(check_learned_block, Draft, as_in_srlab)
 
 
-@pytest.mark.parametrize(
-    ("answer", "case", "hint"),
-    [
-        (IsAPlainTensor, "learned numbers", "No training changes a plain"),
-        (IsAPlainNumber, "learned numbers", "No training changes a plain"),
-        (IsABuffer, "learned numbers", "No training changes a plain"),
-        (HasOneForEachChannel, "learned numbers", "One weight for each channel"),
-        (StartsAtOne, "a new block", "At first this is the"),
-        (ForgetsTheWeight, "a new block", "none at work"),
-        (WeighsTheSkip, "a new block", "The weight is on the skip"),
-        (WeighsTheSum, "a new block", "the weight is on the sum"),
-        (PutsReluBehindTheSum, "a new block", "A ReLU behind the sum"),
-        (PutsReluBehindConv2, "at 0.5", "A ReLU behind conv2 cuts"),
-        (WeighsBeforeConv2, "a new block", "before conv2"),
-        (WeighsBeforeConv1, "a new block", "before conv1"),
-        (ForgetsTheSkip, "a new block", "or the skip is missing"),
-        (ForgetsTheRelu, "at 0.5", "Two convolutions in a row"),
-        (MixesBoth, "at 0.5", "The skip does not stay"),
-        (AddsTheWeight, "a new block", "none at work"),
-        (TakesASigmoid, "a new block", "A sigmoid of 0 is 0.5"),
-        (TakesATanh, "at 0.5", "Right at zero, but a"),
-        (TakesTheItem, "slopes", "The values are right, but"),
-        (TakesTheData, "slopes", "The values are right, but"),
-        (DetachesTheCorrection, "slopes", "The values are right, but"),
-        (DetachesConv2, "slopes", "The values are right, but"),
-        (FreezesTheWeight, "slopes", "The values are right, but"),
-        (FreezesABias, "slopes", "the way back is cut"),
-        (StartsConv2AtZeroToo, "does training change", "Two zeros in one product never wake"),
-        (HasOneConvolution, "learned numbers", "The block has not the"),
-        (gives_a_function, "learned numbers", "What comes is no module"),
-    ],
+test_block_mistakes = refuses(
+    check_learned_block,
+    (IsAPlainTensor, "learned numbers", "No training changes a plain"),
+    (IsAPlainNumber, "learned numbers", "No training changes a plain"),
+    (IsABuffer, "learned numbers", "No training changes a plain"),
+    (HasOneForEachChannel, "learned numbers", "One weight for each channel"),
+    (StartsAtOne, "a new block", "At first this is the"),
+    (ForgetsTheWeight, "a new block", "none at work"),
+    (WeighsTheSkip, "a new block", "The weight is on the skip"),
+    (WeighsTheSum, "a new block", "the weight is on the sum"),
+    (PutsReluBehindTheSum, "a new block", "A ReLU behind the sum"),
+    (PutsReluBehindConv2, "at 0.5", "A ReLU behind conv2 cuts"),
+    (WeighsBeforeConv2, "a new block", "before conv2"),
+    (WeighsBeforeConv1, "a new block", "before conv1"),
+    (ForgetsTheSkip, "a new block", "or the skip is missing"),
+    (ForgetsTheRelu, "at 0.5", "Two convolutions in a row"),
+    (MixesBoth, "at 0.5", "The skip does not stay"),
+    (AddsTheWeight, "a new block", "none at work"),
+    (TakesASigmoid, "a new block", "A sigmoid of 0 is 0.5"),
+    (TakesATanh, "at 0.5", "Right at zero, but a"),
+    (TakesTheItem, "slopes", "The values are right, but"),
+    (TakesTheData, "slopes", "The values are right, but"),
+    (DetachesTheCorrection, "slopes", "The values are right, but"),
+    (DetachesConv2, "slopes", "The values are right, but"),
+    (FreezesTheWeight, "slopes", "The values are right, but"),
+    (FreezesABias, "slopes", "the way back is cut"),
+    (StartsConv2AtZeroToo, "does training change", "Two zeros in one product never wake"),
+    (HasOneConvolution, "learned numbers", "The block lacks one of"),
+    (gives_a_function, "learned numbers", "This is no module"),
 )
-def test_block_mistakes(answer, case, hint):
-    refused(check_learned_block(answer), case, hint)
 
 
 class KnowsOnlyThatShape(Draft):
@@ -397,24 +378,26 @@ class ChangesTorch(Draft):
 
 
 @pytest.mark.parametrize(
-    ("answer", "case"),
+    ("answer", "case", "hint"),
     [
-        (KnowsOnlyFourFeatures, "6 features"),
-        (DetachesTheSkip, "the gradient that comes back to x"),
-        (DetachesWhatGoesIn, "the gradient that comes back to x"),
-        (ChangesTorch, ""),
+        (KnowsOnlyFourFeatures, "6 features", ""),
+        (DetachesTheSkip, "the gradient that comes back to x", ""),
+        (DetachesWhatGoesIn, "the gradient that comes back to x", "the way back is cut"),
+        (ChangesTorch, "", "left something changed"),
     ],
 )
-def test_a_block_that_fits_one_place_only(answer, case):
-    refused(check_learned_block(answer), case, "")
+def test_a_block_that_fits_one_place_only(answer, case, hint):
+    refused(check_learned_block(answer), case=case, hint=hint)
     assert torch.get_default_dtype() == torch.float32
 
 
-@pytest.mark.parametrize(
-    "answer", [KnowsOnlyThatShape, CutsNegativeWeights, GivesItsInput, AddsInPlace]
+test_block_other_wrong_answers = refuses(
+    check_learned_block,
+    KnowsOnlyThatShape,
+    CutsNegativeWeights,
+    GivesItsInput,
+    AddsInPlace,
 )
-def test_block_other_wrong_answers(answer):
-    assert not check_learned_block(answer).done
 
 
 class ReturnsNothing(Draft):
@@ -448,6 +431,13 @@ def test_gates_as_in_srlab():
     torch.testing.assert_close(gates(correction), expected)
 
 
+def pools(pool):
+    """An answer that makes another number of each channel than its mean."""
+    return lambda correction, squeeze, expand: (
+        correction * torch.sigmoid(expand(F.relu(squeeze(pool(correction)))))
+    )
+
+
 def forgets_the_sigmoid(correction, squeeze, expand):
     return correction * expand(F.relu(squeeze(correction.mean((2, 3), keepdim=True))))
 
@@ -456,37 +446,16 @@ def gives_the_gates(correction, squeeze, expand):
     return torch.sigmoid(expand(F.relu(squeeze(correction.mean((2, 3), keepdim=True)))))
 
 
-def pools_over_the_batch(correction, squeeze, expand):
-    pooled = correction.mean((0, 2, 3), keepdim=True)
-    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
-
-
-def pools_over_the_channels(correction, squeeze, expand):
-    pooled = correction.mean((1, 2, 3), keepdim=True).expand(-1, correction.shape[1], -1, -1)
-    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
-
-
-def pools_over_everything_but_the_batch(correction, squeeze, expand):
-    pooled = correction.mean((1, 2, 3), keepdim=True)
-    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
-
-
-def drops_the_axes(correction, squeeze, expand):
-    return correction * torch.sigmoid(expand(F.relu(squeeze(correction.mean((2, 3))))))
-
-
-def pools_nothing(correction, squeeze, expand):
-    return correction * torch.sigmoid(expand(F.relu(squeeze(correction))))
-
-
-def pools_the_maximum(correction, squeeze, expand):
-    pooled = F.adaptive_max_pool2d(correction, 1)
-    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
-
-
-def pools_by_sum(correction, squeeze, expand):
-    pooled = correction.sum((2, 3), keepdim=True)
-    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
+drops_the_axes = pools(lambda c: c.mean((2, 3)))
+pools_nothing = pools(lambda c: c)
+pools_over_the_batch = pools(lambda c: c.mean((0, 2, 3), keepdim=True))
+pools_over_the_channels = pools(
+    lambda c: c.mean((1, 2, 3), keepdim=True).expand(-1, c.shape[1], -1, -1)
+)
+pools_over_everything_but_the_batch = pools(lambda c: c.mean((1, 2, 3), keepdim=True))
+pools_the_maximum = pools(lambda c: F.adaptive_max_pool2d(c, 1))
+pools_by_sum = pools(lambda c: c.sum((2, 3), keepdim=True))
+knows_only_one_shape = pools(lambda c: c.sum((2, 3), keepdim=True) / 20)
 
 
 def forgets_relu_between(correction, squeeze, expand):
@@ -529,41 +498,34 @@ def gates_by_matrices(correction, squeeze, expand):
     return correction * gates[..., None, None]
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [gates_by_mean, gates_by_pooling, gates_as_the_lesson_builds_them, gates_by_matrices],
+test_gates_done = takes(
+    check_channel_gates,
+    gates_by_mean,
+    gates_by_pooling,
+    gates_as_the_lesson_builds_them,
+    gates_by_matrices,
 )
-def test_gates_done(answer):
-    assert check_channel_gates(answer).done
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (forgets_the_sigmoid, "These gates do not lie"),
-        (gives_the_gates, "These are the gates"),
-        (pools_over_the_batch, "went over the batch too"),
-        (pools_over_the_channels, "went over the channels too"),
-        (pools_over_everything_but_the_batch, "squeeze wants (N, F, 1, 1)"),
-        (drops_the_axes, "What reaches a convolution has"),
-        (pools_nothing, "Nothing was averaged"),
-        (pools_the_maximum, "This is the maximum of"),
-        (pools_by_sum, "This is a sum: a"),
-        (forgets_relu_between, "squeeze and expand follow each"),
-        (has_two_sigmoids, "There are two sigmoids"),
-        (takes_a_softmax, "each gate is free"),
-        (adds_the_gates, "Here the gates are added"),
-        (adds_the_skip, "The correction itself is in"),
-        (swaps_the_layers, "What reaches a convolution has"),
-    ],
+test_gates_mistakes = refuses(
+    check_channel_gates,
+    (forgets_the_sigmoid, "These gates do not lie"),
+    (gives_the_gates, "These are the gates"),
+    (pools_over_the_batch, "went over the batch too"),
+    (pools_over_the_channels, "went over the channels too"),
+    (pools_over_everything_but_the_batch, "squeeze wants (N, F, 1, 1)"),
+    (drops_the_axes, "What reaches a convolution has"),
+    (pools_nothing, "Nothing was averaged"),
+    (pools_the_maximum, "This is the maximum of"),
+    (pools_by_sum, "This is a sum: a"),
+    (forgets_relu_between, "squeeze and expand follow each"),
+    (has_two_sigmoids, "There are two sigmoids"),
+    (takes_a_softmax, "each gate is free"),
+    (adds_the_gates, "Here the gates are added"),
+    (adds_the_skip, "The correction itself is in"),
+    (swaps_the_layers, "What reaches a convolution has"),
+    case="2 pictures, 6 channels",
 )
-def test_gates_mistakes(answer, hint):
-    refused(check_channel_gates(answer), "2 pictures, 6 channels", hint)
-
-
-def knows_only_one_shape(correction, squeeze, expand):
-    pooled = correction.sum((2, 3), keepdim=True) / 20
-    return correction * torch.sigmoid(expand(F.relu(squeeze(pooled))))
 
 
 def uses_the_first_pictures_gates(correction, squeeze, expand):
@@ -597,18 +559,16 @@ def gates_without_gradients(correction, squeeze, expand):
     return gates_by_mean(correction, squeeze, expand)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        detaches_the_mean,
-        detaches_the_gates,
-        detaches_the_correction,
-        detaches_the_layers,
-        gates_without_gradients,
-    ],
+test_gates_through_which_no_gradient_comes_back = refuses(
+    check_channel_gates,
+    detaches_the_mean,
+    detaches_the_gates,
+    detaches_the_correction,
+    detaches_the_layers,
+    gates_without_gradients,
+    case="the gradient, in a row",
+    hint="The value is right, but",
 )
-def test_gates_through_which_no_gradient_comes_back(answer):
-    refused(check_channel_gates(answer), "the gradient, in a row", "The value is right, but")
 
 
 def knows_only_six_channels(correction, squeeze, expand):
@@ -624,16 +584,12 @@ def leaves_all_open(correction, squeeze, expand):  # noqa: ARG001
     return correction
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        knows_only_one_shape,
-        uses_the_first_pictures_gates,
-        gates_in_place,
-        knows_only_six_channels,
-        freezes_the_layers,
-        leaves_all_open,
-    ],
+test_gates_other_wrong_answers = refuses(
+    check_channel_gates,
+    knows_only_one_shape,
+    uses_the_first_pictures_gates,
+    gates_in_place,
+    knows_only_six_channels,
+    freezes_the_layers,
+    leaves_all_open,
 )
-def test_gates_other_wrong_answers(answer):
-    assert not check_channel_gates(answer).done

@@ -4,7 +4,6 @@ import warnings
 from functools import partial
 
 import numpy as np
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -12,25 +11,36 @@ from torch import nn
 from srlab.checks import check_distinct_kernels, check_icnr, check_shuffle
 from srlab.models import UpsampleStage
 from srlab.upsamplers import IcnrStage, icnr_, set_weight
+from tests.answering import refused, refuses, takes
 
 warnings.filterwarnings("ignore", category=FutureWarning)
 
 # Exercise 1 ----------------------------------------------------------------------------
 
 
-def shuffles(x, factor):
+def shuffles(x, factor, order=(0, 1, 4, 2, 5, 3)):
     n, channels, h, w = x.shape
-    x = x.view(n, channels // factor**2, factor, factor, h, w)
-    return x.permute(0, 1, 4, 2, 5, 3).reshape(n, -1, h * factor, w * factor)
+    parts = x.view(n, channels // factor**2, factor, factor, h, w)
+    return parts.permute(order).reshape(n, -1, h * factor, w * factor)
 
 
-def shuffles_by_slices(x, factor):
+runs_down_the_column = partial(shuffles, order=(0, 1, 4, 3, 5, 2))
+lays_whole_pictures_side_by_side = partial(shuffles, order=(0, 1, 2, 4, 3, 5))
+
+
+def draws(x, factor, dtype=None):
+    """Square by square, on numbers of another type if asked to."""
     n, channels, h, w = x.shape
-    large = x.new_zeros(n, channels // factor**2, h * factor, w * factor)
+    size = n, channels // factor**2, h * factor, w * factor
+    large = x.new_zeros(size, dtype=dtype)
     for i in range(factor):
         for j in range(factor):
             large[:, :, i::factor, j::factor] = x[:, i * factor + j :: factor**2]
     return large
+
+
+draws_on_whole_numbers = partial(draws, dtype=torch.int64)
+draws_on_single_precision = partial(draws, dtype=torch.float32)
 
 
 def takes_channels_by_blocks(x, factor):
@@ -42,18 +52,6 @@ def takes_channels_by_blocks(x, factor):
             first = (i * factor + j) * wanted
             large[:, :, i::factor, j::factor] = x[:, first : first + wanted]
     return large
-
-
-def runs_down_the_column(x, factor):
-    n, channels, h, w = x.shape
-    x = x.view(n, channels // factor**2, factor, factor, h, w)
-    return x.permute(0, 1, 4, 3, 5, 2).reshape(n, -1, h * factor, w * factor)
-
-
-def lays_whole_pictures_side_by_side(x, factor):
-    n, channels, h, w = x.shape
-    x = x.view(n, channels // factor**2, factor, factor, h, w)
-    return x.permute(0, 1, 2, 4, 3, 5).reshape(n, -1, h * factor, w * factor)
 
 
 def only_views(x, factor):
@@ -130,53 +128,26 @@ def calls_srlabs_stage(x, factor):
     return stage(x) if factor == 2 else F.pixel_shuffle(x, factor)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        F.pixel_shuffle,
-        calls_functional,
-        calls_the_module,
-        calls_torch,
-        calls_the_operator,
-        calls_it_by_another_name,
-        calls_srlabs_stage,
-    ],
+test_the_shuffle_itself_is_no_answer = refuses(
+    check_shuffle,
+    F.pixel_shuffle,
+    calls_functional,
+    calls_the_module,
+    calls_torch,
+    calls_the_operator,
+    calls_it_by_another_name,
+    calls_srlabs_stage,
+    hint="what the exercise forbids",
+    got="^the function calls pixel_shuffle$",
 )
-def test_the_shuffle_itself_is_no_answer(answer):
-    verdict = check_shuffle(answer)
-    refused(verdict, "what the exercise forbids")
-    assert verdict.got == "Shortcut: the function calls pixel_shuffle"
 
 
-def draws_on_whole_numbers(x, factor):
-    n, channels, h, w = x.shape
-    large = torch.zeros(n, channels // factor**2, h * factor, w * factor, dtype=torch.int64)
-    for i in range(factor):
-        for j in range(factor):
-            large[:, :, i::factor, j::factor] = x[:, i * factor + j :: factor**2]
-    return large
-
-
-def draws_on_single_precision(x, factor):
-    n, channels, h, w = x.shape
-    large = torch.zeros(n, channels // factor**2, h * factor, w * factor)
-    for i in range(factor):
-        for j in range(factor):
-            large[:, :, i::factor, j::factor] = x[:, i * factor + j :: factor**2]
-    return large
-
-
-@pytest.mark.parametrize(
-    ("answer", "case"),
-    [
-        (draws_on_whole_numbers, "8 channels of 2 x 2"),
-        (draws_on_single_precision, "double precision"),
-    ],
+test_the_shuffle_keeps_the_type_of_its_numbers = refuses(
+    check_shuffle,
+    (draws_on_whole_numbers, "8 channels of 2 x 2"),
+    (draws_on_single_precision, "double precision"),
+    hint="another type than those of x",
 )
-def test_the_shuffle_keeps_the_type_of_its_numbers(answer, case):
-    verdict = check_shuffle(answer)
-    refused(verdict, "another type than those of x")
-    assert case in verdict.case
 
 
 def detaches(x, factor):
@@ -187,11 +158,13 @@ def goes_through_lists(x, factor):
     return torch.tensor(shuffles(x, factor).tolist(), dtype=x.dtype)
 
 
-@pytest.mark.parametrize("answer", [detaches, goes_through_lists])
-def test_a_shuffle_through_which_no_gradient_comes_back(answer):
-    verdict = check_shuffle(answer)
-    refused(verdict, "no gradient comes back")
-    assert "the gradient" in verdict.case
+test_a_shuffle_through_which_no_gradient_comes_back = refuses(
+    check_shuffle,
+    detaches,
+    goes_through_lists,
+    hint="no gradient comes back",
+    case="the gradient",
+)
 
 
 def test_two_results_that_look_alike_are_told_apart():
@@ -201,38 +174,31 @@ def test_two_results_that_look_alike_are_told_apart():
     assert verdict.got == "shape (1, 2, 4, 4), mean 15.5; at [0, 0, 0, 1]: 8"
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        shuffles,
-        shuffles_by_slices,
-        shuffles_by_stacking,
-        shuffles_by_unflattening,
-        shuffles_by_einsum,
-        partial(shuffles),
-    ],
+test_shuffle_done = takes(
+    check_shuffle,
+    shuffles,
+    draws,
+    shuffles_by_stacking,
+    shuffles_by_unflattening,
+    shuffles_by_einsum,
+    partial(shuffles),
 )
-def test_shuffle_done(answer):
-    assert check_shuffle(answer).done
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (takes_channels_by_blocks, "Here channels 0, C, 2C"),
-        (runs_down_the_column, "Within a square your numbers"),
-        (lays_whole_pictures_side_by_side, "whole pictures side by side"),
-        (only_views, "The shape is right, but"),
-        (goes_back, "That is the way back"),
-        (repeats_one_channel, "This repeats one channel"),
-        (knows_only_factor_2, "Row i, column j of a square"),
-        (knows_only_one_picture, "Row i, column j of a square"),
-        (knows_only_square_pictures, "Row i, column j of a square"),
-        (transposes, ""),
-    ],
+test_shuffle_mistakes = refuses(
+    check_shuffle,
+    (takes_channels_by_blocks, "Here channels 0, C, 2C"),
+    (runs_down_the_column, "Within a square your numbers"),
+    (lays_whole_pictures_side_by_side, "whole pictures side by side"),
+    (only_views, "The shape is right, but"),
+    (goes_back, "That is the way back"),
+    (repeats_one_channel, "This repeats one channel"),
+    (knows_only_factor_2, "Row i, column j of a square"),
+    (knows_only_one_picture, "Row i, column j of a square"),
+    (knows_only_square_pictures, "Row i, column j of a square"),
+    (transposes, ""),
+    case="",
 )
-def test_shuffle_mistakes(answer, hint):
-    refused(check_shuffle(answer), hint)
 
 
 # Exercise 2 ----------------------------------------------------------------------------
@@ -252,12 +218,16 @@ def starts(conv, factor, init=nn.init.kaiming_normal_):
     return conv
 
 
-def starts_with_set_weight(conv, factor):
-    kernel = one_kernel_for_each_square(conv, factor)
-    set_weight(conv, kernel.repeat_interleave(factor**2, dim=0))
+def without_bias(conv):
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
     return conv
+
+
+def starts_with_set_weight(conv, factor):
+    kernel = one_kernel_for_each_square(conv, factor)
+    set_weight(conv, kernel.repeat_interleave(factor**2, dim=0))
+    return without_bias(conv)
 
 
 @torch.no_grad()
@@ -284,9 +254,7 @@ def writes_to_the_derived_weight(conv, factor):
 def repeats_instead_of_interleaving(conv, factor):
     kernel = one_kernel_for_each_square(conv, factor)
     set_weight(conv, kernel.repeat(factor**2, 1, 1, 1))
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
+    return without_bias(conv)
 
 
 def forgets_the_bias(conv, factor):
@@ -306,30 +274,22 @@ def always_takes_2(conv, factor):  # noqa: ARG001
 def copies_factor_times_only(conv, factor):
     kernel = conv.weight[::factor].detach()
     set_weight(conv, kernel.repeat_interleave(factor, dim=0))
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
+    return without_bias(conv)
 
 
 def makes_all_kernels_equal(conv, factor):  # noqa: ARG001
     set_weight(conv, nn.init.kaiming_normal_(conv.weight[:1].detach()).expand_as(conv.weight))
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
+    return without_bias(conv)
 
 
 def makes_everything_constant(conv, factor):  # noqa: ARG001
     set_weight(conv, torch.full_like(conv.weight, 0.1))
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
+    return without_bias(conv)
 
 
 def makes_everything_zero(conv, factor):  # noqa: ARG001
     set_weight(conv, torch.zeros_like(conv.weight))
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
+    return without_bias(conv)
 
 
 def hides_behind_the_bias(conv, factor):
@@ -362,43 +322,32 @@ def changes_nothing(conv, factor):  # noqa: ARG001
     return conv
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        starts,
-        starts_with_set_weight,
-        starts_every_parameter,
-        starts_in_place_and_returns_nothing,
-    ],
+test_icnr_done = takes(
+    check_icnr,
+    starts,
+    starts_with_set_weight,
+    starts_every_parameter,
+    starts_in_place_and_returns_nothing,
 )
-def test_icnr_done(answer):
-    verdict = check_icnr(answer)
-    assert verdict.done, verdict
 
 
-@pytest.mark.parametrize(
-    ("answer", "case", "hint"),
-    [
-        (repeats_instead_of_interleaving, "a plain convolution", "repeat gives 0, 1, 2"),
-        (makes_all_kernels_equal, "a plain convolution", "every channel has the same kernel"),
-        (makes_everything_constant, "a plain convolution", "every channel has the same kernel"),
-        (makes_everything_zero, "a plain convolution", "All zero, or nearly, is"),
-        (hides_behind_the_bias, "a plain convolution", "All zero, or nearly, is"),
-        (takes_the_factor_squared, "a plain convolution", "Flat, but with too few"),
-        (copies_factor_times_only, "a plain convolution", "Each kernel has factor copies"),
-        (makes_the_kernels_tiny, "a plain convolution", "All zero, or nearly, is"),
-        (changes_nothing, "a plain convolution", "Nothing has changed"),
-        (starts_a_new_convolution, "a plain convolution", ""),
-        (forgets_the_bias, "with bias", "a bias of its own"),
-        (writes_to_the_derived_weight, "under weight norm", "conv.weight is derived"),
-        (takes_weight_norm_away, "under weight norm", "One kernel for each square"),
-        (always_takes_2, "factor 3", "One kernel for each square"),
-    ],
+test_icnr_mistakes = refuses(
+    check_icnr,
+    (repeats_instead_of_interleaving, "a plain convolution", "repeat gives 0, 1, 2"),
+    (makes_all_kernels_equal, "a plain convolution", "every channel has the same kernel"),
+    (makes_everything_constant, "a plain convolution", "every channel has the same kernel"),
+    (makes_everything_zero, "a plain convolution", "All zero, or nearly, is"),
+    (hides_behind_the_bias, "a plain convolution", "All zero, or nearly, is"),
+    (takes_the_factor_squared, "a plain convolution", "Flat, but with too few"),
+    (copies_factor_times_only, "a plain convolution", "Each kernel has factor copies"),
+    (makes_the_kernels_tiny, "a plain convolution", "All zero, or nearly, is"),
+    (changes_nothing, "a plain convolution", "Nothing has changed"),
+    (starts_a_new_convolution, "a plain convolution", ""),
+    (forgets_the_bias, "with bias", "a bias of its own"),
+    (writes_to_the_derived_weight, "under weight norm", "conv.weight is derived"),
+    (takes_weight_norm_away, "under weight norm", "One kernel for each square"),
+    (always_takes_2, "factor 3", "One kernel for each square"),
 )
-def test_icnr_mistakes(answer, case, hint):
-    verdict = check_icnr(answer)
-    refused(verdict, hint)
-    assert case in verdict.case
 
 
 def calls_icnr(conv, factor):
@@ -418,20 +367,16 @@ def takes_it_from_a_stage(conv, factor):
     return conv if factor == 2 else starts(conv, factor)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        icnr_,
-        calls_icnr,
-        partial(icnr_, init=nn.init.xavier_normal_),
-        calls_it_without_its_decorator,
-        takes_it_from_a_stage,
-    ],
+test_icnr_itself_is_no_answer = refuses(
+    check_icnr,
+    icnr_,
+    calls_icnr,
+    partial(icnr_, init=nn.init.xavier_normal_),
+    calls_it_without_its_decorator,
+    takes_it_from_a_stage,
+    hint="what the exercise forbids",
+    got="^the function calls icnr_$",
 )
-def test_icnr_itself_is_no_answer(answer):
-    verdict = check_icnr(answer)
-    refused(verdict, "what the exercise forbids")
-    assert verdict.got == "Shortcut: the function calls icnr_"
 
 
 def knows_only_3_x_3(conv, factor):
@@ -460,21 +405,15 @@ def leaves_it_in_another_mode(conv, factor):
     return starts(conv, factor).eval()
 
 
-@pytest.mark.parametrize(
-    ("answer", "case", "got"),
-    [
-        (knows_only_3_x_3, "1 x 1", "RuntimeError"),
-        (knows_only_6_features, "10 features", "not flat"),
-        (freezes_it, "a plain convolution", "not as they were: "),
-        (leaves_a_hook, "a plain convolution", "not as they were: .hooks"),
-        (leaves_it_in_another_mode, "a plain convolution", "not as they were: .training"),
-    ],
+test_icnr_other_wrong_answers = refuses(
+    check_icnr,
+    (knows_only_3_x_3, "1 x 1", "RuntimeError"),
+    (knows_only_6_features, "10 features", "not flat"),
+    (freezes_it, "a plain convolution", "not as they were: "),
+    (leaves_a_hook, "a plain convolution", "not as they were: .hooks"),
+    (leaves_it_in_another_mode, "a plain convolution", "not as they were: .training"),
+    hint="",
 )
-def test_icnr_other_wrong_answers(answer, case, got):
-    verdict = check_icnr(answer)
-    refused(verdict, "")
-    assert case in verdict.case
-    assert got in verdict.got
 
 
 # Exercise 3 ----------------------------------------------------------------------------
@@ -549,18 +488,14 @@ def compares_what_is_printed(conv):
     return len({str(kernel) for kernel in conv.weight})
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        compares_the_last_number,
-        compares_one_channel,
-        forgets_the_sign,
-        rounds_the_numbers,
-        compares_what_is_printed,
-    ],
+test_distinct_other_wrong_answers = refuses(
+    check_distinct_kernels,
+    compares_the_last_number,
+    compares_one_channel,
+    forgets_the_sign,
+    rounds_the_numbers,
+    compares_what_is_printed,
 )
-def test_distinct_other_wrong_answers(answer):
-    assert not check_distinct_kernels(answer).done
 
 
 def always_16(conv):  # noqa: ARG001
@@ -593,56 +528,46 @@ def freezes_what_it_counts(conv):
     return counts_rows(conv)
 
 
-@pytest.mark.parametrize(
-    ("answer", "got"),
-    [
-        (counts_as_a_tensor, "NotWhole: 64, a Tensor"),
-        (counts_as_a_float, "NotWhole: 64, a float"),
-        (says_whether_there_are_any, "NotWhole: True, a bool"),
-    ],
+test_a_count_is_a_whole_number = refuses(
+    check_distinct_kernels,
+    (counts_as_a_tensor, "^64, a Tensor$"),
+    (counts_as_a_float, "^64, a float$"),
+    (says_whether_there_are_any, "^True, a bool$"),
+    hint="its type is no whole number",
+    case="",
 )
-def test_a_count_is_a_whole_number(answer, got):
-    verdict = check_distinct_kernels(answer)
-    refused(verdict, "its type is no whole number")
-    assert verdict.got == got
 
 
 def test_counting_leaves_the_convolution_as_it_was():
-    refused(check_distinct_kernels(freezes_what_it_counts), "Something that was given")
+    refused(check_distinct_kernels(freezes_what_it_counts), hint="An argument is not what")
 
 
-@pytest.mark.parametrize(
-    "answer", [counts_rows, counts_with_a_set, counts_with_numpy, counts_with_comparisons]
+test_distinct_done = takes(
+    check_distinct_kernels,
+    counts_rows,
+    counts_with_a_set,
+    counts_with_numpy,
+    counts_with_comparisons,
 )
-def test_distinct_done(answer):
-    assert check_distinct_kernels(answer).done
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (counts_all_kernels, "This counts kernels, also equal ones"),
-        (believes_in_icnr, "what a right ICNR by 2 would give"),
-        (counts_changes, "Right while copies are neighbors"),
-        (counts_numbers, "These are the different numbers"),
-        (counts_incoming_channels, "dim=1 are the channels that come in"),
-        (compares_sums, "Two kernels may have one sum"),
-        (compares_one_number, "Make each kernel one row"),
-        (gives_the_shape, "This is a whole shape"),
-        (gives_the_kernels, "These are the kernels themselves"),
-        (always_16, "Make each kernel one row"),
-    ],
+test_distinct_mistakes = refuses(
+    check_distinct_kernels,
+    (counts_all_kernels, "This counts kernels, also equal ones"),
+    (believes_in_icnr, "what a right ICNR by 2 would give"),
+    (counts_changes, "Right while copies are neighbors"),
+    (counts_numbers, "These are the different numbers"),
+    (counts_incoming_channels, "dim=1 are the channels that come in"),
+    (compares_sums, "Two kernels may have one sum"),
+    (compares_one_number, "Make each kernel one row"),
+    (gives_the_shape, "This is a whole shape"),
+    (gives_the_kernels, "These are the kernels themselves"),
+    (always_16, "Make each kernel one row"),
+    case="",
 )
-def test_distinct_mistakes(answer, hint):
-    refused(check_distinct_kernels(answer), hint)
 
 
 def test_the_published_number():
     verdict = check_distinct_kernels(believes_in_icnr)
     assert verdict.case == "64 -> 256 channels, ICNR by 4"
     assert (verdict.expected, verdict.got) == ("16", "64")
-
-
-def refused(verdict, hint):
-    assert not verdict.done
-    assert hint in verdict.hint, verdict

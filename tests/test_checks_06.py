@@ -1,13 +1,13 @@
 """The checks of lesson 06 take the right answers, refuse wrong ones, and say why."""
 
 import numpy as np
-import pytest
 import torch
 import torch.nn.functional as F
 
 from srlab.checks import check_field, check_merge, check_shapes
 from srlab.features import Hooks
 from srlab.unet import UNet, pad_to_multiple
+from tests.answering import refuses, takes
 
 # Exercise 1 ----------------------------------------------------------------------------
 
@@ -112,19 +112,15 @@ def gives_a_truth_value(layers):
     return bool(walks_through(layers))
 
 
-@pytest.mark.parametrize(
-    ("answer", "got"),
-    [
-        (gives_a_tensor, "NotWhole: 5, a Tensor"),
-        (gives_a_float, "NotWhole: 5, a float"),
-        (gives_a_truth_value, "NotWhole: True, a bool"),
-        (gives_an_array, "NotWhole: array([5]), a ndarray"),
-    ],
+test_a_field_is_a_whole_number = refuses(
+    check_field,
+    (gives_a_tensor, "^5, a Tensor$"),
+    (gives_a_float, "^5, a float$"),
+    (gives_a_truth_value, "^True, a bool$"),
+    (gives_an_array, r"^array\(\[5\]\), a ndarray$"),
+    hint="its type is no whole number",
+    case="",
 )
-def test_a_field_is_a_whole_number(answer, got):
-    verdict = check_field(answer)
-    refused(verdict, "its type is no whole number")
-    assert verdict.got == got
 
 
 def gives_numpys_number(layers):
@@ -139,34 +135,28 @@ def counts_recursively(layers):
     return seen * size if kind == "pool" else seen + size - 1
 
 
-@pytest.mark.parametrize(
-    "answer", [walks_through, walks_backwards, gives_numpys_number, counts_recursively]
+test_field_done = takes(
+    check_field, walks_through, walks_backwards, gives_numpys_number, counts_recursively
 )
-def test_field_done(answer):
-    verdict = check_field(answer)
-    assert verdict.done, verdict
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (sees_to_one_side, "how far it sees to one side"),
-        (counts_all_pixels, "all pixels of the window"),
-        (forgets_the_pixel_itself, "One too few: what does"),
-        (adds_whole_windows, "Each window adds too much"),
-        (lets_no_windows_overlap, "Here windows stand side by"),
-        (counts_one_side_of_each_window, "This counts one side of"),
-        (forgets_poolings, "Poolings have no effect here"),
-        (forgets_the_pooling_itself, "A pooling sees more than"),
-        (lengthens_the_step_too_early, "The step grows before the"),
-        (forgets_that_the_step_grows, "After a pooling every layer"),
-        (doubles_what_was_seen, "What was seen before a"),
-        (knows_only_3_and_2, ""),
-        (needs_a_layer, "each adds size - 1 steps"),
-    ],
+test_field_mistakes = refuses(
+    check_field,
+    (sees_to_one_side, "how far it sees to one side"),
+    (counts_all_pixels, "all pixels of the window"),
+    (forgets_the_pixel_itself, "One too few: what does"),
+    (adds_whole_windows, "Each window adds too much"),
+    (lets_no_windows_overlap, "Here windows stand side by"),
+    (counts_one_side_of_each_window, "This counts one side of"),
+    (forgets_poolings, "Poolings have no effect here"),
+    (forgets_the_pooling_itself, "A pooling sees more than"),
+    (lengthens_the_step_too_early, "The step grows before the"),
+    (forgets_that_the_step_grows, "After a pooling every layer"),
+    (doubles_what_was_seen, "What was seen before a"),
+    (knows_only_3_and_2, ""),
+    (needs_a_layer, "each adds size - 1 steps"),
+    case="",
 )
-def test_field_mistakes(answer, hint):
-    refused(check_field(answer), hint)
 
 
 def test_the_formula_is_what_a_gradient_finds():
@@ -299,9 +289,12 @@ def gives_tensors(*arguments):
     return [tuple(torch.tensor(shape)) for shape in pads_halves_and_crops(*arguments)]
 
 
-@pytest.mark.parametrize("answer", [gives_floats, gives_tensors])
-def test_shapes_are_whole_numbers(answer):
-    refused(check_shapes(answer), "its type is no whole number")
+test_shapes_are_whole_numbers = refuses(
+    check_shapes,
+    gives_floats,
+    gives_tensors,
+    hint="its type is no whole number",
+)
 
 
 def gives_torchs_sizes(*arguments):
@@ -316,44 +309,36 @@ def yields_them(*arguments):
     yield from pads_halves_and_crops(*arguments)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pads_halves_and_crops,
-        asks_a_real_unet,
-        gives_torchs_sizes,
-        gives_numpys_numbers,
-        yields_them,
-    ],
+test_shapes_done = takes(
+    check_shapes,
+    pads_halves_and_crops,
+    asks_a_real_unet,
+    gives_torchs_sizes,
+    gives_numpys_numbers,
+    yields_them,
 )
-def test_shapes_done(answer):
-    verdict = check_shapes(answer)
-    assert verdict.done, verdict
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (counts_channels_before_the_convolutions, "These are the channels between"),
-        (keeps_the_channels, "Every map has the same"),
-        (merges_at_the_bottom, "The deepest map stands there"),
-        (forgets_sr, "The last one is missing"),
-        (forgets_the_way_up, "These are the encoder's maps"),
-        (goes_up_from_the_finest, "The merges are not in"),
-        (puts_channels_last, "The channels stand last here"),
-        (swaps_height_and_width, "Height and width have changed"),
-        (pads_to_a_square, "The picture has become a"),
-        (pads_always, "Sides that could be halved"),
-        (crops_nothing, "sr still has the padding"),
-        (pads_nothing, "Somewhere a halving does not"),
-        (cuts_instead_of_padding, "The edge of the picture"),
-        (pads_to_a_multiple_of_2, "An even side can be halved once"),
-        (pads_to_a_multiple_of_twice_the_depth, "A multiple of 2 *"),
-        (knows_only_scale_4, "Pad up to a multiple"),
-    ],
+test_shapes_mistakes = refuses(
+    check_shapes,
+    (counts_channels_before_the_convolutions, "These are the channels between"),
+    (keeps_the_channels, "Every map has the same"),
+    (merges_at_the_bottom, "The deepest map stands there"),
+    (forgets_sr, "The last one is missing"),
+    (forgets_the_way_up, "These are the encoder's maps"),
+    (goes_up_from_the_finest, "The merges are not in"),
+    (puts_channels_last, "The channels stand last here"),
+    (swaps_height_and_width, "Height and width have changed"),
+    (pads_to_a_square, "The picture has become a"),
+    (pads_always, "Sides that could be halved"),
+    (crops_nothing, "sr still has the padding"),
+    (pads_nothing, "Somewhere a halving does not"),
+    (cuts_instead_of_padding, "The edge of the picture"),
+    (pads_to_a_multiple_of_2, "An even side can be halved once"),
+    (pads_to_a_multiple_of_twice_the_depth, "A multiple of 2 *"),
+    (knows_only_scale_4, "Pad up to a multiple"),
+    case="",
 )
-def test_shapes_mistakes(answer, hint):
-    refused(check_shapes(answer), hint)
 
 
 # Exercise 3 ----------------------------------------------------------------------------
@@ -471,48 +456,38 @@ def merges_without_gradients(features, skip):
         return cuts_pads_and_concatenates(features, skip)
 
 
-@pytest.mark.parametrize(
-    "answer", [detaches_the_features, detaches_the_skip, merges_without_gradients]
+test_a_merge_through_which_no_gradient_comes_back = refuses(
+    check_merge,
+    detaches_the_features,
+    detaches_the_skip,
+    merges_without_gradients,
+    hint="The value is right, but",
+    case="the gradient",
 )
-def test_a_merge_through_which_no_gradient_comes_back(answer):
-    verdict = check_merge(answer)
-    refused(verdict, "The value is right, but")
-    assert "the gradient" in verdict.case
 
 
-@pytest.mark.parametrize(
-    "answer", [cuts_pads_and_concatenates, takes_rows_by_number, repeats_the_last]
+test_merge_done = takes(
+    check_merge, cuts_pads_and_concatenates, takes_rows_by_number, repeats_the_last
 )
-def test_merge_done(answer):
-    verdict = check_merge(answer)
-    assert verdict.done, verdict
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (adds, "This adds"),
-        (joins_pictures, "This joins along another axis"),
-        (joins_columns, "This joins along another axis"),
-        (puts_the_skip_first, "The order is turned round"),
-        (knows_only_equal_sizes, "Their sizes differ, and what"),
-        (pads_with_zeros, "pads with zeros"),
-        (cuts_the_skip, "This cuts the skip"),
-        (pads_at_the_left, "Padded at the left and above"),
-        (mirrors, "this mirrors"),
-        (stretches, "Stretched: every pixel moves away"),
-        (stretches_smoothly, "Stretched: every pixel moves away"),
-        (swaps_the_sides, "Their sizes differ, and what"),
-        (pads_one_row_only, "Their sizes differ, and what"),
-        (never_cuts, "Their sizes differ, and what"),
-        (writes_into_the_skip, "Something that was given"),
-        (gives_back_only_the_skip, "Cut first"),
-    ],
+test_merge_mistakes = refuses(
+    check_merge,
+    (adds, "This adds"),
+    (joins_pictures, "This joins along another axis"),
+    (joins_columns, "This joins along another axis"),
+    (puts_the_skip_first, "The order is reversed"),
+    (knows_only_equal_sizes, "Their sizes differ, and what"),
+    (pads_with_zeros, "pads with zeros"),
+    (cuts_the_skip, "This cuts the skip"),
+    (pads_at_the_left, "Padded at the left and above"),
+    (mirrors, "this mirrors"),
+    (stretches, "Stretched: every pixel moves away"),
+    (stretches_smoothly, "Stretched: every pixel moves away"),
+    (swaps_the_sides, "Their sizes differ, and what"),
+    (pads_one_row_only, "Their sizes differ, and what"),
+    (never_cuts, "Their sizes differ, and what"),
+    (writes_into_the_skip, "An argument is not what"),
+    (gives_back_only_the_skip, "Cut first"),
+    case="",
 )
-def test_merge_mistakes(answer, hint):
-    refused(check_merge(answer), hint)
-
-
-def refused(verdict, hint):
-    assert not verdict.done
-    assert hint in verdict.hint, verdict

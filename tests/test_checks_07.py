@@ -4,7 +4,6 @@ import re
 from contextlib import suppress
 
 import nbformat
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -16,14 +15,8 @@ from srlab.data import degrade
 from srlab.metrics import luma, psnr
 from srlab.models import SrResNet, enlarge
 from srlab.runcard import ModelSpec, RunCard, Stage
+from tests.answering import refused, refuses, takes
 from tests.test_setup import ROOT
-
-
-def refused(verdict, case, hint):
-    assert not verdict.done
-    assert case in verdict.case, verdict
-    assert hint in verdict.hint, verdict
-
 
 # Exercise 1 ----------------------------------------------------------------------------
 
@@ -134,35 +127,29 @@ def gives_names(before, after):
     return list(forgets_the_new_ones(before, after))
 
 
-@pytest.mark.parametrize(
-    "answer", [carries, carries_with_update, carries_copies, carries_by_loading]
+test_carry_done = takes(
+    check_carry, carries, carries_with_update, carries_copies, carries_by_loading
 )
-def test_carry_done(answer):
-    assert check_carry(answer).done
 
 
-@pytest.mark.parametrize(
-    ("answer", "case", "hint"),
-    [
-        (overwrites_everything, "a block less", "Some names came along"),
-        (compares_names_only, "another width", "An equal name is not"),
-        (compares_numel, "as many numbers", "As many numbers, but in"),
-        (forgets_the_new_ones, "from 2x to 4x", "What does not come along"),
-        (goes_by_position, "from 2x to 4x", "This goes by the place"),
-        (goes_by_shape, "another order", "another layer"),
-        (starts_new_ones_at_zero, "from 2x to 4x", "zeros in a middle layer"),
-        (carries_nothing, "from 2x to 4x", "Nothing was carried"),
-        (gives_the_old_ones, "from 2x to 4x", "What does not come along"),
-        (writes_into_after, "from 2x to 4x", "Something that was given"),
-        (updates_after_itself, "from 2x to 4x", "Something that was given"),
-        (stretches_what_almost_fits, "could be stretched", ""),
-        (gives_names, "from 2x to 4x", "Go over after"),
-        (carries_through_a_module, "from 2x to 4x", "what the exercise forbids"),
-        (gives_after_if_nothing_fits, "a shape that could", "not a new one"),
-    ],
+test_carry_mistakes = refuses(
+    check_carry,
+    (overwrites_everything, "a block less", "Some names were carried"),
+    (compares_names_only, "another width", "An equal name is not"),
+    (compares_numel, "as many numbers", "As many numbers, but in"),
+    (forgets_the_new_ones, "from 2x to 4x", "What is not carried over"),
+    (goes_by_position, "from 2x to 4x", "This goes by the place"),
+    (goes_by_shape, "another order", "another layer"),
+    (starts_new_ones_at_zero, "from 2x to 4x", "zeros in a middle layer"),
+    (carries_nothing, "from 2x to 4x", "Nothing was carried"),
+    (gives_the_old_ones, "from 2x to 4x", "What is not carried over"),
+    (writes_into_after, "from 2x to 4x", "An argument is not what"),
+    (updates_after_itself, "from 2x to 4x", "An argument is not what"),
+    (stretches_what_almost_fits, "could be stretched", ""),
+    (gives_names, "from 2x to 4x", "Go over after"),
+    (carries_through_a_module, "from 2x to 4x", "what the exercise forbids"),
+    (gives_after_if_nothing_fits, "a shape that could", "not a new one"),
 )
-def test_carry_mistakes(answer, case, hint):
-    refused(check_carry(answer), case, hint)
 
 
 def test_carry_says_whose_each_tensor_is():
@@ -230,14 +217,17 @@ def rounds_down(sr, lr):
     return psnr(reduced_without_rounding(sr, lr).mul(255).floor() / 255, lr)
 
 
-@pytest.mark.parametrize("answer", [does_not_round, clamps_but_does_not_round, rounds_down])
-def test_bicubic_without_rounding_is_not_degrade(answer):
-    assert not check_consistency(answer).done
+test_bicubic_without_rounding_is_not_degrade = refuses(
+    check_consistency,
+    does_not_round,
+    clamps_but_does_not_round,
+    rounds_down,
+)
 
 
 def test_what_is_left_out_is_named():
     """Whatever else degrade does at the border."""
-    refused(check_consistency(does_not_round), "", "This is bicubic, but not degrade")
+    refused(check_consistency(does_not_round), hint="This is bicubic, but not degrade")
 
 
 def does_not_clamp(sr, lr):
@@ -293,42 +283,33 @@ def says_that_all_agrees(sr, lr):  # noqa: ARG001
     return float("inf")
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        agrees,
-        agrees_by_height_as_a_float,
-        agrees_with_stored_bytes,
-        agrees_picture_by_picture,
-        agrees_without_gradients,
-        agrees_with_numbers_of_its_own,
-    ],
+test_consistency_done = takes(
+    check_consistency,
+    agrees,
+    agrees_by_height_as_a_float,
+    agrees_with_stored_bytes,
+    agrees_picture_by_picture,
+    agrees_without_gradients,
+    agrees_with_numbers_of_its_own,
 )
-def test_consistency_done(answer):
-    verdict = check_consistency(answer)
-    assert verdict.done, verdict
 
 
-@pytest.mark.parametrize(
-    ("answer", "case", "hint"),
-    [
-        (does_not_clamp, "overshoots", "Where sr leaves [0, 1]"),
-        (clamps_in_place, "overshoots", "Something that was given"),
-        (compares_at_the_large_size, "4 times", "how near sr is to bicubic"),
-        (always_takes_4, "2 times", "This takes the scale for"),
-        (skips_pixels, "4 times", "This passes over most pixels"),
-        (averages_squares, "4 times", "not by averaging squares"),
-        (forgets_antialiasing, "4 times", "Without antialiasing"),
-        (gives_the_mse, "4 times", "This is the mean squared"),
-        (looks_at_luma_only, "4 times", "This is luma alone: a"),
-        (averages_the_mse_of_pictures, "2 pictures", "You averaged the errors of"),
-        (gives_the_small_picture, "4 times", "That is the small picture"),
-        (knows_only_one_picture, "2 pictures", ""),
-        (says_that_all_agrees, "4 times", "Make the small picture of sr"),
-    ],
+test_consistency_mistakes = refuses(
+    check_consistency,
+    (does_not_clamp, "overshoots", "Where sr leaves [0, 1]"),
+    (clamps_in_place, "overshoots", "An argument is not what"),
+    (compares_at_the_large_size, "4 times", "how near sr is to bicubic"),
+    (always_takes_4, "2 times", "This takes the scale to be"),
+    (skips_pixels, "4 times", "This passes over most pixels"),
+    (averages_squares, "4 times", "not by averaging squares"),
+    (forgets_antialiasing, "4 times", "Without antialiasing"),
+    (gives_the_mse, "4 times", "This is the mean squared"),
+    (looks_at_luma_only, "4 times", "This is luma alone: a"),
+    (averages_the_mse_of_pictures, "2 pictures", "You averaged the errors of"),
+    (gives_the_small_picture, "4 times", "That is the small picture"),
+    (knows_only_one_picture, "2 pictures", ""),
+    (says_that_all_agrees, "4 times", "Make the small picture of sr"),
 )
-def test_consistency_mistakes(answer, case, hint):
-    refused(check_consistency(answer), case, hint)
 
 
 # Exercise 3 ----------------------------------------------------------------------------
@@ -436,37 +417,31 @@ def goes_on_by_name(start, model, sizes, pixels):
     return goes_on(start=start, model=model, sizes=sizes, pixels=pixels)
 
 
-@pytest.mark.parametrize("answer", [goes_on, goes_on_by_name])
-def test_card_done(answer):
-    assert check_card(answer).done
+test_card_done = takes(check_card, goes_on, goes_on_by_name)
 
 
-@pytest.mark.parametrize(
-    ("answer", "case", "hint"),
-    [
-        (begins_untrained, "64, 96, 160", "It begins untrained"),
-        (begins_with_the_shipped_one, "64, 96, 160", "A stage for each size"),
-        (takes_the_usual_network, "64, 96, 160", "another network than the checkpoint"),
-        (stays_at_4x, "64, 96, 160", "These stages still enlarge 4"),
-        (divides_by_the_side, "64, 96, 160", "This takes a crop of"),
-        (counts_small_pixels, "64, 96, 160", "This counts the pixels of"),
-        (rounds_the_batch_up, "64, 96, 160", "Rounded up"),
-        (rounds_the_batch, "64, 96, 160", "round goes up as often"),
-        (keeps_the_batch, "64, 96, 160", "Larger crops, and as many"),
-        (keeps_the_order, "disorder", "The crops do not grow"),
-        (shrinks_from_large_to_small, "64, 96, 160", "A stage for each size"),
-        (does_not_cut_sizes, "8 does not divide", "would not have whole pixels"),
-        (cuts_sizes_up, "8 does not divide", "Some crops are larger than"),
-        (takes_no_crop_at_all, "larger than the budget", "A step without a single"),
-        (takes_the_largest_alone, "64, 96, 160", "This is the largest size"),
-        (takes_the_lessons_name, "64, 96, 160", "its folder would be emptied"),
-        (takes_all_steps, "64, 96, 160", "2,400 steps takes hours"),
-        (sorts_what_it_was_given, "64, 96, 160", "Something that was given"),
-        (gives_the_stages, "64, 96, 160", "These are the stages, but"),
-    ],
+test_card_mistakes = refuses(
+    check_card,
+    (begins_untrained, "64, 96, 160", "It begins untrained"),
+    (begins_with_the_shipped_one, "64, 96, 160", "A stage for each size"),
+    (takes_the_usual_network, "64, 96, 160", "another network than the checkpoint"),
+    (stays_at_4x, "64, 96, 160", "These stages still enlarge 4"),
+    (divides_by_the_side, "64, 96, 160", "This takes a crop of"),
+    (counts_small_pixels, "64, 96, 160", "This counts the pixels of"),
+    (rounds_the_batch_up, "64, 96, 160", "Rounded up"),
+    (rounds_the_batch, "64, 96, 160", "round goes up as often"),
+    (keeps_the_batch, "64, 96, 160", "Larger crops, and as many"),
+    (keeps_the_order, "disorder", "The crops do not grow"),
+    (shrinks_from_large_to_small, "64, 96, 160", "A stage for each size"),
+    (does_not_cut_sizes, "8 does not divide", "would not have whole pixels"),
+    (cuts_sizes_up, "8 does not divide", "Some crops are larger than"),
+    (takes_no_crop_at_all, "larger than the budget", "A step without a single"),
+    (takes_the_largest_alone, "64, 96, 160", "This is the largest size"),
+    (takes_the_lessons_name, "64, 96, 160", "its folder would be emptied"),
+    (takes_all_steps, "64, 96, 160", "2,400 steps takes hours"),
+    (sorts_what_it_was_given, "64, 96, 160", "An argument is not what"),
+    (gives_the_stages, "64, 96, 160", "These are the stages, but"),
 )
-def test_card_mistakes(answer, case, hint):
-    refused(check_card(answer), case, hint)
 
 
 def test_the_names_taken_are_those_of_the_lessons_cards():

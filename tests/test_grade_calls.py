@@ -17,8 +17,10 @@ import torch
 from srlab import checks
 from srlab.checks.core import Mistake
 from srlab.grader.checker import _errors
+from srlab.grader.modules import recipe
 from srlab.grader.peer import Peer
 from srlab.grader.wire import SIZES, Broken, Channel
+from tests import test_checks_02, test_checks_03, test_checks_05
 from tests.test_checks import CHECKS
 
 LISTS = {
@@ -58,14 +60,42 @@ def outside(answer: Any, check: Any) -> Iterator[Callable[..., Any]]:
     there.close()
 
 
+# Answers that are refused for something else than their value.
+FOUND = {
+    checks.check_features: [
+        test_checks_02.forgets_to_remove,
+        test_checks_02.removes_only_on_success,
+        test_checks_02.clears_everybodys_hooks,
+        test_checks_02.lets_the_loop_name_them,
+        test_checks_02.runs_once_for_each_layer,
+        test_checks_02.goes_from_layer_to_layer,
+        test_checks_02.gives_a_list,
+    ],
+    checks.check_normalize: [test_checks_02.cuts_the_way_back],
+    checks.check_content_loss: [
+        test_checks_02.gives_a_number,
+        test_checks_02.detaches_srs_features,
+        test_checks_02.gives_one_for_each_picture,
+    ],
+    checks.check_learned_block: [
+        test_checks_03.TakesTheItem,
+        test_checks_03.HasOneConvolution,
+        test_checks_03.gives_a_function,
+    ],
+    checks.check_isotropic_tv: [
+        test_checks_05.gives_a_float,
+        test_checks_05.cuts_the_way_back,
+        test_checks_05.gives_one_for_each_picture,
+    ],
+    checks.check_balance: [test_checks_05.leaves_out_what_is_off, test_checks_05.gives_a_list],
+}
+
+
 def hides_the_error(network: Any, layers: Any, images: torch.Tensor) -> Any:
-    """The known mistake as a learner writes it, who has no name for the error."""
+    """As a learner writes it, who has no name for the network's error."""
     with suppress(Exception):
-        return checks.lesson02._features(network, layers, images)
+        return test_checks_02.watches(network, layers, images)
     return {}
-
-
-AS_A_LEARNER = {checks.lesson02._hides_the_error: hides_the_error}
 
 
 def test_every_check_has_its_list() -> None:
@@ -75,15 +105,45 @@ def test_every_check_has_its_list() -> None:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_known_mistakes_get_the_same_verdict_from_afar(check: Any) -> None:
-    for mistake in mistakes(check):
-        answer = AS_A_LEARNER.get(mistake.answer, mistake.answer)
+    for answer in [m.answer for m in mistakes(check)] + FOUND.get(check, []):
         local = check.__wrapped__(answer)
         with outside(answer, check) as answer:
             afar = check.__wrapped__(answer)
         assert not afar.done
-        assert afar.case == local.case, mistake.hint
+        assert afar.case == local.case, local.hint
         # What pydantic says cannot be said again in its own kind of error.
-        assert afar.hint == local.hint or "ValidationError" in afar.got, mistake.hint
+        assert afar.hint == local.hint or "ValidationError" in afar.got, local.hint
+
+
+def test_the_networks_error_is_known_from_afar() -> None:
+    with outside(hides_the_error, checks.check_features) as answer:
+        verdict = checks.check_features.__wrapped__(answer)
+    assert verdict.hint.startswith("The network's error was caught")
+
+
+class Finding(Exception):  # noqa: N818 - named as the checks' own
+    """An answer's own error under the name of what only a check may raise."""
+
+    hint = "Done."
+    result = 1.0
+
+
+def test_a_finding_is_the_checkers_alone() -> None:
+    def finds(*_: Any) -> None:
+        raise Finding("all is well")
+
+    for check in CHECKS:
+        assert "Finding" not in _errors(check)
+        with outside(finds, check) as answer:
+            verdict = check.__wrapped__(answer)
+        assert not verdict.done
+        assert verdict.got == "Finding: all is well"
+        assert not verdict.known, "as any unknown error"
+
+
+def test_a_sandbox_learns_no_name_of_the_checks_own_findings() -> None:
+    network = checks.lesson02._Network("failing")
+    assert recipe(network, {})["errors"] == ["Fails"]
 
 
 # -- what the other end may say -------------------------------------------------------

@@ -314,7 +314,7 @@ def test_a_forgotten_return_is_an_attempt():
     def forgets(variance, weight, depth):
         variance * (1 + weight**2) ** depth
 
-    assert check_variance(forgets).help[0] == ("mistake", "The function gives nothing back.")
+    assert check_variance(forgets).help[0] == ("mistake", "The function returns nothing.")
 
 
 def test_a_right_answer_is_remembered(home):
@@ -333,9 +333,7 @@ def test_a_verdict_tells_that_it_was_not_remembered(tmp_path, monkeypatch):
 
 
 def test_hint_wants_a_check():
-    with pytest.raises(
-        TypeError, match=r"hint takes a check, such as check_icnr, but 3 came\."
-    ):
+    with pytest.raises(TypeError, match=r"hint takes a check, such as check_icnr, but got 3\."):
         hint(3)
 
 

@@ -22,8 +22,6 @@ def time_limit(seconds: float) -> Iterator[None]:
     """Raise ``TimeIsUp`` in this thread if the block takes longer.
 
     Between two steps of Python only: a single call into C runs to its end.
-
-    Source: built by srlab.
     """
     done = Event()
     thread = Thread(target=_stop, args=(get_ident(), done, seconds), daemon=True)
@@ -40,7 +38,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def _stop(thread: int, done: Event, seconds: float) -> None:
-    """Again and again, since a bare ``except`` could swallow it."""
+    """Raise ``TimeIsUp`` in a thread until it is done: a bare ``except`` may swallow some."""
     while not done.wait(seconds):
         _raise_in(thread, TimeIsUp)
         seconds = 0.1
@@ -52,7 +50,7 @@ def _raise_in(thread: int, kind: type[BaseException]) -> None:
 
 
 def _let_it_come() -> None:
-    """Python raises it between two rounds of a loop; taking it back would hang 3.11."""
+    """Let a pending ``TimeIsUp`` be raised; to take it back would hang Python 3.11."""
     for _ in range(100):
         pass
 
@@ -64,8 +62,6 @@ def calls_noted(names: set[str]) -> Iterator[set[str]]:
     Args:
         names: qualified, as ``"icnr_"`` or ``"Protocol.apply"``; of torch's own
             functions the bare name, as ``"pixel_shuffle"``.
-
-    Source: built by srlab.
     """
     found: set[str] = set()
     with _profiled(_noting(names, found)), _TorchCalls(names, found):

@@ -2,10 +2,11 @@
 
 import html
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -22,7 +23,7 @@ GREEN, ORANGE = "#009E73", "#D55E00"  # Okabe-Ito
 
 
 Row = tuple[str, str]
-"""A name, and what is to be said of it."""
+"""A line of a verdict: its name, and its text."""
 
 CODE = {"case", "expected", "got"}  # rows that show values
 
@@ -81,61 +82,45 @@ def _cell(name: str, value: str) -> str:
     return f"<code>{text}</code>" if name in CODE else text
 
 
-class Wrong(Exception):  # noqa: N818 - it names what is wrong
-    """What is wrong with an answer besides its value, and what is said of it."""
+class Finding(Exception):  # noqa: N818 - it need not be an error
+    """Something wrong with an answer that its value alone does not show.
 
-    hint = ""
+    It takes the place of the answer's result; a verdict shows its text as what
+    the check got.
 
-
-class ChangedInput(Wrong):
-    """An answer wrote into what it was given."""
-
-    hint = "Something that was given is not what it was: the function wrote into it."
-
-
-class LeftBehind(Wrong):
-    """An answer left a flag, a gradient, a hook or a setting of torch changed.
-
-    Its result is kept: if that is wrong too, it is judged first.
+    Args:
+        text: what was found, in a few words.
+        hint: what is wrong with it, as a sentence.
+        result: the answer's result, if a wrong result should be reported first.
     """
 
-    hint = "The result is right, but the function left something changed behind it."
-    result: Any = None
+    def __init__(self, text: str, hint: str, *, result: Any = None):
+        super().__init__(text)
+        self.hint, self.result = hint, result
+
+    @classmethod
+    def changed_input(cls) -> "Finding":
+        """An answer wrote into one of its arguments."""
+        hint = "An argument is not what it was: the function wrote into it."
+        return cls("the function changed what it was given", hint)
+
+    @classmethod
+    def left_behind(cls, text: str, result: Any = None) -> "Finding":
+        """An answer left a flag, a gradient, a hook or a setting of torch changed."""
+        hint = "The result is right, but the function left something changed behind it."
+        return cls(text, hint, result=result)
 
 
-class TooSlow(Wrong):
-    """An answer was stopped."""
-
-    hint = "It was stopped: is there a loop that never ends?"
-
-
-class Shortcut(Wrong):
-    """An answer calls what the exercise asks to build."""
-
-    hint = "It calls what the exercise forbids."
-
-
-class NotWhole(Wrong):
-    """Something else than a whole number of Python or NumPy."""
-
-    hint = "The value may be right, but its type is no whole number."
-
-
-class NoSlope(Wrong):
-    """A result from which no gradient comes back."""
-
-    hint = "The value is right, but no gradient comes back: the way is cut."
-
-
-CUT_IN_PART = "The value is right, but not the gradient: on a part of its way it is cut."
+CUT = "The value is right, but no gradient comes back: the way is cut."
+CUT_IN_PART = "The value is right, but its gradient is not: part of the way back is cut."
 
 
 @dataclass(frozen=True)
 class Mistake:
     """A wrong answer that many people give, and what is wrong with it.
 
-    The hint says what is wrong and not what would be right, since it is shown
-    at the first try already.
+    The hint says what is wrong, not what would be right, since it is shown
+    after the first try.
     """
 
     answer: Answer
@@ -148,6 +133,7 @@ def judge(
     right: Answer,
     cases: Cases,
     mistakes: Sequence[Mistake] = (),
+    seen_through: Callable[[Answer], Answer] = lambda answer: answer,
     tolerance: float = 1e-4,
 ) -> Verdict:
     """Compare an answer with the right one, case by case.
@@ -157,59 +143,57 @@ def judge(
     answer that changes what it was given is wrong, whatever it returns.
 
     Args:
-        answer: a function; None or one that returns None is not begun yet.
+        answer: a function. It counts as not begun if it is None or returns None.
         right: the right function.
         cases: name -> arguments.
         mistakes: the more particular first.
+        seen_through: makes of each function, the answer, the right one and the
+            mistakes, the one that is called instead: it may say more than the
+            value, or raise a ``Finding``.
         tolerance: absolute, of each number.
-
-    Source: built by srlab; what every ``check_`` function calls.
     """
     if not callable(answer):
         return Verdict(False, hint="Write the function first.", known=True)
+    asked, oracle = seen_through(answer), seen_through(right)
     for name, arguments in cases.items():
-        expected, got = right(*_copied(arguments)), _result(answer, arguments)
-        if isinstance(got, LeftBehind) and not same(expected, got.result, tolerance):
-            got = got if got.result is None else got.result
-        if got is None:
-            return Verdict(
-                False, name, describe(expected), "nothing (None)", NOTHING, known=True
-            )
+        expected, got = oracle(*_copied(arguments)), _result(asked, arguments)
+        if isinstance(got, Finding) and got.result is not None:
+            got = got if same(expected, got.result, tolerance) else got.result
         if not same(expected, got, tolerance):
-            found = _recognize(got, arguments, mistakes, tolerance)
-            values = told_apart(expected, got, tolerance)
+            wrong = (replace(m, answer=seen_through(m.answer)) for m in mistakes)
+            hint = _recognize(got, arguments, wrong, tolerance)
+            shown = told_apart(expected, got, tolerance)
             failed = isinstance(got, Exception)
-            return Verdict(False, name, *values, found, known=bool(found), failed=failed)
+            return Verdict(False, name, *shown, hint, known=bool(hint), failed=failed)
     return Verdict(True)
 
 
-NOTHING = "The function gives nothing back."
-
-
 def judge_gradient(
-    answer: Answer,
+    answer: Answer | None,
     *,
+    after: Verdict,
     right: Answer,
     cases: Cases,
     toward: Sequence[int] = (0,),
-    tolerance: float = 1e-4,
 ) -> Verdict:
     """Compare the gradients that come back through an answer with the right ones.
 
+    For an answer that becomes part of a network or a loss.
+
     Args:
-        answer: a function whose values are right.
+        answer: a function.
+        after: the verdict on its values; unless it is done, it stays.
         right: the right function.
         cases: name -> arguments; of modules, their parameters count as well.
         toward: places of the tensors that the gradient should reach.
-        tolerance: absolute, of each number.
-
-    Source: built by srlab; for what becomes a part of a network or a loss.
     """
+    if not after.done:
+        return after
     verdict = judge(
-        _slopes(answer, toward),
-        right=_slopes(right, toward),
+        answer,
+        right=right,
         cases={f"{name}: the gradient, in a row": given for name, given in cases.items()},
-        tolerance=tolerance,
+        seen_through=partial(_slopes, toward=toward),
     )
     if verdict.done or verdict.known or verdict.failed:
         return verdict
@@ -227,7 +211,7 @@ def _slopes(answer: Answer, toward: Sequence[int]) -> Answer:
         if not isinstance(result, Tensor):
             return result
         if not result.requires_grad:
-            raise NoSlope("a tensor from which no gradient comes back")
+            raise Finding("a tensor without a gradient", CUT)
         modules = [a for a in arguments if isinstance(a, nn.Module)]
         wanted = [*leaves.values(), *(p for m in modules for p in m.parameters())]
         pull = torch.arange(float(result.numel())).cos().view(result.shape)
@@ -238,7 +222,7 @@ def _slopes(answer: Answer, toward: Sequence[int]) -> Answer:
 
 
 def same(expected: Any, got: Any, tolerance: float) -> bool:
-    """Equal in kind, shape and, within ``tolerance``, in every number."""
+    """Whether both are equal in kind, shape and, within ``tolerance``, in every number."""
     if isinstance(expected, Tensor):
         if not isinstance(got, Tensor) or got.shape != expected.shape:
             return False
@@ -260,7 +244,7 @@ def same(expected: Any, got: Any, tolerance: float) -> bool:
 
 
 def told_apart(expected: Any, got: Any, tolerance: float) -> tuple[str, str]:
-    """Both in a few words, and never in the same."""
+    """Describe both in a few words that differ, even if the values look alike."""
     texts = describe(expected), describe(got)
     if texts[0] != texts[1]:
         return texts
@@ -276,7 +260,7 @@ def _numeric(value: Any) -> TypeGuard[Tensor]:
 
 
 def _at_one_place(expected: Tensor, got: Tensor, tolerance: float) -> tuple[str, str]:
-    """Two tensors that look alike from far, at the first place where they differ."""
+    """Describe two tensors of one shape and mean by the first place where they differ."""
     if expected.dtype.is_floating_point != got.dtype.is_floating_point:
         return f"{describe(expected)}, {expected.dtype}", f"{describe(got)}, {got.dtype}"
     wanted, found = expected.detach().double(), got.detach().double()
@@ -293,9 +277,13 @@ def _at_one_place(expected: Tensor, got: Tensor, tolerance: float) -> tuple[str,
 
 
 def describe(value: Any) -> str:
-    """A value in a few words: small tensors whole, large ones by shape."""
+    """Describe a value in a few words: a small tensor whole, a large one by its shape."""
+    if value is None:
+        return "nothing (None)"
+    if isinstance(value, Finding):
+        return str(value)
     if isinstance(value, Exception):
-        return f"{type(value).__name__}: {_shown(value)}"
+        return f"{type(value).__name__}: {_text_of(value)}"
     if not isinstance(value, Tensor):
         return f"{value:.4g}" if isinstance(value, float) else repr(value)
     value = value.detach()
@@ -307,8 +295,8 @@ def describe(value: Any) -> str:
     return f"shape {tuple(value.shape)}{mean}"
 
 
-def _shown(error: Exception) -> str:
-    """What an error says; if it says nothing, where it comes from."""
+def _text_of(error: Exception) -> str:
+    """The text of an error, or the function that raised it if it has no text."""
     said, traceback = str(error), error.__traceback__
     while traceback and traceback.tb_next:
         traceback = traceback.tb_next
@@ -316,7 +304,7 @@ def _shown(error: Exception) -> str:
 
 
 def _result(answer: Answer, arguments: tuple[Any, ...]) -> Any:
-    """What the answer gives; its exception counts as a result to show."""
+    """What the answer returns; its exception counts as a result to show."""
     given, usual = _copied(arguments), torch_settings()
     before = traces_of(given)
     try:
@@ -324,18 +312,18 @@ def _result(answer: Answer, arguments: tuple[Any, ...]) -> Any:
             result = answer(*given)
     except NotImplementedError as error:
         return None if is_placeholder(error) else error
-    except (Exception, SystemExit) as error:  # whatever a learner's draft may raise
-        return error if isinstance(error, Exception) else LeftBehind("sys.exit()")
+    except Exception as error:  # whatever a learner's draft may raise
+        return error
+    except SystemExit:
+        return Finding("sys.exit()", "The function ends the whole program.")
     except TimeIsUp:
-        return TooSlow(f"no result after {SECONDS:.0f} s")
+        text = f"no result after {SECONDS:.0f} s"
+        return Finding(text, "It was stopped: is there a loop that never ends?")
     finally:
         changed = restore(usual)
     if result is None:
         return None
-    left = _trace_left(before, traces_of(given), changed)
-    if isinstance(left, LeftBehind):
-        left.result = result
-    return left or result
+    return _trace_left(before, traces_of(given), changed, result) or result
 
 
 def is_placeholder(error: NotImplementedError) -> bool:
@@ -353,16 +341,16 @@ def is_placeholder(error: NotImplementedError) -> bool:
 PACKAGES = Path(torch.__file__).parents[1]
 
 
-def _trace_left(before: Traces, after: Traces, changed: list[str]) -> Wrong | None:
-    """What an answer has changed besides giving its result."""
+def _trace_left(
+    before: Traces, after: Traces, changed: list[str], result: Any
+) -> Finding | None:
+    """What an answer has changed besides returning its result."""
     paths = [path for path in {**before, **after} if before.get(path) != after.get(path)]
     flags = [path for path in paths if _is_flag(path, before, after)]
     if set(paths) - set(flags):
-        return ChangedInput("the function changed what it was given")
-    if flags:
-        place = flags[0].split(".", 2)[-1]  # without the argument's number
-        return LeftBehind(f"{place} is not as it was")
-    return LeftBehind(f"{changed[0]} is not as it was") if changed else None
+        return Finding.changed_input()
+    left = [path.split(".", 2)[-1] for path in flags] + changed  # without the argument's number
+    return Finding.left_behind(f"{left[0]} is not as it was", result) if left else None
 
 
 def _is_flag(path: str, before: Traces, after: Traces) -> bool:
@@ -372,23 +360,24 @@ def _is_flag(path: str, before: Traces, after: Traces) -> bool:
 
 
 def _recognize(
-    got: Any, arguments: tuple[Any, ...], mistakes: Sequence[Mistake], tolerance: float
+    got: Any, arguments: tuple[Any, ...], mistakes: Iterable[Mistake], tolerance: float
 ) -> str:
-    """The hint of the mistake that gives just what was got, or nothing."""
+    """The hint of a finding, or of the mistake with the same result; "" if there is none."""
+    if got is None:
+        return "The function returns nothing."
+    if isinstance(got, Finding):
+        return got.hint
     for mistake in mistakes:
         wrong = _result(mistake.answer, arguments)
         failed = isinstance(wrong, Exception) or isinstance(got, Exception)
         if _alike(wrong, got) if failed else same(wrong, got, tolerance):
             return mistake.hint
-    return got.hint if isinstance(got, Wrong) else ""
+    return ""
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """Whether two errors are the same, whatever numbers they speak of."""
-    if type(one) is not type(other):
-        return False
-    own = type(one).__module__.startswith("srlab.checks")
-    return own or _words(one) == _words(other)
+    """Whether both are the same error, but for the numbers in its text."""
+    return type(one) is type(other) and _words(one) == _words(other)
 
 
 def _words(error: Exception) -> str:
@@ -410,34 +399,22 @@ def _copy(value: Any) -> Any:
     return deepcopy(value) if isinstance(value, nn.Module) else value
 
 
-def whole_number(value: Any) -> int:
-    """A whole number of Python or NumPy as an int.
-
-    Raises:
-        NotWhole: if it is a float, a bool, a tensor or something else.
-    """
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        return int(value)
-    raise NotWhole(f"{describe(value)}, {_article(type(value).__name__)}")
-
-
-def _article(name: str) -> str:
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
-
-
-def without_calling(answer: Answer, *names: str) -> Answer:
-    """Make an answer fail if it calls one of these, by whatever name.
+def without_calling(answer: Answer | None, *names: str) -> Answer | None:
+    """Refuse an answer that calls one of these functions, by whatever name.
 
     Args:
-        answer: a function.
+        answer: a function; None stays None.
         names: as for ``calls_noted``.
     """
+    if not callable(answer):
+        return answer
 
     def watched(*arguments: Any) -> Any:
         with calls_noted({*names}) as called:
             result = answer(*arguments)
         if called:
-            raise Shortcut(f"the function calls {min(called)}")
+            text = f"the function calls {min(called)}"
+            raise Finding(text, "It calls what the exercise forbids.")
         return result
 
     return watched

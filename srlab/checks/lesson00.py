@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from srlab.checks.answers import values
 from srlab.checks.core import Answer, Mistake, Verdict, judge, without_calling
 from srlab.checks.steps import in_steps
 from srlab.images import to_bytes
@@ -18,7 +19,7 @@ BORDER = 4  # px
 def check_byte_psnr(answer: Answer | None) -> Verdict:
     """Check ``answer(sr, hr)``: mean PSNR of uint8 ``(N, C, h, w)``, in dB.
 
-    Source: built by srlab; exercise 1 of lesson 00.
+    Source: exercise 1 of lesson 00.
     """
     hr = _bytes(0, 2, 3, 5, 7)
     uneven = hr.int() + _errors(1, hr.shape, (3, 30))
@@ -44,7 +45,7 @@ def check_byte_psnr(answer: Answer | None) -> Verdict:
 def check_full_luma(answer: Answer | None) -> Verdict:
     """Check ``answer(images)``: luma from 0 (black) to 1 (white), ``(N, 1, h, w)``.
 
-    Source: built by srlab; exercise 2 of lesson 00.
+    Source: exercise 2 of lesson 00.
     """
     primaries = torch.eye(3).view(1, 3, 1, 3)  # red, green, blue side by side
     return judge(
@@ -54,7 +55,7 @@ def check_full_luma(answer: Answer | None) -> Verdict:
             "a red, a green and a blue pixel": (primaries,),
             "a black pixel": (torch.zeros(1, 3, 1, 1),),
             "a white pixel": (torch.ones(1, 3, 1, 1),),
-            "two pictures of 3 x 5 px": (_values(2, 2, 3, 3, 5),),
+            "two pictures of 3 x 5 px": (values(2, 2, 3, 3, 5),),
         },
         mistakes=FULL_LUMA_MISTAKES,
     )
@@ -64,9 +65,9 @@ def check_full_luma(answer: Answer | None) -> Verdict:
 def check_published_psnr(answer: Answer | None) -> Verdict:
     """Check ``answer(sr, hr, border)``: PSNR under the published protocol, dB.
 
-    Source: built by srlab; exercise 3 of lesson 00.
+    Source: exercise 3 of lesson 00.
     """
-    hr = _stored(_values(3, 2, 3, 20, 26))
+    hr = _stored(values(3, 2, 3, 20, 26))
     sr = _stored(hr + _errors(4, hr.shape, (4, 12)) / 255)
     noisy_border = hr + (sr - hr) * (1 + 4 * _border_mask(hr))
     between = torch.where(hr < 1, hr + 0.6 / 255, hr)  # rounds up to a whole step
@@ -74,8 +75,8 @@ def check_published_psnr(answer: Answer | None) -> Verdict:
     below = torch.where(hr < 0.3, hr - 0.5, hr)
     unstored = torch.where(hr < 1, hr + 0.4 / 255, hr)  # rounds down to hr
     return judge(
-        without_calling(answer, "Protocol.apply") if callable(answer) else None,
-        right=_published,
+        without_calling(answer, "Protocol.apply"),
+        right=_published_with(),
         cases={
             "border 4": (_stored(noisy_border[:1]), hr[:1], BORDER),
             "border 0": (sr[:1], hr[:1], 0),
@@ -105,34 +106,23 @@ def _full_luma(images: Tensor) -> Tensor:
     return (luma(images) - 16 / 255) * (255 / 219)
 
 
-def _published(sr: Tensor, hr: Tensor, border: int) -> float:
-    return float(psnr(shave(luma(_stored(sr)), border), shave(luma(_stored(hr)), border)))
-
-
 def _stored(images: Tensor) -> Tensor:
     """What a file of 8 bits would give back."""
     return to_bytes(images).float() / 255
 
 
-def _with(
+def _published_with(
     store: Callable[[Tensor], Tensor] = _stored,
     color: Callable[[Tensor], Tensor] = luma,
     cut: Callable[[Tensor, int], Tensor] = shave,
+    store_hr: Callable[[Tensor], Tensor] | None = None,
 ) -> Answer:
     """The published protocol with one of its steps replaced."""
 
     def protocol(sr: Tensor, hr: Tensor, border: int) -> float:
-        one, two = (cut(color(store(images)), border) for images in (sr, hr))
+        pictures = store(sr), (store_hr or store)(hr)
+        one, two = (cut(color(images), border) for images in pictures)
         return float(psnr(one, two))
-
-    return protocol
-
-
-def _stored_sr_alone(store: Callable[[Tensor], Tensor] = lambda images: images) -> Answer:
-    """The published protocol with another way to store hr."""
-
-    def protocol(sr: Tensor, hr: Tensor, border: int) -> float:
-        return float(psnr(shave(luma(_stored(sr)), border), shave(luma(store(hr)), border)))
 
     return protocol
 
@@ -153,7 +143,7 @@ def _border_mask(images: Tensor, border: int = BORDER) -> Tensor:
     return mask
 
 
-def _whole_steps(images: Tensor) -> Tensor:
+def _rounded(images: Tensor) -> Tensor:
     return images.mul(255).round().div(255)
 
 
@@ -171,10 +161,6 @@ def _bytes(seed: int, *shape: int) -> Tensor:
     return torch.randint(60, 180, shape, generator=generator).to(torch.uint8)
 
 
-def _values(seed: int, *shape: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
-
-
 def _errors(seed: int, shape: torch.Size, largest: tuple[int, int]) -> Tensor:
     """Random whole errors, those of each picture up to its own size."""
     generator = torch.Generator().manual_seed(seed)
@@ -185,11 +171,11 @@ def _errors(seed: int, shape: torch.Size, largest: tuple[int, int]) -> Tensor:
 BYTE_PSNR_MISTAKES = [
     Mistake(
         lambda sr, hr: _decibels((sr - hr).double().square().mean(dim=(1, 2, 3))),
-        "uint8 wraps round: 3 - 8 is 251.",
+        "uint8 wraps around: 3 - 8 is 251.",
     ),
     Mistake(
         lambda sr, hr: _decibels((sr - hr).square().double().mean(dim=(1, 2, 3))),
-        "uint8 wraps round, also when squared: 16 * 16 is 0.",
+        "uint8 wraps around, also when squared: 16 * 16 is 0.",
     ),
     Mistake(
         lambda sr, hr: _decibels((sr.short() - hr.short()).square().double().mean((1, 2, 3))),
@@ -197,11 +183,11 @@ BYTE_PSNR_MISTAKES = [
     ),
     Mistake(
         lambda sr, hr: _decibels((sr.char() - hr.char()).double().square().mean((1, 2, 3))),
-        "int8 ends at 127: brighter values and larger differences wrap round.",
+        "int8 ends at 127: brighter values and larger differences wrap around.",
     ),
     Mistake(
         lambda sr, hr: _decibels((sr.char() - hr.char()).square().double().mean((1, 2, 3))),
-        "int8 ends at 127: its squares wrap round.",
+        "int8 ends at 127: its squares wrap around.",
     ),
     Mistake(
         lambda sr, hr: (sr - hr).square().mean((1, 2, 3)),
@@ -211,10 +197,7 @@ BYTE_PSNR_MISTAKES = [
         lambda sr, hr: (sr.int() - hr.int()).square().mean((1, 2, 3)),
         "torch takes no mean of whole numbers.",
     ),
-    Mistake(
-        lambda sr, hr: F.mse_loss(sr, hr),
-        "torch has no mse_loss of bytes.",
-    ),
+    Mistake(lambda sr, hr: F.mse_loss(sr, hr), "torch has no mse_loss of bytes."),
     Mistake(
         lambda sr, hr: psnr(sr, hr, data_range=255),
         "psnr takes floats, and these are bytes.",
@@ -253,7 +236,7 @@ BYTE_PSNR_MISTAKES = [
     ),
     Mistake(
         lambda sr, hr: 2 * _decibels(_mse(sr, hr)),
-        "Twice too much: a factor of 20 belongs to a root, and this is a square.",
+        "Twice too large: a factor of 20 belongs to a root, and this is a square.",
     ),
 ]
 
@@ -263,22 +246,13 @@ FULL_LUMA_MISTAKES = [
         lambda images: images.mean(1, keepdim=True),
         "All channels count alike here; eyes take green as much brighter than blue.",
     ),
-    Mistake(
-        lambda images: luma(images) - 16 / 255,
-        "Black is 0 now, but white is 219/255.",
-    ),
+    Mistake(lambda images: luma(images) - 16 / 255, "Black is 0 now, but white is 219/255."),
     Mistake(
         lambda images: luma(images) * (255 / 219),
         "Stretched, but from which zero? Black is 16/219 now.",
     ),
-    Mistake(
-        lambda images: luma(images) * (255 / 235),
-        "White is 1 now, but black is not 0.",
-    ),
-    Mistake(
-        lambda images: _full_luma(images.flip(1)),
-        "Red and blue have changed places.",
-    ),
+    Mistake(lambda images: luma(images) * (255 / 235), "White is 1 now, but black is not 0."),
+    Mistake(lambda images: _full_luma(images.flip(1)), "Red and blue have changed places."),
     Mistake(
         lambda images: _full_luma(images)[:, 0],
         "The channel axis is gone: this is (N, h, w), not (N, 1, h, w).",
@@ -295,43 +269,40 @@ FULL_LUMA_MISTAKES = [
 
 PUBLISHED_MISTAKES = [
     Mistake(
-        _with(color=lambda images: images),
+        _published_with(color=lambda images: images),
         "This is the PSNR of red, green and blue; the published one compares luma.",
     ),
     Mistake(
-        _with(color=_full_luma),
+        _published_with(color=_full_luma),
         "This is full-range luma, and 1.32 dB less than the published one.",
     ),
+    Mistake(_published_with(cut=lambda images, _: images), "The border is still there."),
     Mistake(
-        _with(cut=lambda images, _: images),
-        "The border is still there.",
-    ),
-    Mistake(
-        _with(cut=lambda images, border: images[..., border:-border, border:-border]),
+        _published_with(cut=lambda images, border: images[..., border:-border, border:-border]),
         "With border 0 the slice [0:-0] is empty.",
     ),
     Mistake(
-        _with(cut=lambda images, b: images[..., b : images.shape[-2] - b, :]),
+        _published_with(cut=lambda images, b: images[..., b : images.shape[-2] - b, :]),
         "Left and right are still there.",
     ),
     Mistake(
-        _with(cut=lambda images, b: images[..., b : images.shape[-1] - b]),
+        _published_with(cut=lambda images, b: images[..., b : images.shape[-1] - b]),
         "Top and bottom are still there.",
     ),
     Mistake(
-        _with(cut=lambda images, border: images[..., border:, border:]),
+        _published_with(cut=lambda images, border: images[..., border:, border:]),
         "Only the upper and left border is gone.",
     ),
     Mistake(
-        _with(cut=lambda images, border: shave(images, 2 * border)),
+        _published_with(cut=lambda images, border: shave(images, 2 * border)),
         "Twice as much is gone as should be.",
     ),
     Mistake(
-        _with(cut=_blackened),
+        _published_with(cut=_blackened),
         "The border is black in both: it counts as perfect, and wins decibels.",
     ),
     Mistake(
-        _with(cut=lambda images, _: shave(images, BORDER)),
+        _published_with(cut=lambda images, _: shave(images, BORDER)),
         "This always takes 4 px away, whatever border says.",
     ),
     Mistake(
@@ -339,31 +310,32 @@ PUBLISHED_MISTAKES = [
         "You averaged the errors of all pictures; the mean of their PSNRs is another number.",
     ),
     Mistake(
-        _stored_sr_alone(),
+        _published_with(store_hr=lambda images: images),
         "Only sr was stored as a file; hr comes from a file too.",
     ),
-    Mistake(_stored_sr_alone(_whole_steps), "hr was rounded, but not clamped."),
+    Mistake(_published_with(store_hr=_rounded), "hr was rounded, but not clamped."),
     Mistake(
-        _stored_sr_alone(lambda images: images.clamp(0, 1)),
+        _published_with(store_hr=lambda images: images.clamp(0, 1)),
         "hr was clamped, but not rounded.",
     ),
     Mistake(
-        _with(store=_whole_steps), "Values above 1 or below 0 are left; no file holds them."
+        _published_with(store=_rounded),
+        "Values above 1 or below 0 are left; no file holds them.",
     ),
     Mistake(
-        _with(store=lambda images: images),
+        _published_with(store=lambda images: images),
         "A file holds only whole steps of 1/255; here are values between them.",
     ),
     Mistake(
-        _with(store=lambda images: images, color=lambda images: _stored(luma(images))),
+        _published_with(
+            store=lambda images: images, color=lambda images: _stored(luma(images))
+        ),
         "You rounded luma; a file rounds red, green and blue.",
     ),
     Mistake(
-        _with(store=_truncated),
-        "Rounded down to the step below, not to the nearest.",
+        _published_with(store=_truncated), "Rounded down to the step below, not to the nearest."
     ),
     Mistake(
-        _with(store=_unclamped_bytes),
-        "Bytes wrap round above 255: 256 became 0.",
+        _published_with(store=_unclamped_bytes), "Bytes wrap around above 255: 256 became 0."
     ),
 ]

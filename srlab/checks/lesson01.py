@@ -1,23 +1,13 @@
 """Checks of lesson 01: the residual block, the upsampler's channels, Charbonnier."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srlab.checks.core import (
-    Answer,
-    ChangedInput,
-    Mistake,
-    NoSlope,
-    Verdict,
-    judge,
-    judge_gradient,
-    whole_number,
-)
+from srlab.checks.answers import result_as, value_and_slope, values, whole_number
+from srlab.checks.core import Answer, Mistake, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 
 Layer = Callable[[Tensor], Tensor]
@@ -27,7 +17,7 @@ Layer = Callable[[Tensor], Tensor]
 def check_residual_block(answer: Answer | None) -> Verdict:
     """Check ``answer(x, conv1, conv2)``: what ``ResidualBlock`` computes.
 
-    Source: built by srlab; exercise 1 of lesson 01.
+    Source: exercise 1 of lesson 01.
     """
     cases = {
         "2 pictures, 4 features, 7 x 5 px": (_signal(0, 2, 4, 7, 5), *_convs(4)),
@@ -36,19 +26,17 @@ def check_residual_block(answer: Answer | None) -> Verdict:
         "convolutions with a bias": (_signal(8, 2, 4, 5, 6), *_convs(4, bias=True)),
     }
     verdict = judge(answer, right=_block, cases=cases, mistakes=BLOCK_MISTAKES, tolerance=1e-5)
-    if not (verdict.done and answer):
-        return verdict
-    return judge_gradient(answer, right=_block, cases=cases)
+    return judge_gradient(answer, after=verdict, right=_block, cases=cases)
 
 
 @in_steps()
 def check_upsampler_channels(answer: Answer | None) -> Verdict:
     """Check ``answer(num_features, scale)``: what each convolution gives.
 
-    Source: built by srlab; exercise 2 of lesson 01.
+    Source: exercise 2 of lesson 01.
     """
     return judge(
-        _listed(answer),
+        answer,
         right=_channels,
         cases={
             # Scale 2 later: there several mistakes look alike.
@@ -56,6 +44,7 @@ def check_upsampler_channels(answer: Answer | None) -> Verdict:
             for features, scale in [(32, 4), (32, 8), (32, 2), (20, 8), (32, 16)]
         },
         mistakes=CHANNELS_MISTAKES,
+        seen_through=result_as(_channels_in_a_list),
     )
 
 
@@ -63,15 +52,15 @@ def check_upsampler_channels(answer: Answer | None) -> Verdict:
 def check_charbonnier(answer: Answer | None) -> Verdict:
     """Check ``answer(sr, hr, eps)``: the Charbonnier loss and its slope.
 
-    Source: built by srlab; exercise 3 of lesson 01.
+    Source: exercise 3 of lesson 01.
     """
-    hr = _values(3, 2, 3, 4, 5)
-    near = hr + 0.002 * (_values(4, 2, 3, 4, 5) - 0.5)
-    above = hr + 0.2 + 0.6 * _values(5, 2, 3, 4, 5)
-    far = hr + _values(5, 2, 3, 4, 5) - 0.4
+    hr = values(3, 2, 3, 4, 5)
+    near = hr + 0.002 * (values(4, 2, 3, 4, 5) - 0.5)
+    above = hr + 0.2 + 0.6 * values(5, 2, 3, 4, 5)
+    far = hr + values(5, 2, 3, 4, 5) - 0.4
     verdict = judge(
-        _value_and_slope(answer) if callable(answer) else None,
-        right=_value_and_slope(_charbonnier),
+        answer,
+        right=_charbonnier,
         cases={
             f"{name}: loss, mean slope, mean |slope|": arguments
             for name, arguments in {
@@ -83,13 +72,12 @@ def check_charbonnier(answer: Answer | None) -> Verdict:
                 "no error at all": (hr, hr, 0.001),
             }.items()
         },
-        mistakes=[replace(m, answer=_value_and_slope(m.answer)) for m in CHARBONNIER_MISTAKES],
+        mistakes=CHARBONNIER_MISTAKES,
+        seen_through=value_and_slope,
         tolerance=1e-6,
     )
-    if not (verdict.done and answer):
-        return verdict
     cases = {"errors of both signs, eps 0.3": (far, hr, 0.3)}
-    return judge_gradient(answer, right=_charbonnier, cases=cases)
+    return judge_gradient(answer, after=verdict, right=_charbonnier, cases=cases)
 
 
 def _block(x: Tensor, conv1: Layer, conv2: Layer) -> Tensor:
@@ -117,67 +105,16 @@ def _convs(channels: int, *, bias: bool = False) -> tuple[nn.Conv2d, nn.Conv2d]:
     return first, second
 
 
-def _listed(answer: Answer | None) -> Answer | None:
+def _channels_in_a_list(got: Any, *_: int) -> Any:
     """A tuple, a range or an array is as good as a list, but not floats for channels."""
-    if not callable(answer):
-        return None
-
-    def listed(num_features: int, scale: int) -> Any:
-        got = answer(num_features, scale)
-        got = got.tolist() if hasattr(got, "tolist") else got
-        got = list(got) if isinstance(got, tuple | range) else got
-        return [whole_number(channels) for channels in got] if isinstance(got, list) else got
-
-    return listed
-
-
-def _value_and_slope(loss: Answer) -> Answer:
-    """Make of a loss a function that gives its value and what its slope is like.
-
-    The slope is counted for one pixel, as if the loss were not yet averaged.
-    """
-
-    def value_and_slope(sr: Tensor, hr: Tensor, eps: float) -> Any:
-        pixels = sr.clone().requires_grad_()
-        given = pixels * 1  # so that a change in place is seen, not refused by torch
-        value = loss(given, hr, eps)
-        if value is None:
-            return None
-        if not given.equal(sr):
-            raise ChangedInput("the function changed what it was given")
-        require_learnable(value)
-        (slope,) = torch.autograd.grad(value, pixels)
-        slope = slope * slope.numel()
-        return torch.stack([value.detach().view(()), slope.mean(), slope.abs().mean()])
-
-    return value_and_slope
-
-
-def require_learnable(value: Any) -> None:
-    """Raise unless a training could go down this loss."""
-    if not isinstance(value, Tensor):
-        raise NotATensor(f"{value!r} is a {type(value).__name__}, not a tensor")
-    if value.numel() != 1:
-        raise NotOneNumber(f"a tensor of shape {tuple(value.shape)}")
-    if not value.requires_grad:
-        raise NoSlope(f"{value.item():.4g}, a tensor without a slope")
-
-
-class NotATensor(Exception):  # noqa: N818 - it names what came
-    """A loss that is a Python number."""
-
-
-class NotOneNumber(Exception):  # noqa: N818
-    """A loss that is not a scalar."""
-
-
-def _values(seed: int, *shape: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+    got = got.tolist() if hasattr(got, "tolist") else got
+    is_row = isinstance(got, list | tuple | range)
+    return [whole_number(channels) for channels in got] if is_row else got
 
 
 def _signal(seed: int, *shape: int) -> Tensor:
     """Values of both signs, so that a ReLU in the wrong place is seen."""
-    return _values(seed, *shape) - 0.5
+    return values(seed, *shape) - 0.5
 
 
 BLOCK_MISTAKES = [
@@ -197,14 +134,8 @@ BLOCK_MISTAKES = [
         lambda x, conv1, conv2: x + conv2(conv1(x)),
         "Two convolutions in a row do no more than one could.",
     ),
-    Mistake(
-        lambda x, conv1, _: x + conv1(F.relu(conv1(x))),
-        "conv1 works twice here.",
-    ),
-    Mistake(
-        lambda x, _, conv2: x + conv2(F.relu(conv2(x))),
-        "conv2 works twice here.",
-    ),
+    Mistake(lambda x, conv1, _: x + conv1(F.relu(conv1(x))), "conv1 works twice here."),
+    Mistake(lambda x, _, conv2: x + conv2(F.relu(conv2(x))), "conv2 works twice here."),
     Mistake(
         lambda x, conv1, conv2: x + conv1(F.relu(conv2(x))),
         "The convolutions have changed places.",
@@ -217,10 +148,7 @@ BLOCK_MISTAKES = [
         lambda x, conv1, conv2: F.relu(x) + conv2(F.relu(conv1(F.relu(x)))),
         "A ReLU on x itself: the skip no longer carries it unchanged.",
     ),
-    Mistake(
-        lambda x, conv1, _: x + F.relu(conv1(x)),
-        "conv2 is missing.",
-    ),
+    Mistake(lambda x, conv1, _: x + F.relu(conv1(x)), "conv2 is missing."),
     Mistake(
         lambda x, conv1, conv2: x * conv2(F.relu(conv1(x))),
         "Here x is multiplied by the correction.",
@@ -229,10 +157,7 @@ BLOCK_MISTAKES = [
         lambda x, conv1, conv2: x - conv2(F.relu(conv1(x))),
         "Here the correction is taken away from x.",
     ),
-    Mistake(
-        lambda x, *_: x,
-        "This gives x back, without any correction.",
-    ),
+    Mistake(lambda x, *_: x, "This gives x back, without any correction."),
 ]
 
 CHANNELS_MISTAKES = [
@@ -244,10 +169,7 @@ CHANNELS_MISTAKES = [
         lambda f, s: [4 * f] * (s // 2 - 1) + [12],
         "Scale 8 does not take 8 / 2 = 4 doublings: doublings multiply.",
     ),
-    Mistake(
-        lambda f, s: [4 * f] * _doublings(s) + [12],
-        "One convolution too many.",
-    ),
+    Mistake(lambda f, s: [4 * f] * _doublings(s) + [12], "One convolution too many."),
     Mistake(
         lambda f, s: [f] * (_doublings(s) - 1) + [3],
         "These are the channels after each shuffle, not before it.",
@@ -272,18 +194,12 @@ CHANNELS_MISTAKES = [
         lambda _, s: [3 * s**2],
         "That is one shuffle by the whole scale; Upsampler goes in several steps.",
     ),
-    Mistake(
-        lambda f, s: [12] + [4 * f] * (_doublings(s) - 1),
-        "The order is turned round.",
-    ),
+    Mistake(lambda f, s: [12] + [4 * f] * (_doublings(s) - 1), "The order is reversed."),
     Mistake(
         lambda f, s: [f * 4 ** (i + 1) for i in range(_doublings(s) - 1)] + [12],
         "The channels grow from step to step; what does the shuffle do between two of them?",
     ),
-    Mistake(
-        lambda _, s: _doublings(s),
-        "That is how many there are, not their channels.",
-    ),
+    Mistake(lambda _, s: _doublings(s), "That is how many there are, not their channels."),
 ]
 
 CHARBONNIER_MISTAKES = [
@@ -315,10 +231,7 @@ CHARBONNIER_MISTAKES = [
         lambda sr, hr, _: (sr - hr).abs().mean(),
         "This is L1, or nearly: eps has no effect.",
     ),
-    Mistake(
-        lambda sr, hr, _: (sr - hr).square().mean(),
-        "This is L2.",
-    ),
+    Mistake(lambda sr, hr, _: (sr - hr).square().mean(), "This is L2."),
     Mistake(
         lambda sr, hr, eps: ((sr - hr).square() - eps**2).sqrt().mean(),
         "eps squared is taken away here.",
@@ -326,17 +239,5 @@ CHARBONNIER_MISTAKES = [
     Mistake(
         lambda sr, hr, eps: _charbonnier(sr.clamp(0, 1), hr, eps),
         "Where sr is clamped, there is no slope to learn from.",
-    ),
-    Mistake(
-        lambda sr, hr, eps: _charbonnier(sr, hr, eps).item(),
-        "This is a plain number: what backward() needs is gone.",
-    ),
-    Mistake(
-        lambda sr, hr, eps: _charbonnier(sr.detach(), hr, eps),
-        "Something cut the way back from the loss to sr.",
-    ),
-    Mistake(
-        lambda sr, hr, eps: ((sr - hr).square() + eps**2).sqrt().mean(dim=(1, 2, 3)),
-        "One number for each picture; a loss is one for the whole batch.",
     ),
 ]

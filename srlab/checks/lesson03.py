@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srlab.checks.core import Answer, Mistake, NoSlope, Verdict, judge, judge_gradient
+from srlab.checks.answers import named_type
+from srlab.checks.core import Answer, Finding, Mistake, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 
 Layer = Callable[[Tensor], Tensor]
@@ -22,7 +23,7 @@ def check_variance(answer: Answer | None) -> Verdict:
             of blocks -> variance. Each block's correction is as large as the
             block's input, and independent of it.
 
-    Source: built by srlab; exercise 1 of lesson 03.
+    Source: exercise 1 of lesson 03.
     """
     return judge(
         answer,
@@ -66,12 +67,12 @@ def check_learned_block(answer: Answer | None) -> Verdict:
         answer: called with ``num_features``, gives an ``nn.Module`` with
             ``conv1`` and ``conv2`` and a weight that starts at zero.
 
-    Source: built by srlab; exercise 2 of lesson 03.
+    Source: exercise 2 of lesson 03.
     """
     x = _signal(1, 2, 4, 7, 5)
     return judge(
-        _asked(answer) if callable(answer) else None,
-        right=_asked(_LearnedBlock),
+        answer,
+        right=_LearnedBlock,
         cases={
             "learned numbers beside those of conv1 and conv2": (_sizes, x, None),
             "what a new block gives": (_output, x, None),
@@ -83,7 +84,8 @@ def check_learned_block(answer: Answer | None) -> Verdict:
             "the gradient that comes back to x": (_back, x, 0.5),
             "does training change what a new block gives?": (_wakes, x, None),
         },
-        mistakes=[Mistake(_asked(m.answer), m.hint) for m in BLOCK_MISTAKES],
+        mistakes=BLOCK_MISTAKES,
+        seen_through=_asked,
     )
 
 
@@ -95,7 +97,7 @@ def check_channel_gates(answer: Answer | None) -> Verdict:
         answer: the correction ``(N, F, h, w)`` and two 1 x 1 convolutions ->
             the weighted correction of the same shape.
 
-    Source: built by srlab; exercise 3 of lesson 03.
+    Source: exercise 3 of lesson 03.
     """
     layers = _pointwise(6, 3), _pointwise(3, 6)
     wide = _pointwise(4, 2), _pointwise(2, 4)
@@ -106,9 +108,7 @@ def check_channel_gates(answer: Answer | None) -> Verdict:
         "4 channels": (_signal(7, 2, 4, 3, 5), *wide),
     }
     verdict = judge(answer, right=_gated, cases=cases, mistakes=GATES_MISTAKES, tolerance=1e-5)
-    if not (verdict.done and answer):
-        return verdict
-    return judge_gradient(answer, right=_gated, cases=cases)
+    return judge_gradient(answer, after=verdict, right=_gated, cases=cases)
 
 
 # Exercise 1 ----------------------------------------------------------------------------
@@ -151,43 +151,24 @@ VARIANCE_MISTAKES = [
         lambda _, w, n: (1 + w**2) ** n,
         "The growth is right, but the variance at the start has no effect.",
     ),
-    Mistake(
-        lambda v, w, n: (v * (1 + w**2) ** n) ** 0.5,
-        "That is the standard deviation.",
-    ),
+    Mistake(lambda v, w, n: (v * (1 + w**2) ** n) ** 0.5, "That is the standard deviation."),
     Mistake(
         lambda v, w, n: v * w ** (2 * n),
         "The skip is missing: these are corrections of corrections.",
     ),
-    Mistake(
-        lambda v, _, n: v * 2.0**n,
-        "That is weight 1, whatever weight says.",
-    ),
-    Mistake(
-        lambda v, w, n: v * (1 + w**2) ** (n - 1),
-        "One block is missing.",
-    ),
-    Mistake(
-        lambda v, w, n: v * (1 + w**2) ** (n + 1),
-        "One block too many.",
-    ),
+    Mistake(lambda v, _, n: v * 2.0**n, "That is weight 1, whatever weight says."),
+    Mistake(lambda v, w, n: v * (1 + w**2) ** (n - 1), "One block is missing."),
+    Mistake(lambda v, w, n: v * (1 + w**2) ** (n + 1), "One block too many."),
 ]
 
 
 # Exercise 2 ----------------------------------------------------------------------------
 
 
-class NotAModule(Exception):  # noqa: N818 - it names what came
-    """An answer that makes something else than a module."""
-
-
-class NoConvolutions(Exception):  # noqa: N818
-    """A block without conv1 and conv2 of the shape asked for."""
-
-
 Question = Callable[[nn.Module, Tensor], Any]
 
 CONVOLUTIONS = ("conv1", "conv2")
+NO_GRADIENT = "something here has no gradient"
 
 
 def _asked(make: Answer) -> Answer:
@@ -198,7 +179,8 @@ def _asked(make: Answer) -> Answer:
         if block is None:
             return None
         if not isinstance(block, nn.Module):
-            raise NotAModule(f"a {type(block).__name__}, not an nn.Module")
+            hint = "This is no module; the check calls it with the number of features."
+            raise Finding(f"{named_type(block)}, not an nn.Module", hint)
         _require_convolutions(block)
         if question is not _wakes:  # which is about the block's own start
             _set_convolutions(block)
@@ -214,7 +196,8 @@ def _require_convolutions(block: nn.Module) -> None:
     for name in CONVOLUTIONS:
         conv = getattr(block, name, None)
         if not (isinstance(conv, nn.Conv2d) and conv.bias is not None):
-            raise NoConvolutions(f"{name} is no nn.Conv2d with a bias")
+            hint = "The block lacks one of the lesson's two convolutions, conv1 and conv2."
+            raise Finding(f"{name} is no nn.Conv2d with a bias", hint)
 
 
 def _set_convolutions(block: nn.Module) -> None:
@@ -244,9 +227,11 @@ def _slopes(block: nn.Module, x: Tensor) -> Tensor:
     wanted = [*_others(block), *weights]
     score = block(x).square().mean()
     if not all(tensor.requires_grad for tensor in (score, *wanted)):
-        raise NoSlope("something here has no slope")
+        raise Finding(NO_GRADIENT, CUT)
     slopes = torch.autograd.grad(score, wanted, allow_unused=True)
-    return torch.stack([_total(slope) for slope in slopes])
+    if any(slope is None for slope in slopes):
+        raise Finding(NO_GRADIENT, CUT)
+    return torch.stack([slope.sum() for slope in slopes])
 
 
 def _back(block: nn.Module, x: Tensor) -> Tensor:
@@ -254,14 +239,8 @@ def _back(block: nn.Module, x: Tensor) -> Tensor:
     pixels = x.clone().requires_grad_()
     score = block(pixels * 1).square().sum()
     if not score.requires_grad:
-        raise NoSlope("something here has no slope")
+        raise Finding(NO_GRADIENT, CUT)
     return torch.autograd.grad(score, pixels, materialize_grads=True)[0]
-
-
-def _total(slope: Tensor | None) -> Tensor:
-    if slope is None:
-        raise NoSlope("something here has no slope")
-    return slope.sum()
 
 
 def _wakes(block: nn.Module, x: Tensor) -> bool:
@@ -313,76 +292,9 @@ class _OneForEachChannel(_LearnedBlock):
         self.factor = nn.Parameter(torch.zeros(num_features, 1, 1))
 
 
-class _OnTheSkip(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return self.factor * x + self.correction(x)
-
-
-class _OnTheSum(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return self.factor * (x + self.correction(x))
-
-
-class _ReluAfterTheSum(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.factor * self.correction(x))
-
-
-class _ReluOnTheCorrection(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.factor * F.relu(self.correction(x))
-
-
-class _BeforeConv2(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = x + self.conv2(self.factor * F.relu(self.conv1(x)))
-        return result
-
-
-class _BeforeConv1(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.correction(self.factor * x)
-
-
-class _NoRelu(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = x + self.factor * self.conv2(self.conv1(x))
-        return result
-
-
-class _Mixes(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return (1 - self.factor) * x + self.factor * self.correction(x)
-
-
-class _AddsTheWeight(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.factor + self.correction(x)
-
-
-class _ForgetsTheWeight(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.correction(x)
-
-
-class _Squashes(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return x + torch.tanh(self.factor) * self.correction(x)
-
-
-class _Gates(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return x + torch.sigmoid(self.factor) * self.correction(x)
-
-
-class _TakesTheNumber(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.factor.item() * self.correction(x)
-
-
-class _DetachesTheCorrection(_Block):
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.factor * self.correction(x).detach()
+def _computing(forward: Callable[[Any, Tensor], Any]) -> type[_Block]:
+    """A block whose forward is this function of the block and its input."""
+    return type("_Computing", (_Block,), {"forward": forward})
 
 
 class _NeverWakes(_LearnedBlock):
@@ -392,79 +304,62 @@ class _NeverWakes(_LearnedBlock):
             nn.init.zeros_(parameter)
 
 
-def _makes_no_module(_: int) -> Any:
-    raise NotAModule
-
-
-def _has_no_convolutions(_: int) -> Any:
-    raise NoConvolutions
-
-
-CUT = "The values are right, but not the gradient: somewhere the way back is cut."
+CUT = "The values are right, but the gradient is not: somewhere the way back is cut."
 
 BLOCK_MISTAKES = [
+    Mistake(_NeverWakes, "Two zeros in one product never wake: the weight, and all of conv2."),
+    Mistake(_NotLearned, "No training changes a plain tensor or number."),
+    Mistake(_computing(lambda b, x: x + b.factor * b.correction(x).detach()), CUT),
     Mistake(
-        _NeverWakes,
-        "Two zeros in one product never wake: the weight, and all of conv2.",
+        _computing(lambda b, x: (1 - b.factor) * x + b.factor * b.correction(x)),
+        "The skip does not stay whole: x loses what the correction gets.",
+    ),
+    Mistake(_OneForEachChannel, "One weight for each channel, not one for the whole block."),
+    Mistake(_StartsAtOne, "At first this is the plain block: weight 1, or none at work."),
+    Mistake(
+        _computing(lambda b, x: x + b.correction(x)),
+        "The weight is there, but nothing is multiplied by it.",
     ),
     Mistake(
-        _makes_no_module,
-        "What comes is no module; the check calls it with the number of features.",
-    ),
-    Mistake(
-        _has_no_convolutions,
-        "The block has not the two convolutions that the lesson gives, conv1 and conv2.",
-    ),
-    Mistake(
-        _NotLearned,
-        "No training changes a plain tensor or number.",
-    ),
-    Mistake(
-        _TakesTheNumber,
-        CUT,
-    ),
-    Mistake(
-        _DetachesTheCorrection,
-        CUT,
-    ),
-    Mistake(_Mixes, "The skip does not stay whole: x loses what the correction gets."),
-    Mistake(
-        _OneForEachChannel,
-        "One weight for each channel, not one for the whole block.",
-    ),
-    Mistake(
-        _StartsAtOne,
-        "At first this is the plain block: weight 1, or none at work.",
-    ),
-    Mistake(_ForgetsTheWeight, "The weight is there, but nothing is multiplied with it."),
-    Mistake(
-        _OnTheSkip,
+        _computing(lambda b, x: b.factor * x + b.correction(x)),
         "The weight is on the skip: at zero, the picture is lost.",
     ),
     Mistake(
-        _OnTheSum,
+        _computing(lambda b, x: b.factor * (x + b.correction(x))),
         "With weight 0 nothing comes out: the weight is on the sum, or the skip is missing.",
     ),
     Mistake(
-        _ReluAfterTheSum,
+        _computing(lambda b, x: F.relu(x + b.factor * b.correction(x))),
         "A ReLU behind the sum cuts off what the skip should carry unchanged.",
     ),
     Mistake(
-        _ReluOnTheCorrection,
+        _computing(lambda b, x: x + b.factor * F.relu(b.correction(x))),
         "A ReLU behind conv2 cuts off corrections of one sign.",
     ),
     Mistake(
-        _BeforeConv2,
+        _computing(lambda b, x: x + b.conv2(b.factor * F.relu(b.conv1(x)))),
         "The weight stands before conv2, whose bias it then misses.",
     ),
     Mistake(
-        _BeforeConv1,
+        _computing(lambda b, x: x + b.correction(b.factor * x)),
         "The weight stands before conv1, whose bias it then misses.",
     ),
-    Mistake(_NoRelu, "Two convolutions in a row do no more than one could."),
-    Mistake(_AddsTheWeight, "Here the weight is added."),
-    Mistake(_Gates, "A sigmoid of 0 is 0.5, so a new block is not x."),
-    Mistake(_Squashes, "Right at zero, but a tanh bends every other weight."),
+    Mistake(
+        _computing(lambda b, x: x + b.factor * b.conv2(b.conv1(x))),
+        "Two convolutions in a row do no more than one could.",
+    ),
+    Mistake(
+        _computing(lambda b, x: x + b.factor + b.correction(x)),
+        "Here the weight is added.",
+    ),
+    Mistake(
+        _computing(lambda b, x: x + torch.sigmoid(b.factor) * b.correction(x)),
+        "A sigmoid of 0 is 0.5, so a new block is not x.",
+    ),
+    Mistake(
+        _computing(lambda b, x: x + torch.tanh(b.factor) * b.correction(x)),
+        "Right at zero, but a tanh bends every other weight.",
+    ),
 ]
 
 

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,15 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from srlab.checks.answers import noise, result_as, whole_number
 from srlab.checks.core import (
     Answer,
-    ChangedInput,
+    Finding,
     Mistake,
     Verdict,
-    Wrong,
     judge,
     judge_gradient,
-    whole_number,
     without_calling,
 )
 from srlab.checks.steps import in_steps
@@ -32,11 +30,11 @@ Wrap = Callable[[nn.Conv2d], nn.Module]
 def check_shuffle(answer: Answer | None) -> Verdict:
     """Check ``answer(x, factor)``: what ``PixelShuffle(factor)`` does.
 
-    Source: built by srlab; exercise 1 of lesson 04.
+    Source: exercise 1 of lesson 04.
     """
     third = _numbered(2, 12, 2, 3) / 3
     verdict = judge(
-        _of_one_type(without_calling(answer, "pixel_shuffle")) if callable(answer) else None,
+        without_calling(answer, "pixel_shuffle"),
         right=F.pixel_shuffle,
         cases={
             "8 channels of 2 x 2 px, factor 2": (_numbered(1, 8, 2, 2), 2),
@@ -47,11 +45,11 @@ def check_shuffle(answer: Answer | None) -> Verdict:
             "numbers in double precision": (third.double(), 2),
         },
         mistakes=SHUFFLE_MISTAKES,
+        seen_through=result_as(_of_the_same_type),
         tolerance=1e-6,
     )
-    if not (verdict.done and answer):
-        return verdict
-    return judge_gradient(answer, right=F.pixel_shuffle, cases={"12 channels": (third, 2)})
+    cases = {"12 channels": (third, 2)}
+    return judge_gradient(answer, after=verdict, right=F.pixel_shuffle, cases=cases)
 
 
 DEAD_ICNR = '''
@@ -68,11 +66,11 @@ def my_icnr(conv, factor):
 def check_icnr(answer: Answer | None) -> Verdict:
     """Check ``answer(conv, factor)``: ICNR, in place, judged by what is drawn.
 
-    Source: built by srlab; exercise 2 of lesson 04.
+    Source: exercise 2 of lesson 04.
     """
     return judge(
-        _drawing(without_calling(answer, "icnr_")) if callable(answer) else None,
-        right=_drawing(icnr_),
+        without_calling(answer, "icnr_"),
+        right=icnr_,
         cases={
             # Each adds one trap, so that its mistake is the first thing that fails.
             "a plain convolution without bias, factor 2": (_plain, False, 32, 2),
@@ -84,7 +82,8 @@ def check_icnr(answer: Answer | None) -> Verdict:
             "a kernel of 1 x 1": (_small, True, 32, 2),
             "10 features, a kernel of 5 x 5": (_large, True, 48, 2),
         },
-        mistakes=[replace(m, answer=_drawing(m.answer)) for m in ICNR_MISTAKES],
+        mistakes=ICNR_MISTAKES,
+        seen_through=_drawing,
     )
 
 
@@ -92,11 +91,11 @@ def check_icnr(answer: Answer | None) -> Verdict:
 def check_distinct_kernels(answer: Answer | None) -> Verdict:
     """Check ``answer(conv)``: how many of its kernels differ from one another.
 
-    Source: built by srlab; exercise 3 of lesson 04.
+    Source: exercise 3 of lesson 04.
     """
     return judge(
-        _counting(answer) if callable(answer) else None,
-        right=_counting(_distinct),
+        answer,
+        right=_distinct,
         cases={
             "48 -> 256 channels, ICNR by 2": (lambda: icnr_(_conv(48, 256), 2),),
             "64 -> 256 channels, ICNR by 4": (lambda: icnr_(_conv(64, 256), 4),),
@@ -109,26 +108,17 @@ def check_distinct_kernels(answer: Answer | None) -> Verdict:
             "kernels that differ in one number": (_alike_but_for_one,),
             "all zero": (lambda: _with_weight(torch.zeros(12, 3, 3, 3)),),
         },
-        mistakes=[replace(m, answer=_counting(m.answer)) for m in DISTINCT_MISTAKES],
+        mistakes=DISTINCT_MISTAKES,
+        seen_through=_counting,
     )
 
 
-class AnotherType(Wrong):
-    """Numbers of another type than those that came."""
-
-    hint = "The numbers have another type than those of x."
-
-
-def _of_one_type(answer: Answer) -> Answer:
-    """Make an answer fail if its numbers have not the type of those that came."""
-
-    def of_one_type(x: Tensor, factor: int) -> Any:
-        result = answer(x, factor)
-        if isinstance(result, Tensor) and result.dtype != x.dtype:
-            raise AnotherType(f"{result.dtype}, x is {x.dtype}")
-        return result
-
-    return of_one_type
+def _of_the_same_type(result: Any, x: Tensor, _factor: int) -> Any:
+    """The result, if its numbers have the type of those that were given."""
+    if isinstance(result, Tensor) and result.dtype != x.dtype:
+        hint = "The numbers have another type than those of x."
+        raise Finding(f"{result.dtype}, x is {x.dtype}", hint)
+    return result
 
 
 def _drawing(answer: Answer) -> Answer:
@@ -158,7 +148,7 @@ def _described(conv: Any, factor: int, before: dict[str, Any]) -> dict[str, Any]
     after = _kept(conv)
     with torch.no_grad():
         offset = conv(torch.zeros(1, conv.in_channels, 1, 1))
-        signal = conv(_noise(1, 2, conv.in_channels, 5, 7)) - offset
+        signal = conv(noise(1, 2, conv.in_channels, 5, 7)) - offset
     different = (signal.transpose(0, 1).flatten(1) * 1e3).round().unique(dim=0)
     return {
         "squares by the kernels": _flatness(signal, factor),
@@ -199,7 +189,7 @@ def _counting(answer: Answer) -> Answer:
         before = traces_of(conv)
         count = answer(conv)
         if traces_of(conv) != before:
-            raise ChangedInput("the function changed what it was given")
+            raise Finding.changed_input()
         many = isinstance(count, Tensor) and count.numel() != 1
         return count if many or isinstance(count, tuple | None) else whole_number(count)
 
@@ -215,7 +205,7 @@ def _conv(features: int, channels: int, *, bias: bool = True, kernel: int = 3) -
     conv = nn.Conv2d(features, channels, kernel, padding=kernel // 2, bias=bias)
     with torch.no_grad():
         for seed, parameter in enumerate(conv.parameters()):
-            parameter.copy_(_noise(seed + 2, *parameter.shape) * 0.2)
+            parameter.copy_(noise(seed + 2, *parameter.shape) * 0.2)
     return conv
 
 
@@ -241,7 +231,7 @@ def _alike_but_for_one() -> nn.Conv2d:
 
 def _scattered_copies() -> nn.Conv2d:
     """Two neighbors alike, and once more farther on."""
-    twice = _noise(9, 5, 3, 3, 3).repeat_interleave(2, dim=0)
+    twice = noise(9, 5, 3, 3, 3).repeat_interleave(2, dim=0)
     return _with_weight(twice.repeat(2, 1, 1, 1))
 
 
@@ -271,10 +261,6 @@ def _old_weight_norm(conv: nn.Conv2d) -> nn.Module:
 
 def _numbered(*shape: int) -> Tensor:
     return torch.arange(float(torch.Size(shape).numel())).view(shape)
-
-
-def _noise(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def _by_blocks(x: Tensor, f: int) -> Tensor:
@@ -340,10 +326,7 @@ def _return_a_new_one(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
 
 
 SHUFFLE_MISTAKES = [
-    Mistake(
-        _by_blocks,
-        "Here channels 0, C, 2C and 3C make a square, not neighbors.",
-    ),
+    Mistake(_by_blocks, "Here channels 0, C, 2C and 3C make a square, not neighbors."),
     Mistake(
         lambda x, f: _permuted(x, f, 4, 3, 5, 2),
         "Within a square your numbers run down the column.",
@@ -354,16 +337,13 @@ SHUFFLE_MISTAKES = [
     ),
     Mistake(
         lambda x, f: x.reshape(len(x), -1, x.shape[2] * f, x.shape[3] * f),
-        "The shape is right, but all numbers stand in the order in which they came.",
+        "The shape is right, but the numbers are still in the order they had in x.",
     ),
     Mistake(
         lambda x, f: _permuted(x, f, 5, 2, 4, 3).reshape(F.pixel_shuffle(x, f).shape),
         "Rows and columns have changed places.",
     ),
-    Mistake(
-        F.pixel_unshuffle,
-        "That is the way back: large squares to channels.",
-    ),
+    Mistake(F.pixel_unshuffle, "That is the way back: large squares to channels."),
     Mistake(
         lambda x, f: x[:, :: f**2].repeat_interleave(f, 2).repeat_interleave(f, 3),
         "This repeats one channel of each square, and never looks at the others.",
@@ -373,10 +353,7 @@ SHUFFLE_MISTAKES = [
 LOST = "Under weight norm conv.weight is derived before each use; what you wrote is lost."
 
 ICNR_MISTAKES = [
-    Mistake(
-        lambda conv, _: conv,
-        "Nothing has changed.",
-    ),
+    Mistake(lambda conv, _: conv, "Nothing has changed."),
     Mistake(
         _starting(lambda c, f: _kernels(c, f).repeat(f**2, 1, 1, 1), _zero),
         "repeat gives 0, 1, 2, 0, 1, 2, but a square is made of neighbors.",
@@ -389,10 +366,7 @@ ICNR_MISTAKES = [
         _starting(lambda c, _: torch.zeros_like(c.weight), _zero),
         "All zero, or nearly, is flat, and says nothing.",
     ),
-    Mistake(
-        _by_another_factor(lambda f: f**2),
-        "Flat, but with too few kernels.",
-    ),
+    Mistake(_by_another_factor(lambda f: f**2), "Flat, but with too few kernels."),
     Mistake(
         _starting(lambda c, f: c.weight[::f].repeat_interleave(f, dim=0), _zero),
         "Each kernel has factor copies, but a square has more pixels.",
@@ -409,14 +383,8 @@ ICNR_MISTAKES = [
 ]
 
 DISTINCT_MISTAKES = [
-    Mistake(
-        lambda conv: conv.out_channels,
-        "This counts kernels, also equal ones.",
-    ),
-    Mistake(
-        _count_changes,
-        "Right while copies are neighbors, but they need not be.",
-    ),
+    Mistake(lambda conv: conv.out_channels, "This counts kernels, also equal ones."),
+    Mistake(_count_changes, "Right while copies are neighbors, but they need not be."),
     Mistake(
         lambda conv: conv.out_channels // 4,
         "This is what a right ICNR by 2 would give, whatever is really there.",

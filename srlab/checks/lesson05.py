@@ -1,7 +1,7 @@
 """Checks of lesson 05: isotropic TV, the Gram matrix of a part, balanced weights."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -9,15 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.checks.core import (
-    Answer,
-    ChangedInput,
-    Mistake,
-    Verdict,
-    judge,
-    judge_gradient,
+from srlab.checks.answers import (
+    in_order,
+    named_type,
+    result_as,
+    value_and_slope,
+    values,
 )
-from srlab.checks.lesson01 import require_learnable
+from srlab.checks.core import Answer, Finding, Mistake, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 from srlab.losses import gram_matrix, l1_loss, tv_loss
 
@@ -28,73 +27,67 @@ Terms = Mapping[str, Callable[[Tensor], Tensor]]
 def check_isotropic_tv(answer: Answer | None) -> Verdict:
     """Check ``answer(images, eps)``: TV by the length of each step, and its slope.
 
-    Source: built by srlab; exercise 1 of lesson 05.
+    Source: exercise 1 of lesson 05.
     """
     slanted = torch.arange(5.0)[:, None] + 2 * torch.arange(6.0)
     verdict = judge(
-        _value_and_slope(answer) if callable(answer) else None,
-        right=_value_and_slope(_isotropic_tv),
+        answer,
+        right=_isotropic_tv,
         cases={
             f"{name}: loss, mean |slope|": arguments
             for name, arguments in {
-                "2 pictures of 5 x 7 px, eps 0.1": (_values(0, 2, 3, 5, 7), 0.1),
-                "1 picture of 6 x 6 px, eps 0.01": (_values(1, 1, 3, 6, 6), 0.01),
+                "2 pictures of 5 x 7 px, eps 0.1": (values(0, 2, 3, 5, 7), 0.1),
+                "1 picture of 6 x 6 px, eps 0.01": (values(1, 1, 3, 6, 6), 0.01),
                 "a slanted ramp, one channel, eps 0.5": (slanted.view(1, 1, 5, 6), 0.5),
                 "a flat picture, eps 0.001": (torch.full((1, 3, 4, 5), 0.7), 0.001),
             }.items()
         },
-        mistakes=[replace(m, answer=_value_and_slope(m.answer)) for m in TV_MISTAKES],
+        mistakes=TV_MISTAKES,
+        seen_through=partial(value_and_slope, signed=False),
         tolerance=1e-5,
     )
-    if not (verdict.done and answer):
-        return verdict
-    cases = {"2 pictures of 5 x 7 px, eps 0.1": (_values(0, 2, 3, 5, 7), 0.1)}
-    return judge_gradient(answer, right=_isotropic_tv, cases=cases)
+    cases = {"2 pictures of 5 x 7 px, eps 0.1": (values(0, 2, 3, 5, 7), 0.1)}
+    return judge_gradient(answer, after=verdict, right=_isotropic_tv, cases=cases)
 
 
 @in_steps()
 def check_gram_of_part(answer: Answer | None) -> Verdict:
     """Check ``answer(features, mask)``: the Gram matrix of the pixels in the mask.
 
-    Source: built by srlab; exercise 2 of lesson 05.
+    Source: exercise 2 of lesson 05.
     """
     everywhere = torch.ones(2, 1, 4, 3)
     part = _signal(2, 2, 3, 4, 5), torch.stack([_mask(5, 4, 5), _mask(12, 4, 5)])
+    smaller = _signal(3, 1, 4, 6, 3), _mask(7, 6, 3)[None]
+    smallest = _signal(4, 1, 9, 3, 3), _mask(1, 3, 3)[None]
     verdict = judge(
         answer,
         right=_gram_of_part,
         cases={
             # Two pictures first: there a forgotten batch shows, and each has its own count.
             "2 pictures, 3 channels of 4 x 5 px, masks of 5 and 12 px": part,
-            "1 picture, 4 channels of 6 x 3 px, a mask of 7 px": (
-                _signal(3, 1, 4, 6, 3),
-                _mask(7, 6, 3)[None],
-            ),
-            "1 picture, 9 channels of 3 x 3 px, a mask of 1 px": (
-                _signal(4, 1, 9, 3, 3),
-                _mask(1, 3, 3)[None],
-            ),
+            "1 picture, 4 channels of 6 x 3 px, a mask of 7 px": smaller,
+            "1 picture, 9 channels of 3 x 3 px, a mask of 1 px": smallest,
             "a mask of all pixels": (_signal(5, 2, 5, 4, 3), everywhere),
         },
         mistakes=GRAM_MISTAKES,
         tolerance=1e-5,
     )
-    if not (verdict.done and answer):
-        return verdict
-    return judge_gradient(answer, right=_gram_of_part, cases={"2 pictures": part})
+    cases = {"2 pictures": part}
+    return judge_gradient(answer, after=verdict, right=_gram_of_part, cases=cases)
 
 
 @in_steps()
 def check_balance(answer: Answer | None) -> Verdict:
     """Check ``answer(terms, sr, shares)``: weights that give the shares asked for.
 
-    Source: built by srlab; exercise 3 of lesson 05.
+    Source: exercise 3 of lesson 05.
     """
-    terms = _terms(_values(6, 2, 3, 6, 5))
-    sr, other = _values(7, 2, 3, 6, 5), _values(8, 2, 3, 6, 5)
+    terms = _terms(values(6, 2, 3, 6, 5))
+    sr, other = values(7, 2, 3, 6, 5), values(8, 2, 3, 6, 5)
     return judge(
-        _by_name(answer) if callable(answer) else None,
-        right=_by_name(_balance),
+        answer,
+        right=_balance,
         cases={
             f"shares {shares}": ({name: terms[name] for name in shares}, picture, shares)
             for picture, shares in (
@@ -103,7 +96,8 @@ def check_balance(answer: Answer | None) -> Verdict:
                 (sr, {"bright": 0, "tv": 1, "pixel": 3}),
             )
         },
-        mistakes=[replace(m, answer=_by_name(m.answer)) for m in BALANCE_MISTAKES],
+        mistakes=BALANCE_MISTAKES,
+        seen_through=result_as(_in_the_order_of_the_terms),
         tolerance=1e-5,
     )
 
@@ -117,60 +111,38 @@ def _steps(images: Tensor) -> tuple[Tensor, Tensor]:
     return images[..., :-1, 1:] - here, images[..., 1:, :-1] - here
 
 
-def _isotropic_tv(images: Tensor, eps: float) -> Tensor:
-    right, down = _steps(images)
+def _length(right: Tensor, down: Tensor, eps: float) -> Tensor:
     return (right.square() + down.square() + eps**2).sqrt().mean()
+
+
+def _isotropic_tv(images: Tensor, eps: float) -> Tensor:
+    return _length(*_steps(images), eps)
 
 
 def _wrapping_tv(images: Tensor, eps: float) -> Tensor:
     right, down = (images.roll(-1, axis) - images for axis in (-1, -2))
-    return (right.square() + down.square() + eps**2).sqrt().mean()
+    return _length(right, down, eps)
 
 
 def _padded_tv(images: Tensor, eps: float) -> Tensor:
-    right = F.pad(images[..., :, 1:] - images[..., :, :-1], (0, 1))
-    down = F.pad(images[..., 1:, :] - images[..., :-1, :], (0, 0, 0, 1))
-    return (right.square() + down.square() + eps**2).sqrt().mean()
+    right, down = F.pad(images.diff(dim=-1), (0, 1)), F.pad(images.diff(dim=-2), (0, 0, 0, 1))
+    return _length(right, down, eps)
 
 
 def _unpaired_tv(images: Tensor, eps: float) -> Tensor:
     """Each step to the right beside the step down from its end."""
-    right = (images[..., :, 1:] - images[..., :, :-1])[..., :-1, :]
-    down = (images[..., 1:, :] - images[..., :-1, :])[..., :, 1:]
-    return (right.square() + down.square() + eps**2).sqrt().mean()
+    return _length(images.diff(dim=-1)[..., :-1, :], images.diff(dim=-2)[..., 1:], eps)
 
 
 def _from_steps(combine: Callable[[Tensor, Tensor, float], Any]) -> Answer:
     return lambda images, eps: combine(*_steps(images), eps)
 
 
-def _value_and_slope(loss: Answer) -> Answer:
-    """Make of a loss a function that gives its value and how steep it is.
-
-    The slope is counted for one pixel, as if the loss were not yet averaged.
-    """
-
-    def value_and_slope(images: Tensor, eps: float) -> Any:
-        pixels = images.clone().requires_grad_()
-        given = pixels * 1  # so that a change in place is seen, not refused by torch
-        value = loss(given, eps)
-        if value is None:
-            return None
-        if not given.equal(images):
-            raise ChangedInput("the function changed what it was given")
-        require_learnable(value)
-        (slope,) = torch.autograd.grad(value, pixels)
-        return torch.stack([value.detach().view(()), slope.abs().mean() * slope.numel()])
-
-    return value_and_slope
-
-
 # Exercise 2: a Gram matrix of some pixels
 
 
 def _gram_of_part(features: Tensor, mask: Tensor) -> Tensor:
-    flat = (features * mask).flatten(2)
-    return flat @ flat.mT / (features.shape[1] * _pixels(mask))
+    return _products(features, mask) / (features.shape[1] * _pixels(mask))
 
 
 def _pixels(mask: Tensor) -> Tensor:
@@ -184,14 +156,18 @@ def _products(features: Tensor, mask: Tensor) -> Tensor:
     return flat @ flat.mT
 
 
+def _means(features: Tensor, mask: Tensor) -> Tensor:
+    """Of each channel over the mask, as ``(N, F)``."""
+    return (features * mask).flatten(2).sum(2) / _pixels(mask)[:, 0]
+
+
 def _centered_gram(features: Tensor, mask: Tensor) -> Tensor:
-    mean = (features * mask).flatten(2).sum(2) / _pixels(mask)[:, 0]
-    return _gram_of_part(features - mean[..., None, None], mask)
+    return _gram_of_part(features - _means(features, mask)[..., None, None], mask)
 
 
 def _gram_of_means(features: Tensor, mask: Tensor) -> Tensor:
-    mean = (features * mask).flatten(2).sum(2) / _pixels(mask)[:, 0]
-    return mean[:, :, None] * mean[:, None] / features.shape[1]
+    means = _means(features, mask)
+    return means[:, :, None] * means[:, None] / features.shape[1]
 
 
 def _gram_of_the_batch(features: Tensor, mask: Tensor) -> Tensor:
@@ -264,12 +240,10 @@ def _summing_to_one(terms: Terms, sr: Tensor, shares: Mapping[str, float]) -> di
     return {name: weight / sum(weights.values()) for name, weight in weights.items()}
 
 
-class NotByName(Exception):  # noqa: N818 - it names what came
-    """Something else than name -> number."""
-
-
-class OtherNames(Exception):  # noqa: N818
-    """Terms are missing, or there are some that nobody asked for."""
+def _in_the_order_of_the_terms(got: Any, terms: Terms, *_: Any) -> Tensor:
+    left_out = "Terms that are off have no weight here at all."
+    weights = in_order(got, terms, what="weights", hint=left_out)
+    return torch.tensor([_weight(weight) for weight in weights])
 
 
 def _weight(value: Any) -> float:
@@ -277,32 +251,13 @@ def _weight(value: Any) -> float:
         return value.item()
     if isinstance(value, Real) and not isinstance(value, bool):
         return float(value)
-    raise NotByName(f"a {type(value).__name__}, not a number, as a weight")
-
-
-def _by_name(balance: Answer) -> Answer:
-    """Make of an answer one that gives its weights in the order of the terms."""
-
-    def in_order(terms: Terms, sr: Tensor, shares: Mapping[str, float]) -> Any:
-        got = balance(terms, sr, shares)
-        if got is None:
-            return None
-        if not isinstance(got, Mapping):
-            raise NotByName(f"a {type(got).__name__}, not a dict name -> weight")
-        if set(got) != set(terms):
-            raise OtherNames(f"weights of {', '.join(map(str, got)) or 'no term'}")
-        return torch.tensor([_weight(got[name]) for name in terms])
-
-    return in_order
-
-
-def _values(seed: int, *shape: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+    hint = "The names are right, but one of the weights is no number."
+    raise Finding(f"{named_type(value)}, not a number, as a weight", hint)
 
 
 def _signal(seed: int, *shape: int) -> Tensor:
     """Values of both signs."""
-    return _values(seed, *shape) - 0.3
+    return values(seed, *shape) - 0.3
 
 
 def _mask(pixels: int, height: int, width: int) -> Tensor:
@@ -312,10 +267,7 @@ def _mask(pixels: int, height: int, width: int) -> Tensor:
 
 
 TV_MISTAKES = [
-    Mistake(
-        lambda images, _: tv_loss(images),
-        "This is tv_loss, which takes both axes apart.",
-    ),
+    Mistake(lambda images, _: tv_loss(images), "This is tv_loss, which takes both axes apart."),
     Mistake(
         _from_steps(lambda right, down, _: right.abs().mean() + down.abs().mean()),
         "The axes are still apart.",
@@ -332,18 +284,9 @@ TV_MISTAKES = [
         _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).mean().sqrt()),
         "This is the root of the mean, not the mean of the roots.",
     ),
-    Mistake(
-        _wrapping_tv,
-        "roll goes round: the last column steps to the first.",
-    ),
-    Mistake(
-        _padded_tv,
-        "Pixels with only one neighbor are counted here, too.",
-    ),
-    Mistake(
-        _unpaired_tv,
-        "The two steps under one root start at different pixels.",
-    ),
+    Mistake(_wrapping_tv, "roll goes around: the last column steps to the first."),
+    Mistake(_padded_tv, "Pixels with only one neighbor are counted here, too."),
+    Mistake(_unpaired_tv, "The two steps under one root start at different pixels."),
     Mistake(
         _from_steps(lambda right, down, eps: (right**2 + down**2 + eps).sqrt().mean()),
         "eps has the unit of a step; under the root stands the square of a step.",
@@ -380,20 +323,6 @@ TV_MISTAKES = [
         ),
         "All channels are under one root.",
     ),
-    Mistake(
-        lambda images, eps: _isotropic_tv(images, eps).item(),
-        "This is a plain number: what backward() needs is gone.",
-    ),
-    Mistake(
-        lambda images, eps: _isotropic_tv(images.detach(), eps),
-        "Something cut the way back from the loss to the picture.",
-    ),
-    Mistake(
-        _from_steps(
-            lambda right, down, eps: (right**2 + down**2 + eps**2).sqrt().mean((1, 2, 3))
-        ),
-        "One number for each picture; a loss is one for the whole batch.",
-    ),
 ]
 
 GRAM_MISTAKES = [
@@ -405,10 +334,7 @@ GRAM_MISTAKES = [
         lambda features, mask: gram_matrix(features * mask),
         "Divided by all h * w pixels, though fewer were added up.",
     ),
-    Mistake(
-        lambda features, mask: _products(features, mask),
-        "Not divided: the matrix would grow with the mask.",
-    ),
+    Mistake(_products, "Not divided: the matrix would grow with the mask."),
     Mistake(
         lambda features, mask: _products(features, mask) / _pixels(mask),
         "Divided by the pixels alone; gram_matrix divides by more.",
@@ -425,26 +351,14 @@ GRAM_MISTAKES = [
         lambda features, mask: _products(features, mask) / (features.shape[1] * mask[0].sum()),
         "This divides every matrix by the first picture's number of pixels.",
     ),
-    Mistake(
-        _gram_of_the_batch,
-        "This is one matrix for the whole batch.",
-    ),
-    Mistake(
-        _gram_of_the_first,
-        "This is the matrix of the first picture alone.",
-    ),
+    Mistake(_gram_of_the_batch, "This is one matrix for the whole batch."),
+    Mistake(_gram_of_the_first, "This is the matrix of the first picture alone."),
     Mistake(
         _gram_of_pixels,
         "Pixels are multiplied with pixels here, not channels with channels.",
     ),
-    Mistake(
-        _centered_gram,
-        "This is a covariance: a mean was subtracted.",
-    ),
-    Mistake(
-        _gram_of_means,
-        "This is the product of two means, not the mean of products.",
-    ),
+    Mistake(_centered_gram, "This is a covariance: a mean was subtracted."),
+    Mistake(_gram_of_means, "This is the product of two means, not the mean of products."),
     Mistake(
         lambda features, mask: _gram_of_part(features, 1 - mask),
         "These are the pixels outside the mask.",
@@ -470,29 +384,20 @@ BALANCE_MISTAKES = [
         ),
         "Here a term that pulls hard gets even more weight.",
     ),
-    Mistake(
-        _by(lambda slope: slope.square().sum()),
-        "These are squared norms.",
-    ),
+    Mistake(_by(lambda slope: slope.square().sum()), "These are squared norms."),
     Mistake(
         _by(lambda slope: slope.abs().mean()),
         "This is the mean |gradient|, not its norm.",
     ),
-    Mistake(
-        _by(lambda slope: slope.abs().max()),
-        "This is the largest slope, not the norm.",
-    ),
-    Mistake(
-        _accumulating,
-        "Each gradient holds the ones before: backward() adds to sr.grad.",
-    ),
+    Mistake(_by(lambda slope: slope.abs().max()), "This is the largest slope, not the norm."),
+    Mistake(_accumulating, "Each gradient holds the ones before: backward() adds to sr.grad."),
     Mistake(
         lambda terms, _, shares: {name: float(shares[name] > 0) for name in terms},
         "All weights are equal; so the shares are not.",
     ),
     Mistake(
         lambda terms, sr, _: _balance(terms, sr, dict.fromkeys(terms, 1)),
-        "All shares came out equal, whatever was asked for.",
+        "All shares are equal, whatever was asked for.",
     ),
     Mistake(
         lambda terms, sr, shares: {
@@ -503,13 +408,5 @@ BALANCE_MISTAKES = [
     Mistake(
         _summing_to_one,
         "The shares are right, but here the sum of the weights is 1, not the first weight.",
-    ),
-    Mistake(
-        lambda terms, sr, shares: {n: w for n, w in _balance(terms, sr, shares).items() if w},
-        "Terms that are off have no weight here at all.",
-    ),
-    Mistake(
-        lambda terms, sr, shares: list(_balance(terms, sr, shares).values()),
-        "The names are missing: this is no dict.",
     ),
 ]

@@ -1,14 +1,14 @@
 """Checks of lesson 06: what a pixel sees, the maps of a UNet, a merge of any size."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.checks.core import Answer, Mistake, Verdict, judge, judge_gradient, whole_number
+from srlab.checks.answers import noise, result_as, whole_number
+from srlab.checks.core import Answer, Mistake, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 
 Layers = tuple[tuple[str, int], ...]
@@ -19,11 +19,11 @@ Map = tuple[int, int, int]
 def check_field(answer: Answer | None) -> Verdict:
     """Check ``answer(layers)``: how many px of lr one px of the last map sees.
 
-    Source: built by srlab; exercise 1 of lesson 06.
+    Source: exercise 1 of lesson 06.
     """
     conv, pool = ("conv", 3), ("pool", 2)
     return judge(
-        _as_a_number(answer) if callable(answer) else None,
+        answer,
         right=_field,
         cases={
             "one convolution, 5 x 5": ((("conv", 5),),),
@@ -37,7 +37,8 @@ def check_field(answer: Answer | None) -> Verdict:
             "1 x 1, pooling, 7 x 7": ((("conv", 1), pool, ("conv", 7)),),
             "no layer at all": ((),),
         },
-        mistakes=[replace(m, answer=_as_a_number(m.answer)) for m in FIELD_MISTAKES],
+        mistakes=FIELD_MISTAKES,
+        seen_through=result_as(lambda found, _layers: whole_number(found)),
     )
 
 
@@ -45,10 +46,10 @@ def check_field(answer: Answer | None) -> Verdict:
 def check_shapes(answer: Answer | None) -> Verdict:
     """Check ``answer(height, width, scale, num_features, depth)``: a UNet's maps.
 
-    Source: built by srlab; exercise 2 of lesson 06.
+    Source: exercise 2 of lesson 06.
     """
     return judge(
-        _as_maps(answer) if callable(answer) else None,
+        answer,
         right=_shapes,
         cases={
             # Each adds one trap, so that its mistake is the first thing that fails.
@@ -58,7 +59,8 @@ def check_shapes(answer: Answer | None) -> Verdict:
             "9 x 14, x4, 8 features, depth 3": (9, 14, 4, 8, 3),
             "1 x 1, x8, 4 features, depth 2": (1, 1, 8, 4, 2),
         },
-        mistakes=[replace(m, answer=_as_maps(m.answer)) for m in SHAPE_MISTAKES],
+        mistakes=SHAPE_MISTAKES,
+        seen_through=result_as(_as_maps),
     )
 
 
@@ -66,36 +68,33 @@ def check_shapes(answer: Answer | None) -> Verdict:
 def check_merge(answer: Answer | None) -> Verdict:
     """Check ``answer(features, skip)``: joined, whatever size comes from below.
 
-    Source: built by srlab; exercise 3 of lesson 06.
+    Source: exercise 3 of lesson 06.
     """
-    larger = _noise(4, 2, 3, 4, 6), _noise(5, 2, 2, 5, 6)
+    larger = noise(4, 2, 3, 4, 6), noise(5, 2, 2, 5, 6)
     verdict = judge(
         answer,
         right=_merge,
         cases={
-            "both 2 channels of 4 x 6 px": (_noise(0, 1, 2, 4, 6), _noise(1, 1, 2, 4, 6)),
+            "both 2 channels of 4 x 6 px": (noise(0, 1, 2, 4, 6), noise(1, 1, 2, 4, 6)),
             "4 x 6 px from below, a skip of 6 x 9": (
-                _noise(2, 1, 2, 4, 6),
-                _noise(3, 1, 2, 6, 9),
+                noise(2, 1, 2, 4, 6),
+                noise(3, 1, 2, 6, 9),
             ),
             "4 x 6 px from below, a skip of 5 x 6": larger,
             "6 x 8 px from below, a skip of 5 x 8": (
-                _noise(6, 1, 2, 6, 8),
-                _noise(7, 1, 4, 5, 8),
+                noise(6, 1, 2, 6, 8),
+                noise(7, 1, 4, 5, 8),
             ),
             "4 x 8 px from below, a skip of 7 x 5": (
-                _noise(8, 1, 1, 4, 8),
-                _noise(9, 1, 2, 7, 5),
+                noise(8, 1, 1, 4, 8),
+                noise(9, 1, 2, 7, 5),
             ),
         },
         mistakes=MERGE_MISTAKES,
         tolerance=1e-6,
     )
-    if not (verdict.done and answer):
-        return verdict
-    return judge_gradient(
-        answer, right=_merge, cases={"a skip of 5 x 6": larger}, toward=(0, 1)
-    )
+    cases = {"a skip of 5 x 6": larger}
+    return judge_gradient(answer, after=verdict, right=_merge, cases=cases, toward=(0, 1))
 
 
 def _field(layers: Layers) -> int:
@@ -107,14 +106,22 @@ def _field(layers: Layers) -> int:
     return seen
 
 
-def _shapes(height: int, width: int, scale: int, num_features: int, depth: int) -> list[Map]:
-    padded = _up(height, 2**depth), _up(width, 2**depth)
-    return [*_maps(*padded, num_features, depth), (3, scale * height, scale * width)]
+def _with_sides(made_of: Callable[[int, int], int]) -> Answer:
+    """Shapes of a UNet that makes ``made_of(side, depth)`` px of each side, and crops."""
+
+    def shapes(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
+        maps = _maps(made_of(h, depth), made_of(w, depth), num_features, depth)
+        return [*maps, (3, scale * h, scale * w)]
+
+    return shapes
 
 
 def _up(side: int, multiple: int) -> int:
     """To the next multiple, if it is none."""
     return side + -side % multiple
+
+
+_shapes = _with_sides(lambda side, depth: _up(side, 2**depth))
 
 
 def _maps(height: int, width: int, num_features: int, depth: int) -> list[Map]:
@@ -136,34 +143,15 @@ def _fitted(features: Tensor, skip: Tensor, mode: str) -> Tensor:
     return F.pad(features, missing, mode=mode)
 
 
-def _as_a_number(answer: Answer) -> Answer:
-    """Make an answer fail if it gives another number than a whole one."""
-
-    def number(layers: Layers) -> Any:
-        found = answer(layers)
-        return None if found is None else whole_number(found)
-
-    return number
-
-
-def _as_maps(answer: Answer) -> Answer:
-    """Take lists for tuples, and the other way round."""
-
-    def maps(*arguments: int) -> Any:
-        found = answer(*arguments)
-        listed = isinstance(found, Iterable) and not isinstance(found, str | Tensor | dict)
-        return [_as_map(x) for x in found] if listed else found
-
-    return maps
+def _as_maps(found: Any, *_: int) -> Any:
+    """Lists are as good as tuples."""
+    listed = isinstance(found, Iterable) and not isinstance(found, str | Tensor | dict)
+    return [_as_map(x) for x in found] if listed else found
 
 
 def _as_map(found: Any) -> Any:
     """Whole numbers in a tuple."""
     return tuple(map(whole_number, found)) if isinstance(found, tuple | list) else found
-
-
-def _noise(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 # Mistakes of exercise 1 ----------------------------------------------------------------
@@ -199,10 +187,7 @@ def _multiply_at_poolings(layers: Layers) -> int:
 
 
 FIELD_MISTAKES = [
-    Mistake(
-        _seeing(lengthens=False, pool_counts=False),
-        "Poolings have no effect here.",
-    ),
+    Mistake(_seeing(lengthens=False, pool_counts=False), "Poolings have no effect here."),
     Mistake(
         _seeing(pool_counts=False),
         "A pooling sees more than one pixel; here only what comes after it counts.",
@@ -215,22 +200,13 @@ FIELD_MISTAKES = [
         _seeing(lengthens=False),
         "After a pooling every layer still counts as before it, though its pixels are larger.",
     ),
-    Mistake(
-        _multiply_at_poolings,
-        "What was seen before a pooling does not grow by it.",
-    ),
-    Mistake(
-        lambda layers: (_field(layers) - 1) // 2,
-        "This is how far it sees to one side.",
-    ),
+    Mistake(_multiply_at_poolings, "What was seen before a pooling does not grow by it."),
+    Mistake(lambda layers: (_field(layers) - 1) // 2, "This is how far it sees to one side."),
     Mistake(
         lambda layers: _field(layers) ** 2,
         "These are all pixels of the window, not those in a row.",
     ),
-    Mistake(
-        _seeing(begin=0),
-        "One too few: what does a pixel see before there is any layer?",
-    ),
+    Mistake(_seeing(begin=0), "One too few: what does a pixel see before there is any layer?"),
     Mistake(
         _seeing(lambda size, step: size * step),
         "Each window adds too much: it lies around a pixel that was seen already.",
@@ -248,38 +224,16 @@ FIELD_MISTAKES = [
 # Mistakes of exercise 2 ----------------------------------------------------------------
 
 
-def _without_padding(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
-    return [*_maps(h, w, num_features, depth), (3, scale * h, scale * w)]
-
-
-def _padded_to(multiple: int, h: int, w: int, *rest: int) -> list[Map]:
-    scale, num_features, depth = rest
-    padded = _up(h, multiple), _up(w, multiple)
-    return [*_maps(*padded, num_features, depth), (3, scale * h, scale * w)]
-
-
-def _always_padded(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
-    padded = _up(h + 1, 2**depth), _up(w + 1, 2**depth)
-    return [*_maps(*padded, num_features, depth), (3, scale * h, scale * w)]
-
-
 def _square(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
-    side = _up(max(h, w), 2**depth)
-    return [*_maps(side, side, num_features, depth), (3, scale * h, scale * w)]
+    side = max(h, w)
+    return [*_shapes(side, side, 1, num_features, depth)[:-1], (3, scale * h, scale * w)]
 
 
 def _uncropped(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
-    h, w = _up(h, 2**depth), _up(w, 2**depth)
-    return [*_maps(h, w, num_features, depth), (3, scale * h, scale * w)]
+    return _shapes(_up(h, 2**depth), _up(w, 2**depth), scale, num_features, depth)
 
 
-def _floor_below(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
-    """Cut to a multiple, where it should be padded."""
-    cut = h // 2**depth * 2**depth, w // 2**depth * 2**depth
-    return [*_maps(*cut, num_features, depth), (3, scale * h, scale * w)]
-
-
-def _with(change: Callable[[list[Map], int], list[Map]]) -> Answer:
+def _changing(change: Callable[[list[Map], int], list[Map]]) -> Answer:
     """The right maps, changed; ``change`` is also told the depth."""
     return lambda *arguments: change(_shapes(*arguments), arguments[-1])
 
@@ -295,63 +249,51 @@ def _one_width(maps: list[Map], _depth: int) -> list[Map]:
 
 SHAPE_MISTAKES = [
     Mistake(
-        _with(_double_on_the_way_up),
+        _changing(_double_on_the_way_up),
         "These are the channels between concatenation and convolution, not what a merge gives.",
     ),
+    Mistake(_changing(_one_width), "Every map has the same number of channels here."),
     Mistake(
-        _with(_one_width),
-        "Every map has the same number of channels here.",
-    ),
-    Mistake(
-        _with(lambda maps, depth: [*maps[: depth + 1], maps[depth], *maps[depth + 1 :]]),
+        _changing(lambda maps, depth: [*maps[: depth + 1], maps[depth], *maps[depth + 1 :]]),
         "The deepest map stands there twice, but no merge gives it.",
     ),
     Mistake(
-        _with(lambda maps, depth: [*maps[: depth + 1], *maps[: depth + 1][-2::-1]]),
+        _changing(lambda maps, depth: [*maps[: depth + 1], *maps[: depth + 1][-2::-1]]),
         "The last one is missing.",
     ),
     Mistake(
-        _with(lambda maps, depth: [*maps[: depth + 1], maps[-1]]),
+        _changing(lambda maps, depth: [*maps[: depth + 1], maps[-1]]),
         "These are the encoder's maps and sr; the way up is missing.",
     ),
     Mistake(
-        _with(lambda maps, depth: [*maps[: depth + 1], *maps[:depth], maps[-1]]),
+        _changing(lambda maps, depth: [*maps[: depth + 1], *maps[:depth], maps[-1]]),
         "The merges are not in the order in which they run.",
     ),
     Mistake(
-        _with(lambda maps, _: [(h, w, c) for c, h, w in maps]),
+        _changing(lambda maps, _: [(h, w, c) for c, h, w in maps]),
         "The channels stand last here.",
     ),
     Mistake(
-        _with(lambda maps, _: [(c, w, h) for c, h, w in maps]),
+        _changing(lambda maps, _: [(c, w, h) for c, h, w in maps]),
         "Height and width have changed places.",
     ),
+    Mistake(_square, "The picture has become a square."),
     Mistake(
-        _square,
-        "The picture has become a square.",
-    ),
-    Mistake(
-        _always_padded,
+        _with_sides(lambda side, depth: _up(side + 1, 2**depth)),
         "Sides that could be halved already are padded as well.",
     ),
+    Mistake(_uncropped, "sr still has the padding."),
+    Mistake(_with_sides(lambda side, _: side), "Somewhere a halving does not come out even."),
     Mistake(
-        _uncropped,
-        "sr still has the padding.",
-    ),
-    Mistake(
-        _without_padding,
-        "Somewhere a halving does not come out even.",
-    ),
-    Mistake(
-        _floor_below,
+        _with_sides(lambda side, depth: side - side % 2**depth),
         "The edge of the picture was cut off.",
     ),
     Mistake(
-        lambda *arguments: _padded_to(2 * arguments[-1], *arguments),
+        _with_sides(lambda side, depth: _up(side, 2 * depth)),
         "A multiple of 2 * depth cannot be halved depth times.",
     ),
     Mistake(
-        lambda *arguments: _padded_to(2, *arguments),
+        _with_sides(lambda side, _: _up(side, 2)),
         "An even side can be halved once, but perhaps not again.",
     ),
 ]
@@ -388,7 +330,7 @@ def _resized(mode: str) -> Answer:
 
 
 STRETCHED = "Stretched: every pixel moves away from its partner in the skip."
-ADDED = "This adds: what came from where is lost."
+ADDED = "This adds: nobody can tell any more which part was the skip."
 SIDE_BY_SIDE = "This joins along another axis than the channels."
 
 MERGE_MISTAKES = [
@@ -400,7 +342,7 @@ MERGE_MISTAKES = [
     Mistake(lambda features, skip: _fitted(features, skip, "constant") + skip, ADDED),
     Mistake(
         lambda features, skip: torch.cat([skip, _fitted(features, skip, "replicate")], dim=1),
-        "The order is turned round: the skip stands first.",
+        "The order is reversed: the skip comes first.",
     ),
     Mistake(lambda features, skip: torch.cat([features, skip], dim=0), SIDE_BY_SIDE),
     Mistake(lambda features, skip: torch.cat([features, skip], dim=2), SIDE_BY_SIDE),
@@ -409,22 +351,13 @@ MERGE_MISTAKES = [
         lambda features, skip: torch.cat([_fitted(features, skip, "constant"), skip], dim=1),
         "This pads with zeros, which the next layer takes for an edge.",
     ),
-    Mistake(
-        _cut_both,
-        "This cuts the skip, so the edge of the picture is lost.",
-    ),
-    Mistake(
-        _cut_the_skip,
-        "The skip was changed, though it has the right size.",
-    ),
+    Mistake(_cut_both, "This cuts the skip, so the edge of the picture is lost."),
+    Mistake(_cut_the_skip, "The skip was changed, though it has the right size."),
     Mistake(
         _at_the_left_and_above,
         "Padded at the left and above: everything moves by a pixel.",
     ),
-    Mistake(
-        _around,
-        "Padded on both sides: everything may move.",
-    ),
+    Mistake(_around, "Padded on both sides: everything may move."),
     Mistake(_resized("nearest"), STRETCHED),
     Mistake(_resized("bilinear"), STRETCHED),
     Mistake(_resized("bicubic"), STRETCHED),

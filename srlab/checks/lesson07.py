@@ -1,22 +1,14 @@
 """Checks of lesson 07: carrying weights, agreeing with the input, going on to 8x."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.checks.core import (
-    Answer,
-    ChangedInput,
-    Mistake,
-    Verdict,
-    Wrong,
-    judge,
-    without_calling,
-)
+from srlab.checks.answers import result_as
+from srlab.checks.core import Answer, Finding, Mistake, Verdict, judge, without_calling
 from srlab.checks.steps import in_steps
 from srlab.data import degrade
 from srlab.metrics import luma, psnr
@@ -30,11 +22,11 @@ Weights = dict[str, Tensor]
 def check_carry(answer: Answer | None) -> Verdict:
     """Check ``answer(before, after)``: what a network begins with.
 
-    Source: built by srlab; exercise 1 of lesson 07.
+    Source: exercise 1 of lesson 07.
     """
     return judge(
-        _told_by_name(without_calling(answer, "carry_weights")) if callable(answer) else None,
-        right=_told_by_name(_carry),
+        without_calling(answer, "carry_weights"),
+        right=_carry,
         cases={
             "from 2x to 4x": (
                 {"head": (4, 3), "to_rgb": (3, 4)},
@@ -59,7 +51,8 @@ def check_carry(answer: Answer | None) -> Verdict:
             "a shape that could be stretched": ({"head": (1, 3)}, {"head": (8, 3)}),
             "nothing fits": ({"module.head": (4, 3)}, {"head": (4, 3)}),
         },
-        mistakes=[replace(m, answer=_told_by_name(m.answer)) for m in CARRY_MISTAKES],
+        mistakes=CARRY_MISTAKES,
+        seen_through=_told_by_name,
     )
 
 
@@ -67,7 +60,7 @@ def check_carry(answer: Answer | None) -> Verdict:
 def check_consistency(answer: Answer | None) -> Verdict:
     """Check ``answer(sr, lr)``: how well a picture agrees with its input, in dB.
 
-    Source: built by srlab; exercise 2 of lesson 07.
+    Source: exercise 2 of lesson 07.
     """
     return judge(
         answer,
@@ -94,13 +87,13 @@ def check_consistency(answer: Answer | None) -> Verdict:
 def check_card(answer: Answer | None) -> Verdict:
     """Check ``answer(start, model, sizes, pixels)``: a card that goes on to 8x.
 
-    Source: built by srlab; exercise 3 of lesson 07.
+    Source: exercise 3 of lesson 07.
     """
     mine = ModelSpec(doubling="resize")
     small = ModelSpec(num_features=16, num_blocks=4, doubling="icnr")
     return judge(
-        _told_by_stage(answer) if callable(answer) else None,
-        right=_told_by_stage(_card),
+        answer,
+        right=_card,
         cases={
             "64, 96, 160 px; 51,200": ("own/model.safetensors", mine, [64, 96, 160], 51_200),
             "another network": ("small-x4", small, [64, 128], 40_000),
@@ -108,7 +101,8 @@ def check_card(answer: Answer | None) -> Verdict:
             "sizes in disorder": ("small-x4", mine, [128, 64, 96], 50_000),
             "a crop larger than the budget": ("small-x4", mine, [96, 192], 30_000),
         },
-        mistakes=[replace(m, answer=_told_by_stage(m.answer)) for m in CARD_MISTAKES],
+        mistakes=CARD_MISTAKES,
+        seen_through=result_as(_told_by_stage),
     )
 
 
@@ -122,12 +116,6 @@ def _carry(before: Weights, after: Weights) -> Weights:
     }
 
 
-class SameDict(Wrong):
-    """One of the dicts that were given, not a new one."""
-
-    hint = "This is a dict that was given, not a new one."
-
-
 def _told_by_name(answer: Answer) -> Answer:
     """Make of an answer one that says, for each name, whose tensor it gives."""
 
@@ -136,11 +124,12 @@ def _told_by_name(answer: Answer) -> Answer:
         given = [{name: t.clone() for name, t in w.items()} for w in (before, after)]
         result = answer(*given)
         if not (_equal(given[0], before) and _equal(given[1], after)):
-            raise ChangedInput("the function changed what it was given")
+            raise Finding.changed_input()
         if not isinstance(result, Mapping):
             return result
         if any(result is one for one in given):
-            raise SameDict("one of the two dicts that were given")
+            hint = "This is a dict that was given, not a new one."
+            raise Finding("one of the two dicts that were given", hint)
         names = [*after, *(name for name in result if name not in after)]
         return {name: _whose(name, result, before, after) for name in names}
 
@@ -217,32 +206,20 @@ CARRY_MISTAKES = [
     ),
     Mistake(
         lambda before, after: {**after, **before},
-        "Some names came along that the network does not have, or in a shape it cannot hold.",
+        "Some names were carried that the network lacks, or with a shape it cannot hold.",
     ),
-    Mistake(
-        _by_count,
-        "As many numbers, but in another shape, so in another order.",
-    ),
-    Mistake(
-        _only_fitting,
-        "What does not come along is missing.",
-    ),
+    Mistake(_by_count, "As many numbers, but in another shape, so in another order."),
+    Mistake(_only_fitting, "What is not carried over is missing."),
     Mistake(
         _by_position,
         "This goes by the place in the list, and one more layer shifts them all.",
     ),
-    Mistake(
-        _by_shape,
-        "An equal shape under another name is another layer.",
-    ),
+    Mistake(_by_shape, "An equal shape under another name is another layer."),
     Mistake(
         _with_zeros,
         "New tensors are zero here, and zeros in a middle layer let nothing through.",
     ),
-    Mistake(
-        lambda _, after: dict(after),
-        "Nothing was carried.",
-    ),
+    Mistake(lambda _, after: dict(after), "Nothing was carried."),
 ]
 
 # -- exercise 2 -------------------------------------------------------------------------
@@ -307,7 +284,7 @@ CONSISTENCY_MISTAKES = [
     ),
     Mistake(
         lambda sr, lr: psnr(degrade(sr.clamp(0, 1), 4), lr),
-        "This takes the scale for 4, whatever came.",
+        "This takes the scale to be 4, whatever the sizes are.",
     ),
     Mistake(
         _shrunk(lambda sr, s: sr[..., ::s, ::s]),
@@ -317,14 +294,8 @@ CONSISTENCY_MISTAKES = [
         _shrunk(lambda sr, s: F.avg_pool2d(sr, s)),
         "lr was made by degrade, not by averaging squares.",
     ),
-    Mistake(
-        _shrunk(_without_antialias),
-        "Without antialiasing most pixels are passed over.",
-    ),
-    Mistake(
-        _shrunk(_without_rounding),
-        "This is bicubic, but not degrade, which does more.",
-    ),
+    Mistake(_shrunk(_without_antialias), "Without antialiasing most pixels are passed over."),
+    Mistake(_shrunk(_without_rounding), "This is bicubic, but not degrade, which does more."),
     Mistake(
         _shrunk(lambda sr, s: _without_rounding(sr, s).clamp(0, 1)),
         "This is bicubic, but not degrade, which does more.",
@@ -374,7 +345,7 @@ def _made(
     return RunCard(name="on-to-8x", model=model, start=start, stages=stages)
 
 
-def _with(**options: Any) -> Answer:
+def _card_with(**options: Any) -> Answer:
     """The right card with one of its parts made otherwise."""
 
     def card(start: str, model: ModelSpec, sizes: Sequence[int], pixels: int) -> RunCard:
@@ -383,19 +354,14 @@ def _with(**options: Any) -> Answer:
     return card
 
 
-def _told_by_stage(answer: Answer) -> Answer:
-    """Make of an answer one that says what is in its card."""
-
-    def told(start: str, model: ModelSpec, sizes: list[int], pixels: int) -> Any:
-        card = answer(start, model, sizes, pixels)
-        if not isinstance(card, RunCard):
-            return card
-        own = "as given" if card.model == model else "another network"
-        crops = [_told_in_words(stage) for stage in card.stages]
-        name = "another run's" if card.name in NAMES_TAKEN else "its own"
-        return {"start": card.start, "model": own, "stages": crops, "name": name}
-
-    return told
+def _told_by_stage(card: Any, _start: str, model: ModelSpec, *_: Any) -> Any:
+    """What is in a card."""
+    if not isinstance(card, RunCard):
+        return card
+    own = "as given" if card.model == model else "another network"
+    crops = [_told_in_words(stage) for stage in card.stages]
+    name = "another run's" if card.name in NAMES_TAKEN else "its own"
+    return {"start": card.start, "model": own, "stages": crops, "name": name}
 
 
 FEW, MANY = 10, Stage().steps
@@ -434,26 +400,25 @@ CARD_MISTAKES = [
         lambda start, _, sizes, pixels: _card(start, ModelSpec(), sizes, pixels),
         "The card has another network than the checkpoint, so its upsampler is left behind.",
     ),
-    Mistake(_with(scale=4), "These stages still enlarge 4 times."),
+    Mistake(_card_with(scale=4), "These stages still enlarge 4 times."),
     Mistake(
-        _with(batch=lambda pixels, size: max(1, pixels // size)),
+        _card_with(batch=lambda pixels, size: max(1, pixels // size)),
         "This takes a crop of side size for one of size pixels.",
     ),
     Mistake(
-        _with(batch=lambda pixels, size: max(1, pixels // (size // 8) ** 2)),
+        _card_with(batch=lambda pixels, size: max(1, pixels // (size // 8) ** 2)),
         "This counts the pixels of the small crops, not those of hr.",
     ),
     Mistake(
-        _with(batch=lambda pixels, size: -(-pixels // size**2)),
+        _card_with(batch=lambda pixels, size: -(-pixels // size**2)),
         "Rounded up, a step has more pixels than allowed.",
     ),
     Mistake(
-        _with(batch=lambda pixels, size: max(1, round(pixels / size**2))),
+        _card_with(batch=lambda pixels, size: max(1, round(pixels / size**2))),
         "round goes up as often as down, and then a step has more pixels than allowed.",
     ),
     Mistake(
-        _with(batch=lambda *_: 8),
-        "Larger crops, and as many of them: each step grows.",
+        _card_with(batch=lambda *_: 8), "Larger crops, and as many of them: each step grows."
     ),
     Mistake(
         lambda start, model, sizes, pixels: _made(
@@ -473,7 +438,7 @@ CARD_MISTAKES = [
         "Some small crops would not have whole pixels.",
     ),
     Mistake(
-        _with(batch=lambda pixels, size: pixels // size**2),
+        _card_with(batch=lambda pixels, size: pixels // size**2),
         "A step without a single crop: here not even one fits.",
     ),
     Mistake(

@@ -1,4 +1,4 @@
-"""Help in steps, nudge, hint, solution, and none before an attempt."""
+"""Help with an exercise in steps: a nudge, a hint, the solution; none before an attempt."""
 
 import html
 from collections.abc import Callable
@@ -24,7 +24,7 @@ NEXT = ("the nudge", "the hint", "the solution")
 
 
 def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
-    """Make a check remember what was tried, and help in steps.
+    """Decorate a ``check_`` function: it remembers attempts, and helps in steps.
 
     A wrong answer earns the next step: first a nudge, or what is wrong if the
     mistake is a known one; then a hint, then where the solution stands. The
@@ -33,8 +33,6 @@ def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
 
     Args:
         starter: what the lesson gives, as source; an empty function if "".
-
-    Source: built by srlab; decorates each ``check_`` function.
     """
 
     def decorate(check: Check) -> Check:
@@ -77,14 +75,12 @@ STOPPED = (
 def earned(
     lesson: Lesson, exercise: Exercise, tried: Tried, *, first: Row | None = None
 ) -> tuple[Row, ...]:
-    """The steps of help that were earned, and how the next one is.
+    """The steps of help that were earned, and how to earn the next one.
 
     Args:
         lesson, exercise: whose words they are.
         tried: how often, and what it earned.
         first: stands in the nudge's place.
-
-    Source: built by srlab.
     """
     solution = f"It is {lesson.solution(exercise)}. Read it, close it, and write your own."
     steps = (
@@ -126,12 +122,10 @@ def hint(check: Check) -> Help:
         >>> from srlab.checks import check_icnr, hint
         >>> hint(check_icnr)  # doctest: +SKIP
         begin    Try first: ...
-
-    Source: built by srlab.
     """
     name = getattr(check, "__name__", "")
     if not name.startswith("check_"):
-        raise TypeError(f"hint takes a check, such as check_icnr, but {check!r} came.")
+        raise TypeError(f"hint takes a check, such as check_icnr, but got {check!r}.")
     lesson, exercise = find_exercise(name.removeprefix("check_"))
     progress, note = read_progress()
     tried = progress.exercises.get(lesson.key(exercise), Tried())
@@ -143,17 +137,14 @@ def hint(check: Check) -> Help:
 
 
 def is_begun(answer: Answer, starter: Answer | None = None) -> bool:
-    """Whether an answer says more than what the lesson gives to begin with.
-
-    Source: built by srlab.
-    """
+    """Whether an answer says more than what the lesson gives to begin with."""
     code = _code_of(answer)
     given = [_code_of(one) for one in (*PLACEHOLDERS, starter) if one]
     return code is None or code not in given
 
 
 def _made(source: str) -> Answer:
-    """Define it as a notebook's cell does: next to an import, Python compiles otherwise."""
+    """What a notebook's cell with this source would define: its bytecode is the same."""
     space: dict[str, Any] = {"torch": torch, "nn": nn}
     before = set(space)
     exec(source, space)
@@ -196,16 +187,16 @@ PLACEHOLDERS = (
 
 
 def _mark(answer: Answer, verdict: Verdict) -> str:
-    """A short text, equal where the answer and what came of it are."""
+    """A fingerprint of an answer and of what it returned; "" if it has no code to read."""
     code = _code_of(answer)
     if code is None:
         return ""
-    whole = repr((code, verdict.case, verdict.got))
-    return sha256(whole.encode()).hexdigest()[:16]
+    attempt = repr((code, verdict.case, verdict.got))
+    return sha256(attempt.encode()).hexdigest()[:16]
 
 
 def _code_of(answer: Any) -> Any:
-    """What a function, or a class with its methods, does; None if it cannot be told."""
+    """What a function, or a class with its methods, does; None for any other object."""
     if isinstance(answer, MethodType):
         answer = answer.__func__
     if isinstance(answer, FunctionType):
@@ -217,7 +208,7 @@ def _code_of(answer: Any) -> Any:
 
 
 def _plain(code: CodeType, doc: str | None = None) -> Any:
-    """The same for the same statements, wherever they stand and whatever is said of them."""
+    """What code does, without its place, its docstring and the names of its arguments."""
     constants = [
         _plain(value) if isinstance(value, CodeType) else repr(value)
         for value in code.co_consts

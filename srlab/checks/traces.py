@@ -17,12 +17,10 @@ PLAIN = (bool, int, float, str, tuple, type(None))
 
 
 def traces_of(value: Any, path: str = "") -> Traces:
-    """Path -> what can be told of a tensor, a module, a dict or a list.
+    """All that a tensor, a module, a dict or a list holds, by its path in it.
 
     Two calls give the same if nothing has changed between them: values, but
     also requires_grad, gradients, hooks, modes and flags such as ``inplace``.
-
-    Source: built by srlab.
     """
     if isinstance(value, Tensor):
         return _of_tensor(value, path)
@@ -92,16 +90,16 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "the number of threads": (torch.get_num_threads, torch.set_num_threads),
     "hooks on all modules": (_global_hooks, _set_global_hooks),
 }
-"""Those that an answer could leave changed, for every cell after it."""
+"""Name -> how to read and set it: what an answer could change for all later cells."""
 
 
 def torch_settings() -> dict[str, Any]:
-    """Name -> how it is now."""
+    """The settings of torch as they are now, by name."""
     return {name: read() for name, (read, _) in SETTINGS.items()}
 
 
 def restore(wanted: Mapping[str, Any]) -> list[str]:
-    """Set what is not as wanted, and name it."""
+    """Give torch these settings, and return the names of those that differed."""
     now = torch_settings()
     changed = [name for name, value in wanted.items() if now[name] != value]
     for name in changed:
@@ -111,11 +109,10 @@ def restore(wanted: Mapping[str, Any]) -> list[str]:
 
 @contextmanager
 def usual_settings() -> Iterator[None]:
-    """As torch begins, whatever the learner has set; afterwards as it was found.
+    """Run a block, such as a check, with torch's initial settings.
 
-    Random numbers too: what follows in the notebook draws as if no check had run.
-
-    Source: built by srlab; every check runs inside.
+    Afterwards the learner's settings are back. So is the state of all random
+    numbers: the notebook draws on as if no check had run.
     """
     found, drawn = torch_settings(), _random_states()
     usual = {"default dtype": torch.float32, "default device": torch.device("cpu")}

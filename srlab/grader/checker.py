@@ -5,6 +5,7 @@ import json
 import os
 from typing import Any
 
+from srlab.grader import modules
 from srlab.grader.peer import Peer, printable
 from srlab.grader.wire import UNREADABLE, Broken, Channel
 
@@ -61,9 +62,9 @@ def _plain_check(name: str) -> Any:
 
 
 def _errors(check: Any) -> dict[str, type[Exception]]:
-    """The exceptions that a lesson's checks tell apart."""
-    known = vars(importlib.import_module(check.__module__)).items()
-    return {n: it for n, it in known if isinstance(it, type) and issubclass(it, Exception)}
+    """The errors that a lesson's own networks raise, which its check tells apart."""
+    found = modules.own_errors(importlib.import_module(check.__module__))
+    return {error.__name__: error for error in found}
 
 
 def _missing(name: str) -> Found:

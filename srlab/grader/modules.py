@@ -8,6 +8,7 @@ import inspect
 import textwrap
 import warnings
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -53,7 +54,7 @@ def _kind(module: nn.Module, numbers: dict[int, int]) -> Recipe:
     return {
         "source": textwrap.dedent(inspect.getsource(type(module))),
         "class": type(module).__name__,
-        "errors": _own_errors(type(module)),
+        "errors": [error.__name__ for error in own_errors(inspect.getmodule(type(module)))],
         "children": children,
         "attributes": attributes(module),
     }
@@ -67,10 +68,15 @@ def _norm(conv: nn.Conv2d) -> str:
     return "old" if old else ""
 
 
-def _own_errors(kind: type) -> list[str]:
-    """Names of the exceptions that its methods may raise."""
-    known = vars(inspect.getmodule(kind)).items()
-    return [name for name, it in known if isinstance(it, type) and issubclass(it, Exception)]
+def own_errors(module: ModuleType | None) -> list[type[Exception]]:
+    """The exceptions that a module of the checks defines itself.
+
+    Those it imports, such as ``Finding``, are the checker's: a sandbox has none
+    of them, and what it raises under such a name is a stranger's error.
+    """
+    classes = [it for it in vars(module).values() if isinstance(it, type)]
+    own = [it for it in classes if issubclass(it, Exception)]
+    return [it for it in own if it.__module__ == getattr(module, "__name__", "")]
 
 
 def attributes(module: nn.Module) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from srlab.grader.wire import Channel
 
 PR_SET_CHILD_SUBREAPER = 36
 SPARE = 10  # seconds of the processor: so that the clock is what ends it
-MOST = 64 * 1024  # bytes of a finding
+MOST_BYTES = 64 * 1024  # of a finding
 HIDDEN = ("checks", "lessons/solutions", "assets/course")  # of the package
 
 TRAINING = {"check_learned_block"}  # checks that take an optimizer
@@ -198,9 +198,9 @@ def _read_all(descriptor: int, until: float) -> bytes | None:
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)
         while selector.select(max(0.0, until - time.monotonic())):
-            part = os.read(descriptor, MOST)
+            part = os.read(descriptor, MOST_BYTES)
             said += part
-            if not part or len(said) > MOST:
+            if not part or len(said) > MOST_BYTES:
                 os.close(descriptor)
                 return said
     os.close(descriptor)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from srlab import runcard
 from srlab.grader import modules
-from srlab.grader.noting import MOST, call_again, calls_told
+from srlab.grader.noting import MOST_NAMES, call_again, calls_told
 from srlab.grader.wire import (
     MOST_NUMBERS,
     TOO_LARGE,
@@ -214,7 +214,7 @@ class Peer:
         try:
             packer = _Packer(self)
             reply = {**work(packer), "after": self._left(packer, arguments)}
-            reply["called"] = sorted(self.called)[:MOST]
+            reply["called"] = sorted(self.called)[:MOST_NAMES]
             self.channel.send({"do": "reply", **reply}, packer.tensors)
         except Broken:
             raise
@@ -222,7 +222,7 @@ class Peer:
             packer = _Packer(self)
             reply = {"error": [type(error).__name__, _text(error)]}
             reply["after"] = self._left(packer, arguments)
-            reply["called"] = sorted(self.called)[:MOST]
+            reply["called"] = sorted(self.called)[:MOST_NAMES]
             self.channel.send({"do": "reply", **reply}, packer.tensors)
 
     def _left(self, packer: "_Packer", arguments: Iterable[Any]) -> list[Node]:

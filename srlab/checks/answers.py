@@ -1,0 +1,136 @@
+"""What several checks give to an answer, and how they look at what it returns."""
+
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from srlab.checks.core import Answer, Finding, describe
+
+
+def values(seed: int, *shape: int) -> Tensor:
+    """Random numbers from 0 to 1, the same at each call."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def noise(seed: int, *shape: int) -> Tensor:
+    """Random numbers around 0, with a spread of 1, the same at each call."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def result_as(look: Callable[..., Any]) -> Callable[[Answer], Answer]:
+    """Make what ``judge`` takes as ``seen_through`` of a function of the result.
+
+    Args:
+        look: called with what an answer returned, unless that is None, and
+            with the arguments that the answer got.
+    """
+
+    def seen(answer: Answer) -> Answer:
+        def looked_at(*arguments: Any) -> Any:
+            result = answer(*arguments)
+            return None if result is None else look(result, *arguments)
+
+        return looked_at
+
+    return seen
+
+
+def whole_number(value: Any) -> int:
+    """A whole number of Python or NumPy as an int.
+
+    Raises:
+        Finding: if it is a float, a bool, a tensor or something else.
+    """
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    raise Finding(
+        f"{describe(value)}, {named_type(value)}",
+        "The value may be right, but its type is no whole number.",
+    )
+
+
+def in_order(got: Any, names: Iterable[str], *, what: str, hint: str) -> list[Any]:
+    """The values of a dict that should hold just these names, in their order.
+
+    Args:
+        got: what an answer returned.
+        names: the keys it should have.
+        what: its values are called, such as ``"weights"``.
+        hint: for a dict with other names.
+
+    Raises:
+        Finding: if it is no dict, or has other names.
+    """
+    names = list(names)
+    if not isinstance(got, Mapping):
+        text = f"{named_type(got)}, not a dict of {what}"
+        raise Finding(text, "The names are missing: this is no dict.")
+    if set(got) != set(names):
+        raise Finding(f"{what} named {', '.join(map(str, got)) or 'nothing'}", hint)
+    return [got[name] for name in names]
+
+
+def value_and_slope(loss: Answer, *, at: int = 0, signed: bool = True) -> Answer:
+    """Make of a loss a function that returns its value and how steep it is.
+
+    The slope is counted for one pixel, as if the loss were not yet averaged.
+
+    Args:
+        loss: an answer that returns one number.
+        at: which of its arguments is the picture that a training changes.
+        signed: whether the mean slope counts, or only the mean size of it.
+
+    Returns:
+        A function of the same arguments, which returns the loss, the mean slope
+        if ``signed``, and the mean size of the slope, in one tensor.
+    """
+
+    def with_slope(*arguments: Any) -> Any:
+        pixels = arguments[at].clone().requires_grad_()
+        given = pixels * 1  # torch would refuse to change a leaf in place
+        value = loss(*arguments[:at], given, *arguments[at + 1 :])
+        if value is None:
+            return None
+        if not given.equal(arguments[at]):
+            raise Finding.changed_input()
+        slope = _slope(value, pixels)
+        means = [slope.mean()] * signed + [slope.abs().mean()]
+        return torch.stack([value.detach().view(()), *(slope.numel() * m for m in means)])
+
+    return with_slope
+
+
+def _slope(loss: Any, pixels: Tensor) -> Tensor:
+    """The gradient of a loss at the picture.
+
+    Raises:
+        Finding: if no training could follow it.
+    """
+    if not isinstance(loss, Tensor):
+        raise Finding(
+            f"{loss!r} is {named_type(loss)}, not a tensor",
+            "This is a plain number: what backward() needs is gone.",
+        )
+    if loss.numel() != 1:
+        raise Finding(
+            f"a tensor of shape {tuple(loss.shape)}",
+            "One number for each picture; a loss is one for the whole batch.",
+        )
+    slope = None
+    if loss.requires_grad:
+        (slope,) = torch.autograd.grad(loss, pixels, allow_unused=True)
+    if slope is None:
+        raise Finding(
+            f"{loss.item():.4g}, a tensor without a gradient",
+            "Something cut the way back from the loss to the picture.",
+        )
+    return slope
+
+
+def named_type(value: Any) -> str:
+    """The type of a value, with its article: ``"an int"``."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
