@@ -108,7 +108,7 @@ def test_the_start_leads_to_the_list_and_the_list_to_every_module(site: Path) ->
     start = (site / "index.html").read_text("utf-8").partition("</header>")[2]
     assert 'href="reference/index.html"' in start
     listed = (site / "reference/index.html").read_text("utf-8")
-    links = re.findall(r'<tr>\s*<td><a href="([^"]+)"', listed)
+    links = re.findall(r'<dt><a href="([^"]+)"', listed)
     assert {f"reference/{link}" for link in links} == set(map(target_of, MODULES))
     assert sorted(path.name for path in (site / "reference").iterdir()) == sorted(
         ["index.html", *links]
