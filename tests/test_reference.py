@@ -22,26 +22,6 @@ LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))
 CODE = re.compile(r"<details>.*?</details>", re.DOTALL)
 
 
-BUILD = """
-import sys
-from pathlib import Path
-from srlab.site import build_site
-build_site(Path(sys.argv[1]))
-print({"torch", "matplotlib", "ipywidgets"} & sys.modules.keys())
-"""
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, written without importing what it documents."""
-    folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [sys.executable, "-c", BUILD, folder], capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.stdout == "set()\n", done.stderr
-    return folder
-
-
 def imports_of(path: Path) -> set[str]:
     """The modules of srlab that a notebook's cells import from, or build a part of."""
     found: set[str] = set()
@@ -158,8 +138,24 @@ def test_a_name_leads_to_its_place(site: Path) -> None:
     assert '<a href="losses.html#content_loss"><code>content_loss</code></a>' in html
 
 
-def test_a_docstring_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where it looks like HTML, and where nobody documents a lesson's module."""
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    """A course of one lesson."""
+    folder = tmp_path / "course"
+    folder.mkdir()
+    return folder
+
+
+def write_lesson(course: Path, code: str) -> None:
+    cell = nbformat.v4.new_code_cell(code)
+    title = nbformat.v4.new_markdown_cell("# 00 · One")
+    nbformat.write(nbformat.v4.new_notebook(cells=[title, cell]), course / "00_a.ipynb")
+
+
+def test_a_docstring_is_text(
+    tmp_path: Path, course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it looks like HTML."""
     from srlab.site import reference
 
     package = tmp_path / "srlab"
@@ -169,11 +165,7 @@ def test_a_docstring_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         '"""Saves <stem>.png."""\ndef f(x: int = 1):\n    """An <b> & `f`."""\n'
         'def _g():\n    """Hidden."""\ndef silent(): ...\n'
     )
-    course = tmp_path / "course"
-    course.mkdir()
-    cell = nbformat.v4.new_code_cell("from srlab.a import f")
-    title = nbformat.v4.new_markdown_cell("# 00 · One")
-    nbformat.write(nbformat.v4.new_notebook(cells=[title, cell]), course / "00_a.ipynb")
+    write_lesson(course, "from srlab.a import f")
     monkeypatch.setattr(reference, "PACKAGE", package)
     written = build_site(tmp_path / "site", course)
     assert written == ["00_a.html", "reference/index.html", "reference/a.html"]
@@ -181,3 +173,23 @@ def test_a_docstring_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "Saves &lt;stem&gt;.png." in html
     assert "An &lt;b&gt; &amp; " in html
     assert ids(html) == {"", "main", "f"}
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from srlab.site import build_site
+print(build_site(Path(sys.argv[1]), Path(sys.argv[2]))[-1])
+print({"torch", "matplotlib", "ipywidgets"} & sys.modules.keys())
+"""
+
+
+def test_what_is_documented_is_not_imported(tmp_path: Path, course: Path) -> None:
+    write_lesson(course, "from srlab.losses import l1_loss")
+    done = subprocess.run(
+        [sys.executable, "-c", BUILD, tmp_path / "site", course],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.stdout == "reference/losses.html\nset()\n", done.stderr

@@ -47,13 +47,6 @@ class Read(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    build_site(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def pages(site: Path) -> dict[str, Read]:
     found = sorted(site.rglob("*.html"))
     return {page.relative_to(site).as_posix(): Read(page.read_text("utf-8")) for page in found}

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from srlab.site import build_site
 from tests.browser.axe import grave_violations_on
 from tests.browser.conftest import LESSONS
 from tests.browser.lab import browser_page
@@ -39,13 +38,6 @@ def page_names() -> list[str]:
 
     texts = [name for name in course_files(LESSONS) if name.endswith((".md", ".ipynb"))]
     return [*map(html_name, texts), "solutions/index.html", *REFERENCE]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    build_site(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
