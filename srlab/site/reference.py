@@ -17,6 +17,7 @@ from griffe import Alias, Attribute, Class, Function, Object, load
 from nbconvert.filters.markdown_mistune import MarkdownWithMath
 from nbformat import read
 
+import srlab
 from srlab.files import replacing
 from srlab.site.exporter import PageRenderer
 from srlab.site.links import relative
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 FOLDER = "reference"
 INDEX = f"{FOLDER}/index.html"
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(srlab.__file__).parent
 IMPORTED = re.compile(r"^\s*from (srlab\.[\w.]+) import", re.MULTILINE)
 BUILT = re.compile(r"^# srlab/([\w/]+)\.py: ", re.MULTILINE)
 UNWRITTEN = ("srlab.checks",)  # what it says of an answer, it says after a try
