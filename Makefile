@@ -87,7 +87,7 @@ lint: install ## style of code, notebooks and workflows
 types: install ## type check of the package
 	$(BIN)/mypy
 
-bench: install ## the figures that the README gives (BENCH_ARGS=...)
+bench: install ## the figures of tests/bench/README.md (BENCH_ARGS=...)
 	$(VENV_PYTHON) -m tests.bench $(BENCH_ARGS)
 
 lock: install ## bring requirements.lock up to date with pyproject.toml

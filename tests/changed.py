@@ -37,6 +37,8 @@ def units_of(files: Iterable[str], root: Path = ROOT) -> list[str]:
 
 def _units_of(file: PurePosixPath, codes: Mapping[str, str]) -> list[str]:
     top = file.parts[0]
+    if file.suffix == ".md":
+        return [*ELSEWHERE.get(top, ()), "tests/test_documents.py", "tests/test_setup.py"]
     if top not in ("srlab", "tests"):
         return ELSEWHERE.get(top, ["tests/test_setup.py"])
     if file.suffix != ".py":  # a style sheet, or an asset

@@ -48,6 +48,16 @@ def ctrl_c_counts() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The course as static pages."""
+    from srlab.course.site import build_site
+
+    folder = tmp_path_factory.mktemp("site")
+    build_site(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def photo() -> torch.Tensor:
     """A real photograph, (1, 3, 96, 128)."""
     return embedded_photo("chelsea-cat")[..., 60:156, 100:228].contiguous()

@@ -23,6 +23,7 @@ OPTIONAL = {"onnxruntime"}  # of an extra: imported inside the function that nee
 # What a package is called where it is imported, if not as where it is installed.
 IMPORTED_AS = {
     "ipython": "IPython",
+    "griffelib": "griffe",
     "jupyterhub-firstuseauthenticator": "firstuseauthenticator",
     "pillow": "PIL",
     "pyyaml": "yaml",

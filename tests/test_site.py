@@ -47,13 +47,6 @@ class Read(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    build_site(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def pages(site: Path) -> dict[str, Read]:
     found = sorted(site.rglob("*.html"))
     return {page.relative_to(site).as_posix(): Read(page.read_text("utf-8")) for page in found}
@@ -66,7 +59,8 @@ def notebook_of(page: str) -> nbformat.NotebookNode | None:
 
 def test_each_notebook_and_text_has_its_page(pages: dict[str, Read]) -> None:
     texts = [name for name in course_files(LESSONS) if name.endswith((".md", ".ipynb"))]
-    assert pages.keys() == {html_name(name) for name in texts} | {"solutions/index.html"}
+    course = {name for name in pages if not name.startswith("reference/")}
+    assert course == {html_name(name) for name in texts} | {"solutions/index.html"}
     assert len(pages) > len(notebooks())
 
 
@@ -218,12 +212,16 @@ def test_a_damaged_lesson_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "site").exists()
 
 
-def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
-    monkeypatch.delitem(sys.modules, "srlab.course.site.formulas")
-    monkeypatch.delitem(sys.modules, "srlab.course.site.exporter")
+@pytest.mark.parametrize("missing", ["latex2mathml.converter", "griffe"])
+def test_what_is_missing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    for ours in ("formulas", "exporter", "reference"):
+        monkeypatch.delitem(sys.modules, f"srlab.course.site.{ours}", raising=False)
+    name = missing.partition(".")[0]
     with pytest.raises(
-        ImportError, match=r"latex2mathml.* is not installed; .*pip install latex2mathml"
+        ImportError, match=rf"{name}.* is not installed; .*pip install .*{name}"
     ):
         build_site(tmp_path / "site", tmp_path)
 

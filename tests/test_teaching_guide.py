@@ -112,7 +112,7 @@ def test_the_minutes_of_a_plan_add_up(plan: str):
 def test_links_lead_somewhere():
     for link in re.findall(r"\]\(([^)#]+)", GUIDE):
         assert (LESSONS / link).exists(), link
-    assert "## For a teacher" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "lessons/TEACHING.md" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 # -- the test itself -------------------------------------------------------------

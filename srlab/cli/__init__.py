@@ -457,7 +457,8 @@ def classroom(
     teachers_enter: Annotated[
         bool,
         typer.Option(
-            "--teachers-enter", help="They may open learners' servers: see the README."
+            "--teachers-enter",
+            help="They may open learners' servers: see srlab/classroom/README.md.",
         ),
     ] = False,
     reset_learner: Annotated[

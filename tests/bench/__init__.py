@@ -1,1 +1,1 @@
-"""The figures that the README gives, each measured anew by ``make bench``."""
+"""The figures of the README.md beside this file, each measured anew by ``make bench``."""

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from srlab.course.site import build_site
 from tests.browser.axe import grave_violations_on
 from tests.browser.conftest import LESSONS
 from tests.browser.lab import browser_page
@@ -14,6 +13,8 @@ from tests.lesson_cells import ROOT
 
 pytestmark = pytest.mark.browser
 
+# The list, a long page and a lab's; the others are made by the same template.
+REFERENCE = [f"reference/{name}.html" for name in ("index", "losses", "widgets.photo_desk")]
 PHONE, ZOOMED = 390, 640  # px; 1280 px at 200 % are 640
 WIDTHS = {"phone": PHONE, "zoomed": ZOOMED, "wide": 1280}
 
@@ -36,14 +37,7 @@ def page_names() -> list[str]:
     from srlab.course.site.links import html_name
 
     texts = [name for name in course_files(LESSONS) if name.endswith((".md", ".ipynb"))]
-    return [*map(html_name, texts), "solutions/index.html"]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    build_site(folder)
-    return folder
+    return [*map(html_name, texts), "solutions/index.html", *REFERENCE]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +51,7 @@ def test_a_page_is_whole_at_each_width(page: Page, site: Path, name: str) -> Non
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto((site / name).as_uri())
-    page.locator("summary").click()
+    page.locator("summary").first.click()
     for kind, width in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": 844})
         assert page.evaluate(NOT_DRAWN) == [], kind

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srlab.course.copy import course_files, course_folder
 from srlab.course.site.links import html_name, relative
@@ -18,6 +18,8 @@ from srlab.files import PACKAGE, replacing
 
 if TYPE_CHECKING:
     from nbconvert.exporters import HTMLExporter
+
+    from srlab.course.site.reference import Reference
 
 HERE = PACKAGE / "course" / "site"
 MARK = ".srlab-site"
@@ -58,9 +60,12 @@ def build_site(folder: Path, source: Path | None = None) -> list[str]:
     Source: built by srlab; ``srlab site DIR`` writes it.
     """
     exporter = _exporter()
+    from srlab.course.site.reference import INDEX, read_reference, write_reference
+
     source = source or course_folder()
     _require_own_folder(folder)
     pages = list(_pages(source))
+    reference = read_reference(source, pages)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
     shutil.copy(HERE / STYLE, folder / STYLE)
@@ -68,20 +73,24 @@ def build_site(folder: Path, source: Path | None = None) -> list[str]:
         if name.startswith("images/"):
             _copy(source / name, folder / name)
     for page in pages:
-        html = _html(exporter, source, page, pages)
+        html = _html(exporter, source, page, pages, reference)
         (folder / page.target).parent.mkdir(exist_ok=True)
         with replacing(folder / page.target) as part:
             part.write_text(html, encoding="utf-8")
-    return [page.target for page in pages]
+    around = _around(Page(INDEX, INDEX, "Reference"), pages, reference)
+    written = write_reference(reference, folder, exporter, around)
+    return [page.target for page in pages] + written
 
 
 def _exporter() -> "HTMLExporter":
     try:
+        import srlab.course.site.reference  # noqa: F401, asks for griffe
         from srlab.course.site.exporter import page_exporter
     except ImportError as error:
         raise ImportError(
-            f"srlab site needs nbconvert and latex2mathml, but {error.name} is not "
-            f"installed; install them: pip install latex2mathml nbconvert nbformat."
+            f"srlab site needs nbconvert, latex2mathml and griffelib, but {error.name} is "
+            f"not installed; install them: pip install griffelib latex2mathml nbconvert "
+            f"nbformat."
         ) from None
     return page_exporter(HERE / "templates")
 
@@ -104,10 +113,20 @@ def _pages(source: Path) -> Iterator[Page]:
         yield Page(SOLUTIONS, html_name(SOLUTIONS), "Solutions")
 
 
-def _html(exporter: "HTMLExporter", source: Path, page: Page, pages: list[Page]) -> str:
+def _html(
+    exporter: "HTMLExporter",
+    source: Path,
+    page: Page,
+    pages: list[Page],
+    reference: "Reference",
+) -> str:
     from nbformat.v4 import new_markdown_cell, new_notebook
 
-    resources = {"page": page, "style": relative(STYLE, page.target), **_around(page, pages)}
+    resources = {
+        "page": page,
+        "reference": reference.links(page),
+        **_around(page, pages, reference),
+    }
     if page.source.endswith(".ipynb"):
         return str(exporter.from_filename(str(source / page.source), resources)[0])
     path = source / page.source
@@ -116,13 +135,13 @@ def _html(exporter: "HTMLExporter", source: Path, page: Page, pages: list[Page])
     return str(exporter.from_notebook_node(notebook, resources)[0])
 
 
-def _around(page: Page, pages: list[Page]) -> dict[str, list[tuple[str, str, bool]]]:
-    """The navigation: (link, title, whether it is this page) of every lesson."""
+def _around(page: Page, pages: list[Page], reference: "Reference") -> dict[str, Any]:
+    """The style, and the navigation: (link, title, whether it is this page)."""
     tops = [other for other in pages if "/" not in other.source]
+    links = [(relative(one.target, page.target), one.title, one == page) for one in tops]
     return {
-        "links": [
-            (relative(other.target, page.target), other.title, other == page) for other in tops
-        ]
+        "style": relative(STYLE, page.target),
+        "links": links + reference.start(page.target),
     }
 
 
