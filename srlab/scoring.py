@@ -296,8 +296,6 @@ def _line(first: str, row: Row) -> str:
     return f"{first:24} {line_of(MEASURES, row)} {row['seconds']:7.2f}"
 
 
-__all__ = ["count_multiply_adds", "count_parameters"]
-
 Convolution = nn.Conv2d | nn.ConvTranspose2d
 
 

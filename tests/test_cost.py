@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from srlab.models import Bicubic, SrResNet, Upsampler
+from srlab.models import Bicubic, SrResNet, Upsampler, count_parameters
 from srlab.residuals import ChannelGates, WeightedResidualBlock
-from srlab.scoring import count_multiply_adds, count_parameters
+from srlab.scoring import count_multiply_adds
 from srlab.unet import UNet, VggEncoder
 from srlab.upsamplers import TransposedStage
 
