@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from pydantic import ValidationError
 
-from srlab.course.copy import syllabus
+from srlab.course import syllabus
 from srlab.course.syllabus import Question, lesson, lessons
 from srlab.learner import progress
 from srlab.learner.progress import Progress, read_progress
