@@ -161,8 +161,10 @@ def page(card: RunCard, network: nn.Module, data: str, scores: list[tuple[str, R
         parameters=sum(p.numel() for p in parameters),
         stored="stored in float16" if parameters[0].dtype == torch.float16 else "in float32",
         data=data,
-        start="random weights" if card.start == "untrained" else f"`{card.start}`",
-        stages="; ".join(stage_words(stage) for stage in card.stages) + share_words(card),
+        start=start_words(card),
+        stages="; ".join(stage_words(stage) for stage in card.stages)
+        + (", by Muon" if card.optimizer == "muon" else "")
+        + share_words(card),
         seconds=f"{card.seconds / 60:.0f} minutes",
         device=f"{card.device}, {card.threads} thread{'s' * (card.threads != 1)}",
         precision=card.precision,
@@ -180,6 +182,12 @@ def network_words(card: RunCard) -> str:
     return (
         f"SrResNet, {model.num_features} features, {model.num_blocks} blocks, {model.doubling}"
     )
+
+
+def start_words(card: RunCard) -> str:
+    if card.start == "untrained":
+        return "random weights"
+    return "its own former weights" if card.start == card.name else f"`{card.start}`"
 
 
 def stage_words(stage: Stage) -> str:

@@ -19,6 +19,8 @@ CHANGED = {
     "depth": {"num_blocks"},
     "start": {"start"},
     "average": {"ema"},
+    "optimizer": {"optimizer"},
+    "loss": {"weights"},
 }
 
 
