@@ -77,7 +77,8 @@ def test_what_a_learner_tries_while_others_work() -> None:
         for one in (ada, ben):
             assert one.log_in("long enough", classroom.code(one.name)) == 200
         ada.start_server()
-        thief = the_password_ends_what_was_stolen(classroom, ada)
+        thief = with_cookies_of(ada)
+        ada = a_new_password_shuts_out(thief, ada)
         nobody_takes_the_place_of_a_hub_that_is_away(classroom, ada)
         assert not thief.is_in(), "a hub that starts again does not forget it"
         another_room_beside_it_stays_apart(classroom)
@@ -88,21 +89,27 @@ def test_what_a_learner_tries_while_others_work() -> None:
         a_forgotten_password_ends_it_too(classroom)
 
 
-def the_password_ends_what_was_stolen(classroom: Classroom, ada: Visitor) -> Visitor:
-    """Somebody with ada's cookies, whom a new password has shut out."""
-    thief = Visitor(classroom, "ada")
-    for cookie in ada.jar:
+def with_cookies_of(visitor: Visitor) -> Visitor:
+    thief = Visitor(visitor.room, visitor.name)
+    for cookie in visitor.jar:
         thief.jar.set_cookie(cookie)
     assert thief.is_in()
+    return thief
+
+
+def a_new_password_shuts_out(thief: Visitor, ada: Visitor) -> Visitor:
+    """Ada, who has logged in with it and has the server that was running."""
     fields = {"old": "guessed at", "password": "another one"}
     assert "The old password is wrong" in thief.ask("hub/auth/change-password", fields)[1]
     page = ada.ask("hub/auth/change-password", {**fields, "old": "long enough"})[1]
     assert "every session has ended" in page
-    assert ada.log_in("another one") == 200
-    assert "auth/change-password" in ada.ask("hub/home")[1]
+    again = Visitor(ada.room, "ada")
+    assert again.log_in("another one") == 200
+    assert "auth/change-password" in again.ask("hub/home")[1]
+    again.start_server()
     assert not thief.is_in()
     assert not thief.reaches_server()
-    return thief
+    return again
 
 
 def nobody_takes_the_place_of_a_hub_that_is_away(classroom: Classroom, ada: Visitor) -> None:
