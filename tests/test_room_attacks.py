@@ -98,11 +98,13 @@ def with_cookies_of(visitor: Visitor) -> Visitor:
 
 
 def a_new_password_shuts_out(thief: Visitor, ada: Visitor) -> Visitor:
-    """Ada, who has logged in with it and has the server that was running."""
+    """Ada, who has logged in with it and has started a new server."""
     fields = {"old": "guessed at", "password": "another one"}
     assert "The old password is wrong" in thief.ask("hub/auth/change-password", fields)[1]
     page = ada.ask("hub/auth/change-password", {**fields, "old": "long enough"})[1]
     assert "every session has ended" in page
+    uid = ada.room.first_uid
+    wait_until(lambda: not processes_of(uid), timeout=20, what="the old server's end")
     again = Visitor(ada.room, "ada")
     assert again.log_in("another one") == 200
     assert "auth/change-password" in again.ask("hub/home")[1]
