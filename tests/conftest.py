@@ -116,6 +116,11 @@ def command() -> Command:
     return run
 
 
+def start_srlab(*args: object) -> warm.Child:
+    """``srlab ...`` as a process of its own, to be stopped or killed on its way."""
+    return warm.start("-m", "srlab", *args, env={**os.environ, **ONE_THREAD})
+
+
 @pytest.fixture(scope="session")
 def cold_command() -> Command:
     """``python -m srlab ...`` as a shell starts it; options go to subprocess.run."""

@@ -18,7 +18,7 @@ from srlab.runs.cardtable import (
     write_both,
 )
 
-CHECK = [str(Path(sys.executable).with_name("check-jsonschema")), "--schemafile"]
+CHECK = [str(Path(sys.executable).with_name("check-jsonschema")), "-o", "json", "--schemafile"]
 
 
 def test_those_in_the_package_are_up_to_date() -> None:
@@ -50,18 +50,21 @@ def test_every_part_has_its_table() -> None:
     assert refs == {part.__name__ for part in PARTS} - {"RunCard"}
 
 
-def checked(schema: Path, card: Path) -> int:
-    return subprocess.run([*CHECK, str(schema), str(card)], capture_output=True).returncode
+GOOD = [{}, {"model": {"num_features": 8}}, {"validation": "photos"}]
+BAD = [{"sede": 1}, {"seed": -1}, {"validation": 0.9}, {"stages": [{"scale": 3}]}]
 
 
 def test_an_editor_takes_good_cards_and_marks_bad_ones(tmp_path: Path) -> None:
-    """By a validator of others."""
-    schema, card = ASSETS / SCHEMA, tmp_path / "card.json"
-    save_card(RunCard(name="a", model=ModelSpec(), stages=[Stage()], validation=0.1), card)
-    assert checked(schema, card) == 0
-    for good in ({}, {"model": {"num_features": 8}}, {"validation": "photos"}):
-        card.write_text(json.dumps({"name": "a", "stages": [{}], **good}))
-        assert checked(schema, card) == 0
-    for bad in ({"sede": 1}, {"seed": -1}, {"validation": 0.9}, {"stages": [{"scale": 3}]}):
-        card.write_text(json.dumps({"name": "a", "stages": [{}], **bad}))
-        assert checked(schema, card) == 1
+    """By somebody else's validator, which looks at all of them in one call."""
+    saved = RunCard(name="a", model=ModelSpec(), stages=[Stage()], validation=0.1)
+    save_card(saved, tmp_path / "saved.json")
+    for kind, cards in (("good", GOOD), ("bad", BAD)):
+        for number, card in enumerate(cards):
+            text = json.dumps({"name": "a", "stages": [{}], **card})
+            (tmp_path / f"{kind}{number}.json").write_text(text)
+    command = [*CHECK, str(ASSETS / SCHEMA), *map(str, tmp_path.iterdir())]
+    done = subprocess.run(command, capture_output=True, text=True)
+    said = json.loads(done.stdout)
+    assert said["parse_errors"] == []
+    marked = {Path(error["filename"]).stem for error in said["errors"]}
+    assert marked == {f"bad{number}" for number in range(len(BAD))}

@@ -24,7 +24,8 @@ from srlab.inference import upscale
 from srlab.metrics import score_pair
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.scoring import score_models
-from tests.conftest import ONE_THREAD, Command, judges_of
+from tests import warm
+from tests.conftest import ONE_THREAD, Command, judges_of, start_srlab
 
 
 def in_process(monkeypatch: pytest.MonkeyPatch, *args: object) -> int:
@@ -314,7 +315,7 @@ def test_train(command: Command, photo_folder: Path, tmp_path: Path) -> None:
     )
 
 
-def stopped(process: "subprocess.Popen[str]", stop: signal.Signals) -> str:
+def stopped(process: "subprocess.Popen[str] | warm.Child", stop: signal.Signals) -> str:
     """What a training says last that is stopped once its bar has appeared."""
     assert process.stderr is not None
     seen = ""
@@ -339,10 +340,7 @@ def test_ctrl_c_and_resume(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     card, out = write_card(tmp_path, photo_folder, 10**6), tmp_path / "out"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "srlab", "train", str(card), "--out", str(out)],
-        stderr=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD},
-    )  # fmt: skip
+    process = start_srlab("train", card, "--out", out)
     told = stopped(process, signal.SIGINT)
     assert told == f"srlab: stopped; {out} keeps it, go on with --resume."
     checkpoint = load_checkpoint(out / "last.safetensors")
@@ -478,11 +476,9 @@ def test_a_kill_at_step_66_goes_on_from_there(
 ) -> None:
     card = write_card(tmp_path, own_photos, 400, judges_of(photo_folder))
     out = tmp_path / "out"
-    child = subprocess.Popen(
-        [sys.executable, "-c", KILLED, "train", str(card), "--out", str(out)],
-        env={**os.environ, **ONE_THREAD},
-    )  # fmt: skip
-    assert child.wait(timeout=120) == -signal.SIGKILL
+    env = {**os.environ, **ONE_THREAD}
+    child = warm.python("-c", KILLED, "train", card, "--out", out, env=env)
+    assert child.returncode == -signal.SIGKILL
     kept = load_checkpoint(out / "last.safetensors").step
     assert 1 <= kept <= 66
     result = command("train", card, "--out", out, "--resume")

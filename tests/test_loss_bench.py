@@ -1,13 +1,11 @@
 """The Loss Lab's engine: what is steered is repeated, whoever repeats it."""
 
 import json
-import signal
-import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from types import FrameType
 
 import pytest
 import torch
@@ -22,7 +20,7 @@ from srlab.widgets import loss_bench
 from srlab.widgets.loss_bench import LEDGER_SIZE, LossBench, lab_card
 from tests.conftest import judges_of
 from tests.test_runs import last, same, train_only
-from tests.watching import from_another_thread
+from tests.watching import ctrl_c_at_line, from_another_thread
 
 TINY = ModelSpec(num_features=8, num_blocks=1)
 SEED = 3
@@ -430,26 +428,9 @@ def test_there_is_an_end_to_runs_and_none_is_lost(
 def interrupted_at_line(number: int, act: Callable[[], object]) -> bool:
     """Press Ctrl-C at the n-th line that is executed; whether it came so far."""
     files = {srlab.widgets.loss_bench.__file__, srlab.training.__file__}
-    lines = 0
-
-    def watch(frame: FrameType, event: str, _: object) -> object:
-        nonlocal lines
-        if frame.f_code.co_filename not in files:
-            return None
-        if event == "line":
-            lines += 1
-            if lines == number:
-                signal.raise_signal(signal.SIGINT)
-        return watch
-
-    sys.settrace(watch)
-    try:
+    with suppress(KeyboardInterrupt), ctrl_c_at_line(number, files) as came_so_far:
         act()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(None)
-    return lines >= number
+    return came_so_far()
 
 
 @pytest.mark.slow

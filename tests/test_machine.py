@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from srlab.machine import (
     usable_threads,
     using_threads,
 )
+from tests import warm
 
 
 @pytest.fixture(autouse=True)
@@ -134,11 +133,9 @@ def test_where_nothing_can_be_kept_a_process_decides(
 def test_two_processes_at_once_agree(tmp_path: Path) -> None:
     code = "from srlab.machine import pick_precision; print(pick_precision('cpu'))"
     env = {**os.environ, "SRLAB_CACHE": str(tmp_path)}
-    both = [
-        subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    said = {process.communicate(timeout=120)[0] for process in both}
+    both = [warm.start("-c", code, env=env) for _ in range(2)]
+    said = {child.communicate()[0] for child in both}
+    assert said <= {"fp32\n", "bf16\n"}
     assert len(said) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["precision.json"]
 

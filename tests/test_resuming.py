@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,7 +19,8 @@ from srlab.models import SrResNet
 from srlab.runcard import WRITTEN, ModelSpec, RunCard, load_card, save_card
 from srlab.runs import run_card
 from srlab.runs.run import _Saves
-from tests.conftest import ONE_THREAD
+from tests import warm
+from tests.conftest import start_srlab
 from tests.test_runs import last, same_training, stage, tiny_card, train_only
 
 
@@ -323,8 +323,7 @@ def test_a_kill_in_the_first_second_loses_little(folder: Path, tmp_path: Path) -
     """As a real command; it then says from which step it goes on."""
     card, out = tmp_path / "card.json", tmp_path / "run"
     save_card(tiny_card(folder, stage(10**6), validate_every=0), card)
-    train = [sys.executable, "-m", "srlab", "train", str(card), "--out", str(out)]
-    child = subprocess.Popen(train, env={**os.environ, **ONE_THREAD}, stderr=subprocess.PIPE)
+    child = start_srlab("train", card, "--out", out)
     try:
         wait_for(out / "last.safetensors", child)
         time.sleep(0.5)
@@ -343,7 +342,7 @@ def test_a_kill_in_the_first_second_loses_little(folder: Path, tmp_path: Path) -
     assert last(out).step == kept + 1
 
 
-def wait_for(path: Path, child: "subprocess.Popen[bytes]", seconds: float = 60) -> None:
+def wait_for(path: Path, child: warm.Child, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not path.exists():
         assert child.poll() is None, child.communicate()

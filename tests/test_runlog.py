@@ -1,9 +1,6 @@
 """log.csv: each step once, whatever happened; and the same for TensorBoard."""
 
 import csv
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +12,7 @@ from srlab.runcard import Change, FeatureSpec, RunCard, Stage, load_card, save_c
 from srlab.runs import run_card
 from srlab.runs.log import RunLog, TensorBoard, columns_of
 from srlab.training import DivergedError
-from tests.conftest import ONE_THREAD
+from tests.conftest import start_srlab
 from tests.test_runs import Stop, last, stage, tiny_card, train_only
 
 
@@ -171,18 +168,17 @@ def test_after_kills_every_step_is_there_once(photo_folder: Path, tmp_path: Path
     """Real processes, killed a moment after a checkpoint; each leaves more than it keeps."""
     card, out = tmp_path / "card.json", tmp_path / "run"
     save_card(tiny_card(photo_folder, stage(400), validate_every=0), card)
-    train = [sys.executable, "-m", "srlab", "train", str(card), "--out", str(out), "--resume"]
     kept = 0
     for _ in range(2):
-        child = subprocess.Popen(train, env={**os.environ, **ONE_THREAD})
+        child = start_srlab("train", card, "--out", out, "--resume")
         try:
             while child.poll() is None and not (
                 (out / "last.safetensors").exists() and last(out).step > kept
             ):
                 pass
         finally:
-            child.send_signal(signal.SIGKILL)
-            child.wait()
+            child.kill()
+            child.communicate()
         kept = last(out).step
         assert steps_of(out)[:kept] == [*range(1, kept + 1)]
     run_card(load_card(card), out, resume=True)

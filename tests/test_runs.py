@@ -8,13 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-import srlab.runs
+import srlab.runs.run
 import srlab.runs.stages
 import srlab.training
 from srlab.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
@@ -43,6 +42,7 @@ from srlab.unet import UNet
 from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
 from srlab.zoo import build_model, load_model
 from tests.conftest import ONE_THREAD, judges_of
+from tests.watching import ctrl_c_at_line
 
 TINY = ModelSpec(num_features=8, num_blocks=1)
 
@@ -368,26 +368,12 @@ def interrupted_at_line(number: int, card: RunCard, out: Path) -> bool:
     Returns:
         Whether the run got as far as that line.
     """
-    files = {srlab.runs.__file__, srlab.runs.stages.__file__, srlab.training.__file__}
-    lines = 0
-
-    def watch(frame: FrameType, event: str, _: object) -> object:
-        nonlocal lines
-        if frame.f_code.co_filename not in files or frame.f_code.co_name == "_finish":
-            return None
-        if event == "line":
-            lines += 1
-            if lines == number:
-                signal.raise_signal(signal.SIGINT)
-        return watch
-
-    sys.settrace(watch)
+    files = {srlab.runs.run.__file__, srlab.runs.stages.__file__, srlab.training.__file__}
     try:
-        run_card(card, out)
+        with ctrl_c_at_line(number, files, passed_over="_finish"):
+            run_card(card, out)
     except KeyboardInterrupt:
         return True
-    finally:
-        sys.settrace(None)
     return False
 
 

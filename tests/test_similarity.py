@@ -1,7 +1,5 @@
 """HaarPSI and MDSI: which way they go, what they refuse, and when piq is imported."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 
 import piq
@@ -11,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srlab.metrics import haarpsi, mdsi
+from tests import warm
 
 BOTH = pytest.mark.parametrize("measure", [haarpsi, mdsi])
 
@@ -77,7 +76,4 @@ def test_what_is_refused(measure: Callable[..., Tensor], photo: Tensor) -> None:
 
 def test_piq_is_imported_when_it_is_needed() -> None:
     code = "import sys, srlab.cli, srlab.metrics, srlab.scoring; print('piq' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "False\n"
+    assert warm.python("-c", code).stdout == "False\n"

@@ -1,9 +1,13 @@
-"""How the tests of the live labs watch what happens in other threads."""
+"""How tests watch what runs: in other threads, and line by line."""
 
 import re
+import signal
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import torch
@@ -40,3 +44,37 @@ def weights_of(network: nn.Module) -> list[Tensor]:
 
 def equal(one: Iterable[Tensor], two: Iterable[Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+@contextmanager
+def ctrl_c_at_line(
+    number: int, files: Collection[str], *, passed_over: str = ""
+) -> Iterator[Callable[[], bool]]:
+    """Press Ctrl-C at the n-th line of some files that the block executes.
+
+    Args:
+        number: of the line, from 1 on.
+        files: the modules' ``__file__``.
+        passed_over: a function whose lines do not count.
+
+    Yields:
+        A function that tells whether the block came to that line.
+    """
+    lines = 0
+
+    def watch(frame: FrameType, event: str, _: object) -> object:
+        nonlocal lines
+        code = frame.f_code
+        if code.co_filename not in files or code.co_name == passed_over:
+            return None
+        if event == "line":
+            lines += 1
+            if lines == number:
+                signal.raise_signal(signal.SIGINT)
+        return watch
+
+    sys.settrace(watch)
+    try:
+        yield lambda: lines >= number
+    finally:
+        sys.settrace(None)
