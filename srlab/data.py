@@ -266,8 +266,6 @@ def load_photos(
     Example:
         >>> len(load_photos("embedded", "val"))
         3
-
-    Source: built by srlab; used from lesson 00 on.
     """
     if split not in ("train", "val", "test"):
         raise ValueError(f'split must be "train", "val" or "test", not {split!r}.')
@@ -292,8 +290,6 @@ def load_folder(
         limit: as for ``load_photos``.
 
     Returns and raises as ``load_photos``.
-
-    Source: built by srlab.
     """
     return _decode(_folder_files(folder, pattern), limit)
 

@@ -116,9 +116,9 @@ def ssim(sr: Tensor, hr: Tensor, *, data_range: float = 1.0) -> Tensor:
     Raises:
         ValueError: if the shapes differ or the pictures are too small.
 
-    Source: built by srlab; lesson 00 explains it. Wang et al. 2004, Gaussian
-    window of 11 px with sigma 1.5, by torchmetrics. Its own mean also counts
-    windows that hang over the border; the published one, as here, does not.
+    Source: Wang et al. 2004, Gaussian window of 11 px with sigma
+    1.5, by torchmetrics. Its own mean also counts windows that hang over the
+    border; the published one, as here, does not.
     """
     require_same_shape(sr, hr)
     if min(sr.shape[-2:]) < 11:
@@ -188,7 +188,7 @@ def power_spectrum(images: Tensor) -> Tensor:
     Returns:
         ``(N, h, w // 2 + 1)``, ordered as ``torch.fft.rfft2`` does.
 
-    Source: built by srlab; lesson 01 looks at it.
+    Lesson 01 looks at it.
     """
     y = luma(images.float())[:, 0]  # (N, h, w)
     height, width = y.shape[-2:]
@@ -330,7 +330,7 @@ def ring_energies(images: Tensor) -> Tensor:
         >>> ring_energies(torch.rand(1, 3, 64, 64)).shape
         torch.Size([1, 2, 15])
 
-    Source: built by srlab; lesson 05 looks at it.
+    Lesson 05 looks at it.
     """
     require_batch(images, "images")
     require_side(images, PATCH, "ridge")
@@ -381,7 +381,7 @@ class Protocol:
         >>> print(Protocol("y", 4))
         Y of BT.601 (16-235), border of 4 px left out, 8 bits
 
-    Source: built by srlab; lesson 00 explains it.
+    Lesson 00 explains it.
     """
 
     channels: Channels = "y"
@@ -390,10 +390,10 @@ class Protocol:
     def __post_init__(self) -> None:
         if self.channels not in ("y", "y-full", "rgb"):
             raise ValueError(
-                f'channels must be "y", "y-full" or "rgb", but {self.channels!r} came.'
+                f'channels must be "y", "y-full" or "rgb", but got {self.channels!r}.'
             )
         if self.shave < 0:
-            raise ValueError(f"shave must be 0 px or more, but {self.shave} came.")
+            raise ValueError(f"shave must be 0 px or more, but got {self.shave}.")
 
     def __str__(self) -> str:
         names = {"y": "Y of BT.601 (16-235)", "y-full": "Y of BT.601 (0-255)", "rgb": "RGB"}
@@ -429,8 +429,6 @@ def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
     Raises:
         ValueError: if the shapes differ or the pictures are too small; 32 px
             on each side are always enough.
-
-    Source: built by srlab.
     """
     y, rgb = Protocol("y", scale), Protocol("rgb", scale)
     sr_y, hr_y = y.apply(sr), y.apply(hr)
@@ -466,8 +464,8 @@ def haarpsi(sr: Tensor, hr: Tensor) -> Tensor:
     Raises:
         ValueError: if the shapes differ or the pictures are too small.
 
-    Source: built by srlab; Reisenhofer, Bosse, Kutyniok & Wiegand 2018, Signal
-    Processing: Image Communication 61, by piq.
+    Source: Reisenhofer, Bosse, Kutyniok & Wiegand 2018, Signal Processing:
+    Image Communication 61, by piq.
     """
     _require_pair(sr, hr)
     import piq  # type: ignore[import-untyped]  # takes seconds; only those who need it wait
@@ -491,8 +489,7 @@ def mdsi(sr: Tensor, hr: Tensor) -> Tensor:
     Raises:
         ValueError: if the shapes differ or the pictures are too small.
 
-    Source: built by srlab; Nafchi, Shahkolaei, Hedjam & Cheriet 2016, IEEE
-    Access 4, by piq.
+    Source: Nafchi, Shahkolaei, Hedjam & Cheriet 2016, IEEE Access 4, by piq.
     """
     _require_pair(sr, hr)
     import piq
@@ -539,8 +536,7 @@ def vgg_distance(sr: Tensor, hr: Tensor) -> float:
     Raises:
         ValueError: if the shapes differ.
 
-    Source: built by srlab; content loss of lesson 02 with weights that never
-    move.
+    Content loss of lesson 02 with weights that never move.
     """
     require_batch(sr, "sr")
     require_same_shape(sr, hr)
@@ -565,7 +561,7 @@ def lpips_distance(sr: Tensor, hr: Tensor) -> float | None:
     Raises:
         ValueError: if the shapes differ.
 
-    Source: built by srlab; Zhang et al. 2018, by torchmetrics.
+    Source: Zhang et al. 2018, by torchmetrics.
     """
     require_batch(sr, "sr")
     require_same_shape(sr, hr)
@@ -581,8 +577,6 @@ def lpips_backbone() -> Backbone | None:
 
     Looked for where torch keeps its downloads and where srlab does. A file
     that is not the one that torchvision publishes counts as missing.
-
-    Source: built by srlab.
     """
     return next((name for name in BACKBONES if _weights_file(name)), None)
 

@@ -20,8 +20,8 @@ def enlarge(lr: Tensor, scale: int) -> Tensor:
     Returns:
         ``(N, C, s*h, s*w)``; it overshoots [0, 1] a little at sharp edges.
 
-    Source: built by srlab. ``antialias=True`` because torch then takes the kernel
-    with a = -0.5, as MATLAB and Pillow do; without it a is -0.75.
+    ``antialias=True`` because torch then takes the kernel with a = -0.5, as
+    MATLAB and Pillow do; without it a is -0.75.
     """
     require_batch(lr, "lr")
     require_scale(scale)
@@ -34,8 +34,6 @@ class Bicubic(nn.Module):
 
     Args:
         scale: 2, 4 or 8.
-
-    Source: built by srlab.
     """
 
     reach = 2  # px of lr around a pixel that its enlargement depends on
@@ -189,10 +187,7 @@ def count_parameters(model: nn.Module) -> int:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch to evaluation and back, whatever happens between.
-
-    Source: built by srlab.
-    """
+    """Switch to evaluation and back, whatever happens between."""
     was_training = model.training
     model.eval()
     try:

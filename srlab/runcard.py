@@ -127,7 +127,7 @@ class FeatureSpec(Part):
         missing = [name for name in self.layers if name > "relu4_3"]
         if self.weights == "embedded" and missing:
             raise ValueError(
-                f"the embedded weights end at relu4_3, but {', '.join(missing)} came; "
+                f"the embedded weights end at relu4_3, but got {', '.join(missing)}; "
                 f'take weights "vgg16"'
             )
         return self
@@ -255,8 +255,6 @@ def at_first_step(stage: Stage) -> InForce:
         >>> early = Change(after=0, weights={"l1": 2.0})
         >>> at_first_step(Stage(changes=[early])).weights
         {'l1': 2.0}
-
-    Source: built by srlab; ClassBoard's columns are these.
     """
     weights, rate = dict(stage.weights), stage.learning_rate
     layers = dict(stage.features.layers) if stage.features else {}
@@ -268,10 +266,7 @@ def at_first_step(stage: Stage) -> InForce:
 
 
 def changes_while_running(stage: Stage) -> list[Change]:
-    """The changes that some steps were done before, and some after.
-
-    Source: built by srlab.
-    """
+    """The changes that some steps were done before, and some after."""
     return [change for change in stage.changes if 0 < change.after < stage.steps]
 
 
@@ -284,8 +279,6 @@ def folded(stage: Stage) -> Stage:
     Returns:
         A stage whose changes come after a step. One that began with nothing
         weighing anything is returned as it is, as no card may say that.
-
-    Source: built by srlab; the Loss Lab saves its cards so.
     """
     start, values = at_first_step(stage), stage.model_dump()
     values["weights"], values["learning_rate"] = start.weights, start.learning_rate
@@ -356,8 +349,6 @@ class RunCard(Part):
     Example:
         >>> RunCard(name="short", stages=[Stage(steps=10)]).stages[0].scale
         4
-
-    Source: built by srlab; lesson 07 runs one with several stages.
     """
 
     format: Literal[1] = 1
@@ -399,7 +390,7 @@ class RunCard(Part):
             return value
         raise ValueError(
             f'"auto", "embedded", a folder or a share above 0 and at most 0.5 was expected, '
-            f"but {_shown(value)} came"
+            f"but got {_shown(value)}"
         )
 
     @model_validator(mode="after")
@@ -442,8 +433,6 @@ def parse_card(values: object, name: str = "the run card") -> RunCard:
 
     Raises:
         ValueError: one sentence for the first thing that is wrong.
-
-    Source: built by srlab.
     """
     try:
         return RunCard.model_validate(values)
@@ -459,8 +448,6 @@ def load_card(path: str | os.PathLike[str]) -> RunCard:
     Raises:
         FileNotFoundError, IsADirectoryError: if there is no such file.
         ValueError: if it is no JSON or no valid card.
-
-    Source: built by srlab.
     """
     path = Path(path)
     if path.is_dir():
@@ -479,8 +466,6 @@ def read_card(data: bytes, name: str) -> RunCard:
 
     Raises:
         ValueError: if it is no JSON or no valid card.
-
-    Source: built by srlab.
     """
     try:
         values = json.loads(data.decode("utf-8-sig"))
@@ -494,8 +479,6 @@ def save_card(card: RunCard, path: str | os.PathLike[str]) -> None:
 
     Raises:
         OSError: if the file cannot be written.
-
-    Source: built by srlab.
     """
     with replacing(Path(path)) as part:
         part.write_text(card.to_json(), encoding="utf-8")
@@ -507,8 +490,6 @@ def place_of(keys: Sequence[str | int]) -> str:
     Example:
         >>> place_of(["stages", 0, "changes", 1, "after"])
         'stage 1: change 2: after'
-
-    Source: built by srlab.
     """
     words = ""
     for key, following in zip(keys, [*keys[1:], None], strict=False):
@@ -529,7 +510,7 @@ def _sentence(error: Any) -> str:
         return f"{place} is missing; add it."
     if error["type"] == "value_error":  # one of ours, with the values in it
         return f"{place}: {error['msg'].removeprefix('Value error, ')}."
-    return f"{place}: {error['msg']}, but {_shown(error['input'])} came."
+    return f"{place}: {error['msg']}, but got {_shown(error['input'])}."
 
 
 def _shown(value: object) -> str:

@@ -81,10 +81,7 @@ MEASURES = {
 
 
 def heading_of(measures: Mapping[str, Measure]) -> str:
-    """The titles above a table's columns, right-aligned.
-
-    Source: built by srlab.
-    """
+    """The titles above a table's columns, right-aligned."""
     return " ".join(f"{measure.title:>{measure.width}}" for measure in measures.values())
 
 
@@ -94,8 +91,6 @@ def line_of(measures: Mapping[str, Measure], figures: Mapping[str, float]) -> st
     Example:
         >>> line_of({"mdsi": MEASURES["mdsi"]}, {"mdsi": 0.25})
         '  0.2500'
-
-    Source: built by srlab.
     """
     return " ".join(
         f"{figures[name]:{m.width - len(m.unit)}.{m.digits}f}{m.unit}"
@@ -104,10 +99,7 @@ def line_of(measures: Mapping[str, Measure], figures: Mapping[str, float]) -> st
 
 
 def short(value: float | None, digits: int = 2) -> str:
-    """A figure for people: ``28.66``, ``1e+30`` or ``–``.
-
-    Source: built by srlab.
-    """
+    """A figure for people: ``28.66``, ``1e+30`` or ``–``."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.1e}"
@@ -119,8 +111,6 @@ def directions(measures: Mapping[str, Measure] = MEASURES) -> str:
     Example:
         >>> directions({"ssim_y": MEASURES["ssim_y"], "mdsi": MEASURES["mdsi"]})
         'SSIM Y highest; MDSI lowest'
-
-    Source: built by srlab.
     """
     titles: dict[Wanted, list[str]] = {}
     for measure in measures.values():
@@ -167,8 +157,6 @@ def score_models(
 
     Raises:
         ValueError: if no picture is large enough, or a model fails.
-
-    Source: built by srlab; the protocol is lesson 00's.
     """
     singles = {"bicubic": _score_all_that_fit(photos, scale, keep)}
     usable = {name: photos[name] for name in singles["bicubic"]}
@@ -324,8 +312,8 @@ def count_multiply_adds(model: nn.Module, height: int, width: int) -> int:
         >>> count_multiply_adds(conv, 10, 20) == 3 * 3 * 3 * 8 * 10 * 20
         True
 
-    Source: built by srlab. Counted by hooks: torch's ``FlopCounterMode`` gives
-    the same number, but first loads a compiler, which takes seconds.
+    Counted by hooks: torch's ``FlopCounterMode`` gives the same number, but
+    first loads a compiler, which takes seconds.
     """
     require_count(height, "height")
     require_count(width, "width")
@@ -365,8 +353,6 @@ def score_family(
         A row for each model, as ``score_models`` gives them, with
         ``parameters`` and ``multiply_adds`` (for lr of ``WORK_SIZE`` x
         ``WORK_SIZE`` px) added.
-
-    Source: built by srlab; used in lesson 07.
     """
     rows = score_models(photos, models, scale=scale)
     everyone = {"bicubic": Bicubic(scale), **models}
@@ -374,10 +360,7 @@ def score_family(
 
 
 def format_family(rows: list[Row]) -> str:
-    """Rows as a table for people, with the protocol above it.
-
-    Source: built by srlab; used in lesson 07.
-    """
+    """Rows as a table for people, with the protocol above it."""
     first = rows[0]
     width = max(12, *(len(row["model"]) for row in rows))
     lines = [

@@ -151,7 +151,7 @@ def cosine_schedule(peak: float, *, warm_up: float = 0.05, floor: float = 0.01) 
     Returns:
         A function of the share done, 0 ... 1.
 
-    Source: built by srlab; Loshchilov & Hutter 2017.
+    Source: Loshchilov & Hutter 2017.
     """
 
     def schedule(done: float) -> float:

@@ -173,8 +173,6 @@ def count_reach(unet: UNet) -> int:
     Returns:
         A multiple of what the encoder divides by, so that tiles halve as the
         whole does.
-
-    Source: built by srlab; ``srlab.inference.enlarge_in_tiles`` asks for it.
     """
     sizes: dict[nn.Module, int] = {
         unet.upsampler: 1
@@ -212,4 +210,4 @@ def require_depth(depth: int, most: int) -> None:
     """Raise unless the encoder halves ``depth`` times."""
     require_count(depth, "depth")
     if depth > most:
-        raise ValueError(f"depth must be 1 to {most} with these weights, but {depth} came.")
+        raise ValueError(f"depth must be 1 to {most} with these weights, but got {depth}.")

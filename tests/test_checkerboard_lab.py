@@ -315,7 +315,7 @@ def test_pause_freezes_it(lab: CheckerboardLab):
         ),
         (
             {"scale": 3},
-            "scale must be 2, 4 or 8, but 3 came; other factors are not built in this course.",
+            "scale must be 2, 4 or 8, but got 3; other factors are not built in this course.",
         ),
         (
             {"upsampler": "resize", "init": "icnr"},

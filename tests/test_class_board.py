@@ -140,7 +140,7 @@ def test_scales_are_never_mixed(board: ClassBoard) -> None:
     assert [row.name for row in board.choose(scale=2)] == ["dora"]
     assert "anna" not in board._table.value + alt_of(board._picture) + board._best.value
     assert column(board, "PSNR Y")[0] == f"{known_bicubic(2)['psnr_y']:.2f}"
-    with pytest.raises(ValueError, match="scale must be one of 2, 4, but 8 came"):
+    with pytest.raises(ValueError, match="scale must be one of 2, 4, but got 8"):
         board.choose(scale=8)
 
 
@@ -295,7 +295,7 @@ def test_a_folder_with_all_below_it_but_no_checkpoints(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cards", "sentence"),
     [
-        ([3], "A int came, but a run card, its file or the file's bytes were expected"),
+        ([3], "A run card, its file or the file's bytes were expected, but got a int"),
         ("card.json", r"cards is one card, but a list of them was expected; write \[card\]"),
     ],
 )
@@ -531,8 +531,8 @@ def test_the_teacher_gets_every_card_as_csv(board: ClassBoard, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("choice", "sentence"),
     [
-        ({"order": "beauty"}, "order must be one of psnr_y, ssim_y, .*, but 'beauty' came"),
-        ({"card": "dora"}, "card must be one of anna, ben, cleo, but 'dora' came"),
+        ({"order": "beauty"}, "order must be one of psnr_y, ssim_y, .*, but got 'beauty'"),
+        ({"card": "dora"}, "card must be one of anna, ben, cleo, but got 'dora'"),
     ],
 )
 def test_an_unknown_choice_changes_nothing(

@@ -231,7 +231,7 @@ def test_set_moves_a_slider_and_knows_its_names(used: LossLab):
     assert used.panel.dials["style"].value == used.bench.loss.weights["style"] == 2500.0
     with pytest.raises(ValueError, match="There is no slider vgg; there are pixel, content"):
         used.set("vgg", 1.0)
-    with pytest.raises(ValueError, match=r"between 1e-05 and 100, but 500 came"):
+    with pytest.raises(ValueError, match=r"between 1e-05 and 100, but got 500"):
         used.set("relu2_2", 500.0)
 
 
@@ -368,12 +368,12 @@ def test_balance_gives_the_shares_that_were_asked_for(lab: LossLab):
         (
             "50/40",
             "The shares must be 4 numbers for pixel, content, style, tv with a slash between "
-            "them, such as 50/40/5/5, but '50/40' came.",
+            "them, such as 50/40/5/5, but got '50/40'.",
         ),
-        ("fifty/40/5/5", "but 'fifty/40/5/5' came."),
-        ("50/-40/5/5", "but '50/-40/5/5' came."),
-        ("nan/1/1/1", "but 'nan/1/1/1' came."),
-        ("", "but '' came."),
+        ("fifty/40/5/5", "but got 'fifty/40/5/5'."),
+        ("50/-40/5/5", "but got '50/-40/5/5'."),
+        ("nan/1/1/1", "but got 'nan/1/1/1'."),
+        ("", "but got ''."),
         ("0/0/0/0", "All shares are 0, but one at least must be above it."),
     ],
 )
@@ -448,7 +448,7 @@ def test_an_own_preset_stays(lab: LossLab, card: RunCard):
 def test_presets_that_cannot_be(used: LossLab):
     click(used, "save_preset")  # without a name
     assert complains(used)
-    assert "A preset's name has 1 to 60 characters, but '' came." in message(used)
+    assert "A preset's name has 1 to 60 characters, but got ''." in message(used)
     with pytest.raises(ValueError, match="'pixel only' is a built-in preset"):
         used.save_preset("pixel only")
     with pytest.raises(ValueError, match="There is no preset mine; there are pixel only, "):

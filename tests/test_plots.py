@@ -144,9 +144,7 @@ def test_map_names_only_the_last_run_of_a_name():
     assert "30.25 dB" not in alt
 
 
-@pytest.mark.parametrize(
-    ("scales", "came"), [([], "no runs came"), ([2, 4], "runs of x2 and x4 came")]
-)
-def test_map_of_nothing_or_of_two_scales_is_refused(scales, came):
-    with pytest.raises(ValueError, match=f"one scale, but {came}"):
+@pytest.mark.parametrize(("scales", "got"), [([], "no runs"), ([2, 4], "runs of x2 and x4")])
+def test_map_of_nothing_or_of_two_scales_is_refused(scales, got):
+    with pytest.raises(ValueError, match=f"one scale, but got {got}"):
         show_map([run_of("a", 30.0, 0.4, scale=scale) for scale in scales])

@@ -333,9 +333,7 @@ def test_a_verdict_tells_that_it_was_not_remembered(tmp_path, monkeypatch):
 
 
 def test_hint_wants_a_check():
-    with pytest.raises(
-        TypeError, match=r"hint takes a check, such as check_icnr, but 3 came\."
-    ):
+    with pytest.raises(TypeError, match=r"hint takes a check, such as check_icnr, but got 3\."):
         hint(3)
 
 

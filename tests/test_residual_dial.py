@@ -216,11 +216,11 @@ def test_reading_says_its_numbers():
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"weight": -0.1}, r"weight must be between 0 and 2, but -0\.1 came\."),
-        ({"weight": 3}, r"weight must be between 0 and 2, but 3 came\."),
-        ({"weight": nan}, r"weight must be between 0 and 2, but nan came\."),
-        ({"depth": 0}, r"depth must be a whole number from 1 to 64, but 0 came\."),
-        ({"depth": 2.5}, r"depth must be a whole number from 1 to 64, but 2\.5 came\."),
+        ({"weight": -0.1}, r"weight must be between 0 and 2, but got -0\.1\."),
+        ({"weight": 3}, r"weight must be between 0 and 2, but got 3\."),
+        ({"weight": nan}, r"weight must be between 0 and 2, but got nan\."),
+        ({"depth": 0}, r"depth must be a whole number from 1 to 64, but got 0\."),
+        ({"depth": 2.5}, r"depth must be a whole number from 1 to 64, but got 2\.5\."),
         ({"kind": "x"}, r"There is no kind x; there are plain, fixed, learned, gates\."),
     ],
 )

@@ -92,8 +92,6 @@ def copy_course(
             damaged or from a newer srlab.
         OSError: if the folder cannot be written, or the disk is full. What
             was copied until then is whole, and the next call goes on.
-
-    Source: built by srlab; ``srlab lessons DIR`` prints it.
     """
     source = source or course_folder()
     _require_own_place(folder, source)
@@ -133,8 +131,6 @@ def reset_lesson(folder: Path, number: str, source: Path | None = None) -> dict[
     Raises:
         ValueError: if there is no such lesson, or ``folder`` holds no copy.
         OSError: as in ``copy_course``; the learner's file then stays.
-
-    Source: built by srlab; ``srlab lessons DIR --reset 03`` prints it.
     """
     source = source or course_folder()
     _require_own_place(folder, source)

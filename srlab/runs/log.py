@@ -36,8 +36,6 @@ class RunLog:
         card: whose losses are noted.
         done: steps that the log may hold already; later ones are cut off.
         board: gets each row too, as it is written.
-
-    Source: built by srlab.
     """
 
     def __init__(
@@ -153,8 +151,6 @@ class TensorBoard:
 
     Raises:
         ModuleNotFoundError: if the packages are not installed.
-
-    Source: built by srlab.
     """
 
     def __init__(self, folder: Path, done: int = 0):
@@ -175,9 +171,7 @@ class TensorBoard:
 def require_log(name: str | None) -> None:
     """Raise unless it is a log that ``srlab train`` can write beside ``log.csv``."""
     if name not in (None, "tensorboard"):
-        raise ValueError(
-            f"--log takes tensorboard, but {name} came; log.csv is always written."
-        )
+        raise ValueError(f"--log takes tensorboard, but got {name}; log.csv is always written.")
 
 
 def require_tensorboard() -> None:

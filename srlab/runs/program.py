@@ -113,8 +113,6 @@ def to_python(card: RunCard) -> str:
     Raises:
         ValueError: if the card wants averaged weights or a share of them,
             which the program does not keep.
-
-    Source: built by srlab; used from lesson 05 on.
     """
     if card.ema:
         raise ValueError(
@@ -165,8 +163,6 @@ def to_source(value: object, indent: int = 0) -> str:
     Args:
         value: a part of a run card, or what a part holds.
         indent: columns in front of it.
-
-    Source: built by srlab.
     """
     text = _on_one_line(value)
     if indent + len(text) <= WIDTH or not isinstance(value, Part | list | dict):

@@ -196,8 +196,6 @@ def run_card(
             photographs show that the network was lost on the way.
         ConnectionError: if another process of the team was lost.
         ModuleNotFoundError: if what TensorBoard needs is not installed.
-
-    Source: built by srlab.
     """
     out = Path(out)
     if tensorboard:
@@ -334,8 +332,6 @@ def on_this_machine(card: RunCard) -> RunCard:
     """The card with what is the machine's choice: device, precision, threads.
 
     What came of an earlier training is taken out.
-
-    Source: built by srlab.
     """
     device = pick_device()
     nothing = {name: RunCard.model_fields[name].get_default() for name in WRITTEN}
@@ -434,8 +430,6 @@ def scored(card: RunCard, model: nn.Module, photos: RunPhotos | None = None) -> 
 
     Of a large photograph the middle counts, 1024 x 1024 px. A figure that is
     no number, as a flat picture has it, is left out.
-
-    Source: built by srlab.
     """
     judges = (photos or gather(card)).validation
     parts = {name: middle_of(photo, SCORED) for name, photo in judges.items()}

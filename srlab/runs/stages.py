@@ -54,8 +54,6 @@ class StageTraining:
         model: what the optimizer moves.
         network: what counts: the average of the weights if the card wants
             one, else the model itself.
-
-    Source: built by srlab.
     """
 
     def __init__(
@@ -137,20 +135,14 @@ class StageTraining:
 
 
 def make_optimizer(card: RunCard, model: nn.Module, learning_rate: float) -> Optimizer:
-    """What moves the network's parameters, as the card names it.
-
-    Source: built by srlab.
-    """
+    """What moves the network's parameters, as the card names it."""
     if card.optimizer == "muon":
         return Muon(model.parameters(), learning_rate)
     return torch.optim.Adam(model.parameters(), learning_rate, fused=True)
 
 
 def make_loss(stage: Stage, device: torch.device | str = "cpu") -> Loss:
-    """The loss that a stage's weights name, on the device where it is needed.
-
-    Source: built by srlab.
-    """
+    """The loss that a stage's weights name, on the device where it is needed."""
     weights = {str(name): weight for name, weight in stage.weights.items()}
     if not stage.is_expanded:
         return WeightedLoss({"l1": l1_loss, "l2": l2_loss}, weights)
@@ -165,10 +157,7 @@ def make_loss(stage: Stage, device: torch.device | str = "cpu") -> Loss:
 
 
 def apply_change(change: Change, loss: Loss, optimizer: Optimizer) -> None:
-    """Set what was changed; the next step counts with it.
-
-    Source: built by srlab.
-    """
+    """Set what was changed; the next step counts with it."""
     loss.weights.update({str(name): weight for name, weight in change.weights.items()})
     if isinstance(loss, ExpandedLoss):
         loss.layer_weights.update(change.layers)
@@ -185,8 +174,6 @@ def stage_data(
         card, stage: the stage is one of the card's.
         photos: to learn from, uint8 ``(3, h, w)``; those of the card if None,
             without what it keeps back.
-
-    Source: built by srlab.
     """
     return make_pairs(card, stage, gather(card).training if photos is None else photos)
 
@@ -203,8 +190,6 @@ def stage_network(
 
     Raises:
         ValueError: if hardly anything of the card's ``start`` fits.
-
-    Source: built by srlab.
     """
     torch.manual_seed(card.seed)
     model = build_model(card.model, stage.scale)

@@ -24,8 +24,6 @@ class Team:
 
     Args:
         fabric: a launched ``lightning_fabric.Fabric``, or None.
-
-    Source: built by srlab.
     """
 
     def __init__(self, fabric: Any = None):
@@ -82,10 +80,7 @@ ALONE = Team()
 
 
 class Share:
-    """One of ``size`` equal parts of every batch; together they are the whole.
-
-    Source: built by srlab.
-    """
+    """One of ``size`` equal parts of every batch; together they are the whole."""
 
     def __init__(self, pairs: Pairs, rank: int, size: int):
         if pairs.batch_size % size:
@@ -106,8 +101,6 @@ def join_team() -> Team:
     Raises:
         ModuleNotFoundError: if there are several, and Lightning Fabric is not
             installed.
-
-    Source: built by srlab.
     """
     size, local = (int(os.environ.get(key, 1)) for key in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     if size == 1:

@@ -54,8 +54,6 @@ class Validation:
         device: where the network is.
         photos: name -> uint8 ``(3, h, w)``, the first 64 of them; the
             embedded ones if None.
-
-    Source: built by srlab.
     """
 
     def __init__(

@@ -175,8 +175,8 @@ def _read(source: CardSource, name: str | None) -> tuple[RunCard, str]:
             _require_small(path.stat().st_size, path.name)
         return load_card(path), name or path.name
     raise TypeError(
-        f"A {type(source).__name__} came, but a run card, its file or the file's bytes "
-        f"were expected."
+        f"A run card, its file or the file's bytes were expected, "
+        f"but got a {type(source).__name__}."
     )
 
 

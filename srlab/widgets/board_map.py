@@ -93,8 +93,6 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     Example:
         >>> ticks(27.6, 28.9)
         [27.75, 28.0, 28.25, 28.5, 28.75]
-
-    Source: built by srlab.
     """
     rough = (high - low) / most
     power = 10 ** math.floor(math.log10(rough))

@@ -129,8 +129,6 @@ class CheckerboardBench:
 
     Args:
         setting: with which it begins.
-
-    Source: built by srlab.
     """
 
     def __init__(self, setting: Setting):
@@ -233,8 +231,6 @@ def untrained(setting: Setting) -> SrResNet:
     ``SrResNet`` starts its last stage at zero, and then no grid is seen
     whatever the upsampler. Here that stage gets its own initialization back,
     times a factor with which it adds ``ADDED`` to a gray card.
-
-    Source: built by srlab; used in lesson 04.
     """
     upsampler = partial(Upsampler, stage=setting.stage)
     with torch.random.fork_rng(devices=[]):  # the notebook's own numbers stay as they were

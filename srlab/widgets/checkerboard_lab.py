@@ -47,8 +47,6 @@ class CheckerboardLab(LiveLab):
         True
         >>> lab.choose(init="icnr").energy
         0.0
-
-    Source: built by srlab; used in lesson 04.
     """
 
     reset_tip = "Back to the untrained network"

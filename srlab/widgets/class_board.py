@@ -62,8 +62,6 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         >>> board = ClassBoard()
         >>> len(board.rows)
         0
-
-    Source: built by srlab; used in lesson 07.
     """
 
     def __init__(self, cards: Iterable[CardSource] | Mapping[str, CardSource] = ()):
@@ -424,4 +422,4 @@ def _require_one_of(name: str, value: object, choices: Iterable[object]) -> None
     known = list(choices)
     if value is not None and value not in known:
         listed = ", ".join(str(choice) for choice in known[:12] if choice) or "none yet"
-        raise ValueError(f"{name} must be one of {listed}, but {value!r} came.")
+        raise ValueError(f"{name} must be one of {listed}, but got {value!r}.")

@@ -40,8 +40,6 @@ def compare(
         >>> pair = {name: Image.new("RGB", (9, 9), name) for name in ("gray", "white")}
         >>> compare(pair, {"gray": "6.06 dB"}).show("swipe", position=0.4)
         'gray 6.06 dB left, white right; divider at 40 %.'
-
-    Source: built by srlab; used from lesson 00 on.
     """
     scene = Scene.of(pictures, captions)
     if core is None:

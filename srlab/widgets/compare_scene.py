@@ -92,8 +92,6 @@ def difference(first: Image.Image, second: Image.Image, factor: int) -> Differen
         >>> image, mean, largest = difference(black, gray, 8)
         >>> image.getpixel((0, 0)), mean, largest
         ((24, 24, 24), 3.0, 3)
-
-    Source: built by srlab.
     """
     plain = ImageChops.difference(first, second)
     means = ImageStat.Stat(plain).mean
@@ -245,7 +243,7 @@ def require_name(name: str, names: list[str], where: str) -> None:
 
 def _require_mode(mode: str) -> None:
     if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, but {mode!r} came.")
+        raise ValueError(f"mode must be one of {', '.join(MODES)}, but got {mode!r}.")
 
 
 def _require_settings(settings: dict[str, Any]) -> None:
@@ -266,18 +264,18 @@ def _require_value(name: str, value: Any) -> None:
         wanted = f"{kind} from {trait.min} to {trait.max}"
         fits = isinstance(value, kinds) and trait.min <= value <= trait.max
     if not fits:
-        raise ValueError(f"{name} must be {wanted}, but {value!r} came.")
+        raise ValueError(f"{name} must be {wanted}, but got {value!r}.")
 
 
 def _require_count(pictures: Mapping[str, Picture]) -> None:
     if not isinstance(pictures, Mapping):
         raise TypeError(
-            f"pictures must be a dict of name and picture, but a "
-            f'{type(pictures).__name__} came; write {{"bicubic": ..., "truth": ...}}.'
+            f"pictures must be a dict of name and picture, but got a "
+            f'{type(pictures).__name__}; write {{"bicubic": ..., "truth": ...}}.'
         )
     if not 2 <= len(pictures) <= MOST_PICTURES:
         raise ValueError(
-            f"pictures must be 2 to {MOST_PICTURES}, but {len(pictures)} came; "
+            f"pictures must be 2 to {MOST_PICTURES}, but got {len(pictures)}; "
             f"there is nothing to compare, or no key for each."
         )
 

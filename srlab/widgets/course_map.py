@@ -26,8 +26,6 @@ class CourseMap:
     Example:
         >>> CourseMap("03")  # doctest: +SKIP
         Your course: 0 of 24 exercises done, 0 of 24 questions right
-
-    Source: built by srlab; stands at the head of each lesson.
     """
 
     def __init__(self, here: str | None = None):

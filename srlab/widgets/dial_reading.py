@@ -76,8 +76,6 @@ def read_dial(
         data: its first batch is looked at.
         num_features: width.
         seed: of the weights.
-
-    Source: built by srlab; used in lesson 03.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -112,8 +110,8 @@ def expected_spread(
         A spread for each block. It is the mean of many networks; a narrow one
         may be off.
 
-    Source: built by srlab; used in lesson 03. The edges of the picture, where
-    a convolution sees zeros, are left out of account.
+    The edges of the picture, where a convolution sees zeros, are left out of
+    account.
     """
     bias = 1 / (3 * 9 * num_features)
     squares = [first**2]

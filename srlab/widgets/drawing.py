@@ -29,8 +29,6 @@ def picture_strip(pictures: Mapping[str, Tensor], captions: Mapping[str, str]) -
     Args:
         pictures: name -> ``(1, 3, h, w)``, about [0, 1].
         captions: name -> what stands behind the name.
-
-    Source: built by srlab.
     """
     panels: list[Panel] = [
         (to_image(picture), f"{name} {captions.get(name, '')}".strip())
@@ -64,8 +62,6 @@ def line_chart(
         size: px.
         reference: name and value of a dashed line to compare with.
         logarithmic: for a loss, whose small changes matter as well.
-
-    Source: built by srlab.
     """
     image = Image.new("RGB", size, PAPER)
     draw, font = ImageDraw.Draw(image), text_font()
@@ -115,8 +111,6 @@ def map_chart(
         color: of the path.
         size: px.
         others: name -> another path, drawn in gray; its name stands at its end.
-
-    Source: built by srlab.
     """
     image = Image.new("RGB", size, PAPER)
     draw, font = ImageDraw.Draw(image), text_font()
@@ -230,8 +224,6 @@ def curve_chart(
         curves: values that are no numbers are left out.
         size: px.
         logarithmic: for terms of a loss, of which one may be far below another.
-
-    Source: built by srlab; used in lesson 03.
     """
     image = _titled(title, size)
     finite = [
@@ -279,8 +271,6 @@ def bar_chart(
         color: of the bars.
         size: px.
         line: dashed across the bars, to compare with: a value for each.
-
-    Source: built by srlab; used in lesson 03.
     """
     image = _titled(title, size)
     numbers = [value for value in (*values, *line) if math.isfinite(value)]

@@ -40,8 +40,6 @@ def own_pictures(pictures: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         TypeError, ValueError: if a picture is none, or of another size, or
             has the name of a change.
-
-    Source: built by srlab.
     """
     for name, picture in pictures.items():
         _require_name(name)
@@ -53,8 +51,8 @@ def require_extractor(extractor: object) -> None:
     """Raise unless ``extractor`` is one of srlab's, or of a lesson."""
     if not hasattr(extractor, "places"):
         raise TypeError(
-            f"extractor must be a FeatureExtractor, but a {type(extractor).__name__} "
-            f'came; make one with FeatureExtractor(["relu2_2"]).'
+            f"extractor must be a FeatureExtractor, but got a {type(extractor).__name__}; "
+            f'make one with FeatureExtractor(["relu2_2"]).'
         )
 
 
@@ -67,7 +65,7 @@ def require_one_of(name: str, value: object, choices: Iterable[str]) -> None:
     """Raise unless ``value`` is None or one of ``choices``."""
     choices = list(choices)
     if value is not None and value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, but {value!r} came.")
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, but got {value!r}.")
 
 
 def require_channel(channel: object, layer: str, count: int) -> None:
@@ -75,17 +73,17 @@ def require_channel(channel: object, layer: str, count: int) -> None:
     if channel is None:
         return
     if isinstance(channel, bool) or not isinstance(channel, int):
-        raise TypeError(f"channel must be an integer, but {channel!r} came.")
+        raise TypeError(f"channel must be an integer, but got {channel!r}.")
     if not 0 <= channel < count:
         raise ValueError(
             f"channel must be 0 to {count - 1}, since {layer} has "
-            f"{count} channels, but {channel} came."
+            f"{count} channels, but got {channel}."
         )
 
 
 def _require_name(name: object) -> None:
     if not isinstance(name, str) or not name:
-        raise TypeError(f"pictures must be name -> picture, but the name {name!r} came.")
+        raise TypeError(f"pictures must be name -> picture, but got the name {name!r}.")
     if name in CHANGES:
         raise ValueError(
             f"pictures has the name {name!r}, which is a way to change a picture; "

@@ -58,8 +58,6 @@ class FeatureExplorer(PosterMixin, VBox):  # type: ignore[misc]
         >>> explorer = FeatureExplorer()
         >>> explorer.choose(layer="relu3_3", channel=7).shape
         (48, 48)
-
-    Source: built by srlab; used in lesson 02.
     """
 
     def __init__(

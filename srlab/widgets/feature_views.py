@@ -26,8 +26,6 @@ class OneView(HBox):  # type: ignore[misc]
 
     Args:
         choose: called with a channel when its button is pressed.
-
-    Source: built by srlab.
     """
 
     def __init__(self, choose: Callable[[int], None]):
@@ -71,10 +69,7 @@ class OneView(HBox):  # type: ignore[misc]
 
 
 class PairView(VBox):  # type: ignore[misc]
-    """Two pictures, where each layer finds them different, and how much.
-
-    Source: built by srlab.
-    """
+    """Two pictures, where each layer finds them different, and how much."""
 
     def __init__(self) -> None:
         self.pictures, self.table, self.layers = map(_area, ("pair", "table", "layers"))

@@ -35,8 +35,6 @@ class Actions:
 
     Args:
         screen: with the bench and the panel that it shows.
-
-    Source: built by srlab.
     """
 
     def __init__(self, screen: Screen):

@@ -42,8 +42,6 @@ class LossBench(Workbench[ExpandedLoss]):
 
     Raises:
         ValueError: if the card cannot be steered, with the reason.
-
-    Source: built by srlab; used from lesson 05 on.
     """
 
     def __init__(self, card: RunCard):
@@ -133,7 +131,7 @@ class LossBench(Workbench[ExpandedLoss]):
     def set_learning_rate(self, value: float) -> None:
         """Change the learning rate from the next step on."""
         if not 0 < value <= 1:
-            raise ValueError(f"A learning rate is above 0 and at most 1, but {value} came.")
+            raise ValueError(f"A learning rate is above 0 and at most 1, but got {value}.")
         self._change(learning_rate=value)
 
     def apply_preset(self, preset: Preset) -> None:

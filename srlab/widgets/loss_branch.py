@@ -64,8 +64,6 @@ class Branch:
         goal: steps of a loaded card; 0 once somebody steers by hand.
         last: the last step.
         state: where it was left; None while it is the present one.
-
-    Source: built by srlab.
     """
 
     name: str

@@ -32,10 +32,7 @@ GROUP = {"flex": "1 1 236px", "max_width": "326px", "margin": "0 12px 4px 0"}
 
 
 def make_dials(layers: Iterable[str]) -> dict[str, FloatLogSlider]:
-    """A slider for each term, for each layer, and for the learning rate.
-
-    Source: built by srlab.
-    """
+    """A slider for each term, for each layer, and for the learning rate."""
     dials = {name: _weight_slider(name, "term", MOST_OF_A_TERM) for name in EXPANDED_TERMS}
     dials |= {name: _weight_slider(name, "layer", MOST) for name in layers}
     dials["learning_rate"] = rate_dial(1e-3, lambda _: None).slider

@@ -27,8 +27,6 @@ def read_shares(text: str, terms: Sequence[str] = EXPANDED_TERMS) -> dict[str, f
     Example:
         >>> read_shares("50/40/5/5")
         {'pixel': 50.0, 'content': 40.0, 'style': 5.0, 'tv': 5.0}
-
-    Source: built by srlab.
     """
     wanted = (
         f"{len(terms)} numbers for {', '.join(terms)} with a slash between them, "
@@ -37,9 +35,9 @@ def read_shares(text: str, terms: Sequence[str] = EXPANDED_TERMS) -> dict[str, f
     try:
         shares = [float(part.strip().removesuffix("%")) for part in text.split("/")]
     except ValueError:
-        raise ValueError(f"The shares must be {wanted}, but {_quoted(text)} came.") from None
+        raise ValueError(f"The shares must be {wanted}, but got {_quoted(text)}.") from None
     if len(shares) != len(terms) or not all(math.isfinite(s) and s >= 0 for s in shares):
-        raise ValueError(f"The shares must be {wanted}, but {_quoted(text)} came.")
+        raise ValueError(f"The shares must be {wanted}, but got {_quoted(text)}.")
     if not any(shares):
         raise ValueError("All shares are 0, but one at least must be above it.")
     return dict(zip(terms, shares, strict=True))
@@ -75,7 +73,7 @@ def require_name(name: str) -> str:
     if not re.fullmatch(NAME, name):
         raise ValueError(
             f"A run is named with letters, digits, -, _ and dots, at most 64, a letter or "
-            f"digit first and no dot last, but {_quoted(name)} came."
+            f"digit first and no dot last, but got {_quoted(name)}."
         )
     return name
 

@@ -25,8 +25,6 @@ class Follower:
     Args:
         panel: whose controls they are.
         note: takes the name of a control and its new value.
-
-    Source: built by srlab.
     """
 
     def __init__(self, panel: Panel, note: Callable[[str, Any], None]):

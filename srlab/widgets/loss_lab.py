@@ -57,8 +57,6 @@ class LossLab(LiveLab):
         >>> lab.run_steps(2)
         >>> lab.figures.step
         2
-
-    Source: built by srlab; used in lesson 05.
     """
 
     reset_tip = "Keep this run, and begin another one at the start"

@@ -39,8 +39,6 @@ class Panel:
         lab: whose buttons Start, Pause and Reset stand here.
         actions: what the other buttons do, by their labels.
         take: called with a card that was uploaded.
-
-    Source: built by srlab.
     """
 
     def __init__(

@@ -49,8 +49,6 @@ class Screen:
     Args:
         panel: where it is shown.
         bench: what is shown.
-
-    Source: built by srlab.
     """
 
     def __init__(self, panel: Panel, bench: LossBench):

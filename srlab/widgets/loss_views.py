@@ -23,8 +23,6 @@ class Tile(VBox):  # type: ignore[misc]
 
     Args:
         name: its class is ``srlab-`` and the name.
-
-    Source: built by srlab.
     """
 
     def __init__(self, name: str):

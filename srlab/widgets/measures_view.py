@@ -28,8 +28,6 @@ def slow_measures(sr: Tensor, hr: Tensor) -> dict[str, float]:
 
     Args:
         sr, hr: ``(1, 3, h, w)``, RGB in [0, 1], at least 32 px on each side.
-
-    Source: built by srlab.
     """
     found = {
         "ridge": ridge(sr, hr).item(),
@@ -42,10 +40,7 @@ def slow_measures(sr: Tensor, hr: Tensor) -> dict[str, float]:
 
 
 def measures_html(rows: Mapping[str, Measures], protocol: str) -> str:
-    """A row for each picture, a column for each measure that is at hand.
-
-    Source: built by srlab.
-    """
+    """A row for each picture, a column for each measure that is at hand."""
     names = [name for name in COLUMNS if any(name in row for row in rows.values())]
     head = "".join(
         f'<th scope="col" title="{COLUMNS[n].about}" style="{NUMBER}">{COLUMNS[n].title}</th>'

@@ -91,8 +91,6 @@ class MetricLab(PosterMixin, VBox):  # type: ignore[misc]
         >>> lab = MetricLab()
         >>> lab.choose(channels="y", shave=4).delta
         0.0
-
-    Source: built by srlab; used in lesson 00.
     """
 
     def __init__(self, sr: Tensor | None = None, hr: Tensor | None = None, scale: int = 4):
@@ -233,8 +231,6 @@ def measure(sr: Tensor, hr: Tensor, protocol: Protocol, scale: int) -> Reading:
     Raises:
         ValueError: if the shapes differ, or too little is left of the
             pictures.
-
-    Source: built by srlab.
     """
     _require_room(hr, max(protocol.shave, scale))
     similar = ssim(protocol.apply(sr), protocol.apply(hr)).item()
@@ -289,7 +285,7 @@ def _known(name: str, value: Any, choices: Any) -> Any:
     """``value``, if it is None or one of ``choices``."""
     if value is not None and value not in choices:
         wanted = f"0 to {MOST_SHAVE}" if name == "shave" else f"one of {', '.join(choices)}"
-        raise ValueError(f"{name} must be {wanted}, but {value!r} came.")
+        raise ValueError(f"{name} must be {wanted}, but got {value!r}.")
     return value
 
 

@@ -106,8 +106,6 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         >>> desk.open(Image.new("RGB", (30, 20), "gray"))
         >>> desk.enlarge().size
         (60, 40)
-
-    Source: built by srlab; used in lesson 07.
     """
 
     setting: Setting
@@ -155,7 +153,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             self._here(lambda: self._open(name or path.name, path))
         else:
             raise TypeError(
-                f"A {type(source).__name__} came, but a file or a PIL image was expected; "
+                f"A file or a PIL image was expected, but got a {type(source).__name__}; "
                 f"srlab.images.to_image makes one of a tensor."
             )
 
@@ -606,9 +604,9 @@ def _percent(name: str) -> IntSlider:
 
 def _require_one_of(name: str, value: object, choices: Sequence[str]) -> None:
     if value is not None and value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, but {value!r} came.")
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, but got {value!r}.")
 
 
 def _require_percent(name: str, value: int | None) -> None:
     if value is not None and not 0 <= value <= 100:
-        raise ValueError(f"{name} must be 0 to 100 %, but {value} came.")
+        raise ValueError(f"{name} must be 0 to 100 %, but got {value}.")

@@ -60,8 +60,6 @@ def to_png(image: Image.Image, limit: int = BYTES_LIMIT) -> bytes:
     Example:
         >>> to_png(Image.new("RGB", (2, 2)))[1:4]
         b'PNG'
-
-    Source: built by srlab.
     """
     image = image.convert("RGB")
     while True:
@@ -89,8 +87,6 @@ def filmstrip(panels: Sequence[Panel], *, width: int = WIDTH) -> Image.Image:
     Args:
         panels: ``(picture, text)`` pairs.
         width: of the whole, px.
-
-    Source: built by srlab.
     """
     room = (width - GAP * (len(panels) - 1)) // len(panels)
     tiles = [_tile(picture, text, room) for picture, text in panels]

@@ -65,8 +65,6 @@ def make_weight(kind: str, num_features: int, value: float) -> nn.Module:
 
     Raises:
         ValueError: for an unknown kind.
-
-    Source: built by srlab; used in lesson 03.
     """
     require_known([kind], KINDS, "kind")
     if kind == "learned":
@@ -93,8 +91,6 @@ def make_network(
 
     Raises:
         ValueError: for an unknown kind.
-
-    Source: built by srlab; used in lesson 03.
     """
 
     def block(features: int) -> WeightedResidualBlock:
@@ -110,8 +106,6 @@ class Racer:
 
     Args:
         bench: the network and all that it is trained with.
-
-    Source: built by srlab.
     """
 
     def __init__(self, bench: Workbench[WeightedLoss]):
@@ -168,8 +162,6 @@ class Race:
         value: weight of the fixed one; ``set_weight`` changes it.
         learning_rate: of each.
         seed: of the first weights.
-
-    Source: built by srlab; used in lesson 03.
     """
 
     def __init__(

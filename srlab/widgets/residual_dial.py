@@ -60,8 +60,6 @@ class ResidualDial(LiveLab):
         >>> dial.run_steps(2)
         >>> dial.standings()["learned"].step
         2
-
-    Source: built by srlab; used in lesson 03.
     """
 
     start_tip = "Train all four in the background"
@@ -310,10 +308,10 @@ class ResidualDial(LiveLab):
 def _require_choice(weight: float | None, depth: int | None, kind: str | None) -> None:
     """Raise unless each value is None or one that its control has."""
     if weight is not None and not 0 <= weight <= MOST_WEIGHT:
-        raise ValueError(f"weight must be between 0 and {MOST_WEIGHT:g}, but {weight} came.")
+        raise ValueError(f"weight must be between 0 and {MOST_WEIGHT:g}, but got {weight}.")
     if depth is not None and depth not in range(1, MOST_DEPTH + 1):
         raise ValueError(
-            f"depth must be a whole number from 1 to {MOST_DEPTH}, but {depth} came."
+            f"depth must be a whole number from 1 to {MOST_DEPTH}, but got {depth}."
         )
     if kind is not None:
         require_known([kind], KINDS, "kind")

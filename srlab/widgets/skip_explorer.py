@@ -80,8 +80,6 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
         >>> explorer.set("skip 1", 0)
         >>> explorer.shapes["skip 1"]
         (1, 8, 32, 32)
-
-    Source: built by srlab; used in lesson 06.
     """
 
     def __init__(

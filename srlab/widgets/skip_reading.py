@@ -146,8 +146,6 @@ def gains_set(model: UNet, gains: Sequence[float]) -> Iterator[None]:
         [0.0]
         >>> model.gains
         [1.0]
-
-    Source: built by srlab.
     """
     own = list(model.gains)
     try:
@@ -171,8 +169,6 @@ def look(model: UNet, lr: Tensor, gains: Sequence[float]) -> tuple[Tensor, Flow]
     Returns:
         The enlargement ``(1, 3, s*h, s*w)``, in [0, 1] on the CPU, also of a
         wrecked network; and the maps.
-
-    Source: built by srlab; used in lesson 06.
     """
     device = next(model.parameters()).device
     with evaluating(model), gains_set(model, gains), Hooks(_layers(model)) as hooks:
@@ -206,10 +202,7 @@ class Trained:
 
 
 def look_as_trained(model: UNet, scene: Scene) -> Trained:
-    """Enlarge with every gain 1, and with each skip muted alone.
-
-    Source: built by srlab; used in lesson 06.
-    """
+    """Enlarge with every gain 1, and with each skip muted alone."""
     names = skip_names(model)
     whole = look(model, scene.lr, [AS_TRAINED] * len(names))[0]
     qualities = {"bicubic": scene.judge(scene.bicubic), "as trained": scene.judge(whole)}
@@ -237,8 +230,6 @@ def amplification(difference: Tensor) -> int:
     Example:
         >>> amplification(torch.tensor([0.0, 0.1]))
         4
-
-    Source: built by srlab.
     """
     strong = difference.abs().flatten().quantile(0.999).item()
     factor = 1
@@ -270,8 +261,6 @@ def own_photos(photos: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         TypeError, ValueError: if there is none, or one is no picture or of
             another size.
-
-    Source: built by srlab.
     """
     if not photos:
         raise ValueError(
@@ -287,7 +276,7 @@ def require_unet(model: object) -> None:
     missing = [part for part in PARTS if not hasattr(model, part)]
     if missing:
         raise TypeError(
-            f"model must be a UNet, but a {type(model).__name__} came, which has no "
+            f"model must be a UNet, but got a {type(model).__name__}, which has no "
             f".{missing[0]}; make one with UNet(4)."
         )
 
@@ -296,16 +285,16 @@ def require_name(name: object, known: Iterable[str], what: str) -> None:
     """Raise unless ``name`` is one of ``known``."""
     known = list(known)
     if name not in known:
-        raise ValueError(f"{what} must be one of {', '.join(known)}, but {name!r} came.")
+        raise ValueError(f"{what} must be one of {', '.join(known)}, but got {name!r}.")
 
 
 def require_gain(value: object, name: str) -> None:
     """Raise unless ``value`` is a number that a slider has."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number, but {value!r} came; 0 mutes it.")
+        raise TypeError(f"{name} must be a number, but got {value!r}; 0 mutes it.")
     if not 0 <= value <= MOST_GAIN:
         raise ValueError(
-            f"{name} must be between 0 (muted) and {MOST_GAIN:g}, but {value} came; "
+            f"{name} must be between 0 (muted) and {MOST_GAIN:g}, but got {value}; "
             f"1 is as trained."
         )
 

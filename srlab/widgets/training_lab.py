@@ -65,8 +65,6 @@ class TrainingLab(LiveLab):
         >>> lab.run_steps(2)
         >>> lab.figures.step
         2
-
-    Source: built by srlab; used from lesson 01 on.
     """
 
     reset_tip = "Back to the model at the start"

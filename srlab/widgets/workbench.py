@@ -85,8 +85,6 @@ class Workbench(Generic[AnyLoss]):
         seed: of the first weights.
         precision: ``"fp32"``, ``"bf16"``, or ``"auto"`` for what the machine
             does faster.
-
-    Source: built by srlab.
     """
 
     def __init__(
