@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -416,12 +416,22 @@ class Protocol:
         return shave(stored, self.shave)
 
 
-def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
-    """Every figure of one picture under the published protocol.
+def score_pair(
+    sr: Tensor,
+    hr: Tensor,
+    *,
+    scale: int,
+    border: int | None = None,
+    only: Collection[str] | None = None,
+) -> dict[str, float]:
+    """Figures of a picture under the published protocol; of several, the means.
 
     Args:
-        sr, hr: ``(1, 3, h, w)``, RGB in [0, 1].
-        scale: 2, 4 or 8; also the border in px that is left out.
+        sr, hr: ``(N, 3, h, w)``, RGB in [0, 1].
+        scale: 2, 4 or 8.
+        border: px that PSNR and SSIM leave out; None for the published ones,
+            as many as the scale.
+        only: which figures; all if None.
 
     Returns:
         What ``srlab.scoring.MEASURES`` lists, in its order.
@@ -430,18 +440,20 @@ def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
         ValueError: if the shapes differ or the pictures are too small; 32 px
             on each side are always enough.
     """
-    y, rgb = Protocol("y", scale), Protocol("rgb", scale)
-    sr_y, hr_y = y.apply(sr), y.apply(hr)
-    return {
-        "psnr_y": psnr(sr_y, hr_y).item(),
-        "ssim_y": ssim(sr_y, hr_y).item(),
-        "psnr_rgb": psnr(rgb.apply(sr), rgb.apply(hr)).item(),
-        "sharpness": sharpness(sr, hr, scale=scale).item(),
-        "checkerboard": checkerboard(sr, hr, scale=scale).item(),
-        "ridge": ridge(sr, hr).item(),
-        "haarpsi": haarpsi(sr, hr).item(),
-        "mdsi": mdsi(sr, hr).item(),
+    border = scale if border is None else border
+    y, rgb = Protocol("y", border), Protocol("rgb", border)
+    figures: dict[str, Callable[[], Tensor]] = {
+        "psnr_y": lambda: psnr(y.apply(sr), y.apply(hr)),
+        "ssim_y": lambda: ssim(y.apply(sr), y.apply(hr)),
+        "psnr_rgb": lambda: psnr(rgb.apply(sr), rgb.apply(hr)),
+        "sharpness": lambda: sharpness(sr, hr, scale=scale),
+        "checkerboard": lambda: checkerboard(sr, hr, scale=scale),
+        "ridge": lambda: ridge(sr, hr),
+        "haarpsi": lambda: haarpsi(sr, hr),
+        "mdsi": lambda: mdsi(sr, hr),
     }
+    wanted = [name for name in figures if only is None or name in only]
+    return {name: figures[name]().mean().item() for name in wanted}
 
 
 LEAST = 16

@@ -7,8 +7,9 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from srlab.data import crop_to_multiple, degrade
 from srlab.inference import enlarge_in_tiles
 from srlab.metrics import Protocol, score_pair
-from srlab.models import Bicubic, count_parameters
+from srlab.models import Bicubic, count_parameters, enlarge
 from srlab.require import require_count
 
 Wanted = Literal["highest", "lowest", "nearest to the truth's 1"]
@@ -123,6 +124,48 @@ def _and(names: list[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+class Scene:
+    """A photograph under test: what networks get of it, and how they are judged.
+
+    Args:
+        hr: the truth, ``(N, 3, h, w)`` in [0, 1]; what is too much for sides
+            that are divisible by the scale is cut off.
+        scale: 2, 4 or 8.
+
+    Attributes:
+        lr: what networks get.
+        protocol: what PSNR compares; the published one.
+
+    Example:
+        >>> scene = Scene(torch.rand(1, 3, 65, 64), 4)
+        >>> scene.lr.shape
+        torch.Size([1, 3, 16, 16])
+        >>> list(scene.judge(scene.bicubic))
+        ['psnr_y', 'sharpness']
+    """
+
+    def __init__(self, hr: Tensor, scale: int):
+        self.scale, self.protocol = scale, Protocol("y", scale)
+        self.hr = crop_to_multiple(hr, scale)
+        self.lr = degrade(self.hr, scale)
+
+    @cached_property
+    def bicubic(self) -> Tensor:
+        """What every network is compared with; at edges a little beyond [0, 1]."""
+        return enlarge(self.lr, self.scale)
+
+    def judge(
+        self, sr: Tensor, only: Collection[str] | None = ("psnr_y", "sharpness")
+    ) -> dict[str, float]:
+        """Figures of an enlargement, as it is seen: in [0, 1].
+
+        Args:
+            sr: as large as ``hr``.
+            only: which of ``MEASURES``; all if None.
+        """
+        return score_pair(sr.clamp(0, 1), self.hr, scale=self.scale, only=only)
+
+
 Row = dict[str, Any]
 Keep = Callable[[str, str, Tensor], object]
 """Called with a model, a picture and sr, uint8 ``(3, h, w)``."""
@@ -202,12 +245,11 @@ def _score_one(
     """Every figure of one picture, and the seconds it took to enlarge it."""
     model, picture = names
     try:
-        hr = crop_to_multiple(as_batch(photo), scale)
-        lr = degrade(hr, scale)
+        scene = Scene(as_batch(photo), scale)
         began = time.perf_counter()
-        sr = enlarge_in_tiles(network, lr, scale=scale)
+        sr = enlarge_in_tiles(network, scene.lr, scale=scale)
         seconds = time.perf_counter() - began
-        figures = score_pair(as_batch(sr), hr, scale=scale)
+        figures = scene.judge(as_batch(sr), only=None)
     except ValueError as error:
         raise ValueError(f"{picture}: {error}") from None
     if keep:

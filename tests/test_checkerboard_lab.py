@@ -134,7 +134,7 @@ def test_numbers_are_what_the_metrics_say(lab: CheckerboardLab):
 
 def test_photograph_and_bicubic_belong_together(lab: CheckerboardLab):
     bench = lab.bench
-    shown = enlarge(bench.lr, 4)[..., 16:-16, 16:-16].clamp(0, 1)
+    shown = enlarge(bench.scene.lr, 4)[..., 16:-16, 16:-16].clamp(0, 1)
     torch.testing.assert_close(lab.pictures()["bicubic"], shown)
 
 

@@ -326,10 +326,10 @@ def test_shown_ledger_is_that_of_the_bench(lab: LossLab):
 def test_ledger_agrees_with_autograd_on_the_shown_photograph(lab: LossLab):
     """Term by term, without the ledger's own code."""
     lab.run_steps(1)
-    ledger = make_ledger(lab.bench.loss, lab.screen.sr, lab.bench.hr)
+    ledger = make_ledger(lab.bench.loss, lab.screen.sr, lab.bench.scene.hr)
     for name, entry in ledger.items():
         sr = lab.screen.sr.clone().requires_grad_()
-        lab.bench.loss.raw(sr, lab.bench.hr, [name])[name].backward()
+        lab.bench.loss.raw(sr, lab.bench.scene.hr, [name])[name].backward()
         assert entry.pull == pytest.approx(sr.grad.norm().item(), rel=1e-4)
 
 
@@ -837,14 +837,14 @@ def test_measures_have_bicubic_beside_them(lab: LossLab):
     assert (bicubic[0], now[0]) == ("bicubic", "now")
     assert now[1] == f"{lab.figures.psnr:.2f} dB"
     assert bicubic[1] == f"{lab.bench.bicubic_psnr:.2f} dB"
-    assert now[4] == f"{ridge(lab.screen.sr, lab.bench.hr).item():.2f}"
-    assert now[5] == f"{haarpsi(lab.screen.sr, lab.bench.hr).item():.4f}"
+    assert now[4] == f"{ridge(lab.screen.sr, lab.bench.scene.hr).item():.2f}"
+    assert now[5] == f"{haarpsi(lab.screen.sr, lab.bench.scene.hr).item():.4f}"
     assert "; MDSI and VGG distance lowest." in lab.panel.measures.value
     assert "Y of BT.601" in lab.panel.measures.value
 
 
 def test_lpips_is_a_column_only_where_it_is_at_hand():
-    row = {"psnr": 20.0, "sharpness": 0.5, "checkerboard": 1.0, "vgg": 2.0}
+    row = {"psnr_y": 20.0, "sharpness": 0.5, "checkerboard": 1.0, "vgg": 2.0}
     assert "LPIPS: its weights are not at hand." in measures_html({"now": row}, "")
     with_lpips = measures_html({"now": {**row, "lpips": 0.25}}, "")
     assert table(with_lpips)[0][-1] == "LPIPS"

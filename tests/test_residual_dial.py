@@ -306,8 +306,8 @@ def test_standing_is_measured_by_the_published_protocol(dial: ResidualDial):
     bench = dial.race.racers["gates"].bench
     protocol = Protocol("y", 4)
     with torch.no_grad():
-        sr = bench.model.eval()(bench.lr).clamp(0, 1)
-    expected = psnr(protocol.apply(sr), protocol.apply(bench.hr)).item()
+        sr = bench.model.eval()(bench.scene.lr).clamp(0, 1)
+    expected = psnr(protocol.apply(sr), protocol.apply(bench.scene.hr)).item()
     standing = dial.standings()["gates"]
     assert standing.psnr == pytest.approx(expected, abs=1e-3)
     assert (standing.step, standing.note) == (2, "")

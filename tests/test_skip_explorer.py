@@ -17,13 +17,13 @@ from srlab.features import count_hooks
 from srlab.losses import pixel_loss
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import SrResNet, enlarge
+from srlab.scoring import Scene
 from srlab.training import train
 from srlab.unet import PlainEncoder, UNet, VggEncoder
 from srlab.widgets.drawing import GRAY, ORANGE
 from srlab.widgets.poster import BYTES_LIMIT
 from srlab.widgets.skip_explorer import ASLEEP, SkipExplorer
 from srlab.widgets.skip_reading import (
-    Scene,
     amplification,
     amplified,
     embedded_views,

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from srlab.losses import Entry, ExpandedLoss, balanced_weights, make_ledger
 from srlab.machine import PRECISIONS, live_threads, using_threads
-from srlab.metrics import checkerboard
 from srlab.presets import Preset
 from srlab.require import require_known, require_weight
 from srlab.runcard import Change, RunCard, Stage, folded
@@ -19,7 +18,7 @@ from srlab.runs.stages import apply_change, stage_data, stage_network
 from srlab.training import Step, train, undivided
 from srlab.widgets.loss_branch import Branch, LossFigures, State
 from srlab.widgets.loss_card import expanded_loss, lab_card, start_weights, steerable
-from srlab.widgets.measures_view import slow_measures
+from srlab.widgets.measures_view import Measures, every_measure
 from srlab.widgets.workbench import Workbench
 
 __all__ = ["LossBench", "lab_card"]
@@ -190,31 +189,25 @@ class LossBench(Workbench[ExpandedLoss]):
     def look(self) -> tuple[Tensor, LossFigures]:
         """The network's enlargement of the shown picture, and its figures."""
         sr, figures = super().look()
-        grid = checkerboard(sr, self.hr, scale=self.data.scale).item()
-        return sr, LossFigures(**vars(figures), checkerboard=grid, terms=self.terms())
+        grid = self.scene.judge(sr, ["checkerboard"])
+        return sr, LossFigures(**vars(figures), **grid, terms=self.terms())
 
-    def measures(self) -> dict[str, float]:
+    def measures(self) -> Measures:
         """Every measure of the shown picture; LPIPS where its weights are at hand."""
-        sr, figures = self.look()
-        return {
-            "psnr": figures.psnr,
-            "sharpness": figures.sharpness,
-            "checkerboard": figures.checkerboard,
-            **slow_measures(sr, self.hr),
-        }
+        return every_measure(self.scene, self.look()[0])
 
     def ledger(self) -> dict[str, Entry]:
         """Value and share of the gradient of all four terms, on a fixed small crop."""
         size = LEDGER_SIZE // self.data.scale
-        top, left = (max(0, (side - size) // 2) for side in self.lr.shape[-2:])
-        lr = self.lr[..., top : top + size, left : left + size]
+        top, left = (max(0, (side - size) // 2) for side in self.scene.lr.shape[-2:])
+        lr = self.scene.lr[..., top : top + size, left : left + size]
         scale = self.data.scale
         rows, columns = (slice(n * scale, (n + size) * scale) for n in (top, left))
         self.model.eval()
         with torch.no_grad():
             sr = self.model(lr).float()
         self.model.train()
-        found = make_ledger(self.loss, sr, self.hr[..., rows, columns])
+        found = make_ledger(self.loss, sr, self.scene.hr[..., rows, columns])
         silent = {
             name: Entry(weight, 0.0, 0.0, 0.0) for name, weight in self.loss.weights.items()
         }

@@ -250,7 +250,7 @@ class LossLab(LiveLab):
     def poster(self) -> Image.Image:
         """Pictures, curves, ledger and measures as they stand."""
         bench, captions = self.bench, self.screen.captions()
-        pictures = {"input": bench.lr, **self.screen.beside(), "truth": bench.hr}
+        pictures = {"input": bench.scene.lr, **self.screen.beside(), "truth": bench.scene.hr}
         lines = [heading(bench), self.spoken(), *ledger_lines(self.ledger)]
         lines += [f"{n}: {measures_line(m)}" for n, m in self.screen.measures.items()]
         return stack(

@@ -10,7 +10,6 @@ from PIL import Image
 from torch import Tensor
 
 from srlab.losses import Entry
-from srlab.metrics import Protocol, checkerboard
 from srlab.widgets.drawing import Point
 from srlab.widgets.ledger_view import ledger_html, reweighed
 from srlab.widgets.live import State
@@ -19,7 +18,7 @@ from srlab.widgets.loss_branch import LossFigures
 from srlab.widgets.loss_panel import CHARTS, Panel
 from srlab.widgets.loss_views import psnr_chart, runs_chart, terms_chart
 from srlab.widgets.loss_words import numbers_html, sentence
-from srlab.widgets.measures_view import measures_html, slow_measures
+from srlab.widgets.measures_view import Measures, every_measure, measures_html
 from srlab.widgets.workbench import Figures, History
 
 PERIODS = {"charts": 1.0, "ledger": 2.0, "measures": 3.0}
@@ -62,7 +61,7 @@ class Screen:
         self.bench = bench
         self.looks: dict[str, Look] = {}
         self.ledger: dict[str, Entry] = {}
-        self.measures: dict[str, dict[str, float]] = {}
+        self.measures: dict[str, Measures] = {}
         self._still = self._measured_of = ""  # the photograph that is shown, measured
         self._measured = ""  # the moment of the measures
 
@@ -100,13 +99,13 @@ class Screen:
         """What can be compared, by name; all of the photograph that is shown."""
         kept = {name: look.picture for name, look in self._others().items()}
         bench = self.bench
-        return {"bicubic": bench.bicubic, **kept, "now": self.sr, "truth": bench.hr}
+        return {"bicubic": bench.scene.bicubic, **kept, "now": self.sr, "truth": bench.scene.hr}
 
     def beside(self) -> dict[str, Tensor]:
         """What stands between input and truth."""
         name = self._name_beside()
         between = {name: self._others()[name].picture} if name else {}
-        return {"bicubic": self.bench.bicubic, "now": self.sr, **between}
+        return {"bicubic": self.bench.scene.bicubic, "now": self.sr, **between}
 
     def captions(self) -> dict[str, str]:
         """The numbers that belong to these pictures."""
@@ -136,11 +135,13 @@ class Screen:
         bench, tiles = self.bench, self.panel.tiles
         still = f"{bench.photo_name} x{bench.data.scale}"
         if still != self._still:
-            size = f"{bench.lr.shape[-1]} × {bench.lr.shape[-2]} px"
-            tiles["input"].show(bench.lr, "input", size)
-            tiles["bicubic"].show(bench.bicubic, "bicubic", self._bicubic_caption())
+            size = f"{bench.scene.lr.shape[-1]} × {bench.scene.lr.shape[-2]} px"
+            tiles["input"].show(bench.scene.lr, "input", size)
+            tiles["bicubic"].show(bench.scene.bicubic, "bicubic", self._bicubic_caption())
             tiles["truth"].show(
-                bench.hr, "truth", f"{bench.hr.shape[-1]} × {bench.hr.shape[-2]} px"
+                bench.scene.hr,
+                "truth",
+                f"{bench.scene.hr.shape[-1]} × {bench.scene.hr.shape[-2]} px",
             )
             self._still = still
         tiles["now"].show(self.sr, "now", _caption(self.figures))
@@ -179,11 +180,11 @@ class Screen:
         if moment == self._measured:
             return
         if self._still != self._measured_of:
-            self.measures["bicubic"] = measures_of_bicubic(bench)
+            self.measures["bicubic"] = every_measure(bench.scene, bench.scene.bicubic)
             self._measured_of = self._still
         self.measures["now"] = bench.measures()
         self._measured = moment
-        protocol = f"PSNR: {Protocol('y', bench.data.scale)}; all of the part that is shown."
+        protocol = f"PSNR: {bench.scene.protocol}; all of the part that is shown."
         self.panel.measures.value = measures_html(self.measures, protocol)
 
     def _draw_charts(self) -> None:
@@ -223,16 +224,6 @@ class Screen:
         marks = {"bicubic": (bench.bicubic_psnr, bench.bicubic_sharpness)}
         kept = [s for s in bench.snapshots if s.photo_name == bench.photo_name]
         return marks | {s.name: (s.figures.psnr, s.figures.sharpness) for s in kept[-3:]}
-
-
-def measures_of_bicubic(bench: LossBench) -> dict[str, float]:
-    """The same measures of bicubic, for comparison."""
-    return {
-        "psnr": bench.bicubic_psnr,
-        "sharpness": bench.bicubic_sharpness,
-        "checkerboard": checkerboard(bench.bicubic, bench.hr, scale=bench.data.scale).item(),
-        **slow_measures(bench.bicubic, bench.hr),
-    }
 
 
 def _path(points: Sequence[Figures]) -> list[Point]:

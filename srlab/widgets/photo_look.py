@@ -1,5 +1,6 @@
 """A part of a photograph, enlarged in every way, to be compared."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from torch import nn
 
 from srlab.images import read_image, to_image
 from srlab.images.parts import paste_tile
-from srlab.metrics import PATCH, Protocol, psnr, ridge, sharpness
+from srlab.metrics import PATCH, score_pair
 from srlab.models import Bicubic
 from srlab.widgets.photo_task import Task, tiles_of
 
@@ -17,6 +18,7 @@ GRID = 8
 
 PART = (640, 440)  # px of the enlarged picture: what Compare shows without shrinking it
 
+FIGURES = ("psnr_y", "sharpness", "ridge")
 CHECKER, LIGHT, DARK = 8, 204, 153  # px of a square, and its two grays
 
 Box = tuple[int, int, int, int]
@@ -126,15 +128,11 @@ def _span(length: int, most: int, percent: int) -> tuple[int, int]:
 def _figures(sr: Image.Image, truth: Image.Image, scale: int) -> dict[str, float]:
     """PSNR by the published protocol, sharpness, ridge; empty if the part is too small."""
     images, hr = read_image(sr), read_image(truth)
-    protocol = Protocol("y", scale)
-    if min(hr.shape[-2:]) <= 2 * scale:
+    side = min(hr.shape[-2:])
+    if side <= 2 * scale:
         return {}
-    whole = min(hr.shape[-2:]) >= PATCH  # ridge looks through patches; a smaller part has none
-    return {
-        "psnr_y": psnr(protocol.apply(images), protocol.apply(hr)).item(),
-        "sharpness": sharpness(images, hr, scale=scale).item(),
-        "ridge": ridge(images, hr).item() if whole else float("nan"),
-    }
+    names = FIGURES if side >= PATCH else FIGURES[:-1]  # ridge looks through patches
+    return dict.fromkeys(FIGURES, math.nan) | score_pair(images, hr, scale=scale, only=names)
 
 
 def _number(value: float) -> str:

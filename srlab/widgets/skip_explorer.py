@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from srlab.images import to_image
+from srlab.scoring import Scene
 from srlab.unet import UNet
 from srlab.widgets.parts import TEXT, LivePicture
 from srlab.widgets.poster import PosterMixin, filmstrip, stack, text_lines
@@ -20,7 +21,6 @@ from srlab.widgets.skip_reading import (
     STEP,
     Change,
     Reading,
-    Scene,
     Shape,
     Trained,
     amplification,
@@ -30,6 +30,7 @@ from srlab.widgets.skip_reading import (
     look,
     look_as_trained,
     own_photos,
+    quality_of,
     require_gain,
     require_name,
     require_unet,
@@ -179,12 +180,12 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
         factor = amplification(carried)
         reading = Reading(
             self.photograph.value, tuple(self.gains),
-            {**trained.qualities, "now": trained.scene.judge(now)},
+            {**trained.qualities, "now": quality_of(trained.scene, now)},
             255 * carried.abs().mean().item(), factor, flow,
         )  # fmt: skip
         pictures = {
-            "bicubic": trained.scene.bicubic, "as trained": trained.picture, "now": now,
-            "carried": amplified(carried, factor),
+            "bicubic": trained.scene.bicubic.clamp(0, 1),
+            "as trained": trained.picture, "now": now, "carried": amplified(carried, factor),
         }  # fmt: skip
         self.reading, self._trained, self._pictures = reading, trained, pictures
 

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srlab.data import crop_to_multiple, degrade, embedded_photo
+from srlab.data import embedded_photo
 from srlab.features import Hooks
-from srlab.metrics import Protocol, psnr, sharpness
-from srlab.models import enlarge, evaluating
+from srlab.models import evaluating
 from srlab.require import require_batch, require_unit_range
+from srlab.scoring import Scene
 from srlab.unet import UNet
 from srlab.widgets.workbench import VIEW_SIZE, VIEWS
 
@@ -24,7 +24,7 @@ MOST_AMPLIFIED = 256
 PARTS = ("encoder", "ups", "merges", "upsampler", "gains")
 
 Shape = tuple[int, ...]
-Change = dict[str, float]
+Difference = dict[str, float]
 """``psnr`` in dB and ``sharpness``, now minus as trained."""
 
 
@@ -40,7 +40,7 @@ class Quality:
     psnr: float
     sharpness: float
 
-    def against(self, other: "Quality") -> Change:
+    def against(self, other: "Quality") -> Difference:
         """This minus another."""
         differences = self.psnr - other.psnr, self.sharpness - other.sharpness
         return dict(zip(("psnr", "sharpness"), differences, strict=True))
@@ -84,7 +84,7 @@ class Reading:
     flow: Flow
 
     @property
-    def change(self) -> Change:
+    def change(self) -> Difference:
         """Now against as trained."""
         return self.qualities["now"].against(self.qualities["as trained"])
 
@@ -107,25 +107,10 @@ class Reading:
         return "; ".join(self.lines())
 
 
-class Scene:
-    """A photograph to enlarge, and what a network has to be compared with.
-
-    Args:
-        hr: ``(1, 3, h, w)``, the truth.
-        scale: 2, 4 or 8.
-    """
-
-    def __init__(self, hr: Tensor, scale: int):
-        self.scale = scale
-        self.hr = crop_to_multiple(hr, scale)
-        self.lr = degrade(self.hr, scale)
-        self.bicubic = enlarge(self.lr, scale).clamp(0, 1)
-
-    def judge(self, sr: Tensor) -> Quality:
-        """PSNR by the published protocol, and sharpness."""
-        protocol = Protocol("y", self.scale)
-        close = psnr(protocol.apply(sr), protocol.apply(self.hr)).item()
-        return Quality(close, sharpness(sr, self.hr, scale=self.scale).item())
+def quality_of(scene: Scene, sr: Tensor) -> Quality:
+    """How good an enlargement of a scene is."""
+    figures = scene.judge(sr)
+    return Quality(figures["psnr_y"], figures["sharpness"])
 
 
 def skip_names(model: UNet) -> list[str]:
@@ -194,23 +179,28 @@ class Trained:
     scene: Scene
     picture: Tensor
     qualities: dict[str, Quality]
-    alone: dict[str, Change]
+    alone: dict[str, Difference]
 
     def awake(self) -> bool:
         """Whether the network adds anything to bicubic."""
-        return (self.picture - self.scene.bicubic).abs().max().item() > 1e-5
+        return (self.picture - self.scene.bicubic.clamp(0, 1)).abs().max().item() > 1e-5
 
 
 def look_as_trained(model: UNet, scene: Scene) -> Trained:
     """Enlarge with every gain 1, and with each skip muted alone."""
     names = skip_names(model)
     whole = look(model, scene.lr, [AS_TRAINED] * len(names))[0]
-    qualities = {"bicubic": scene.judge(scene.bicubic), "as trained": scene.judge(whole)}
+    qualities = {
+        "bicubic": quality_of(scene, scene.bicubic),
+        "as trained": quality_of(scene, whole),
+    }
     mutes = {name: [float(name != other) for other in names] for name in names}
     if len(names) > 1:
         mutes["all skips"] = [0.0] * len(names)
     alone = {
-        name: scene.judge(look(model, scene.lr, gains)[0]).against(qualities["as trained"])
+        name: quality_of(scene, look(model, scene.lr, gains)[0]).against(
+            qualities["as trained"]
+        )
         for name, gains in mutes.items()
     }
     return Trained(scene, whole, qualities, alone)

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 
 from srlab.widgets.drawing import BLUE, ORANGE
 from srlab.widgets.parts import TEXT
-from srlab.widgets.skip_reading import Change, Quality, Reading
+from srlab.widgets.skip_reading import Difference, Quality, Reading
 from srlab.widgets.unet_drawing import MUTED
 
 BAR = 150  # px, the longest
 CELL = "text-align: left; vertical-align: top; padding: 2px 12px 2px 0;"
 
-Alone = Mapping[str, Change]
+Alone = Mapping[str, Difference]
 """Skip -> what muting it alone changes; and ``all skips``."""
 
 
@@ -20,12 +20,12 @@ def signed(value: float, digits: int) -> str:
     return f"{value:+z.{digits}f}".replace("-", "−")
 
 
-def change_text(change: Change) -> str:
+def change_text(change: Difference) -> str:
     """A change in words: ``−0.52 dB, sharpness −0.110``."""
     return f"{signed(change['psnr'], 2)} dB, sharpness {signed(change['sharpness'], 3)}"
 
 
-def quality_html(name: str, quality: Quality, change: Change | None = None) -> str:
+def quality_html(name: str, quality: Quality, change: Difference | None = None) -> str:
     """What stands beneath a picture."""
     psnr, sharp = (
         (f" ({signed(change['psnr'], 2)})", f" ({signed(change['sharpness'], 3)})")
