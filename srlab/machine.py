@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from srlab.files import cache_folder, replacing
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
-Model = TypeVar("Model", bound=nn.Module)
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 BUDGETS = ("quick", "default", "full")
 
 
@@ -192,7 +192,7 @@ def using_threads(count: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def place(model: Model, device: torch.device | str) -> Model:
+def place(model: AnyModule, device: torch.device | str) -> AnyModule:
     """Move a model to a device, in the memory layout its convolutions like."""
     return model.to(device).to(memory_format=torch.channels_last)
 

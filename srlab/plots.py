@@ -135,7 +135,7 @@ def show_spectra(
         layout="constrained",
     )  # fmt: skip
     titles = _titles(images, captions)
-    spectra = {name: _whole_spectrum(image).log10() for name, image in images.items()}
+    spectra = {name: _full_spectrum(image).log10() for name, image in images.items()}
     top = max(spectrum.max().item() for spectrum in spectra.values())
     for axes, (name, spectrum) in zip(grid.flat, spectra.items(), strict=True):
         extent = (-0.5, 0.5, 0.5, -0.5)  # cycles per px
@@ -221,7 +221,7 @@ def _mark_peaks(axes: Axes, period: int | None) -> None:
     axes.set(xlim=(-0.5, 0.5), ylim=(0.5, -0.5))
 
 
-def _whole_spectrum(image: Tensor) -> Tensor:
+def _full_spectrum(image: Tensor) -> Tensor:
     """Power spectrum (h, w) with frequency 0 in the middle."""
     half = power_spectrum(image)[0]  # (h, w // 2 + 1)
     width = image.shape[-1]

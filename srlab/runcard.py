@@ -29,6 +29,8 @@ SCHEMA = "runcard.schema.json"
 NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?$"
 """A name becomes a file's: no dot at its beginning, nor at its end, where Windows drops it."""
 MOST_STEPS = 10**9
+MOST_BYTES = 2_000_000
+"""A card with a change after each of ten thousand steps is smaller."""
 WRITTEN = (
     "versions", "device", "processes", "seconds", "photographs", "start_sha256", "scores",
 )  # fmt: skip
@@ -94,7 +96,7 @@ KINDS = ("srresnet", "unet")
 LEARNING_RATES = {"srresnet": 2e-3, "unet": 3e-4}
 """What a network bears; all of a UNet's signal passes through convolutions at full weight."""
 
-Model = Annotated[
+AnySpec = Annotated[
     Annotated[ModelSpec, Tag(KINDS[0])] | Annotated[UNetSpec, Tag(KINDS[1])],
     Discriminator(
         _kind,
@@ -133,7 +135,7 @@ class FeatureSpec(Part):
         return self
 
 
-Term = Literal["l1", "l2", "pixel", "content", "style", "tv", "spectrum"]
+TermName = Literal["l1", "l2", "pixel", "content", "style", "tv", "spectrum"]
 
 
 class Change(Part):
@@ -148,7 +150,7 @@ class Change(Part):
     """
 
     after: Annotated[int, Field(ge=0)]
-    weights: dict[Term, Weight] = {}
+    weights: dict[TermName, Weight] = {}
     layers: dict[Layer, Weight] = {}
     learning_rate: Rate | None = None
 
@@ -179,7 +181,7 @@ class Stage(Part):
     steps: Positive = 2400
     learning_rate: Rate = LEARNING_RATES["srresnet"]
     schedule: Literal["cosine", "constant"] = "cosine"
-    weights: dict[Term, Weight] = {"l1": 1.0}
+    weights: dict[TermName, Weight] = {"l1": 1.0}
     features: FeatureSpec | None = None
     changes: list[Change] = []
 
@@ -243,7 +245,7 @@ class InForce:
         learning_rate: the peak, where a schedule sets it.
     """
 
-    weights: dict[Term, float]
+    weights: dict[TermName, float]
     layers: dict[Layer, float]
     learning_rate: float
 
@@ -353,7 +355,7 @@ class RunCard(Part):
 
     format: Literal[1] = 1
     name: Annotated[str, Field(pattern=NAME)]
-    model: Model = ModelSpec()
+    model: AnySpec = ModelSpec()
     data: str = "embedded"
     validation: str | Share = "auto"
     start: str = "untrained"
@@ -454,10 +456,11 @@ def load_card(path: str | os.PathLike[str]) -> RunCard:
         raise IsADirectoryError(f"{path} is a folder, but a run card was expected.")
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; check the name.")
-    return read_card(path.read_bytes(), path.name)
+    with path.open("rb") as file:
+        return read_card(file.read(MOST_BYTES + 1), path.name)
 
 
-def read_card(data: bytes, name: str) -> RunCard:
+def read_card(data: bytes, name: str = "the file") -> RunCard:
     """Read a run card from the bytes of a JSON file.
 
     Args:
@@ -465,8 +468,13 @@ def read_card(data: bytes, name: str) -> RunCard:
         name: what errors call it.
 
     Raises:
-        ValueError: if it is no JSON or no valid card.
+        ValueError: if it is no JSON or no valid card, or far too large for one.
     """
+    if len(data) > MOST_BYTES:
+        raise ValueError(
+            f"{name} is too large for a run card, which has less than "
+            f"{MOST_BYTES / 1e6:.0f} MB; choose the JSON file of a card."
+        )
     try:
         values = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also for numbers of 5000 digits

@@ -33,7 +33,7 @@ LINE = 20
 """Height of a line of words, px."""
 FONT_SIZE = 14
 
-Measures = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
+CropMeasures = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
 """How a figure is written -> sr, hr ``(1, 3, h, w)`` in [0, 1] -> the figure."""
 
 
@@ -43,7 +43,7 @@ def psnr_of_crop(sr: Tensor, hr: Tensor) -> Tensor:
     return psnr(y.apply(sr), y.apply(hr))
 
 
-MEASURES: Measures = {"{:.1f} dB": psnr_of_crop}
+CROP_MEASURES: CropMeasures = {"{:.1f} dB": psnr_of_crop}
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def draw_sheet(
     *,
     scale: int = 4,
     zoom: int = 2,
-    measures: Measures = MEASURES,
+    measures: CropMeasures = CROP_MEASURES,
 ) -> Image.Image:
     """Draw crops as rows: the input, bicubic, each network, the truth.
 
@@ -177,7 +177,7 @@ def save_sheet(sheet: Image.Image, target: Path, *, overwrite: bool = False) -> 
 
 
 def _row(
-    crop: Crop, networks: Mapping[str, nn.Module], scale: int, zoom: int, measures: Measures
+    crop: Crop, networks: Mapping[str, nn.Module], scale: int, zoom: int, measures: CropMeasures
 ) -> list[Tile]:
     """The tiles of one crop, from left to right."""
     whole, rows, columns = _with_context(crop, scale)

@@ -234,7 +234,7 @@ def test_what_is_no_finished_card_is_named_and_the_others_go_in(board: ClassBoar
         "slow.json": unfinished.to_json().encode(), "recipe.json": recipe.to_json().encode(),
         "notebook.json": foreign, "list.json": b"[1]", "photo.json": b"\xff\xd8\xff\xe0",
         "part.json": json.dumps(partial).encode(), "<b>.json": b"",
-        "big.json": b" " * 1_000_001,
+        "big.json": b" " * 2_000_001,
         "last.json": card("last").to_json().encode("utf-8-sig"),
     })  # fmt: skip
     names = {row.name for row in board.rows}
@@ -248,7 +248,8 @@ def test_what_is_no_finished_card_is_named_and_the_others_go_in(board: ClassBoar
         "photo.json is not JSON (",
         "part.json lacks sharpness among its scores.",
         "<b>.json is not JSON (",
-        "big.json has 1.0 MB, so it is no run card.",
+        "big.json is too large for a run card, which has less than 2 "
+        "MB; choose the JSON file of a card.",
     ]
     assert len(board.remarks) == len(starts)
     for remark, start in zip(board.remarks, starts, strict=True):

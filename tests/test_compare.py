@@ -13,7 +13,7 @@ from srlab.images import to_image
 from srlab.widgets.compare import compare
 from srlab.widgets.compare_core import CoreCompare
 from srlab.widgets.compare_custom import CustomCompare
-from srlab.widgets.compare_scene import Comparison, Scene, lens_box, liveliest_spot
+from srlab.widgets.compare_scene import CompareScene, Comparison, lens_box, liveliest_spot
 from srlab.widgets.poster import BYTES_LIMIT, GAP, encode_png, to_png
 from tests import warm
 
@@ -155,7 +155,7 @@ def test_caption_without_picture(pictures):
 
 def test_any_pil_image_will_do():
     gray, red = Image.new("L", (9, 7), 90), Image.new("RGBA", (9, 7), (255, 0, 0, 255))
-    scene = Scene.of({"gray": gray, "red": red}, None)
+    scene = CompareScene.of({"gray": gray, "red": red}, None)
     assert [image.getpixel((4, 4)) for image in scene.pictures.values()] == [
         (90, 90, 90),
         (255, 0, 0),

@@ -20,7 +20,15 @@ from srlab.checkpoints import load_checkpoint
 from srlab.losses import EXPANDED_TERMS, Entry, make_ledger
 from srlab.metrics import haarpsi, ridge
 from srlab.presets import PRESETS
-from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
+from srlab.runcard import (
+    MOST_BYTES,
+    ModelSpec,
+    RunCard,
+    Stage,
+    load_card,
+    read_card,
+    save_card,
+)
 from srlab.runs import run_card
 from srlab.widgets import loss_bench
 from srlab.widgets.class_board import ClassBoard
@@ -28,7 +36,7 @@ from srlab.widgets.ledger_view import TERM_COLORS, ledger_html, reweighed
 from srlab.widgets.loss_actions import MOST_SNAPSHOTS, close_whole
 from srlab.widgets.loss_branch import LossFigures
 from srlab.widgets.loss_card import lab_card
-from srlab.widgets.loss_files import MOST_BYTES, read_card, read_shares
+from srlab.widgets.loss_files import read_shares
 from srlab.widgets.loss_lab import LossLab
 from srlab.widgets.loss_screen import MOST_COMPARED, PERIODS
 from srlab.widgets.loss_views import runs_chart, terms_chart
@@ -703,7 +711,7 @@ TWO_STAGES = RunCard(name="two", stages=[Stage(steps=1), Stage(steps=1)])
         (b'{"name": "x"}', "odd.json: stages is missing; add it."),
         (b"[1]", "odd.json: "),
         (TWO_STAGES.to_json().encode(), "two has 2 stages, but the Loss Lab steers one"),
-        (b" " * (MOST_BYTES + 1), "odd.json has 2.0 MB, but a run card has less than 2 MB"),
+        (b" " * (MOST_BYTES + 1), "odd.json is too large for a run card"),
     ],
     ids=["no json", "no text", "half", "list", "stages", "large"],
 )

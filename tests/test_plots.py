@@ -17,7 +17,7 @@ from srlab.learner.journal import Run
 from srlab.metrics import luma
 from srlab.plots import (
     COLORS,
-    _whole_spectrum,
+    _full_spectrum,
     show_bars,
     show_curves,
     show_images,
@@ -119,7 +119,7 @@ def test_the_whole_spectrum_is_numpys(photo: Tensor, size: tuple[int, int]) -> N
     window = np.outer(np.hanning(height), np.hanning(width))
     expected = np.abs(np.fft.fftshift(np.fft.fft2((y - y.mean()) * window))) ** 2
     np.testing.assert_allclose(
-        _whole_spectrum(part).numpy(), expected, rtol=1e-2, atol=1e-6 * expected.max()
+        _full_spectrum(part).numpy(), expected, rtol=1e-2, atol=1e-6 * expected.max()
     )
 
 

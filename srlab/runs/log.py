@@ -19,7 +19,7 @@ LOG = "log.csv"
 SECONDS_BETWEEN_WRITES = 2.0
 TERMS = ("l1", "l2", "pixel", "content", "style", "tv", "spectrum")
 
-Row = dict[str, Any]
+LogRow = dict[str, Any]
 
 
 class RunLog:
@@ -42,7 +42,7 @@ class RunLog:
         self, folder: Path, card: RunCard, done: int = 0, board: "TensorBoard | None" = None
     ):
         self.path, self.columns, self.board = folder / LOG, columns_of(card), board
-        self.rows: list[Row] = []
+        self.rows: list[LogRow] = []
         self.done = self.last = done
         self.written = time.monotonic()
         self.begun = self.waits = False
@@ -99,7 +99,7 @@ class RunLog:
         if self.board:
             self.board.write(rows, sync=sync)
 
-    def _append(self, rows: list[Row], sync: bool) -> None:
+    def _append(self, rows: list[LogRow], sync: bool) -> None:
         if not self.begun:
             self._begin()
         text = io.StringIO()
@@ -112,7 +112,7 @@ class RunLog:
 
     def _begin(self) -> None:
         """Keep what belongs to the steps done; set aside what is no log of this card."""
-        kept: list[Row] = []
+        kept: list[LogRow] = []
         if self.path.exists():
             found = _whole_rows(self.path, self.columns)
             if found is None:
@@ -159,7 +159,7 @@ class TensorBoard:
 
         self.logger = TensorBoardLogger(folder, "", "tensorboard", purge_step=done + 1)
 
-    def write(self, rows: list[Row], *, sync: bool) -> None:
+    def write(self, rows: list[LogRow], *, sync: bool) -> None:
         """Take in rows; ``sync`` waits until they are in the file."""
         for row in rows:
             figures = {key: value for key, value in row.items() if key != "step"}
@@ -190,7 +190,7 @@ def require_tensorboard() -> None:
         ) from None
 
 
-def _flat(row: Row) -> Row:
+def _flat(row: LogRow) -> LogRow:
     """A row with its terms, and their sum, as numbers."""
     terms = {name: term.item() for name, term in row["terms"].items()}
     loss = {"loss": sum(terms.values())} if terms else {}
@@ -201,7 +201,7 @@ def _short(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.6g}"
 
 
-def _whole_rows(path: Path, columns: list[str]) -> list[Row] | None:
+def _whole_rows(path: Path, columns: list[str]) -> list[LogRow] | None:
     """The rows of a log, each step once; None if the file is something else."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -214,5 +214,5 @@ def _whole_rows(path: Path, columns: list[str]) -> list[Row] | None:
     return [rows[step] for step in sorted(rows)]
 
 
-def _is_whole(row: Row) -> bool:
+def _is_whole(row: LogRow) -> bool:
     return None not in row and None not in row.values()

@@ -49,7 +49,7 @@ SCORED = 1024
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """Where a run stands: its step over all stages, and the network that counts.
 
     ``reading`` is there after the steps at which the card wants one.
@@ -85,9 +85,9 @@ class _Point:
         best = self.watch.best_step if self.watch else 0
         return self.step.number in (self.training.stage.steps, best)
 
-    def progress(self, total: int, reading: Reading | None) -> Progress:
+    def progress(self, total: int, reading: Reading | None) -> RunProgress:
         """The same for those who watch."""
-        return Progress(
+        return RunProgress(
             self.before + self.step.number,
             total,
             self.training.stage.scale,
@@ -154,7 +154,7 @@ def run_card(
     out: str | Path,
     *,
     resume: bool = False,
-    report: Callable[[Progress], None] | None = None,
+    report: Callable[[RunProgress], None] | None = None,
     say: Callable[[str], object] = _say_nothing,
     save_every: float = SECONDS_BETWEEN_SAVES,
     tensorboard: bool = False,
@@ -237,7 +237,7 @@ def _tell(state: _State, resume: bool, say: Callable[[str], object]) -> None:
 def _lead(
     state: _State,
     out: Path,
-    report: Callable[[Progress], None] | None,
+    report: Callable[[RunProgress], None] | None,
     saves: _Saves,
     log: RunLog,
     team: Team,

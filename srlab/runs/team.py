@@ -46,7 +46,7 @@ class Team:
         Raises:
             ValueError: if a batch cannot be cut into equal parts.
         """
-        return Share(pairs, self.rank, self.size) if self.fabric else pairs
+        return BatchShare(pairs, self.rank, self.size) if self.fabric else pairs
 
     def agree(self, value: Value) -> Value:
         """What the leading process holds; everybody waits for it."""
@@ -79,7 +79,7 @@ def _lost(error: RuntimeError) -> bool:
 ALONE = Team()
 
 
-class Share:
+class BatchShare:
     """One of ``size`` equal parts of every batch; together they are the whole."""
 
     def __init__(self, pairs: Pairs, rank: int, size: int):

@@ -43,7 +43,7 @@ LEARNING_RATE, SEED, HISTORY_LIMIT = 2e-3, 0, 400
 
 
 @dataclass(frozen=True)
-class Setting:
+class GridSetting:
     """What the controls say; names as ``CheckerboardLab.choose`` takes them."""
 
     upsampler: str = "pixelshuffle"
@@ -66,7 +66,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Reading:
+class GridReading:
     """How strong the grid is after so many steps, and how good the picture.
 
     Args:
@@ -112,7 +112,7 @@ class View:
 
 
 @dataclass
-class History:
+class GridHistory:
     """The measure over the steps, thinned so that it never grows without end."""
 
     points: list[tuple[int, float]] = field(default_factory=list)
@@ -133,7 +133,7 @@ class CheckerboardBench:
         setting: with which it begins.
     """
 
-    def __init__(self, setting: Setting):
+    def __init__(self, setting: GridSetting):
         self.setting = setting
         self.device = pick_device()
         self.precision = pick_precision(self.device)
@@ -183,7 +183,7 @@ class CheckerboardBench:
         return loss == "pixel" or loss in self.loss.terms
 
     @torch.no_grad()
-    def look(self) -> tuple[View, Reading]:
+    def look(self) -> tuple[View, GridReading]:
         """What the network shows now, and its numbers."""
         self.model.eval()
         sr, card = (seen(self.model(lr).float()) for lr in (self.scene.lr, self.card))
@@ -194,9 +194,9 @@ class CheckerboardBench:
         self.history.add(reading.step, reading.measure)
         return view, reading
 
-    def _read(self, view: View) -> Reading:
+    def _read(self, view: View) -> GridReading:
         found = self._judge(view.sr)
-        return Reading(
+        return GridReading(
             self.step.number if self.step else 0,
             grid_energy(view.card, self.setting.scale).item(),
             found["checkerboard"],
@@ -217,7 +217,7 @@ class CheckerboardBench:
         self.scene = Scene(hr, self.setting.scale)
         self.hr, self.bicubic = seen(self.scene.hr), seen(self.scene.bicubic)
         self.bicubic_figures = self._judge(self.bicubic)
-        self.history = History()
+        self.history = GridHistory()
 
     def _weigh(self, loss: str) -> None:
         """Give the chosen loss its weight, and take it from the others."""
@@ -229,7 +229,7 @@ class CheckerboardBench:
             self.loss.weights[loss] = CONTENT_WEIGHT
 
 
-def untrained(setting: Setting) -> SrResNet:
+def untrained(setting: GridSetting) -> SrResNet:
     """Bicubic plus an upsampler that begins as its own kind begins.
 
     ``SrResNet`` starts its last stage at zero, and then no grid is seen

@@ -12,7 +12,7 @@ from srlab.images import to_image
 from srlab.metrics import power_spectrum
 from srlab.widgets.checkerboard_bench import GRAY, View
 from srlab.widgets.drawing import ORANGE
-from srlab.widgets.poster import INK, PAPER, Panel, filmstrip, text_font
+from srlab.widgets.poster import INK, PAPER, Strip, filmstrip, text_font
 
 PANEL, ZOOM = 208, 4  # px wide; px for each px of a picture
 PANELS = ("network", "truth", "added", "network-spectrum", "truth-spectrum", "card")
@@ -36,7 +36,7 @@ def panels(
         step: of the training.
         names: which of ``PANELS``.
     """
-    draw: dict[str, Callable[[], Panel]] = {
+    draw: dict[str, Callable[[], Strip]] = {
         "network": lambda: (crop(view.sr), f"network, step {step}"),
         "truth": lambda: (crop(view.hr), "truth"),
         "added": lambda: _amplified_panel(view.sr - view.bicubic, "network − bicubic"),
@@ -47,7 +47,7 @@ def panels(
     return {name: filmstrip([draw[name]()], width=PANEL) for name in names}
 
 
-def _amplified_panel(difference: Tensor, title: str) -> Panel:
+def _amplified_panel(difference: Tensor, title: str) -> Strip:
     picture, gain = amplified(difference)
     return crop(picture), f"{title}, × {gain}"
 

@@ -17,9 +17,9 @@ from srlab.scoring import MEASURES, short
 from srlab.widgets.board_cards import (
     LARGEST,
     ORDERS,
+    BoardRow,
     Cards,
     CardSource,
-    Row,
     best_of,
     known_bicubic,
     ranked,
@@ -77,7 +77,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
 
     # What notebooks call
 
-    def add(self, source: CardSource, name: str | None = None) -> Row | None:
+    def add(self, source: CardSource, name: str | None = None) -> BoardRow | None:
         """Take in one card.
 
         Args:
@@ -122,7 +122,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         order: str | None = None,
         reverse: bool | None = None,
         card: str | None = None,
-    ) -> list[Row]:
+    ) -> list[BoardRow]:
         """Set any of the controls.
 
         Args:
@@ -153,7 +153,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         return self.rows
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[BoardRow]:
         """The cards of the chosen scale, in the chosen order."""
         found = ranked(self._everybody(), self.order.value)
         return found[::-1] if self.reverse.value else found
@@ -163,7 +163,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         """Why files were left out: one sentence each."""
         return list(self._cards.remarks)
 
-    def best(self, measure: str = "psnr_y") -> Row | None:
+    def best(self, measure: str = "psnr_y") -> BoardRow | None:
         """The best card of the chosen scale; None if there is none.
 
         Args:
@@ -314,7 +314,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
 
     # Showing
 
-    def _everybody(self) -> list[Row]:
+    def _everybody(self) -> list[BoardRow]:
         return self._cards.of_scale(self.scale.value) if self.scale.value else []
 
     def _redraw(self) -> None:
@@ -388,7 +388,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
 
 
 def _map_words(
-    named: Mapping[int, Row], others: Sequence[Row], bicubic: Mapping[str, float]
+    named: Mapping[int, BoardRow], others: Sequence[BoardRow], bicubic: Mapping[str, float]
 ) -> str:
     """What the map shows, for those who do not see it."""
     places = {"bicubic": bicubic, **{row.name: row.card.scores for row in named.values()}}

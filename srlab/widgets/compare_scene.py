@@ -36,7 +36,7 @@ Difference = tuple[Image.Image, float, int]
 
 
 @dataclass(frozen=True)
-class Scene:
+class CompareScene:
     """Pictures of one scene by name, all of one size, and a caption for each.
 
     Args:
@@ -48,7 +48,9 @@ class Scene:
     captions: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pictures: Mapping[str, Picture], captions: Mapping[str, str] | None) -> "Scene":
+    def of(
+        cls, pictures: Mapping[str, Picture], captions: Mapping[str, str] | None
+    ) -> "CompareScene":
         """Read and check what a person gave."""
         _require_count(pictures)
         images = {str(name): _to_rgb(picture, name) for name, picture in pictures.items()}
@@ -136,7 +138,7 @@ class Comparison(PosterMixin, HasTraits):
     lens_x = Float(0.5, min=0, max=1).tag(sync=True)
     lens_y = Float(0.5, min=0, max=1).tag(sync=True)
 
-    def __init__(self, scene: Scene, **kwargs: Any):
+    def __init__(self, scene: CompareScene, **kwargs: Any):
         self.scene = scene
         first, second = scene.names[0], scene.names[-1]
         x, y = liveliest_spot(scene.pictures[first], scene.pictures[second])

@@ -15,7 +15,7 @@ from srlab.widgets.race import make_network
 
 
 @dataclass(frozen=True)
-class Reading:
+class DialReading:
     """What the dial shows of one untrained network.
 
     Args:
@@ -66,7 +66,7 @@ class Reading:
 
 def read_dial(
     kind: str, weight: float, depth: int, *, data: Pairs, num_features: int, seed: int
-) -> Reading:
+) -> DialReading:
     """Measure an untrained network, as the dial shows it.
 
     Args:
@@ -87,7 +87,7 @@ def read_dial(
     gradient = tuple(gradient_by_block(network, pair, pixel_loss()))
     value = {"plain": 1.0, "fixed": weight, "learned": 0.0}.get(kind, nan)
     theory = expected_spread(spread[0], value, num_features, depth) if isfinite(value) else ()
-    return Reading(kind, value, depth, spread, gradient, theory)
+    return DialReading(kind, value, depth, spread, gradient, theory)
 
 
 def expected_spread(

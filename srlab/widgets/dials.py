@@ -10,7 +10,7 @@ from srlab.losses import Term, WeightedLoss, mix_weights
 OFF = 1e-5
 """A logarithmic slider has no zero; its left end stands for it."""
 
-MOST = 100.0
+LARGEST_WEIGHT = 100.0
 
 # A logarithmic slider's page moves it to the nearest step and, if it updates
 # continuously, sends that back: 0.05 would become 0.0501, shown or typed. So a drag
@@ -73,7 +73,7 @@ def as_weight(position: float) -> float:
     return 0.0 if position <= OFF * 1.001 else position
 
 
-def as_position(weight: float, most: float = MOST) -> float:
+def as_position(weight: float, most: float = LARGEST_WEIGHT) -> float:
     """The value of a logarithmic slider that stands for a weight.
 
     Raises:

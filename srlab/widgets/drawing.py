@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from srlab.images import to_image
-from srlab.widgets.poster import INK, PAPER, Panel, filmstrip, text_font
+from srlab.widgets.poster import INK, PAPER, Strip, filmstrip, text_font
 
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#767676"  # Okabe-Ito
 PINK = "#CC79A7"  # Okabe-Ito as well
@@ -30,7 +30,7 @@ def picture_strip(pictures: Mapping[str, Tensor], captions: Mapping[str, str]) -
         pictures: name -> ``(1, 3, h, w)``, about [0, 1].
         captions: name -> what stands behind the name.
     """
-    panels: list[Panel] = [
+    panels: list[Strip] = [
         (to_image(picture), f"{name} {captions.get(name, '')}".strip())
         for name, picture in pictures.items()
     ]

@@ -14,7 +14,7 @@ from srlab.widgets.feature_changes import CHANGES
 CROP = 192
 """px of an embedded photograph, from its middle: quick on any machine."""
 CORNERS = {"astronaut-eileen-collins": (8, 128)}  # its middle has no face
-FEWEST, MOST = 16, 512 * 512  # px of a side, px of a whole picture
+LEAST_SIDE, MOST_PIXELS = 16, 512 * 512  # px of a side, px of a whole picture
 
 
 def embedded_names() -> list[str]:
@@ -100,8 +100,8 @@ def _require_picture(picture: Tensor, name: str) -> None:
         )
     require_unit_range(picture, name)
     height, width = picture.shape[-2:]
-    if min(height, width) < FEWEST or height * width > MOST:
+    if min(height, width) < LEAST_SIDE or height * width > MOST_PIXELS:
         raise ValueError(
-            f"{name} is {height} x {width} px, but at least {FEWEST} px a side and at most "
+            f"{name} is {height} x {width} px, but at least {LEAST_SIDE} px a side and at most "
             f"512 x 512 px in all were expected; crop it with [..., :{CROP}, :{CROP}]."
         )

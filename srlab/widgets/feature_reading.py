@@ -13,7 +13,7 @@ Seen = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Reading:
+class FeatureReading:
     """What is shown, in numbers.
 
     Args:

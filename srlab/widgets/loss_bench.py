@@ -16,7 +16,7 @@ from srlab.runcard import Change, RunCard, Stage, folded
 from srlab.runs import on_this_machine, scored
 from srlab.runs.stages import apply_change, stage_data, stage_network
 from srlab.training import Step, train, undivided
-from srlab.widgets.loss_branch import Branch, LossFigures, State
+from srlab.widgets.loss_branch import Branch, BranchState, LossFigures
 from srlab.widgets.loss_card import expanded_loss, lab_card, start_weights, steerable
 from srlab.widgets.measures_view import Measures, every_measure
 from srlab.widgets.workbench import Workbench
@@ -74,7 +74,7 @@ class LossBench(Workbench[ExpandedLoss]):
         """
         if self.branches and self.done:
             self._require_room()
-        with _whole():
+        with _undisturbed():
             name = self._name_after_reset()
             self.learning_rate = self.stage.learning_rate
             super().reset()
@@ -85,19 +85,24 @@ class LossBench(Workbench[ExpandedLoss]):
         """The one training loop; it follows when the branch changes."""
         while True:
             self._repeat_changes()
-            with using_threads(self.start_card.threads):
-                for step in train(
-                    self.model,
-                    self.data,
-                    self.loss,
-                    self.optimizer,
-                    steps=self.done + 1,
-                    start=self.done,
-                    precision=PRECISIONS[self.precision],
-                ):
-                    self._note(step)
+            step = self._make_step()
             self._repeat_changes()
             yield step
+
+    def _make_step(self) -> Step:
+        """One step alone: the next one may be another branch's."""
+        with using_threads(self.start_card.threads):
+            [step] = train(
+                self.model,
+                self.data,
+                self.loss,
+                self.optimizer,
+                steps=self.done + 1,
+                start=self.done,
+                precision=PRECISIONS[self.precision],
+            )
+        self._note(step)
+        return step
 
     @property
     def done(self) -> int:
@@ -167,7 +172,7 @@ class LossBench(Workbench[ExpandedLoss]):
             ValueError: if there are ``MOST_BRANCHES`` already.
         """
         self._require_room()
-        with _whole():
+        with _undisturbed():
             self._leave()
             self._enter(self.branch.fork(self._next_name()))
         return self.branch
@@ -177,7 +182,7 @@ class LossBench(Workbench[ExpandedLoss]):
         require_known([name], self.branches, "run called")
         branch = self.branches[name]
         if branch.state is not None:
-            with _whole():
+            with _undisturbed():
                 self._leave()
                 branch.state.restore(self.model, self.optimizer)
                 self._enter(branch)
@@ -247,7 +252,7 @@ class LossBench(Workbench[ExpandedLoss]):
         change = self._news(Change(after=self.done, **what))
         if change is None:
             return
-        with _whole():
+        with _undisturbed():
             self.branch.planned, self.branch.goal = [], 0
             self._apply(change)
             self.branch.note(change)
@@ -271,14 +276,14 @@ class LossBench(Workbench[ExpandedLoss]):
         """Make the changes of a loaded card whose step has come."""
         branch = self.branch
         while branch.planned and branch.planned[0].after <= self.done:
-            with _whole():
+            with _undisturbed():
                 self._apply(branch.planned[0])
                 branch.note(branch.planned.pop(0))
 
     def _leave(self) -> None:
         """Keep where the present branch stands."""
         self.branch.step = self.done
-        self.branch.state = State.of(self.model, self.optimizer)
+        self.branch.state = BranchState.of(self.model, self.optimizer)
 
     def _name_after_reset(self) -> str:
         """A new name, unless the present branch has not made a step."""
@@ -312,8 +317,8 @@ class LossBench(Workbench[ExpandedLoss]):
 
 
 @contextmanager
-def _whole() -> Iterator[None]:
-    """All of the block or nothing of it: Ctrl-C waits for its end."""
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block."""
     with undivided() as interrupts:
         yield
     if interrupts:

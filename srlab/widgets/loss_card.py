@@ -3,7 +3,7 @@
 from srlab.losses import EXPANDED_TERMS, ExpandedLoss
 from srlab.presets import LAYERS, PRESETS, Preset
 from srlab.require import require_known
-from srlab.runcard import FeatureSpec, Model, ModelSpec, RunCard, Stage
+from srlab.runcard import AnySpec, FeatureSpec, ModelSpec, RunCard, Stage
 from srlab.runs.stages import make_loss
 
 
@@ -11,7 +11,7 @@ def lab_card(
     preset: str | Preset = "this course",
     *,
     name: str = "loss-lab",
-    model: Model = ModelSpec(),  # noqa: B008 -- it is never changed
+    model: AnySpec = ModelSpec(),  # noqa: B008 -- it is never changed
     data: str = "embedded",
     start: str = "small-x4",
     scale: int = 4,

@@ -15,7 +15,7 @@ from srlab.widgets.ledger_view import ledger_html, reweighed
 from srlab.widgets.live import State
 from srlab.widgets.loss_bench import LossBench
 from srlab.widgets.loss_branch import LossFigures
-from srlab.widgets.loss_panel import CHARTS, Panel
+from srlab.widgets.loss_panel import CHARTS, LossPanel
 from srlab.widgets.loss_views import psnr_chart, runs_chart, terms_chart
 from srlab.widgets.loss_words import numbers_html, sentence
 from srlab.widgets.measures_view import Measures, every_measure, measures_html
@@ -32,7 +32,7 @@ MOST_COMPARED = 6
 
 
 @dataclass(frozen=True)
-class Look:
+class ScreenLook:
     """What a run showed when it was looked at last."""
 
     photo_name: str
@@ -50,7 +50,7 @@ class Screen:
         bench: what is shown.
     """
 
-    def __init__(self, panel: Panel, bench: LossBench):
+    def __init__(self, panel: LossPanel, bench: LossBench):
         self.panel = panel
         self._earlier: deque[tuple[str, int, History]] = deque(maxlen=MOST_EARLIER)
         self._drawn = dict.fromkeys(PERIODS, -math.inf)  # when, on the monotonic clock
@@ -59,7 +59,7 @@ class Screen:
     def watch(self, bench: LossBench) -> None:
         """Show this bench from now on; the runs of the one before stay on the map."""
         self.bench = bench
-        self.looks: dict[str, Look] = {}
+        self.looks: dict[str, ScreenLook] = {}
         self.ledger: dict[str, Entry] = {}
         self.measures: dict[str, Measures] = {}
         self._still = self._measured_of = ""  # the photograph that is shown, measured
@@ -75,7 +75,7 @@ class Screen:
         """See where the training stands; takes milliseconds."""
         bench = self.bench
         self.sr, self.figures = bench.look()
-        self.looks[bench.branch.name] = Look(bench.photo_name, self.sr, self.figures)
+        self.looks[bench.branch.name] = ScreenLook(bench.photo_name, self.sr, self.figures)
         points = bench.history.points
         here = self.figures.step, self.figures.photo_name
         if not points or (points[-1].step, points[-1].photo_name) != here:
@@ -112,10 +112,12 @@ class Screen:
         others = {name: _caption(look.figures) for name, look in self._others().items()}
         return {"bicubic": self._bicubic_caption(), **others, "now": _caption(self.figures)}
 
-    def _others(self) -> dict[str, Look]:
+    def _others(self) -> dict[str, ScreenLook]:
         """The latest snapshots and other runs of this photograph, not too many."""
         bench = self.bench
-        looks = {s.name: Look(s.photo_name, s.picture, s.figures) for s in bench.snapshots}
+        looks = {
+            s.name: ScreenLook(s.photo_name, s.picture, s.figures) for s in bench.snapshots
+        }
         looks |= {n: look for n, look in self.looks.items() if n != bench.branch.name}
         here = [(n, look) for n, look in looks.items() if look.photo_name == bench.photo_name]
         return dict(here[-MOST_COMPARED:])

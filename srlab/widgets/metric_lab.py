@@ -35,7 +35,7 @@ Table = dict[Channels, dict[int, float]]
 
 
 @dataclass(frozen=True)
-class Reading:
+class MetricReading:
     """What one protocol says of two pictures.
 
     Args:
@@ -111,7 +111,7 @@ class MetricLab(PosterMixin, VBox):  # type: ignore[misc]
         shave: int | None = None,
         resampler: str | None = None,
         photograph: str | None = None,
-    ) -> Reading:
+    ) -> MetricReading:
         """Set any of the controls, and measure.
 
         Args:
@@ -220,7 +220,7 @@ class MetricLab(PosterMixin, VBox):  # type: ignore[misc]
         return f"{self.resampler.value} of {self.photograph.value}"
 
 
-def measure(sr: Tensor, hr: Tensor, protocol: Protocol, scale: int) -> Reading:
+def measure(sr: Tensor, hr: Tensor, protocol: Protocol, scale: int) -> MetricReading:
     """Measure one pair by ``protocol``, and by the others for comparison.
 
     Args:
@@ -239,7 +239,7 @@ def measure(sr: Tensor, hr: Tensor, protocol: Protocol, scale: int) -> Reading:
     borders = [border for border in borders if 2 * border < min(hr.shape[-2:])]
     table = {channels: _row(sr, hr, channels, borders) for channels in CHANNEL_NAMES}
     chosen = table[protocol.channels][protocol.shave]
-    return Reading(protocol, chosen, similar, table["y"][scale], table)
+    return MetricReading(protocol, chosen, similar, table["y"][scale], table)
 
 
 def resample(lr: Tensor, scale: int, resampler: str) -> Tensor:
@@ -337,7 +337,7 @@ def _status_html(lab: MetricLab) -> str:
     )
 
 
-def _table_html(reading: Reading, scale: int) -> str:
+def _table_html(reading: MetricReading, scale: int) -> str:
     figures = [value for row in reading.table.values() for value in row.values()]
     borders = next(iter(reading.table.values()))
     head = "".join(

@@ -26,8 +26,8 @@ from srlab.images import picture_suffixes, save_image
 from srlab.widgets.compare import compare
 from srlab.widgets.live import LiveTraining, State
 from srlab.widgets.parts import TEXT, LivePicture, action_button, bytes_text
-from srlab.widgets.photo_look import Box, Look, is_whole, part_box, take_look
-from srlab.widgets.photo_shelf import Model, Networks, Photographs, Source
+from srlab.widgets.photo_look import PartBox, PartLook, is_whole, part_box, take_look
+from srlab.widgets.photo_shelf import Model, Networks, PhotoShelf, Source
 from srlab.widgets.photo_task import Enlargement, Task, make_task
 from srlab.widgets.photo_views import (
     INVENTED,
@@ -111,12 +111,12 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
     setting: Setting
     task: Task
     job: Enlargement
-    look: Look | None
+    look: PartLook | None
 
     def __init__(self, model: str = "pixel-x4", models: Mapping[str, Model] | None = None):
         self._networks = Networks(models)
         _require_one_of("model", model, self._networks.names)
-        self._photographs = Photographs(EXAMPLE, ASSETS / "photos" / f"{EXAMPLE}.jpg")
+        self._photographs = PhotoShelf(EXAMPLE, ASSETS / "photos" / f"{EXAMPLE}.jpg")
         super().__init__()
         self.png = b""
         self._linked: Image.Image | None = None
@@ -339,7 +339,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         self._cautions.value = cautions_html(self.cautions)
         self._show_look()
 
-    def _look_elsewhere(self, setting: Setting, before: Setting) -> Look | None:
+    def _look_elsewhere(self, setting: Setting, before: Setting) -> PartLook | None:
         """Another part of the same task; the frame is there before the part."""
         try:
             self._show_place(setting)
@@ -582,14 +582,14 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         self._alert.value = alert(sentences)
 
 
-def _part(task: Task, setting: Setting, job: Enlargement) -> Box | None:
+def _part(task: Task, setting: Setting, job: Enlargement) -> PartBox | None:
     """The part to compare; none if only the whole can be computed, and is not yet."""
     if task.sees_all and not job.finished:
         return None
     return part_box(task, setting.across, setting.down)
 
 
-def _look(task: Task, setting: Setting, job: Enlargement) -> Look | None:
+def _look(task: Task, setting: Setting, job: Enlargement) -> PartLook | None:
     """The part, enlarged in every way."""
     box = _part(task, setting, job)
     return take_look(task, box, job.image if job.finished else None) if box else None

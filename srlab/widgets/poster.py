@@ -19,7 +19,7 @@ WIDTH = 720
 INK, PAPER = "#222222", "#ffffff"
 GAP, TEXT_SIZE, LINE = 8, 14, 21  # px
 
-Panel = tuple[Image.Image, str]
+Strip = tuple[Image.Image, str]
 """A picture and what stands beneath it."""
 
 
@@ -78,7 +78,7 @@ def encode_png(image: Image.Image, *, quick: bool = False) -> bytes:
     return file.getvalue()
 
 
-def filmstrip(panels: Sequence[Panel], *, width: int = WIDTH) -> Image.Image:
+def filmstrip(panels: Sequence[Strip], *, width: int = WIDTH) -> Image.Image:
     """Pictures side by side, all as wide, each with its text beneath.
 
     A picture is enlarged by whole squares, never smoothed, so that its pixels

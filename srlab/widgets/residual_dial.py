@@ -11,7 +11,7 @@ from PIL import Image
 from srlab.data import Pairs, get_data
 from srlab.machine import pick_device
 from srlab.require import require_known
-from srlab.widgets.dial_reading import Reading, read_dial
+from srlab.widgets.dial_reading import DialReading, read_dial
 from srlab.widgets.drawing import (
     BLUE,
     GRAY,
@@ -27,7 +27,7 @@ from srlab.widgets.live import State
 from srlab.widgets.live_lab import LiveLab
 from srlab.widgets.parts import TEXT, LivePicture
 from srlab.widgets.poster import stack, text_lines
-from srlab.widgets.race import KINDS, NOT_STARTED, WINDOW, Race, Standing
+from srlab.widgets.race import KINDS, NOT_STARTED, WINDOW, Race, RaceStanding
 from srlab.widgets.slider_names import slider_names
 
 MOST_WEIGHT, MOST_DEPTH = 2.0, 64
@@ -86,7 +86,7 @@ class ResidualDial(LiveLab):
 
     def choose(
         self, *, weight: float | None = None, depth: int | None = None, kind: str | None = None
-    ) -> Reading:
+    ) -> DialReading:
         """Set any of the controls, and measure.
 
         Args:
@@ -113,7 +113,7 @@ class ResidualDial(LiveLab):
         """Let each network make ``count`` steps here and now."""
         self.live.run_steps(count)
 
-    def standings(self) -> dict[str, Standing]:
+    def standings(self) -> dict[str, RaceStanding]:
         """Where each network of the race stands, as shown."""
         return dict(self._standings)
 
@@ -317,7 +317,7 @@ def _require_choice(weight: float | None, depth: int | None, kind: str | None) -
         require_known([kind], KINDS, "kind")
 
 
-def _dial_html(reading: Reading) -> str:
+def _dial_html(reading: DialReading) -> str:
     data = {
         "kind": reading.kind,
         "weight": f"{reading.weight:g}",

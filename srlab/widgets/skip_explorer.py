@@ -20,8 +20,8 @@ from srlab.widgets.skip_reading import (
     MOST_GAIN,
     STEP,
     Change,
-    Reading,
     Shape,
+    SkipReading,
     Trained,
     amplification,
     amplified,
@@ -55,7 +55,7 @@ LEGEND = (
     "the skip, as the gains are now. Dashed: muted."
 )
 
-Key = tuple[str, tuple[float, ...]]
+LookKey = tuple[str, tuple[float, ...]]
 """A photograph's name, and the model's fingerprint."""
 
 
@@ -94,7 +94,7 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
         # Callbacks may come from any thread, so one looks at a time.
         self._lock = threading.RLock()
         self._choosing = False
-        self._kept: tuple[Key, Trained] | None = None
+        self._kept: tuple[LookKey, Trained] | None = None
         self._before = dict.fromkeys(skip_names(model), AS_TRAINED)
         super().__init__()
         self._build(first)
@@ -178,7 +178,7 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
         now, flow = look(self.model, trained.scene.lr, self.gains)
         carried = trained.picture - now
         factor = amplification(carried)
-        reading = Reading(
+        reading = SkipReading(
             self.photograph.value, tuple(self.gains),
             {**trained.qualities, "now": quality_of(trained.scene, now)},
             255 * carried.abs().mean().item(), factor, flow,

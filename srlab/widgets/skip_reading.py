@@ -19,7 +19,7 @@ from srlab.widgets.workbench import VIEW_SIZE, VIEWS
 MOST_GAIN = 2.0
 STEP = 0.05
 AS_TRAINED = 1.0
-FEWEST, MOST = 24, 512  # px of a side
+SMALLEST_SIDE, LARGEST_SIDE = 24, 512  # px of a side
 MOST_AMPLIFIED = 256
 PARTS = ("encoder", "ups", "merges", "upsampler", "gains")
 
@@ -63,7 +63,7 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Reading:
+class SkipReading:
     """What is shown, in numbers.
 
     Args:
@@ -318,8 +318,8 @@ def _require_photo(photo: Tensor, name: str) -> None:
         )
     require_unit_range(photo, name)
     height, width = photo.shape[-2:]
-    if not (FEWEST <= min(height, width) and max(height, width) <= MOST):
+    if not (SMALLEST_SIDE <= min(height, width) and max(height, width) <= LARGEST_SIDE):
         raise ValueError(
-            f"{name} is {height} x {width} px, but {FEWEST} to {MOST} px on each side were "
-            f"expected; crop it with [..., :{VIEW_SIZE}, :{VIEW_SIZE}]."
+            f"{name} is {height} x {width} px, but {SMALLEST_SIDE} to {LARGEST_SIDE} px on "
+            f"each side were expected; crop it with [..., :{VIEW_SIZE}, :{VIEW_SIZE}]."
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from srlab.widgets.drawing import BLUE, ORANGE
 from srlab.widgets.parts import TEXT
-from srlab.widgets.skip_reading import Difference, Quality, Reading
+from srlab.widgets.skip_reading import Difference, Quality, SkipReading
 from srlab.widgets.unet_drawing import MUTED
 
 BAR = 150  # px, the longest
@@ -37,7 +37,7 @@ def quality_html(name: str, quality: Quality, change: Difference | None = None) 
     )
 
 
-def carried_html(reading: Reading) -> str:
+def carried_html(reading: SkipReading) -> str:
     """What stands beneath the amplified difference."""
     return _caption(
         "carried", f"as trained − now, × {reading.factor}",
@@ -45,7 +45,7 @@ def carried_html(reading: Reading) -> str:
     )  # fmt: skip
 
 
-def status_html(reading: Reading, note: str = "") -> str:
+def status_html(reading: SkipReading, note: str = "") -> str:
     """The reading as sentences that screen readers announce, and as data."""
     now, change = reading.qualities["now"], reading.change
     data: dict[str, str | int] = {
