@@ -193,7 +193,7 @@ def enlarged_tiles(
             piece = lr[..., upper : bottom + reach, outer : right + reach]
             with evaluating(model), computing_in(precision, parameter.device):
                 sr = finish(model(piece.to(parameter.device, parameter.dtype))).cpu()
-            _require_enlarged(piece, sr, scale)
+            _require_scale_of(sr, piece, scale)
             yield (
                 left * scale,
                 top * scale,
@@ -205,7 +205,7 @@ def enlarged_tiles(
             )
 
 
-def _require_enlarged(piece: Tensor, sr: Tensor, scale: int) -> None:
+def _require_scale_of(sr: Tensor, piece: Tensor, scale: int) -> None:
     """Raise unless a model enlarged as often as it is said to."""
     (height, width), (made, wide) = piece.shape[-2:], sr.shape[-2:]
     if (made, wide) != (height * scale, width * scale):
