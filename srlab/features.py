@@ -180,8 +180,8 @@ class FeatureExtractor(nn.Module):
         places = {name: self.places[name] for name in names or self.places}
         used = self.vgg[: max(places.values()) + 1]
         with ONE_AT_A_TIME, Hooks({n: used[place] for n, place in places.items()}) as hooks:
-            used((images - self.mean) / self.std)
-        return {name: hook.output.float() for name, hook in hooks.items()}
+            used((images - self.mean) / self.std)  # the hooks keep what is wanted on the way
+        return {name: hook.output.float() for name, hook in hooks.items()}  # each (N, F, h, w)
 
     def train(self, mode: bool = True) -> Self:  # noqa: ARG002
         """Stay as it is, also when the module it belongs to goes to training."""

@@ -221,7 +221,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     flat = features.flatten(2)  # (N, F, h * w)
     size = flat.shape[1] * flat.shape[2]
     with torch.autocast(features.device.type, enabled=False):  # sums want all digits
-        return flat @ flat.mT / size
+        return flat @ flat.mT / size  # (N, F, F)
 
 
 def style_loss(
@@ -267,8 +267,8 @@ def tv_loss(sr: Tensor) -> Tensor:
 
     Source: lesson 05; after Rudin, Osher & Fatemi 1992, along both axes apart.
     """
-    right = sr[..., :, 1:] - sr[..., :, :-1]
-    down = sr[..., 1:, :] - sr[..., :-1, :]
+    right = sr[..., :, 1:] - sr[..., :, :-1]  # (N, C, h, w - 1)
+    down = sr[..., 1:, :] - sr[..., :-1, :]  # (N, C, h - 1, w)
     return right.abs().mean() + down.abs().mean()
 
 
@@ -292,12 +292,12 @@ def log_spectrum(images: Tensor) -> Tensor:
     Source: Welch 1967 averages spectra so.
     """
     require_side(images, WINDOW, "a spectrum")
-    patches = luma(images.float())[:, 0].unfold(1, WINDOW, WINDOW // 2)
+    patches = luma(images.float())[:, 0].unfold(1, WINDOW, WINDOW // 2)  # (N, rows, w, 32)
     patches = patches.unfold(2, WINDOW, WINDOW // 2)  # (N, rows, columns, 32, 32)
     patches = patches - patches.mean((-2, -1), keepdim=True)
     hann = torch.hann_window(WINDOW, periodic=False, device=images.device)
     window = torch.outer(hann, hann)
-    energy = torch.fft.rfft2(patches * window).abs().square().mean((1, 2))
+    energy = torch.fft.rfft2(patches * window).abs().square().mean((1, 2))  # (N, 32, 17)
     return (energy + GRAY_LEVEL**2 * window.square().sum()).log()
 
 

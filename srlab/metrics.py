@@ -169,11 +169,12 @@ def fine_energy(images: Tensor, cutoff: float) -> Tensor:
 
     Source: lesson 01.
     """
-    spectrum = power_spectrum(images)
+    spectrum = power_spectrum(images)  # (N, h, w // 2 + 1)
     rows = torch.fft.fftfreq(spectrum.shape[-2], device=images.device)
     columns = torch.fft.rfftfreq(images.shape[-1], device=images.device)
+    # (h, w // 2 + 1), in every direction
     frequency = torch.hypot(rows[:, None], columns[None, :])
-    return spectrum[:, frequency > cutoff].sum(dim=-1)
+    return spectrum[:, frequency > cutoff].sum(dim=-1)  # (N,): the mask makes the two axes one
 
 
 def power_spectrum(images: Tensor) -> Tensor:
@@ -196,6 +197,7 @@ def power_spectrum(images: Tensor) -> Tensor:
         torch.hann_window(height, periodic=False, device=y.device),
         torch.hann_window(width, periodic=False, device=y.device),
     )
+    # Or the window would turn brightness into waves
     centered = y - y.mean(dim=(-2, -1), keepdim=True)
     return torch.fft.rfft2(centered * window).abs().square()
 
@@ -252,13 +254,15 @@ def grid_energy(images: Tensor, scale: int) -> Tensor:
     y = luma(images.float())[:, 0]  # (N, h, w)
     squares = min(16, *(side // scale for side in y.shape[-2:]))
     size = squares * scale
+    # (N, rows, columns, size, size)
     patches = y.unfold(1, size, size // 2).unfold(2, size, size // 2)
     line = torch.hann_window(size, device=y.device)
-    window = torch.outer(line, line) / line.sum() ** 2
+    window = torch.outer(line, line) / line.sum() ** 2  # so that a peak is an amplitude
     faded = (patches - patches[..., :1, :1]) * window  # (N, rows, columns, size, size)
+    # (..., scale, scale)
     peaks = torch.fft.fft2(faded)[..., ::squares, ::squares].abs().square()
     peaks[..., 0, 0] = 0  # the mean brightness is no pattern
-    return peaks.sum(dim=(-2, -1)).mean(dim=(1, 2))
+    return peaks.sum(dim=(-2, -1)).mean(dim=(1, 2))  # (N,)
 
 
 def ridge(sr: Tensor, hr: Tensor) -> Tensor:
@@ -306,7 +310,7 @@ def largest_climb(shares: Tensor) -> Tensor:
     Source: lesson 05.
     """
     lowest = shares.cummin(dim=-1).values  # of all rings so far
-    climbs = torch.where(shares <= FAINT, 1.0, shares / lowest)
+    climbs = torch.where(shares <= FAINT, 1.0, shares / lowest)  # 1: no climb
     return climbs.amax(dim=-1)
 
 
@@ -348,7 +352,7 @@ def _mean_power(strip: Tensor) -> Tensor:
     line = torch.hann_window(PATCH, device=strip.device)
     level = patches - patches[..., :1, :1]  # so that a flat patch is exactly 0
     centered = level - level.mean(dim=(-2, -1), keepdim=True)
-    spectra = torch.fft.rfft2(centered * torch.outer(line, line))
+    spectra = torch.fft.rfft2(centered * torch.outer(line, line))  # (N, patches, 32, 17)
     return spectra.abs().square().mean(dim=1)
 
 
@@ -356,7 +360,7 @@ def _mean_power(strip: Tensor) -> Tensor:
 def _rings() -> Tensor:
     """How often a value of ``rfft2`` counts in each ring, (2, 15, 32, 17)."""
     rows, columns = torch.fft.fftfreq(PATCH)[:, None], torch.fft.rfftfreq(PATCH)
-    ring = (torch.hypot(rows, columns) * PATCH).round()
+    ring = (torch.hypot(rows, columns) * PATCH).round()  # (32, 17): the ring of each value
     degrees = torch.atan2(rows.abs(), columns).rad2deg()
     slanted = (degrees - 45).abs() < 22.5
     sectors = torch.stack([~slanted, slanted])[:, None]  # (2, 1, 32, 17)

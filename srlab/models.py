@@ -64,7 +64,7 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(num_features, num_features, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(F.relu(self.conv1(x)))
+        return x + self.conv2(F.relu(self.conv1(x)))  # (N, F, h, w)
 
 
 class UpsampleStage(nn.Sequential):
@@ -77,8 +77,8 @@ class UpsampleStage(nn.Sequential):
     """
 
     def __init__(self, in_channels: int, out_channels: int):
-        conv = nn.Conv2d(in_channels, 4 * out_channels, 3, padding=1)
-        super().__init__(conv, nn.PixelShuffle(2))
+        conv = nn.Conv2d(in_channels, 4 * out_channels, 3, padding=1)  # (N, 4 * out, h, w)
+        super().__init__(conv, nn.PixelShuffle(2))  # (N, out, 2h, 2w)
 
 
 class Upsampler(nn.Module):
@@ -109,8 +109,8 @@ class Upsampler(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         for stage in self.stages:
-            features = F.leaky_relu(stage(features), 0.1, inplace=True)
-        return self.to_rgb(features)
+            features = F.leaky_relu(stage(features), 0.1, inplace=True)  # twice as large
+        return self.to_rgb(features)  # (N, 3, s*h, s*w)
 
 
 class SrResNet(nn.Module):
@@ -155,7 +155,7 @@ class SrResNet(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         features = self.body(self.head(lr))  # (N, F, h, w)
-        return enlarge(lr, self.scale) + self.upsampler(features)
+        return enlarge(lr, self.scale) + self.upsampler(features)  # (N, 3, s*h, s*w)
 
     @property
     def reach(self) -> float:
