@@ -46,6 +46,16 @@ def require_batch(images: Tensor, name: str) -> None:
         )
 
 
+def require_one_picture(picture: Tensor, name: str) -> None:
+    """Raise unless ``picture`` is a float tensor ``(1, 3, h, w)``."""
+    require_batch(picture, name)
+    if picture.shape[:2] != (1, 3):
+        raise ValueError(
+            f"{name} has shape {tuple(picture.shape)}, but (1, 3, h, w) was expected; "
+            f"pick one picture of a batch with [:1]."
+        )
+
+
 def require_unit_range(images: Tensor, name: str) -> None:
     """Raise unless all values are finite and about [0, 1].
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from srlab import __version__
-from srlab.files import PACKAGE, replacing
+from srlab.files import PACKAGE, free_path, replacing
 
 COURSE = ("*.md", "*.ipynb", "images/*", "solutions/*.ipynb")
 SOLUTIONS = "solutions/"
@@ -280,13 +280,7 @@ def _replace(target: Path, data: bytes, *, keep: bool) -> str:
 
 def _free_name(target: Path) -> Path:
     """``03_a.ipynb`` -> ``03_a.mine.ipynb``, ``03_a.mine-2.ipynb``, ..."""
-    number = 1
-    while True:
-        mark = "mine" if number == 1 else f"mine-{number}"
-        beside = target.with_name(f"{target.stem}.{mark}{target.suffix}")
-        if not os.path.lexists(beside):
-            return beside
-        number += 1
+    return free_path(target.with_name(f"{target.stem}.mine{target.suffix}"))
 
 
 # -- the folder ----------------------------------------------------------------

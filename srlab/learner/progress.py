@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from srlab.files import own_folder, replacing
+from srlab.files import free_path, own_folder, replacing
 
 FORMAT = 1
 LAST_STEP = 3  # nudge, hint, solution
@@ -210,13 +210,7 @@ class _Format(BaseModel):
 
 def _set_aside(path: Path) -> Path:
     """``progress.json`` -> ``progress.damaged.json``, ``progress.damaged-2.json``, ..."""
-    number = 1
-    while True:
-        mark = "damaged" if number == 1 else f"damaged-{number}"
-        beside = path.with_name(f"{path.stem}.{mark}{path.suffix}")
-        if not os.path.lexists(beside):
-            return path.rename(beside)
-        number += 1
+    return path.rename(free_path(path.with_name(f"{path.stem}.damaged{path.suffix}")))
 
 
 def _further(one: Progress, other: Progress) -> Progress:

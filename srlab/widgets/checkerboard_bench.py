@@ -29,7 +29,7 @@ POOLINGS = {"content": "max", "content, average pooling": "average"}
 LOSSES = ("pixel", *POOLINGS)
 STARTS_OVER = ("upsampler", "init", "scale")
 
-FIGURES = ("psnr_y", "sharpness", "checkerboard", "ridge")
+MEASURED = ("psnr_y", "sharpness", "checkerboard", "ridge")
 BORDER = 16  # px left out at each side; a multiple of every scale, so the grid stays in place
 SEEN = VIEW_SIZE - 2 * BORDER
 CARD_MARGIN = 8  # px of lr around the card; the network reaches no farther
@@ -209,7 +209,7 @@ class CheckerboardBench:
 
     def _judge(self, part: Tensor) -> dict[str, float]:
         """Figures of the seen part of an enlargement; its border is left out already."""
-        return score_pair(part, self.hr, scale=self.scene.scale, border=0, only=FIGURES)
+        return score_pair(part, self.hr, scale=self.scene.scale, border=0, only=MEASURED)
 
     def _show(self) -> None:
         """Cut the photograph; its curve begins anew."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from srlab.data import embedded_photo, embedded_table
 from srlab.features import FeatureExtractor
-from srlab.require import require_batch, require_unit_range
+from srlab.require import require_one_picture, require_unit_range
 from srlab.widgets.feature_changes import CHANGES
 
 CROP = 192
@@ -92,12 +92,7 @@ def _require_name(name: object) -> None:
 
 
 def _require_picture(picture: Tensor, name: str) -> None:
-    require_batch(picture, name)
-    if picture.shape[:2] != (1, 3):
-        raise ValueError(
-            f"{name} has shape {tuple(picture.shape)}, but (1, 3, h, w) was expected; "
-            f"pick one picture of a batch with [:1]."
-        )
+    require_one_picture(picture, name)
     require_unit_range(picture, name)
     height, width = picture.shape[-2:]
     if min(height, width) < LEAST_SIDE or height * width > MOST_PIXELS:

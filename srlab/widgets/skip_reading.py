@@ -11,7 +11,7 @@ from torch import Tensor
 from srlab.data import embedded_photo
 from srlab.features import Hooks
 from srlab.models import evaluating
-from srlab.require import require_batch, require_unit_range
+from srlab.require import require_one_picture, require_unit_range
 from srlab.scoring import Scene
 from srlab.unet import UNet
 from srlab.widgets.workbench import VIEW_SIZE, VIEWS
@@ -24,7 +24,7 @@ MOST_AMPLIFIED = 256
 PARTS = ("encoder", "ups", "merges", "upsampler", "gains")
 
 Shape = tuple[int, ...]
-Difference = dict[str, float]
+QualityChange = dict[str, float]
 """``psnr`` in dB and ``sharpness``, now minus as trained."""
 
 
@@ -40,7 +40,7 @@ class Quality:
     psnr: float
     sharpness: float
 
-    def against(self, other: "Quality") -> Difference:
+    def against(self, other: "Quality") -> QualityChange:
         """This minus another."""
         differences = self.psnr - other.psnr, self.sharpness - other.sharpness
         return dict(zip(("psnr", "sharpness"), differences, strict=True))
@@ -84,7 +84,7 @@ class SkipReading:
     flow: Flow
 
     @property
-    def change(self) -> Difference:
+    def change(self) -> QualityChange:
         """Now against as trained."""
         return self.qualities["now"].against(self.qualities["as trained"])
 
@@ -179,7 +179,7 @@ class Trained:
     scene: Scene
     picture: Tensor
     qualities: dict[str, Quality]
-    alone: dict[str, Difference]
+    alone: dict[str, QualityChange]
 
     def awake(self) -> bool:
         """Whether the network adds anything to bicubic."""
@@ -310,12 +310,7 @@ def _maps(
 
 
 def _require_photo(photo: Tensor, name: str) -> None:
-    require_batch(photo, name)
-    if photo.shape[:2] != (1, 3):
-        raise ValueError(
-            f"{name} has shape {tuple(photo.shape)}, but (1, 3, h, w) was expected; "
-            f"pick one picture of a batch with [:1]."
-        )
+    require_one_picture(photo, name)
     require_unit_range(photo, name)
     height, width = photo.shape[-2:]
     if not (SMALLEST_SIDE <= min(height, width) and max(height, width) <= LARGEST_SIDE):

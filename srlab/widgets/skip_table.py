@@ -5,13 +5,13 @@ from collections.abc import Mapping
 
 from srlab.widgets.drawing import BLUE, ORANGE
 from srlab.widgets.parts import TEXT
-from srlab.widgets.skip_reading import Difference, Quality, SkipReading
+from srlab.widgets.skip_reading import Quality, QualityChange, SkipReading
 from srlab.widgets.unet_drawing import MUTED
 
 BAR = 150  # px, the longest
 CELL = "text-align: left; vertical-align: top; padding: 2px 12px 2px 0;"
 
-Alone = Mapping[str, Difference]
+Alone = Mapping[str, QualityChange]
 """Skip -> what muting it alone changes; and ``all skips``."""
 
 
@@ -20,12 +20,12 @@ def signed(value: float, digits: int) -> str:
     return f"{value:+z.{digits}f}".replace("-", "−")
 
 
-def change_text(change: Difference) -> str:
+def change_text(change: QualityChange) -> str:
     """A change in words: ``−0.52 dB, sharpness −0.110``."""
     return f"{signed(change['psnr'], 2)} dB, sharpness {signed(change['sharpness'], 3)}"
 
 
-def quality_html(name: str, quality: Quality, change: Difference | None = None) -> str:
+def quality_html(name: str, quality: Quality, change: QualityChange | None = None) -> str:
     """What stands beneath a picture."""
     psnr, sharp = (
         (f" ({signed(change['psnr'], 2)})", f" ({signed(change['sharpness'], 3)})")
