@@ -19,7 +19,7 @@ from srlab.widgets.skip_reading import (
     AS_TRAINED,
     MOST_GAIN,
     STEP,
-    Change,
+    QualityChange,
     Shape,
     SkipReading,
     Trained,
@@ -137,12 +137,12 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
         return {name: vars(quality).copy() for name, quality in self.reading.qualities.items()}
 
     @property
-    def changes(self) -> Change:
+    def changes(self) -> QualityChange:
         """``psnr`` (dB) and ``sharpness``, now minus as trained."""
         return self.reading.change
 
     @property
-    def muted_alone(self) -> dict[str, Change]:
+    def muted_alone(self) -> dict[str, QualityChange]:
         """The changes of muting each skip alone, and of ``all skips``."""
         return {name: change.copy() for name, change in self._trained.alone.items()}
 
