@@ -1,7 +1,7 @@
 """Training as an iterator: one optimizer step each time somebody asks.
 
-Pausing is not asking. A notebook, the command line, a live widget and a test
-are consumers of the one loop in ``train``.
+A notebook, the command line, a live widget and a test all take their steps
+from the one loop in ``train``. Whoever wants a pause asks for no further step.
 """
 
 import math
