@@ -76,8 +76,6 @@ def save_checkpoint(
 
     Raises:
         OSError: if the file cannot be written.
-
-    Source: built by srlab.
     """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     if average is not None:
@@ -101,8 +99,6 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is damaged, cut off, or not one of srlab's.
-
-    Source: built by srlab.
     """
     path = Path(path)
     if not path.is_file():
@@ -193,8 +189,6 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], name: str) -> Non
 
     Raises:
         ValueError: if a name or a shape differs.
-
-    Source: built by srlab.
     """
     try:
         model.load_state_dict(weights)
@@ -270,8 +264,8 @@ def blend_weights(
         >>> blend_weights({"bias": torch.zeros(2)}, {"bias": torch.ones(2)}, 0.25)
         {'bias': tensor([0.2500, 0.2500])}
 
-    Source: built by srlab; Wang et al. 2019 (ESRGAN) blend a PSNR network with
-    a perceptual one so ("network interpolation").
+    Source: Wang et al. 2019 (ESRGAN) blend a PSNR network with a perceptual one
+    so ("network interpolation").
     """
     require_same_weights(start, trained)
     return {n: start[n].to(w).lerp(w, share) for n, w in trained.items()}
@@ -292,9 +286,8 @@ def require_same_weights(start: Mapping[str, Tensor], trained: Mapping[str, Tens
 def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
     """Put a checkpoint's moments into an optimizer, to go on exactly.
 
-    Source: built by srlab. Each moment gets its parameter's memory layout: a
-    file keeps none, and the fused step of Adam reads both in the order in which
-    they lie in memory.
+    Each moment gets its parameter's memory layout: a file keeps none, and the
+    fused step of Adam reads both in the order in which they lie in memory.
     """
     optimizer.load_state_dict(state)
     for parameter, moments in optimizer.state.items():
@@ -314,8 +307,6 @@ def require_moments(optimizer: Optimizer, state: dict[str, Any], steps: int, nam
 
     Raises:
         ValueError: one sentence for the first thing that is wrong.
-
-    Source: built by srlab.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     whole = [g.get("orthogonal", False) for g in optimizer.param_groups for _ in g["params"]]
@@ -360,8 +351,6 @@ def require_finite_weights(weights: Mapping[str, Tensor], name: str) -> None:
 
     Raises:
         ValueError: naming the first such tensor.
-
-    Source: built by srlab.
     """
     for key, value in weights.items():
         if not value.isfinite().all():

@@ -57,7 +57,9 @@ def mirrored(images: Tensor, border: int) -> Tensor:
     """
     for axis in (-2, -1):
         side = images.shape[axis]
+        # A mirror repeats after 2 sides
         places = torch.arange(-border, side + border, device=images.device) % (2 * side)
+        # (N, C, ...), 2 * border px longer along the axis
         images = images.index_select(axis, torch.minimum(places, 2 * side - 1 - places))
     return images
 
@@ -79,8 +81,8 @@ def shrink(images: Tensor, scale: int) -> Tensor:
     """
     wide = mirrored(images, 2 * scale)  # as far as the kernel reaches: 2 px of lr
     size = wide.shape[-2] // scale, wide.shape[-1] // scale
-    lr = F.interpolate(wide, size, mode="bicubic", antialias=True)
-    return lr[..., 2:-2, 2:-2]
+    lr = F.interpolate(wide, size, mode="bicubic", antialias=True)  # (N, C, h + 4, w + 4)
+    return lr[..., 2:-2, 2:-2]  # (N, C, h, w): what saw torch's own border goes
 
 
 def degrade(hr: Tensor, scale: int) -> Tensor:
@@ -136,10 +138,10 @@ def random_crop(photo: Tensor, size: int, generator: torch.Generator) -> Tensor:
     Source: lesson 00.
     """
     height, width = photo.shape[-2:]
-    draws = torch.rand(4, generator=generator).tolist()
+    draws = torch.rand(4, generator=generator).tolist()  # row, column, flip, turn
     top = int(draws[0] * (height - size + 1))
     left = int(draws[1] * (width - size + 1))
-    crop = photo[:, top : top + size, left : left + size]
+    crop = photo[:, top : top + size, left : left + size]  # (3, size, size)
     if draws[2] < 0.5:
         crop = crop.flip(2)
     return crop.rot90(int(draws[3] * 4), (1, 2))
@@ -168,8 +170,10 @@ class Pairs:
         """Some of the pairs of batch ``index``; several computers can share it."""
         # torch looks at the lower 32 bits of a seed alone, so both are mixed into them
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + index) % 2**32)
+        # One photograph may give several crops
         picks = torch.randint(len(self.photos), (self.batch_size,), generator=generator)
         crops = [random_crop(self.photos[i], self.hr_size, generator) for i in picks.tolist()]
+        # (N, 3, hr_size, hr_size), in [0, 1]
         hr = torch.stack(crops[places.start : places.stop]).float() / 255
         return degrade(hr, self.scale), hr
 
@@ -266,8 +270,6 @@ def load_photos(
     Example:
         >>> len(load_photos("embedded", "val"))
         3
-
-    Source: built by srlab; used from lesson 00 on.
     """
     if split not in ("train", "val", "test"):
         raise ValueError(f'split must be "train", "val" or "test", not {split!r}.')
@@ -292,8 +294,6 @@ def load_folder(
         limit: as for ``load_photos``.
 
     Returns and raises as ``load_photos``.
-
-    Source: built by srlab.
     """
     return _decode(_folder_files(folder, pattern), limit)
 

@@ -32,10 +32,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at versions, device, memory, assets, browser and write access.
-
-    Source: built by srlab; ``srlab doctor`` prints it.
-    """
+    """Look at versions, device, memory, assets, browser and write access."""
     looks: list[Callable[[], Finding]] = [
         _python, _packages, _device, _memory, _assets, _browser, _write_access,
     ]  # fmt: skip

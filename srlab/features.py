@@ -92,7 +92,7 @@ class Hooks(dict[str, Hook]):
 def count_hooks(model: nn.Module) -> int:
     """How many forward hooks hang on a model and its parts.
 
-    Source: built by srlab; lesson 02 counts with it.
+    Lesson 02 counts with it.
     """
     return sum(len(part._forward_hooks) for part in model.modules())
 
@@ -180,8 +180,8 @@ class FeatureExtractor(nn.Module):
         places = {name: self.places[name] for name in names or self.places}
         used = self.vgg[: max(places.values()) + 1]
         with ONE_AT_A_TIME, Hooks({n: used[place] for n, place in places.items()}) as hooks:
-            used((images - self.mean) / self.std)
-        return {name: hook.output.float() for name, hook in hooks.items()}
+            used((images - self.mean) / self.std)  # the hooks keep what is wanted on the way
+        return {name: hook.output.float() for name, hook in hooks.items()}  # each (N, F, h, w)
 
     def train(self, mode: bool = True) -> Self:  # noqa: ARG002
         """Stay as it is, also when the module it belongs to goes to training."""
@@ -200,8 +200,6 @@ class ShiftedExtractor(FeatureExtractor):
 
     Args:
         layers, weights, pooling: as for ``FeatureExtractor``.
-
-    Source: built by srlab; ``perceptual-x4`` is trained with it.
     """
 
     def forward(self, images: Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:
@@ -223,8 +221,6 @@ def cut_at_phases(images: Tensor) -> Tensor:
     Example:
         >>> cut_at_phases(torch.arange(12.0).expand(3, 1, 12, 12))[:, 0, 0, 0]
         tensor([0., 3., 6.])
-
-    Source: built by srlab.
     """
     height, width = (side - FARTHEST for side in images.shape[-2:])
     corners = [(i % FARTHEST, 3 * i % FARTHEST) for i in range(len(images))]
@@ -252,7 +248,7 @@ def load_vgg(
         ValueError: for an unknown kind of weights or pooling.
         ConnectionError: if the weights cannot be downloaded.
 
-    Source: built by srlab; Simonyan & Zisserman 2015.
+    Source: Simonyan & Zisserman 2015.
     """
     require_known([weights], get_args(Weights), "kind of weights")
     require_known([pooling], ["max", "average"], "pooling")
@@ -278,8 +274,6 @@ def fold_norms(layers: Iterable[nn.Module]) -> nn.Sequential:
 
     Args:
         layers: a row in which each batch normalization follows a convolution.
-
-    Source: built by srlab.
     """
     folded: list[nn.Module] = []
     for layer in layers:

@@ -22,8 +22,6 @@ def at_home(path: str | os.PathLike[str]) -> Path:
     Example:
         >>> at_home("~/a.png") == Path.home() / "a.png"
         True
-
-    Source: built by srlab; whatever takes a path from people calls it.
     """
     return Path(os.path.expanduser(path))  # Path.expanduser fails on ~nobody
 
@@ -48,8 +46,6 @@ def making(folder: Path) -> Iterator[Path]:
         True
         >>> Path("no-such-folder").exists()
         False
-
-    Source: built by srlab.
     """
     new = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
@@ -109,8 +105,6 @@ def free_path(target: str | Path, *, own: Collection[Path] = ()) -> Path:
     Example:
         >>> free_path("no-such-file.png").name
         'no-such-file.png'
-
-    Source: built by srlab; the command and PhotoDesk name their results by it.
     """
     path = target = Path(target)
     number = 2
@@ -134,8 +128,6 @@ def write_beside(
 
     Returns:
         Where it was written.
-
-    Source: built by srlab.
     """
     while True:
         path = target if overwrite else free_path(target)

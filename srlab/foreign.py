@@ -62,8 +62,6 @@ class Levels:
     Example:
         >>> Levels(BYTES, BYTES).describe()
         'works in 0 to 255; srlab feeds and reads it so.'
-
-    Source: built by srlab.
     """
 
     given: Range = UNIT
@@ -117,8 +115,6 @@ class ForeignNetwork(nn.Module):
             in its own type.
         scale: what it is expected to enlarge.
         levels: between which numbers it works.
-
-    Source: built by srlab.
     """
 
     reach = math.inf
@@ -164,8 +160,6 @@ def open_network(name: str, scale: int, *, trust: bool = False) -> nn.Module:
         FileNotFoundError: if there is no such file.
         ValueError: if it is not trusted, cannot be opened or does not take
             pictures.
-
-    Source: built by srlab.
     """
     require_scale(scale)
     path = at_home(name)
@@ -200,8 +194,6 @@ def find_levels(network: ForeignNetwork) -> ForeignNetwork:
 
     Returns:
         The network itself, with its levels set.
-
-    Source: built by srlab.
     """
     plain, scale = network.levels, network.scale
     hr = embedded_photo("chelsea-cat")[..., : PROBE * scale, : PROBE * scale]
@@ -256,8 +248,6 @@ def table_names(models: Iterable[str]) -> dict[str, str]:
     Example:
         >>> table_names(["a/net.onnx", "my.nets:tiny", "pixel-x4"])
         {'net': 'a/net.onnx', 'tiny': 'my.nets:tiny', 'pixel-x4': 'pixel-x4'}
-
-    Source: built by srlab.
     """
     asked = dict.fromkeys(models)
     counts = Counter(["bicubic", *map(_short_name, asked)])

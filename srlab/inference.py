@@ -76,8 +76,6 @@ def upscale(
     Example:
         >>> upscale(Image.new("RGB", (5, 3)), "bicubic", 2).size
         (10, 6)
-
-    Source: built by srlab; used from lesson 01 on.
     """
     require_scale(scale)
     require_room(image.size, scale)
@@ -104,10 +102,7 @@ def upscale(
 
 
 def fast_precision() -> torch.dtype:
-    """For pictures to look at: bfloat16 where it is faster than float32.
-
-    Source: built by srlab.
-    """
+    """For pictures to look at: bfloat16 where it is faster than float32."""
     return PRECISIONS[pick_precision(pick_device())]
 
 
@@ -116,8 +111,6 @@ def default_tile(scale: int) -> int:
 
     At 8x it is halved, since the features before the last doubling, four
     times as many as at 4x, have to fit into memory.
-
-    Source: built by srlab; ``make bench`` times it.
     """
     return min(320, 1280 // scale)
 
@@ -148,8 +141,6 @@ def enlarge_in_tiles(
 
     Returns:
         uint8 ``(3, s*h, s*w)``, on the CPU.
-
-    Source: built by srlab.
     """
     height, width = lr.shape[-2:]
     result = torch.empty((3, height * scale, width * scale), dtype=torch.uint8)
@@ -181,15 +172,13 @@ def enlarged_tiles(
     Yields:
         Left and top of the tile in the enlarged picture, px, and what
         ``finish`` made of it, uint8 ``(3, h, w)`` as it stands, on the CPU.
-
-    Source: built by srlab.
     """
     require_batch(lr, "lr")
     require_unit_range(lr, "lr")
     tile = default_tile(scale) if tile is None else tile
     if tile < 1:
         raise ValueError(
-            f"tile must be at least 1 px, but {tile} came; 128 suits most machines."
+            f"tile must be at least 1 px, but got {tile}; 128 suits most machines."
         )
     height, width = lr.shape[-2:]
     reach = getattr(model, "reach", 32)  # 32 suits most small networks
@@ -204,7 +193,7 @@ def enlarged_tiles(
             piece = lr[..., upper : bottom + reach, outer : right + reach]
             with evaluating(model), computing_in(precision, parameter.device):
                 sr = finish(model(piece.to(parameter.device, parameter.dtype))).cpu()
-            _require_enlarged(piece, sr, scale)
+            _require_scale_of(sr, piece, scale)
             yield (
                 left * scale,
                 top * scale,
@@ -216,7 +205,7 @@ def enlarged_tiles(
             )
 
 
-def _require_enlarged(piece: Tensor, sr: Tensor, scale: int) -> None:
+def _require_scale_of(sr: Tensor, piece: Tensor, scale: int) -> None:
     """Raise unless a model enlarged as often as it is said to."""
     (height, width), (made, wide) = piece.shape[-2:], sr.shape[-2:]
     if (made, wide) != (height * scale, width * scale):

@@ -221,7 +221,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     flat = features.flatten(2)  # (N, F, h * w)
     size = flat.shape[1] * flat.shape[2]
     with torch.autocast(features.device.type, enabled=False):  # sums want all digits
-        return flat @ flat.mT / size
+        return flat @ flat.mT / size  # (N, F, F)
 
 
 def style_loss(
@@ -267,8 +267,8 @@ def tv_loss(sr: Tensor) -> Tensor:
 
     Source: lesson 05; after Rudin, Osher & Fatemi 1992, along both axes apart.
     """
-    right = sr[..., :, 1:] - sr[..., :, :-1]
-    down = sr[..., 1:, :] - sr[..., :-1, :]
+    right = sr[..., :, 1:] - sr[..., :, :-1]  # (N, C, h, w - 1)
+    down = sr[..., 1:, :] - sr[..., :-1, :]  # (N, C, h - 1, w)
     return right.abs().mean() + down.abs().mean()
 
 
@@ -289,15 +289,15 @@ def log_spectrum(images: Tensor) -> Tensor:
     Raises:
         ValueError: if the pictures are smaller.
 
-    Source: built by srlab; Welch 1967 averages spectra so.
+    Source: Welch 1967 averages spectra so.
     """
     require_side(images, WINDOW, "a spectrum")
-    patches = luma(images.float())[:, 0].unfold(1, WINDOW, WINDOW // 2)
+    patches = luma(images.float())[:, 0].unfold(1, WINDOW, WINDOW // 2)  # (N, rows, w, 32)
     patches = patches.unfold(2, WINDOW, WINDOW // 2)  # (N, rows, columns, 32, 32)
     patches = patches - patches.mean((-2, -1), keepdim=True)
     hann = torch.hann_window(WINDOW, periodic=False, device=images.device)
     window = torch.outer(hann, hann)
-    energy = torch.fft.rfft2(patches * window).abs().square().mean((1, 2))
+    energy = torch.fft.rfft2(patches * window).abs().square().mean((1, 2))  # (N, 32, 17)
     return (energy + GRAY_LEVEL**2 * window.square().sum()).log()
 
 
@@ -324,10 +324,10 @@ def spectrum_loss(sr: Tensor, hr: Tensor) -> Tensor:
         >>> spectrum_loss(flat, flat)
         tensor(0.)
 
-    Source: built by srlab; after the focal frequency loss of Jiang et al. 2021
-    and the spectral regularization of Durall et al. 2020. Here phases do not
-    count, and the ratio does instead of the difference, since the energy of a
-    photograph falls by a factor of ten thousand towards the finest waves.
+    Source: After the focal frequency loss of Jiang et al. 2021 and the spectral
+    regularization of Durall et al. 2020. Here phases do not count, and the
+    ratio does instead of the difference, since the energy of a photograph falls
+    by a factor of ten thousand towards the finest waves.
     """
     require_same_shape(sr, hr)
     return l1_loss(log_spectrum(sr), log_spectrum(hr))
@@ -431,8 +431,6 @@ class SpectralLoss(ExpandedLoss):
 
     Raises:
         ValueError: for an unknown term or layer.
-
-    Source: built by srlab; ``perceptual-x4`` is trained with it.
     """
 
     def __init__(
@@ -493,8 +491,6 @@ def make_ledger(loss: Terms, sr: Tensor, hr: Tensor) -> dict[str, Entry]:
 
     Returns:
         name -> entry. The shares sum to 1, unless no term has a weight.
-
-    Source: built by srlab; used from lesson 05 on.
     """
     sr = sr.detach().requires_grad_()
     with torch.enable_grad():
@@ -531,8 +527,6 @@ def balanced_weights(
         ValueError: for an unknown term, a share that is negative or no finite
             number, all shares 0, or a term whose gradient is 0 or no finite
             number, which no weight can make pull.
-
-    Source: built by srlab; used from lesson 05 on.
     """
     require_known(shares, ledger)
     wanted = {name: share for name, share in shares.items() if share}
@@ -555,7 +549,7 @@ def _require_possible(ledger: Mapping[str, Entry], wanted: Mapping[str, float]) 
     if not wanted or not all(0 < share < math.inf for share in wanted.values()):
         raise ValueError(
             f"Shares must be 0 or more, and one at least above it, "
-            f"but {dict(wanted) or 'only zeros'} came."
+            f"but got {dict(wanted) or 'only zeros'}."
         )
     still = [name for name in wanted if not 0 < ledger[name].pull < math.inf]
     if still:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from srlab.files import cache_folder, replacing
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
-Model = TypeVar("Model", bound=nn.Module)
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 BUDGETS = ("quick", "default", "full")
 
 
@@ -27,8 +27,6 @@ def pick_device() -> torch.device:
 
     Raises:
         ValueError: if ``SRLAB_DEVICE`` names a device that is not here.
-
-    Source: built by srlab.
     """
     name = os.environ.get("SRLAB_DEVICE")
     if name:
@@ -56,8 +54,6 @@ def pick_precision(device: torch.device | str) -> str:
 
     Raises:
         ValueError: if ``SRLAB_PRECISION`` is neither ``fp32`` nor ``bf16``.
-
-    Source: built by srlab.
     """
     wanted = os.environ.get("SRLAB_PRECISION", "auto")
     if wanted in PRECISIONS:
@@ -130,8 +126,6 @@ def bf16_speedup() -> float:
     time goes into calls, and says nothing about the arithmetic. It takes turns,
     and counts this thread's processor time alone, so that what else the
     machine does is in nobody's favour.
-
-    Source: built by srlab.
     """
     layers = nn.Sequential(*(nn.Conv2d(32, 32, 3, padding=1) for _ in range(3)))
     layers = layers.to(memory_format=torch.channels_last)
@@ -154,8 +148,6 @@ def computing_in(precision: torch.dtype, device: torch.device | str) -> torch.au
     """Compute convolutions and matrix products in ``precision`` inside the block.
 
     Sums and what was float32 before stay so; with float32 nothing changes.
-
-    Source: built by srlab.
     """
     kind = torch.device(device).type
     return torch.autocast(kind, precision, enabled=precision != torch.float32)
@@ -166,8 +158,6 @@ def live_threads() -> int:
 
     All cores but one: with every core it would starve the browser, and be no
     faster itself.
-
-    Source: built by srlab.
     """
     return max(1, (os.cpu_count() or 2) - 1)
 
@@ -177,8 +167,6 @@ def usable_threads(count: int) -> int:
 
     Args:
         count: 0 for as many as torch takes by itself.
-
-    Source: built by srlab.
     """
     return min(count, os.cpu_count() or count) if count else torch.get_num_threads()
 
@@ -193,8 +181,6 @@ def using_threads(count: int) -> Iterator[None]:
 
     Args:
         count: as for ``usable_threads``.
-
-    Source: built by srlab; so a run card repeats a run exactly.
     """
     before, count = torch.get_num_threads(), usable_threads(count)
     if count != before:
@@ -206,7 +192,7 @@ def using_threads(count: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def place(model: Model, device: torch.device | str) -> Model:
+def place(model: AnyModule, device: torch.device | str) -> AnyModule:
     """Move a model to a device, in the memory layout its convolutions like."""
     return model.to(device).to(memory_format=torch.channels_last)
 
@@ -223,8 +209,6 @@ def budget(*, quick: int, default: int, full: int) -> int:
     Example:
         >>> budget(quick=10, default=10, full=10)
         10
-
-    Source: built by srlab; used from lesson 01 on.
     """
     steps = dict(zip(BUDGETS, (quick, default, full), strict=True))
     name = os.environ.get("SRLAB_BUDGET", "default")

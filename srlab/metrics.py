@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -116,9 +116,9 @@ def ssim(sr: Tensor, hr: Tensor, *, data_range: float = 1.0) -> Tensor:
     Raises:
         ValueError: if the shapes differ or the pictures are too small.
 
-    Source: built by srlab; lesson 00 explains it. Wang et al. 2004, Gaussian
-    window of 11 px with sigma 1.5, by torchmetrics. Its own mean also counts
-    windows that hang over the border; the published one, as here, does not.
+    Source: Wang et al. 2004, Gaussian window of 11 px with sigma
+    1.5, by torchmetrics. Its own mean also counts windows that hang over the
+    border; the published one, as here, does not.
     """
     require_same_shape(sr, hr)
     if min(sr.shape[-2:]) < 11:
@@ -169,11 +169,12 @@ def fine_energy(images: Tensor, cutoff: float) -> Tensor:
 
     Source: lesson 01.
     """
-    spectrum = power_spectrum(images)
+    spectrum = power_spectrum(images)  # (N, h, w // 2 + 1)
     rows = torch.fft.fftfreq(spectrum.shape[-2], device=images.device)
     columns = torch.fft.rfftfreq(images.shape[-1], device=images.device)
+    # (h, w // 2 + 1), in every direction
     frequency = torch.hypot(rows[:, None], columns[None, :])
-    return spectrum[:, frequency > cutoff].sum(dim=-1)
+    return spectrum[:, frequency > cutoff].sum(dim=-1)  # (N,): the mask makes the two axes one
 
 
 def power_spectrum(images: Tensor) -> Tensor:
@@ -188,7 +189,7 @@ def power_spectrum(images: Tensor) -> Tensor:
     Returns:
         ``(N, h, w // 2 + 1)``, ordered as ``torch.fft.rfft2`` does.
 
-    Source: built by srlab; lesson 01 looks at it.
+    Lesson 01 looks at it.
     """
     y = luma(images.float())[:, 0]  # (N, h, w)
     height, width = y.shape[-2:]
@@ -196,6 +197,7 @@ def power_spectrum(images: Tensor) -> Tensor:
         torch.hann_window(height, periodic=False, device=y.device),
         torch.hann_window(width, periodic=False, device=y.device),
     )
+    # Or the window would turn brightness into waves
     centered = y - y.mean(dim=(-2, -1), keepdim=True)
     return torch.fft.rfft2(centered * window).abs().square()
 
@@ -252,13 +254,15 @@ def grid_energy(images: Tensor, scale: int) -> Tensor:
     y = luma(images.float())[:, 0]  # (N, h, w)
     squares = min(16, *(side // scale for side in y.shape[-2:]))
     size = squares * scale
+    # (N, rows, columns, size, size)
     patches = y.unfold(1, size, size // 2).unfold(2, size, size // 2)
     line = torch.hann_window(size, device=y.device)
-    window = torch.outer(line, line) / line.sum() ** 2
+    window = torch.outer(line, line) / line.sum() ** 2  # so that a peak is an amplitude
     faded = (patches - patches[..., :1, :1]) * window  # (N, rows, columns, size, size)
+    # (..., scale, scale)
     peaks = torch.fft.fft2(faded)[..., ::squares, ::squares].abs().square()
     peaks[..., 0, 0] = 0  # the mean brightness is no pattern
-    return peaks.sum(dim=(-2, -1)).mean(dim=(1, 2))
+    return peaks.sum(dim=(-2, -1)).mean(dim=(1, 2))  # (N,)
 
 
 def ridge(sr: Tensor, hr: Tensor) -> Tensor:
@@ -306,7 +310,7 @@ def largest_climb(shares: Tensor) -> Tensor:
     Source: lesson 05.
     """
     lowest = shares.cummin(dim=-1).values  # of all rings so far
-    climbs = torch.where(shares <= FAINT, 1.0, shares / lowest)
+    climbs = torch.where(shares <= FAINT, 1.0, shares / lowest)  # 1: no climb
     return climbs.amax(dim=-1)
 
 
@@ -330,7 +334,7 @@ def ring_energies(images: Tensor) -> Tensor:
         >>> ring_energies(torch.rand(1, 3, 64, 64)).shape
         torch.Size([1, 2, 15])
 
-    Source: built by srlab; lesson 05 looks at it.
+    Lesson 05 looks at it.
     """
     require_batch(images, "images")
     require_side(images, PATCH, "ridge")
@@ -348,7 +352,7 @@ def _mean_power(strip: Tensor) -> Tensor:
     line = torch.hann_window(PATCH, device=strip.device)
     level = patches - patches[..., :1, :1]  # so that a flat patch is exactly 0
     centered = level - level.mean(dim=(-2, -1), keepdim=True)
-    spectra = torch.fft.rfft2(centered * torch.outer(line, line))
+    spectra = torch.fft.rfft2(centered * torch.outer(line, line))  # (N, patches, 32, 17)
     return spectra.abs().square().mean(dim=1)
 
 
@@ -356,7 +360,7 @@ def _mean_power(strip: Tensor) -> Tensor:
 def _rings() -> Tensor:
     """How often a value of ``rfft2`` counts in each ring, (2, 15, 32, 17)."""
     rows, columns = torch.fft.fftfreq(PATCH)[:, None], torch.fft.rfftfreq(PATCH)
-    ring = (torch.hypot(rows, columns) * PATCH).round()
+    ring = (torch.hypot(rows, columns) * PATCH).round()  # (32, 17): the ring of each value
     degrees = torch.atan2(rows.abs(), columns).rad2deg()
     slanted = (degrees - 45).abs() < 22.5
     sectors = torch.stack([~slanted, slanted])[:, None]  # (2, 1, 32, 17)
@@ -381,7 +385,7 @@ class Protocol:
         >>> print(Protocol("y", 4))
         Y of BT.601 (16-235), border of 4 px left out, 8 bits
 
-    Source: built by srlab; lesson 00 explains it.
+    Lesson 00 explains it.
     """
 
     channels: Channels = "y"
@@ -390,10 +394,10 @@ class Protocol:
     def __post_init__(self) -> None:
         if self.channels not in ("y", "y-full", "rgb"):
             raise ValueError(
-                f'channels must be "y", "y-full" or "rgb", but {self.channels!r} came.'
+                f'channels must be "y", "y-full" or "rgb", but got {self.channels!r}.'
             )
         if self.shave < 0:
-            raise ValueError(f"shave must be 0 px or more, but {self.shave} came.")
+            raise ValueError(f"shave must be 0 px or more, but got {self.shave}.")
 
     def __str__(self) -> str:
         names = {"y": "Y of BT.601 (16-235)", "y-full": "Y of BT.601 (0-255)", "rgb": "RGB"}
@@ -416,12 +420,22 @@ class Protocol:
         return shave(stored, self.shave)
 
 
-def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
-    """Every figure of one picture under the published protocol.
+def score_pair(
+    sr: Tensor,
+    hr: Tensor,
+    *,
+    scale: int,
+    border: int | None = None,
+    only: Collection[str] | None = None,
+) -> dict[str, float]:
+    """Figures of a picture under the published protocol; of several, the means.
 
     Args:
-        sr, hr: ``(1, 3, h, w)``, RGB in [0, 1].
-        scale: 2, 4 or 8; also the border in px that is left out.
+        sr, hr: ``(N, 3, h, w)``, RGB in [0, 1].
+        scale: 2, 4 or 8.
+        border: px that PSNR and SSIM leave out; None for the published ones,
+            as many as the scale.
+        only: which figures; all if None.
 
     Returns:
         What ``srlab.scoring.MEASURES`` lists, in its order.
@@ -429,21 +443,21 @@ def score_pair(sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
     Raises:
         ValueError: if the shapes differ or the pictures are too small; 32 px
             on each side are always enough.
-
-    Source: built by srlab.
     """
-    y, rgb = Protocol("y", scale), Protocol("rgb", scale)
-    sr_y, hr_y = y.apply(sr), y.apply(hr)
-    return {
-        "psnr_y": psnr(sr_y, hr_y).item(),
-        "ssim_y": ssim(sr_y, hr_y).item(),
-        "psnr_rgb": psnr(rgb.apply(sr), rgb.apply(hr)).item(),
-        "sharpness": sharpness(sr, hr, scale=scale).item(),
-        "checkerboard": checkerboard(sr, hr, scale=scale).item(),
-        "ridge": ridge(sr, hr).item(),
-        "haarpsi": haarpsi(sr, hr).item(),
-        "mdsi": mdsi(sr, hr).item(),
+    border = scale if border is None else border
+    y, rgb = Protocol("y", border), Protocol("rgb", border)
+    figures: dict[str, Callable[[], Tensor]] = {
+        "psnr_y": lambda: psnr(y.apply(sr), y.apply(hr)),
+        "ssim_y": lambda: ssim(y.apply(sr), y.apply(hr)),
+        "psnr_rgb": lambda: psnr(rgb.apply(sr), rgb.apply(hr)),
+        "sharpness": lambda: sharpness(sr, hr, scale=scale),
+        "checkerboard": lambda: checkerboard(sr, hr, scale=scale),
+        "ridge": lambda: ridge(sr, hr),
+        "haarpsi": lambda: haarpsi(sr, hr),
+        "mdsi": lambda: mdsi(sr, hr),
     }
+    wanted = [name for name in figures if only is None or name in only]
+    return {name: figures[name]().mean().item() for name in wanted}
 
 
 LEAST = 16
@@ -466,8 +480,8 @@ def haarpsi(sr: Tensor, hr: Tensor) -> Tensor:
     Raises:
         ValueError: if the shapes differ or the pictures are too small.
 
-    Source: built by srlab; Reisenhofer, Bosse, Kutyniok & Wiegand 2018, Signal
-    Processing: Image Communication 61, by piq.
+    Source: Reisenhofer, Bosse, Kutyniok & Wiegand 2018, Signal Processing:
+    Image Communication 61, by piq.
     """
     _require_pair(sr, hr)
     import piq  # type: ignore[import-untyped]  # takes seconds; only those who need it wait
@@ -491,8 +505,7 @@ def mdsi(sr: Tensor, hr: Tensor) -> Tensor:
     Raises:
         ValueError: if the shapes differ or the pictures are too small.
 
-    Source: built by srlab; Nafchi, Shahkolaei, Hedjam & Cheriet 2016, IEEE
-    Access 4, by piq.
+    Source: Nafchi, Shahkolaei, Hedjam & Cheriet 2016, IEEE Access 4, by piq.
     """
     _require_pair(sr, hr)
     import piq
@@ -539,8 +552,7 @@ def vgg_distance(sr: Tensor, hr: Tensor) -> float:
     Raises:
         ValueError: if the shapes differ.
 
-    Source: built by srlab; content loss of lesson 02 with weights that never
-    move.
+    Content loss of lesson 02 with weights that never move.
     """
     require_batch(sr, "sr")
     require_same_shape(sr, hr)
@@ -565,7 +577,7 @@ def lpips_distance(sr: Tensor, hr: Tensor) -> float | None:
     Raises:
         ValueError: if the shapes differ.
 
-    Source: built by srlab; Zhang et al. 2018, by torchmetrics.
+    Source: Zhang et al. 2018, by torchmetrics.
     """
     require_batch(sr, "sr")
     require_same_shape(sr, hr)
@@ -581,8 +593,6 @@ def lpips_backbone() -> Backbone | None:
 
     Looked for where torch keeps its downloads and where srlab does. A file
     that is not the one that torchvision publishes counts as missing.
-
-    Source: built by srlab.
     """
     return next((name for name in BACKBONES if _weights_file(name)), None)
 

@@ -20,8 +20,8 @@ def enlarge(lr: Tensor, scale: int) -> Tensor:
     Returns:
         ``(N, C, s*h, s*w)``; it overshoots [0, 1] a little at sharp edges.
 
-    Source: built by srlab. ``antialias=True`` because torch then takes the kernel
-    with a = -0.5, as MATLAB and Pillow do; without it a is -0.75.
+    ``antialias=True`` because torch then takes the kernel with a = -0.5, as
+    MATLAB and Pillow do; without it a is -0.75.
     """
     require_batch(lr, "lr")
     require_scale(scale)
@@ -34,8 +34,6 @@ class Bicubic(nn.Module):
 
     Args:
         scale: 2, 4 or 8.
-
-    Source: built by srlab.
     """
 
     reach = 2  # px of lr around a pixel that its enlargement depends on
@@ -66,7 +64,7 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(num_features, num_features, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(F.relu(self.conv1(x)))
+        return x + self.conv2(F.relu(self.conv1(x)))  # (N, F, h, w)
 
 
 class UpsampleStage(nn.Sequential):
@@ -79,8 +77,8 @@ class UpsampleStage(nn.Sequential):
     """
 
     def __init__(self, in_channels: int, out_channels: int):
-        conv = nn.Conv2d(in_channels, 4 * out_channels, 3, padding=1)
-        super().__init__(conv, nn.PixelShuffle(2))
+        conv = nn.Conv2d(in_channels, 4 * out_channels, 3, padding=1)  # (N, 4 * out, h, w)
+        super().__init__(conv, nn.PixelShuffle(2))  # (N, out, 2h, 2w)
 
 
 class Upsampler(nn.Module):
@@ -111,8 +109,8 @@ class Upsampler(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         for stage in self.stages:
-            features = F.leaky_relu(stage(features), 0.1, inplace=True)
-        return self.to_rgb(features)
+            features = F.leaky_relu(stage(features), 0.1, inplace=True)  # twice as large
+        return self.to_rgb(features)  # (N, 3, s*h, s*w)
 
 
 class SrResNet(nn.Module):
@@ -157,7 +155,7 @@ class SrResNet(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         features = self.body(self.head(lr))  # (N, F, h, w)
-        return enlarge(lr, self.scale) + self.upsampler(features)
+        return enlarge(lr, self.scale) + self.upsampler(features)  # (N, 3, s*h, s*w)
 
     @property
     def reach(self) -> float:
@@ -189,10 +187,7 @@ def count_parameters(model: nn.Module) -> int:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch to evaluation and back, whatever happens between.
-
-    Source: built by srlab.
-    """
+    """Switch to evaluation and back, whatever happens between."""
     was_training = model.training
     model.eval()
     try:

@@ -46,8 +46,6 @@ def show_images(
 
     Example:
         >>> show_images({"gray": torch.full((1, 3, 4, 4), 0.5)}, {"gray": "0.5"})
-
-    Source: built by srlab; used from lesson 00 on.
     """
     across = min(columns, len(images))
     down = -(-len(images) // across)
@@ -80,8 +78,6 @@ def show_curves(
         references: name -> height of a dashed line.
         logarithmic: the y axis.
         width: of the figure, inches.
-
-    Source: built by srlab; used from lesson 01 on.
     """
     figure, axes = plt.subplots(figsize=(width, width * 0.5), layout="constrained")
     styles = ("-", "--", "-.", ":")
@@ -108,8 +104,6 @@ def show_bars(values: Mapping[str, float], *, y: str, width: float = 7.0) -> Non
         values: name -> height.
         y: what the height means, with its unit.
         width: of the figure, inches.
-
-    Source: built by srlab; used from lesson 00 on.
     """
     figure, axes = plt.subplots(figsize=(width, width * 0.4), layout="constrained")
     bars = axes.bar(list(values), list(values.values()), color=COLORS[0])
@@ -135,15 +129,13 @@ def show_spectra(
         captions: name -> the number that belongs to the picture.
         period: of a grid, px; where it would show is marked by circles.
         width: of the figure, inches.
-
-    Source: built by srlab; used from lesson 01 on.
     """
     figure, grid = plt.subplots(
         1, len(images), figsize=(width, width / len(images) + 0.5), squeeze=False,
         layout="constrained",
     )  # fmt: skip
     titles = _titles(images, captions)
-    spectra = {name: _whole_spectrum(image).log10() for name, image in images.items()}
+    spectra = {name: _full_spectrum(image).log10() for name, image in images.items()}
     top = max(spectrum.max().item() for spectrum in spectra.values())
     for axes, (name, spectrum) in zip(grid.flat, spectra.items(), strict=True):
         extent = (-0.5, 0.5, 0.5, -0.5)  # cycles per px
@@ -169,8 +161,8 @@ def show_map(runs: Sequence[Run], *, width: float = 7.0) -> None:
     Raises:
         ValueError: if there are no runs, or of several scales.
 
-    Source: built by srlab; used from lesson 02 on. After Blau & Michaeli 2018,
-    with this course's sharpness in place of their perceptual quality.
+    Source: After Blau & Michaeli 2018, with this course's sharpness in place of
+    their perceptual quality.
     """
     require_runs(runs)
     figure, axes = plt.subplots(figsize=(width, width * 0.6), layout="constrained")
@@ -201,9 +193,9 @@ def require_runs(runs: Sequence[Run]) -> None:
     """Raise unless there are runs, and all of one scale."""
     scales = sorted({run.scale for run in runs})
     if len(scales) != 1:
-        came = f"runs of x{' and x'.join(map(str, scales))}" if scales else "no runs"
+        got = f"runs of x{' and x'.join(map(str, scales))}" if scales else "no runs"
         raise ValueError(
-            f"A map shows runs of one scale, but {came} came; note some with "
+            f"A map shows runs of one scale, but got {got}; note some with "
             f"note_run and take those of one scale with read_runs(scale=4)."
         )
 
@@ -229,7 +221,7 @@ def _mark_peaks(axes: Axes, period: int | None) -> None:
     axes.set(xlim=(-0.5, 0.5), ylim=(0.5, -0.5))
 
 
-def _whole_spectrum(image: Tensor) -> Tensor:
+def _full_spectrum(image: Tensor) -> Tensor:
     """Power spectrum (h, w) with frequency 0 in the middle."""
     half = power_spectrum(image)[0]  # (h, w // 2 + 1)
     width = image.shape[-1]

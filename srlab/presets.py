@@ -27,8 +27,6 @@ class Preset:
         source: whose weights they are, and what differs here.
         weights: term -> weight; a missing one is 0.
         layers: VGG's layer -> weight; a missing one is 0.
-
-    Source: built by srlab; used from lesson 05 on.
     """
 
     name: str
@@ -83,8 +81,6 @@ def read_presets() -> dict[str, Preset]:
     Returns:
         name -> preset. What is no preset in the file of one's own is left out
         with a warning, and stays in the file.
-
-    Source: built by srlab; used from lesson 05 on.
     """
     own = {}
     for name, values in _entries().items():
@@ -105,12 +101,10 @@ def save_preset(preset: Preset) -> Path:
         ValueError: if the name is empty, too long or a built-in's, or a weight
             is unknown or no number of at least 0.
         OSError: if the file cannot be written.
-
-    Source: built by srlab; used from lesson 05 on.
     """
     name = preset.name.strip()
     if not 1 <= len(name) <= 60:
-        raise ValueError(f"A preset's name has 1 to 60 characters, but {preset.name!r} came.")
+        raise ValueError(f"A preset's name has 1 to 60 characters, but got {preset.name!r}.")
     if name in PRESETS:
         raise ValueError(f"{name!r} is a built-in preset; choose another name.")
     kept = _parsed(name, asdict(preset))
@@ -171,7 +165,7 @@ def _parsed(name: str, values: Any) -> Preset:
     if name in PRESETS:
         raise ValueError(f"{name!r} is a built-in preset's name.")
     if not isinstance(values, Mapping):
-        raise ValueError(f"{name!r} must have weights and layers, but {values!r:.60} came.")
+        raise ValueError(f"{name!r} must have weights and layers, but got {values!r:.60}.")
     source = values.get("source", "")
     weights = _weights(name, values.get("weights"), EXPANDED_TERMS, "term")
     layers = _weights(name, values.get("layers"), LAYERS, "layer")

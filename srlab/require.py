@@ -1,7 +1,7 @@
 """Argument checks, one function a kind of mistake.
 
 Public functions begin with these. Each raises with one sentence: what was
-expected, what came, and the likely fix.
+expected, what it got, and the likely fix.
 """
 
 import math
@@ -18,12 +18,11 @@ def require_scale(scale: int) -> None:
     """Raise unless ``scale`` is 2, 4 or 8."""
     if isinstance(scale, bool) or not isinstance(scale, int):
         raise TypeError(
-            f"scale must be the integer 2, 4 or 8, but a "
-            f"{type(scale).__name__} came: {scale!r}."
+            f"scale must be the integer 2, 4 or 8, but got a {type(scale).__name__}: {scale!r}."
         )
     if scale not in SCALES:
         raise ValueError(
-            f"scale must be 2, 4 or 8, but {scale} came; "
+            f"scale must be 2, 4 or 8, but got {scale}; "
             f"other factors are not built in this course."
         )
 
@@ -32,8 +31,8 @@ def require_batch(images: Tensor, name: str) -> None:
     """Raise unless ``images`` is a float tensor ``(N, C, h, w)``."""
     if not isinstance(images, Tensor):
         raise TypeError(
-            f"{name} must be a tensor (N, C, h, w), but a "
-            f"{type(images).__name__} came; srlab.images.read_image makes one."
+            f"{name} must be a tensor (N, C, h, w), but got a "
+            f"{type(images).__name__}; srlab.images.read_image makes one."
         )
     if images.ndim != 4:
         raise ValueError(
@@ -44,6 +43,16 @@ def require_batch(images: Tensor, name: str) -> None:
         raise TypeError(
             f"{name} is {images.dtype}, but floating point in [0, 1] was "
             f"expected; use {name}.float() / 255."
+        )
+
+
+def require_one_picture(picture: Tensor, name: str) -> None:
+    """Raise unless ``picture`` is a float tensor ``(1, 3, h, w)``."""
+    require_batch(picture, name)
+    if picture.shape[:2] != (1, 3):
+        raise ValueError(
+            f"{name} has shape {tuple(picture.shape)}, but (1, 3, h, w) was expected; "
+            f"pick one picture of a batch with [:1]."
         )
 
 
@@ -102,12 +111,12 @@ def require_sizes(sizes: Sized) -> None:
     """Raise unless ``sizes`` is ``(lr_size, hr_size)`` at a known scale."""
     if not (isinstance(sizes, tuple) and len(sizes) == 2):
         raise TypeError(
-            f"sizes must be (lr_size, hr_size), such as (24, 96), but {sizes!r} came."
+            f"sizes must be (lr_size, hr_size), such as (24, 96), but got {sizes!r}."
         )
     lr_size, hr_size = sizes
     if not (type(lr_size) is int and type(hr_size) is int):
         raise TypeError(
-            f"sizes must be two integers in px, such as (24, 96), but {sizes!r} came."
+            f"sizes must be two integers in px, such as (24, 96), but got {sizes!r}."
         )
     if lr_size < 1 or hr_size not in [lr_size * scale for scale in SCALES]:
         raise ValueError(
@@ -118,9 +127,9 @@ def require_sizes(sizes: Sized) -> None:
 def require_count(value: int, name: str) -> None:
     """Raise unless ``value`` is an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer, such as 8, but {value!r} came.")
+        raise TypeError(f"{name} must be an integer, such as 8, but got {value!r}.")
     if value < 1:
-        raise ValueError(f"{name} must be 1 or more, but {value} came.")
+        raise ValueError(f"{name} must be 1 or more, but got {value}.")
 
 
 def require_photos(photos: Sized, source: object, size: int) -> None:
@@ -145,7 +154,7 @@ def require_layers(layers: Collection[str]) -> None:
     """Raise unless ``layers`` are the names of one layer or more, not one text."""
     if isinstance(layers, str):
         raise TypeError(
-            f"layers must be a list of names, but the text {layers!r} came; "
+            f"layers must be a list of names, but got the text {layers!r}; "
             f"put it in brackets: [{layers!r}]."
         )
     if not layers:
@@ -155,13 +164,13 @@ def require_layers(layers: Collection[str]) -> None:
 def require_share(value: float, name: str) -> None:
     """Raise unless ``value`` is between 0 and 1."""
     if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be between 0 and 1, but {value} came.")
+        raise ValueError(f"{name} must be between 0 and 1, but got {value}.")
 
 
 def require_weight(value: float) -> None:
     """Raise unless ``value`` can be a weight in a loss."""
     if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"A weight is a number of at least 0, but {value} came.")
+        raise ValueError(f"A weight is a number of at least 0, but got {value}.")
 
 
 def require_terms(terms: Iterable[Tensor]) -> None:
@@ -177,8 +186,8 @@ def require_blocks(model: object) -> None:
     """Raise unless a model has blocks to look at."""
     if not len(getattr(model, "body", ())):
         raise ValueError(
-            f"The model must have blocks in .body, as SrResNet has, but a "
-            f"{type(model).__name__} came, which has none."
+            f"The model must have blocks in .body, as SrResNet has, but got a "
+            f"{type(model).__name__}, which has none."
         )
 
 
@@ -186,12 +195,12 @@ def require_shuffled(conv: nn.Module, factor: int) -> None:
     """Raise unless ``conv`` can feed ``PixelShuffle(factor)`` in whole squares."""
     if not isinstance(conv, nn.Conv2d):
         raise TypeError(
-            f"conv must be the nn.Conv2d in front of the shuffle, but a "
-            f"{type(conv).__name__} came; give the module, not its weight."
+            f"conv must be the nn.Conv2d in front of the shuffle, but got a "
+            f"{type(conv).__name__}; give the module, not its weight."
         )
     if isinstance(factor, bool) or not isinstance(factor, int) or factor < 1:
         raise ValueError(
-            f"factor must be a whole number, the shuffle's own, but {factor!r} came."
+            f"factor must be a whole number, the shuffle's own, but got {factor!r}."
         )
     own = conv.out_channels // conv.groups
     if own % factor**2:

@@ -29,6 +29,8 @@ SCHEMA = "runcard.schema.json"
 NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?$"
 """A name becomes a file's: no dot at its beginning, nor at its end, where Windows drops it."""
 MOST_STEPS = 10**9
+MOST_BYTES = 2_000_000
+"""A card with a change after each of ten thousand steps is smaller."""
 WRITTEN = (
     "versions", "device", "processes", "seconds", "photographs", "start_sha256", "scores",
 )  # fmt: skip
@@ -94,7 +96,7 @@ KINDS = ("srresnet", "unet")
 LEARNING_RATES = {"srresnet": 2e-3, "unet": 3e-4}
 """What a network bears; all of a UNet's signal passes through convolutions at full weight."""
 
-Model = Annotated[
+AnySpec = Annotated[
     Annotated[ModelSpec, Tag(KINDS[0])] | Annotated[UNetSpec, Tag(KINDS[1])],
     Discriminator(
         _kind,
@@ -127,13 +129,13 @@ class FeatureSpec(Part):
         missing = [name for name in self.layers if name > "relu4_3"]
         if self.weights == "embedded" and missing:
             raise ValueError(
-                f"the embedded weights end at relu4_3, but {', '.join(missing)} came; "
+                f"the embedded weights end at relu4_3, but got {', '.join(missing)}; "
                 f'take weights "vgg16"'
             )
         return self
 
 
-Term = Literal["l1", "l2", "pixel", "content", "style", "tv", "spectrum"]
+TermName = Literal["l1", "l2", "pixel", "content", "style", "tv", "spectrum"]
 
 
 class Change(Part):
@@ -148,7 +150,7 @@ class Change(Part):
     """
 
     after: Annotated[int, Field(ge=0)]
-    weights: dict[Term, Weight] = {}
+    weights: dict[TermName, Weight] = {}
     layers: dict[Layer, Weight] = {}
     learning_rate: Rate | None = None
 
@@ -179,7 +181,7 @@ class Stage(Part):
     steps: Positive = 2400
     learning_rate: Rate = LEARNING_RATES["srresnet"]
     schedule: Literal["cosine", "constant"] = "cosine"
-    weights: dict[Term, Weight] = {"l1": 1.0}
+    weights: dict[TermName, Weight] = {"l1": 1.0}
     features: FeatureSpec | None = None
     changes: list[Change] = []
 
@@ -243,7 +245,7 @@ class InForce:
         learning_rate: the peak, where a schedule sets it.
     """
 
-    weights: dict[Term, float]
+    weights: dict[TermName, float]
     layers: dict[Layer, float]
     learning_rate: float
 
@@ -255,8 +257,6 @@ def at_first_step(stage: Stage) -> InForce:
         >>> early = Change(after=0, weights={"l1": 2.0})
         >>> at_first_step(Stage(changes=[early])).weights
         {'l1': 2.0}
-
-    Source: built by srlab; ClassBoard's columns are these.
     """
     weights, rate = dict(stage.weights), stage.learning_rate
     layers = dict(stage.features.layers) if stage.features else {}
@@ -268,10 +268,7 @@ def at_first_step(stage: Stage) -> InForce:
 
 
 def changes_while_running(stage: Stage) -> list[Change]:
-    """The changes that some steps were done before, and some after.
-
-    Source: built by srlab.
-    """
+    """The changes that some steps were done before, and some after."""
     return [change for change in stage.changes if 0 < change.after < stage.steps]
 
 
@@ -284,8 +281,6 @@ def folded(stage: Stage) -> Stage:
     Returns:
         A stage whose changes come after a step. One that began with nothing
         weighing anything is returned as it is, as no card may say that.
-
-    Source: built by srlab; the Loss Lab saves its cards so.
     """
     start, values = at_first_step(stage), stage.model_dump()
     values["weights"], values["learning_rate"] = start.weights, start.learning_rate
@@ -356,13 +351,11 @@ class RunCard(Part):
     Example:
         >>> RunCard(name="short", stages=[Stage(steps=10)]).stages[0].scale
         4
-
-    Source: built by srlab; lesson 07 runs one with several stages.
     """
 
     format: Literal[1] = 1
     name: Annotated[str, Field(pattern=NAME)]
-    model: Model = ModelSpec()
+    model: AnySpec = ModelSpec()
     data: str = "embedded"
     validation: str | Share = "auto"
     start: str = "untrained"
@@ -399,7 +392,7 @@ class RunCard(Part):
             return value
         raise ValueError(
             f'"auto", "embedded", a folder or a share above 0 and at most 0.5 was expected, '
-            f"but {_shown(value)} came"
+            f"but got {_shown(value)}"
         )
 
     @model_validator(mode="after")
@@ -442,8 +435,6 @@ def parse_card(values: object, name: str = "the run card") -> RunCard:
 
     Raises:
         ValueError: one sentence for the first thing that is wrong.
-
-    Source: built by srlab.
     """
     try:
         return RunCard.model_validate(values)
@@ -459,18 +450,17 @@ def load_card(path: str | os.PathLike[str]) -> RunCard:
     Raises:
         FileNotFoundError, IsADirectoryError: if there is no such file.
         ValueError: if it is no JSON or no valid card.
-
-    Source: built by srlab.
     """
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, but a run card was expected.")
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; check the name.")
-    return read_card(path.read_bytes(), path.name)
+    with path.open("rb") as file:
+        return read_card(file.read(MOST_BYTES + 1), path.name)
 
 
-def read_card(data: bytes, name: str) -> RunCard:
+def read_card(data: bytes, name: str = "the file") -> RunCard:
     """Read a run card from the bytes of a JSON file.
 
     Args:
@@ -478,10 +468,13 @@ def read_card(data: bytes, name: str) -> RunCard:
         name: what errors call it.
 
     Raises:
-        ValueError: if it is no JSON or no valid card.
-
-    Source: built by srlab.
+        ValueError: if it is no JSON or no valid card, or far too large for one.
     """
+    if len(data) > MOST_BYTES:
+        raise ValueError(
+            f"{name} is too large for a run card, which has less than "
+            f"{MOST_BYTES / 1e6:.0f} MB; choose the JSON file of a card."
+        )
     try:
         values = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also for numbers of 5000 digits
@@ -494,8 +487,6 @@ def save_card(card: RunCard, path: str | os.PathLike[str]) -> None:
 
     Raises:
         OSError: if the file cannot be written.
-
-    Source: built by srlab.
     """
     with replacing(Path(path)) as part:
         part.write_text(card.to_json(), encoding="utf-8")
@@ -507,8 +498,6 @@ def place_of(keys: Sequence[str | int]) -> str:
     Example:
         >>> place_of(["stages", 0, "changes", 1, "after"])
         'stage 1: change 2: after'
-
-    Source: built by srlab.
     """
     words = ""
     for key, following in zip(keys, [*keys[1:], None], strict=False):
@@ -529,7 +518,7 @@ def _sentence(error: Any) -> str:
         return f"{place} is missing; add it."
     if error["type"] == "value_error":  # one of ours, with the values in it
         return f"{place}: {error['msg'].removeprefix('Value error, ')}."
-    return f"{place}: {error['msg']}, but {_shown(error['input'])} came."
+    return f"{place}: {error['msg']}, but got {_shown(error['input'])}."
 
 
 def _shown(value: object) -> str:

@@ -7,8 +7,9 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from srlab.data import crop_to_multiple, degrade
 from srlab.inference import enlarge_in_tiles
 from srlab.metrics import Protocol, score_pair
-from srlab.models import Bicubic, count_parameters
+from srlab.models import Bicubic, count_parameters, enlarge
 from srlab.require import require_count
 
 Wanted = Literal["highest", "lowest", "nearest to the truth's 1"]
@@ -81,10 +82,7 @@ MEASURES = {
 
 
 def heading_of(measures: Mapping[str, Measure]) -> str:
-    """The titles above a table's columns, right-aligned.
-
-    Source: built by srlab.
-    """
+    """The titles above a table's columns, right-aligned."""
     return " ".join(f"{measure.title:>{measure.width}}" for measure in measures.values())
 
 
@@ -94,8 +92,6 @@ def line_of(measures: Mapping[str, Measure], figures: Mapping[str, float]) -> st
     Example:
         >>> line_of({"mdsi": MEASURES["mdsi"]}, {"mdsi": 0.25})
         '  0.2500'
-
-    Source: built by srlab.
     """
     return " ".join(
         f"{figures[name]:{m.width - len(m.unit)}.{m.digits}f}{m.unit}"
@@ -104,10 +100,7 @@ def line_of(measures: Mapping[str, Measure], figures: Mapping[str, float]) -> st
 
 
 def short(value: float | None, digits: int = 2) -> str:
-    """A figure for people: ``28.66``, ``1e+30`` or ``–``.
-
-    Source: built by srlab.
-    """
+    """A figure for people: ``28.66``, ``1e+30`` or ``–``."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.1e}"
@@ -119,8 +112,6 @@ def directions(measures: Mapping[str, Measure] = MEASURES) -> str:
     Example:
         >>> directions({"ssim_y": MEASURES["ssim_y"], "mdsi": MEASURES["mdsi"]})
         'SSIM Y highest; MDSI lowest'
-
-    Source: built by srlab.
     """
     titles: dict[Wanted, list[str]] = {}
     for measure in measures.values():
@@ -131,6 +122,48 @@ def directions(measures: Mapping[str, Measure] = MEASURES) -> str:
 def _and(names: list[str]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
+
+
+class Scene:
+    """A photograph under test: what networks get of it, and how they are judged.
+
+    Args:
+        hr: the truth, ``(N, 3, h, w)`` in [0, 1]; what is too much for sides
+            that are divisible by the scale is cut off.
+        scale: 2, 4 or 8.
+
+    Attributes:
+        lr: what networks get.
+        protocol: what PSNR compares; the published one.
+
+    Example:
+        >>> scene = Scene(torch.rand(1, 3, 65, 64), 4)
+        >>> scene.lr.shape
+        torch.Size([1, 3, 16, 16])
+        >>> list(scene.judge(scene.bicubic))
+        ['psnr_y', 'sharpness']
+    """
+
+    def __init__(self, hr: Tensor, scale: int):
+        self.scale, self.protocol = scale, Protocol("y", scale)
+        self.hr = crop_to_multiple(hr, scale)
+        self.lr = degrade(self.hr, scale)
+
+    @cached_property
+    def bicubic(self) -> Tensor:
+        """What every network is compared with; at edges a little beyond [0, 1]."""
+        return enlarge(self.lr, self.scale)
+
+    def judge(
+        self, sr: Tensor, only: Collection[str] | None = ("psnr_y", "sharpness")
+    ) -> dict[str, float]:
+        """Figures of an enlargement, as it is seen: in [0, 1].
+
+        Args:
+            sr: as large as ``hr``.
+            only: which of ``MEASURES``; all if None.
+        """
+        return score_pair(sr.clamp(0, 1), self.hr, scale=self.scale, only=only)
 
 
 Row = dict[str, Any]
@@ -167,8 +200,6 @@ def score_models(
 
     Raises:
         ValueError: if no picture is large enough, or a model fails.
-
-    Source: built by srlab; the protocol is lesson 00's.
     """
     singles = {"bicubic": _score_all_that_fit(photos, scale, keep)}
     usable = {name: photos[name] for name in singles["bicubic"]}
@@ -214,12 +245,11 @@ def _score_one(
     """Every figure of one picture, and the seconds it took to enlarge it."""
     model, picture = names
     try:
-        hr = crop_to_multiple(as_batch(photo), scale)
-        lr = degrade(hr, scale)
+        scene = Scene(as_batch(photo), scale)
         began = time.perf_counter()
-        sr = enlarge_in_tiles(network, lr, scale=scale)
+        sr = enlarge_in_tiles(network, scene.lr, scale=scale)
         seconds = time.perf_counter() - began
-        figures = score_pair(as_batch(sr), hr, scale=scale)
+        figures = scene.judge(as_batch(sr), only=None)
     except ValueError as error:
         raise ValueError(f"{picture}: {error}") from None
     if keep:
@@ -322,8 +352,8 @@ def count_multiply_adds(model: nn.Module, height: int, width: int) -> int:
         >>> count_multiply_adds(conv, 10, 20) == 3 * 3 * 3 * 8 * 10 * 20
         True
 
-    Source: built by srlab. Counted by hooks: torch's ``FlopCounterMode`` gives
-    the same number, but first loads a compiler, which takes seconds.
+    Counted by hooks: torch's ``FlopCounterMode`` gives the same number, but
+    first loads a compiler, which takes seconds.
     """
     require_count(height, "height")
     require_count(width, "width")
@@ -363,8 +393,6 @@ def score_family(
         A row for each model, as ``score_models`` gives them, with
         ``parameters`` and ``multiply_adds`` (for lr of ``WORK_SIZE`` x
         ``WORK_SIZE`` px) added.
-
-    Source: built by srlab; used in lesson 07.
     """
     rows = score_models(photos, models, scale=scale)
     everyone = {"bicubic": Bicubic(scale), **models}
@@ -372,10 +400,7 @@ def score_family(
 
 
 def format_family(rows: list[Row]) -> str:
-    """Rows as a table for people, with the protocol above it.
-
-    Source: built by srlab; used in lesson 07.
-    """
+    """Rows as a table for people, with the protocol above it."""
     first = rows[0]
     width = max(12, *(len(row["model"]) for row in rows))
     lines = [

@@ -33,20 +33,17 @@ LINE = 20
 """Height of a line of words, px."""
 FONT_SIZE = 14
 
-Measures = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
+CropMeasures = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
 """How a figure is written -> sr, hr ``(1, 3, h, w)`` in [0, 1] -> the figure."""
 
 
 def psnr_of_crop(sr: Tensor, hr: Tensor) -> Tensor:
-    """PSNR on Y in dB, with no border left out: what lies around was seen, too.
-
-    Source: built by srlab.
-    """
+    """PSNR on Y in dB, with no border left out: what lies around was seen, too."""
     y = Protocol("y", 0)
     return psnr(y.apply(sr), y.apply(hr))
 
 
-MEASURES: Measures = {"{:.1f} dB": psnr_of_crop}
+CROP_MEASURES: CropMeasures = {"{:.1f} dB": psnr_of_crop}
 
 
 @dataclass(frozen=True)
@@ -57,8 +54,6 @@ class Crop:
         shows: in a word.
         file: the photograph.
         left, top, size: of the square, px.
-
-    Source: built by srlab.
     """
 
     shows: str
@@ -91,8 +86,6 @@ def read_crops(table: Path = CROPS) -> list[Crop]:
     Example:
         >>> len(read_crops())
         12
-
-    Source: built by srlab.
     """
     with table.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -122,8 +115,6 @@ def shipped_models(scale: int) -> list[str]:
     Example:
         >>> shipped_models(8)
         ['small-x8', 'pixel-x8']
-
-    Source: built by srlab.
     """
     order = ("small", "pixel", "perceptual", "unet-pixel", "unet")
     kinds = {path.stem.removesuffix(f"-x{scale}") for path in SHIPPED.glob(f"*-x{scale}.*")}
@@ -137,7 +128,7 @@ def draw_sheet(
     *,
     scale: int = 4,
     zoom: int = 2,
-    measures: Measures = MEASURES,
+    measures: CropMeasures = CROP_MEASURES,
 ) -> Image.Image:
     """Draw crops as rows: the input, bicubic, each network, the truth.
 
@@ -156,8 +147,6 @@ def draw_sheet(
     Raises:
         ValueError: if there is no crop, or one does not lie in its photograph.
         OSError: if a photograph cannot be read.
-
-    Source: built by srlab.
     """
     require_scale(scale)
     require_count(zoom, "zoom")
@@ -169,10 +158,7 @@ def draw_sheet(
 
 
 def require_ending(target: Path) -> None:
-    """Raise unless a sheet can be kept in such a file; to ask before the work.
-
-    Source: built by srlab.
-    """
+    """Raise unless a sheet can be kept in such a file; to ask before the work."""
     if target.suffix.lower() not in ENDINGS:
         raise ValueError(
             f"{target} is no name for a sheet; it should end in .png, .webp or .jpg."
@@ -184,8 +170,6 @@ def save_sheet(sheet: Image.Image, target: Path, *, overwrite: bool = False) -> 
 
     Returns:
         Where it was written.
-
-    Source: built by srlab; ``srlab sheet`` calls it.
     """
     with making(target.parent):
         write = partial(save_image, sheet, overwrite=overwrite, lossless=True)
@@ -193,7 +177,7 @@ def save_sheet(sheet: Image.Image, target: Path, *, overwrite: bool = False) -> 
 
 
 def _row(
-    crop: Crop, networks: Mapping[str, nn.Module], scale: int, zoom: int, measures: Measures
+    crop: Crop, networks: Mapping[str, nn.Module], scale: int, zoom: int, measures: CropMeasures
 ) -> list[Tile]:
     """The tiles of one crop, from left to right."""
     whole, rows, columns = _with_context(crop, scale)

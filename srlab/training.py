@@ -1,7 +1,7 @@
 """Training as an iterator: one optimizer step each time somebody asks.
 
-Pausing is not asking. A notebook, the command line, a live widget and a test
-are consumers of the one loop in ``train``.
+A notebook, the command line, a live widget and a test all take their steps
+from the one loop in ``train``. Whoever wants a pause asks for no further step.
 """
 
 import math
@@ -151,7 +151,7 @@ def cosine_schedule(peak: float, *, warm_up: float = 0.05, floor: float = 0.01) 
     Returns:
         A function of the share done, 0 ... 1.
 
-    Source: built by srlab; Loshchilov & Hutter 2017.
+    Source: Loshchilov & Hutter 2017.
     """
 
     def schedule(done: float) -> float:

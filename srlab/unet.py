@@ -54,9 +54,9 @@ class PlainEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """``(N, 3, h, w)`` -> a map for each size, the finest first."""
-        maps = [self.blocks[0](images)]
+        maps = [self.blocks[0](images)]  # (N, F, h, w)
         for block in self.blocks[1:]:
-            maps.append(block(F.max_pool2d(maps[-1], 2)))
+            maps.append(block(F.max_pool2d(maps[-1], 2)))  # half the size, twice the channels
         return maps
 
 
@@ -159,11 +159,14 @@ class UNet(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         require_batch(lr, "lr")
+        # Skips from the finest map on; features is the coarsest
         *skips, features = self.encoder(pad_to_multiple(lr, 2 ** len(self.ups)))
         for level in reversed(range(len(self.ups))):
-            skip = self.gains[level] * skips[level]
+            skip = self.gains[level] * skips[level]  # (N, F, h, w) of this level
+            # 2F channels go in, F come out
             features = self.merges[level](torch.cat([self.ups[level](features), skip], dim=1))
         sr = enlarge(lr, self.scale)
+        # What the padding added is cut off
         return sr + self.upsampler(features)[..., : sr.shape[-2], : sr.shape[-1]]
 
 
@@ -173,8 +176,6 @@ def count_reach(unet: UNet) -> int:
     Returns:
         A multiple of what the encoder divides by, so that tiles halve as the
         whole does.
-
-    Source: built by srlab; ``srlab.inference.enlarge_in_tiles`` asks for it.
     """
     sizes: dict[nn.Module, int] = {
         unet.upsampler: 1
@@ -212,4 +213,4 @@ def require_depth(depth: int, most: int) -> None:
     """Raise unless the encoder halves ``depth`` times."""
     require_count(depth, "depth")
     if depth > most:
-        raise ValueError(f"depth must be 1 to {most} with these weights, but {depth} came.")
+        raise ValueError(f"depth must be 1 to {most} with these weights, but got {depth}.")

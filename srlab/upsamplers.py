@@ -49,6 +49,7 @@ def icnr_(
     """
     require_shuffled(conv, factor)
     kernel = init(conv.weight[:: factor**2].clone())  # one for each square
+    # A square's channels lie together
     set_weight(conv, kernel.repeat_interleave(factor**2, dim=0))
     if conv.bias is not None:
         conv.bias.copy_(conv.bias[:: factor**2].repeat_interleave(factor**2))

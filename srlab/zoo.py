@@ -36,8 +36,6 @@ def load_model(name: str | os.PathLike[str] | None, scale: int) -> nn.Module:
     Raises:
         ValueError: if there is no such model or it has another scale; the
             message lists what there is.
-
-    Source: built by srlab.
     """
     require_scale(scale)
     if name is None:
@@ -52,8 +50,6 @@ def find_checkpoint(name: str | os.PathLike[str]) -> Path:
 
     Raises:
         ValueError: if the name is neither; the message lists what there is.
-
-    Source: built by srlab.
     """
     shipped = SHIPPED / f"{name}.safetensors"
     if shipped.exists():
@@ -73,10 +69,7 @@ def model_names() -> list[str]:
 
 
 def build_model(spec: ModelSpec | UNetSpec, scale: int) -> nn.Module:
-    """The untrained network that a run card names.
-
-    Source: built by srlab.
-    """
+    """The untrained network that a run card names."""
     stage = STAGES[spec.doubling]
     if isinstance(spec, UNetSpec):
         encoder = VggEncoder(spec.depth) if spec.encoder == "vgg" else None

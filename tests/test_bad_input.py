@@ -295,7 +295,7 @@ def test_models_and_scales(
         ("--model", "gone.safetensors"): "gone.safetensors is no file; give a checkpoint",
         ("--model", str(foreign)): "foreign.safetensors is damaged or no checkpoint",
         ("--model", str(photo_folder)): "There is no model",
-        ("--scale", "3", "--model", "bicubic"): "scale must be 2, 4 or 8, but 3 came",
+        ("--scale", "3", "--model", "bicubic"): "scale must be 2, 4 or 8, but got 3",
         ("--scale", "2", "--model", str(checkpoint)): "enlarges 4 times, but 2 times was asked",
     }.items():
         assert sentence in run.refused(task, given, *options)

@@ -25,9 +25,9 @@ from srlab.widgets.checkerboard_bench import (
     HISTORY_LIMIT,
     STARTS_OVER,
     CheckerboardBench,
-    History,
-    Reading,
-    Setting,
+    GridHistory,
+    GridReading,
+    GridSetting,
     gray_card,
     pairs,
     untrained,
@@ -86,20 +86,25 @@ def test_the_other_upsamplers(lab: CheckerboardLab):
 @pytest.mark.parametrize(
     ("setting", "stage"),
     [
-        (Setting(), UpsampleStage),
-        (Setting(init="icnr"), IcnrStage),
-        (Setting("resize"), ResizeStage),
-        (Setting("transposed", scale=8), TransposedStage),
+        (GridSetting(), UpsampleStage),
+        (GridSetting(init="icnr"), IcnrStage),
+        (GridSetting("resize"), ResizeStage),
+        (GridSetting("transposed", scale=8), TransposedStage),
     ],
 )
-def test_the_stage_is_the_one_chosen_everywhere(setting: Setting, stage: type):
+def test_the_stage_is_the_one_chosen_everywhere(setting: GridSetting, stage: type):
     upsampler = untrained(setting).upsampler
     assert {type(part) for part in [*upsampler.stages, upsampler.to_rgb]} == {stage}
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_untrained_it_adds_as_much_whatever_the_upsampler(scale: int):
-    for setting in (Setting(), Setting(init="icnr"), Setting("resize"), Setting("transposed")):
+    for setting in (
+        GridSetting(),
+        GridSetting(init="icnr"),
+        GridSetting("resize"),
+        GridSetting("transposed"),
+    ):
         network = untrained(replace(setting, scale=scale))
         with torch.no_grad():
             added = network(gray_card(scale)) - GRAY
@@ -110,7 +115,7 @@ def test_it_leaves_the_random_numbers_of_the_notebook_alone():
     torch.manual_seed(3)
     first = torch.rand(1)
     torch.manual_seed(3)
-    untrained(Setting())
+    untrained(GridSetting())
     assert torch.equal(torch.rand(1), first)
 
 
@@ -134,12 +139,12 @@ def test_numbers_are_what_the_metrics_say(lab: CheckerboardLab):
 
 def test_photograph_and_bicubic_belong_together(lab: CheckerboardLab):
     bench = lab.bench
-    shown = enlarge(bench.lr, 4)[..., 16:-16, 16:-16].clamp(0, 1)
+    shown = enlarge(bench.scene.lr, 4)[..., 16:-16, 16:-16].clamp(0, 1)
     torch.testing.assert_close(lab.pictures()["bicubic"], shown)
 
 
 def test_reading_is_one_sentence():
-    reading = Reading(7, 1.5e-3, 59.5, 0.02, 21.67, 23.37, 0.961, 1.256)
+    reading = GridReading(7, 1.5e-3, 59.5, 0.02, 21.67, 23.37, 0.961, 1.256)
     assert str(reading) == (
         "step 7: grid energy 1.5e-03 on a gray card, checkerboard 59.5 (bicubic 0.02, "
         "truth 1); PSNR 21.67 dB (bicubic 23.37 dB), sharpness 0.96, ridge 1.26"
@@ -315,7 +320,7 @@ def test_pause_freezes_it(lab: CheckerboardLab):
         ),
         (
             {"scale": 3},
-            "scale must be 2, 4 or 8, but 3 came; other factors are not built in this course.",
+            "scale must be 2, 4 or 8, but got 3; other factors are not built in this course.",
         ),
         (
             {"upsampler": "resize", "init": "icnr"},
@@ -356,7 +361,7 @@ def test_a_wrecked_network_is_told_and_reset_helps(lab: CheckerboardLab):
 
 
 def test_only_what_makes_another_network_starts_over():
-    bench = CheckerboardBench(Setting())
+    bench = CheckerboardBench(GridSetting())
     for name, value in (("upsampler", "resize"), ("init", "icnr"), ("scale", 2)):
         model = bench.model
         bench.set(name, value)
@@ -375,7 +380,7 @@ def test_batches_are_small_and_of_the_scale(scale: int):
 
 
 def test_looking_leaves_the_training_as_it_was():
-    bench = CheckerboardBench(Setting())
+    bench = CheckerboardBench(GridSetting())
     next(bench.steps())
     _, once = bench.look()
     assert bench.model.training
@@ -384,7 +389,7 @@ def test_looking_leaves_the_training_as_it_was():
 
 
 def test_history_does_not_grow_without_end():
-    history = History()
+    history = GridHistory()
     for step in range(5 * HISTORY_LIMIT):
         history.add(step, 1.0)
     assert len(history.points) <= HISTORY_LIMIT
@@ -393,7 +398,7 @@ def test_history_does_not_grow_without_end():
 
 def test_the_grid_of_a_trained_network_is_measured():
     """As a network with a grid of its own, whatever drew it."""
-    bench = CheckerboardBench(Setting(init="icnr"))
+    bench = CheckerboardBench(GridSetting(init="icnr"))
     _, before = bench.look()
     with torch.no_grad():
         bench.model.upsampler.to_rgb[0].bias[0] += 0.05  # one sub-pixel of four, red

@@ -140,7 +140,7 @@ def test_scales_are_never_mixed(board: ClassBoard) -> None:
     assert [row.name for row in board.choose(scale=2)] == ["dora"]
     assert "anna" not in board._table.value + alt_of(board._picture) + board._best.value
     assert column(board, "PSNR Y")[0] == f"{known_bicubic(2)['psnr_y']:.2f}"
-    with pytest.raises(ValueError, match="scale must be one of 2, 4, but 8 came"):
+    with pytest.raises(ValueError, match="scale must be one of 2, 4, but got 8"):
         board.choose(scale=8)
 
 
@@ -234,7 +234,7 @@ def test_what_is_no_finished_card_is_named_and_the_others_go_in(board: ClassBoar
         "slow.json": unfinished.to_json().encode(), "recipe.json": recipe.to_json().encode(),
         "notebook.json": foreign, "list.json": b"[1]", "photo.json": b"\xff\xd8\xff\xe0",
         "part.json": json.dumps(partial).encode(), "<b>.json": b"",
-        "big.json": b" " * 1_000_001,
+        "big.json": b" " * 2_000_001,
         "last.json": card("last").to_json().encode("utf-8-sig"),
     })  # fmt: skip
     names = {row.name for row in board.rows}
@@ -248,7 +248,8 @@ def test_what_is_no_finished_card_is_named_and_the_others_go_in(board: ClassBoar
         "photo.json is not JSON (",
         "part.json lacks sharpness among its scores.",
         "<b>.json is not JSON (",
-        "big.json has 1.0 MB, so it is no run card.",
+        "big.json is too large for a run card, which has less than 2 "
+        "MB; choose the JSON file of a card.",
     ]
     assert len(board.remarks) == len(starts)
     for remark, start in zip(board.remarks, starts, strict=True):
@@ -295,7 +296,7 @@ def test_a_folder_with_all_below_it_but_no_checkpoints(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cards", "sentence"),
     [
-        ([3], "A int came, but a run card, its file or the file's bytes were expected"),
+        ([3], "A run card, its file or the file's bytes were expected, but got a int"),
         ("card.json", r"cards is one card, but a list of them was expected; write \[card\]"),
     ],
 )
@@ -531,8 +532,8 @@ def test_the_teacher_gets_every_card_as_csv(board: ClassBoard, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("choice", "sentence"),
     [
-        ({"order": "beauty"}, "order must be one of psnr_y, ssim_y, .*, but 'beauty' came"),
-        ({"card": "dora"}, "card must be one of anna, ben, cleo, but 'dora' came"),
+        ({"order": "beauty"}, "order must be one of psnr_y, ssim_y, .*, but got 'beauty'"),
+        ({"card": "dora"}, "card must be one of anna, ben, cleo, but got 'dora'"),
     ],
 )
 def test_an_unknown_choice_changes_nothing(

@@ -23,7 +23,7 @@ from srlab.classroom.command import open_room
 from srlab.classroom.launch import closed_parents, outermost
 from srlab.classroom.limits import Limits, make_groups, processes_of, remove_groups
 from srlab.classroom.room import (
-    MOST,
+    LEARNERS,
     Room,
     _wait,
     can_cover,
@@ -350,8 +350,8 @@ def test_many_learners_need_root(state: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ValueError, match="2 learners need root on Linux, since only root can"):
         prepare(Room(state), ["ada", "ben"])
     assert prepare(Room(state), ["ada"]) == ["ada"]
-    with pytest.raises(ValueError, match=f"too many for one machine; {MOST} at most"):
-        prepare(Room(state), [f"a{n}" for n in range(MOST + 1)])
+    with pytest.raises(ValueError, match=f"too many for one machine; {LEARNERS} at most"):
+        prepare(Room(state), [f"a{n}" for n in range(LEARNERS + 1)])
 
 
 @needs_root
@@ -365,10 +365,10 @@ def test_two_rooms_never_share_a_number(state: Path, registry: Path) -> None:
     prepare(Room(state, first_uid=UID), ["ada"])
     second = state.parent / "second"
     with pytest.raises(ValueError, match=rf"The classroom {state} has one .* --first-uid"):
-        prepare(Room(second, first_uid=UID + MOST), ["ben"])
+        prepare(Room(second, first_uid=UID + LEARNERS), ["ben"])
     assert not (second / "hub" / "accounts.json").exists()
     assert claims.first_number(state) == UID, "known from the last time"
-    assert claims.first_number(second) not in range(UID - MOST, UID + MOST + 1)
+    assert claims.first_number(second) not in range(UID - LEARNERS, UID + LEARNERS + 1)
     prepare(Room(state, first_uid=UID), None)
 
     moved = state.rename(state.parent / "moved")
@@ -386,7 +386,7 @@ def test_a_room_that_was_carried_away_keeps_its_numbers_if_others_are_free(state
     first = claims.first_number(state)
     prepare(Room(state, first_uid=first), ["ada"])
     moved = state.rename(state.parent / "moved")
-    assert claims.first_number(state) not in range(first, first + MOST + 1)
+    assert claims.first_number(state) not in range(first, first + LEARNERS + 1)
     assert claims.first_number(moved) == first
 
 
@@ -412,9 +412,11 @@ def test_a_number_in_use_by_a_process_is_refused(state: Path) -> None:
 
 
 def test_a_room_gives_no_number_beyond_its_own(accounts: Accounts) -> None:
-    for start in range(0, MOST - 2, 100):
-        accounts.enroll([f"a{n}" for n in range(start, min(start + 100, MOST - 2))])
-    with pytest.raises(ValueError, match=f"All {MOST} user numbers from {UID} on were given"):
+    for start in range(0, LEARNERS - 2, 100):
+        accounts.enroll([f"a{n}" for n in range(start, min(start + 100, LEARNERS - 2))])
+    with pytest.raises(
+        ValueError, match=f"All {LEARNERS} user numbers from {UID} on were given"
+    ):
         accounts.enroll(["late"])
 
 

@@ -432,7 +432,7 @@ def test_own_photographs_judge_and_everything_is_told(
         (("--val", "nan"), 'card.json: validation: "auto"'),
         (("--val", ""), "validation is empty, but a folder was expected; name one."),
         (("--data", ""), "data is empty, but a folder was expected; name one."),
-        (("--log", "wandb"), "--log takes tensorboard, but wandb came; log.csv is always"),
+        (("--log", "wandb"), "--log takes tensorboard, but got wandb; log.csv is always"),
     ],
 )
 def test_a_failed_train_leaves_no_folder(

@@ -13,7 +13,7 @@ from srlab.images import to_image
 from srlab.widgets.compare import compare
 from srlab.widgets.compare_core import CoreCompare
 from srlab.widgets.compare_custom import CustomCompare
-from srlab.widgets.compare_scene import Comparison, Scene, lens_box, liveliest_spot
+from srlab.widgets.compare_scene import CompareScene, Comparison, lens_box, liveliest_spot
 from srlab.widgets.poster import BYTES_LIMIT, GAP, encode_png, to_png
 from tests import warm
 
@@ -102,9 +102,9 @@ def test_settings_are_traits(widget):
         (
             ("blink",),
             {"period": 0.1},
-            "period must be a number from 0.4 to 5\\S*, but 0.1 came",
+            "period must be a number from 0.4 to 5\\S*, but got 0.1",
         ),
-        (("swipe",), {"lens": 3}, "lens must be True or False, but 3 came"),
+        (("swipe",), {"lens": 3}, "lens must be True or False, but got 3"),
     ],
 )
 def test_wrong_call_changes_nothing(widget, arguments, settings, message):
@@ -127,9 +127,9 @@ def test_wrong_assignment_is_refused(widget):
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        ([noise(0)], TypeError, r'pictures must be a dict .* list came; write \{"bicubic"'),
-        ({"a": noise(0)}, ValueError, "pictures must be 2 to 9, but 1 came"),
-        (dict.fromkeys("abcdefghij", noise(0)), ValueError, "must be 2 to 9, but 10 came"),
+        ([noise(0)], TypeError, r'pictures must be a dict .* got a list; write \{"bicubic"'),
+        ({"a": noise(0)}, ValueError, "pictures must be 2 to 9, but got 1"),
+        (dict.fromkeys("abcdefghij", noise(0)), ValueError, "must be 2 to 9, but got 10"),
         (
             {"a": noise(0), "b": noise(0)[..., :-4]},
             ValueError,
@@ -155,7 +155,7 @@ def test_caption_without_picture(pictures):
 
 def test_any_pil_image_will_do():
     gray, red = Image.new("L", (9, 7), 90), Image.new("RGBA", (9, 7), (255, 0, 0, 255))
-    scene = Scene.of({"gray": gray, "red": red}, None)
+    scene = CompareScene.of({"gray": gray, "red": red}, None)
     assert [image.getpixel((4, 4)) for image in scene.pictures.values()] == [
         (90, 90, 90),
         (255, 0, 0),

@@ -101,8 +101,8 @@ def test_precision_does_not_matter(dtype):
 @pytest.mark.parametrize(
     ("size", "sentence"),
     [
-        ((0, 8), "height must be 1 or more, but 0 came"),
-        ((8, -1), "width must be 1 or more, but -1 came"),
+        ((0, 8), "height must be 1 or more, but got 0"),
+        ((8, -1), "width must be 1 or more, but got -1"),
     ],
 )
 def test_errors(size, sentence):

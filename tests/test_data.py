@@ -123,8 +123,8 @@ def test_degrade_keeps_dtype_and_channels() -> None:
         (torch.zeros(1, 3, 0, 8), 2, ValueError, "hr is 0 x 8 px"),
         (torch.zeros(3, 8, 8), 2, ValueError, r"add the missing axis with hr\[None\]"),
         (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), 2, TypeError, r"use hr.float\(\) / 255"),
-        (torch.zeros(1, 3, 9, 9), 3, ValueError, "scale must be 2, 4 or 8, but 3 came"),
-        (np.zeros((1, 3, 8, 8)), 2, TypeError, "hr must be a tensor .* but a ndarray came"),
+        (torch.zeros(1, 3, 9, 9), 3, ValueError, "scale must be 2, 4 or 8, but got 3"),
+        (np.zeros((1, 3, 8, 8)), 2, TypeError, "hr must be a tensor .* but got a ndarray"),
     ],
 )  # fmt: skip
 def test_degrade_refuses(hr: object, scale: int, error: type[Exception], sentence: str) -> None:
@@ -254,7 +254,7 @@ def test_embedded_photographs_by_default() -> None:
     [
         ((24, 72), ValueError, r"sizes are \(24, 72\), but hr_size must be 2, 4 or 8 times"),
         ((0, 0), ValueError, r"hr_size must be 2, 4 or 8 times lr_size, such as \(24, 96\)"),
-        (96, TypeError, r"sizes must be \(lr_size, hr_size\), such as \(24, 96\), but 96 came"),
+        (96, TypeError, r"sizes must be \(lr_size, hr_size\), such as \(24, 96\), but got 96"),
         (("24", "96"), TypeError, "sizes must be two integers in px"),
         ((96, 384), ValueError, "has 384 px on both sides; ask for smaller crops"),
     ],
@@ -268,5 +268,5 @@ def test_get_data_refuses(
 
 @pytest.mark.parametrize("batch_size", [0, -1])
 def test_a_batch_of_nothing_is_refused(batch_size):
-    with pytest.raises(ValueError, match=f"1 or more, but {batch_size} came"):
+    with pytest.raises(ValueError, match=f"1 or more, but got {batch_size}"):
         get_data(batch_size, (12, 48))

@@ -10,7 +10,14 @@ from srlab.data import get_data
 from srlab.features import FeatureExtractor
 from srlab.losses import ContentLoss, WeightedLoss, l1_loss
 from srlab.models import SrResNet
-from srlab.widgets.dials import MOST, OFF, as_position, as_weight, mix_dial, weight_dials
+from srlab.widgets.dials import (
+    LARGEST_WEIGHT,
+    OFF,
+    as_position,
+    as_weight,
+    mix_dial,
+    weight_dials,
+)
 from srlab.widgets.drawing import map_chart
 from srlab.widgets.training_lab import TrainingLab
 from tests.watching import numbers_of
@@ -82,7 +89,7 @@ def test_mix_dial_sets_both_weights():
     assert loss.weights == {"l1": 0.75, "l2": 2.5}
 
 
-@pytest.mark.parametrize("weight", [0.0, 2e-5, 0.1, 1.0, MOST])
+@pytest.mark.parametrize("weight", [0.0, 2e-5, 0.1, 1.0, LARGEST_WEIGHT])
 def test_weight_and_position_are_each_others_inverse(weight):
     assert as_weight(as_position(weight)) == weight
 

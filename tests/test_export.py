@@ -151,7 +151,7 @@ def test_a_spectrum_is_not_left_out() -> None:
     ):
         text = to_python(lab_card().model_copy(update={"stages": [stage]}))
         assert "ExpandedLoss" not in text
-        assert "import apply_change, make_loss" in text
+        assert "import apply_changes, make_loss" in text
 
 
 def test_it_is_short_and_imports_no_widget() -> None:

@@ -199,7 +199,7 @@ def test_only_pictures_of_one_size_are_compared(explorer):
     explorer.choose("cat", "pair", "copy")
     assert explorer.choose("corner").other == "shifted by 1 px"
     assert list(explorer.other.options) == [*CHANGES, "corner"]
-    with pytest.raises(ValueError, match=r"other must be one of .*corner, but 'cat' came\."):
+    with pytest.raises(ValueError, match=r"other must be one of .*corner, but got 'cat'\."):
         explorer.choose(other="cat")
 
 
@@ -282,15 +282,15 @@ def test_a_silent_channel_is_dark_and_says_so(extractor):
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"photograph": "dog"}, r"photograph must be one of cat, copy, .*, but 'dog' came\."),
-        ({"mode": "three"}, r"mode must be one of one, pair, but 'three' came\."),
-        ({"other": "sharp"}, r"other must be one of shifted by 1 px, .*, but 'sharp' came\."),
-        ({"layer": "conv9"}, r"layer must be one of relu1_2, .*, but 'conv9' came\."),
+        ({"photograph": "dog"}, r"photograph must be one of cat, copy, .*, but got 'dog'\."),
+        ({"mode": "three"}, r"mode must be one of one, pair, but got 'three'\."),
+        ({"other": "sharp"}, r"other must be one of shifted by 1 px, .*, but got 'sharp'\."),
+        ({"layer": "conv9"}, r"layer must be one of relu1_2, .*, but got 'conv9'\."),
         (
             {"channel": 64},
-            r"channel must be 0 to 63, since relu1_2 has 64 channels, but 64 came\.",
+            r"channel must be 0 to 63, since relu1_2 has 64 channels, but got 64\.",
         ),
-        ({"layer": "relu2_2", "channel": -1}, r"channel must be 0 to 127, .*, but -1 came\."),
+        ({"layer": "relu2_2", "channel": -1}, r"channel must be 0 to 127, .*, but got -1\."),
     ],
 )
 def test_wrong_choice_changes_nothing(explorer, choice, message):
@@ -301,7 +301,7 @@ def test_wrong_choice_changes_nothing(explorer, choice, message):
 
 
 def test_channel_is_an_integer(explorer):
-    with pytest.raises(TypeError, match=r"channel must be an integer, but 1\.5 came\."):
+    with pytest.raises(TypeError, match=r"channel must be an integer, but got 1\.5\."):
         explorer.choose(channel=1.5)
 
 
@@ -323,9 +323,9 @@ def test_wrong_pictures(extractor, picture, kind, message):
 def test_wrong_names_and_extractor(photo):
     with pytest.raises(ValueError, match="'blurred', which is a way to change a picture"):
         FeatureExplorer(pictures={"blurred": photo})
-    with pytest.raises(TypeError, match="must be name -> picture, but the name 1 came"):
+    with pytest.raises(TypeError, match="must be name -> picture, but got the name 1"):
         FeatureExplorer(pictures={1: photo})
-    with pytest.raises(TypeError, match="must be a FeatureExtractor, but a list came; make"):
+    with pytest.raises(TypeError, match="must be a FeatureExtractor, but got a list; make"):
         FeatureExplorer(["relu2_2"])
 
 

@@ -583,7 +583,7 @@ def test_no_layer() -> None:
 
 
 def test_a_layer_without_brackets() -> None:
-    with pytest.raises(TypeError, match=r"the text 'relu2_2' came; .*: \['relu2_2'\]"):
+    with pytest.raises(TypeError, match=r"got the text 'relu2_2'; .*: \['relu2_2'\]"):
         FeatureExtractor("relu2_2")
 
 

@@ -196,7 +196,7 @@ def test_the_picture_given_is_left_alone(picture: Image.Image) -> None:
 
 
 def test_scales(picture: Image.Image, checkpoint: Path) -> None:
-    with pytest.raises(ValueError, match="scale must be 2, 4 or 8, but 3 came"):
+    with pytest.raises(ValueError, match="scale must be 2, 4 or 8, but got 3"):
         upscale(picture, "bicubic", 3)
     sentence = "tiny enlarges 4 times, but 2 times was asked for; there are bicubic"
     with pytest.raises(ValueError, match=sentence):
@@ -225,7 +225,7 @@ def test_too_large_a_result() -> None:
 
 @pytest.mark.parametrize("tile", [0, -1])
 def test_tiles_of_nothing(picture: Image.Image, tile: int) -> None:
-    with pytest.raises(ValueError, match=f"tile must be at least 1 px, but {tile} came"):
+    with pytest.raises(ValueError, match=f"tile must be at least 1 px, but got {tile}"):
         upscale(picture, "bicubic", 2, tile=tile)
 
 

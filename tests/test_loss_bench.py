@@ -502,12 +502,12 @@ def test_the_ledger_agrees_with_autograd_term_by_term(bench: LossBench) -> None:
     )
     train(bench, 2)
     ledger = bench.ledger()
-    margin = (bench.hr.shape[-1] - LEDGER_SIZE) // 2
+    margin = (bench.scene.hr.shape[-1] - LEDGER_SIZE) // 2
     inside = slice(margin, margin + LEDGER_SIZE)
-    hr = bench.hr[..., inside, inside]
+    hr = bench.scene.hr[..., inside, inside]
     small = slice(margin // 4, (margin + LEDGER_SIZE) // 4)
     bench.model.eval()
-    sr = bench.model(bench.lr[..., small, small]).detach().requires_grad_()
+    sr = bench.model(bench.scene.lr[..., small, small]).detach().requires_grad_()
     norms = {}
     for name, weight in bench.loss.weights.items():
         alone = ExpandedLoss(bench.loss.extractor, {name: weight}, bench.loss.layer_weights)
@@ -552,8 +552,8 @@ def test_looking_does_not_disturb_the_training(bench: LossBench, card: RunCard) 
 
 def test_measures_of_the_start_are_those_of_bicubic(bench: LossBench) -> None:
     measures = bench.measures()
-    assert measures.keys() >= {"psnr", "sharpness", "checkerboard", "vgg"}
-    assert measures["psnr"] == pytest.approx(bench.bicubic_psnr, abs=1e-3)
+    assert measures.keys() >= {"psnr_y", "sharpness", "checkerboard", "vgg"}
+    assert measures["psnr_y"] == pytest.approx(bench.bicubic_psnr, abs=1e-3)
     assert measures["sharpness"] == pytest.approx(bench.bicubic_sharpness, abs=1e-3)
     assert measures["vgg"] > 0
 

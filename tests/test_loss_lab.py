@@ -20,7 +20,15 @@ from srlab.checkpoints import load_checkpoint
 from srlab.losses import EXPANDED_TERMS, Entry, make_ledger
 from srlab.metrics import haarpsi, ridge
 from srlab.presets import PRESETS
-from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
+from srlab.runcard import (
+    MOST_BYTES,
+    ModelSpec,
+    RunCard,
+    Stage,
+    load_card,
+    read_card,
+    save_card,
+)
 from srlab.runs import run_card
 from srlab.widgets import loss_bench
 from srlab.widgets.class_board import ClassBoard
@@ -28,7 +36,7 @@ from srlab.widgets.ledger_view import TERM_COLORS, ledger_html, reweighed
 from srlab.widgets.loss_actions import MOST_SNAPSHOTS, close_whole
 from srlab.widgets.loss_branch import LossFigures
 from srlab.widgets.loss_card import lab_card
-from srlab.widgets.loss_files import MOST_BYTES, read_card, read_shares
+from srlab.widgets.loss_files import read_shares
 from srlab.widgets.loss_lab import LossLab
 from srlab.widgets.loss_screen import MOST_COMPARED, PERIODS
 from srlab.widgets.loss_views import runs_chart, terms_chart
@@ -231,7 +239,7 @@ def test_set_moves_a_slider_and_knows_its_names(used: LossLab):
     assert used.panel.dials["style"].value == used.bench.loss.weights["style"] == 2500.0
     with pytest.raises(ValueError, match="There is no slider vgg; there are pixel, content"):
         used.set("vgg", 1.0)
-    with pytest.raises(ValueError, match=r"between 1e-05 and 100, but 500 came"):
+    with pytest.raises(ValueError, match=r"between 1e-05 and 100, but got 500"):
         used.set("relu2_2", 500.0)
 
 
@@ -326,10 +334,10 @@ def test_shown_ledger_is_that_of_the_bench(lab: LossLab):
 def test_ledger_agrees_with_autograd_on_the_shown_photograph(lab: LossLab):
     """Term by term, without the ledger's own code."""
     lab.run_steps(1)
-    ledger = make_ledger(lab.bench.loss, lab.screen.sr, lab.bench.hr)
+    ledger = make_ledger(lab.bench.loss, lab.screen.sr, lab.bench.scene.hr)
     for name, entry in ledger.items():
         sr = lab.screen.sr.clone().requires_grad_()
-        lab.bench.loss.raw(sr, lab.bench.hr, [name])[name].backward()
+        lab.bench.loss.raw(sr, lab.bench.scene.hr, [name])[name].backward()
         assert entry.pull == pytest.approx(sr.grad.norm().item(), rel=1e-4)
 
 
@@ -368,12 +376,12 @@ def test_balance_gives_the_shares_that_were_asked_for(lab: LossLab):
         (
             "50/40",
             "The shares must be 4 numbers for pixel, content, style, tv with a slash between "
-            "them, such as 50/40/5/5, but '50/40' came.",
+            "them, such as 50/40/5/5, but got '50/40'.",
         ),
-        ("fifty/40/5/5", "but 'fifty/40/5/5' came."),
-        ("50/-40/5/5", "but '50/-40/5/5' came."),
-        ("nan/1/1/1", "but 'nan/1/1/1' came."),
-        ("", "but '' came."),
+        ("fifty/40/5/5", "but got 'fifty/40/5/5'."),
+        ("50/-40/5/5", "but got '50/-40/5/5'."),
+        ("nan/1/1/1", "but got 'nan/1/1/1'."),
+        ("", "but got ''."),
         ("0/0/0/0", "All shares are 0, but one at least must be above it."),
     ],
 )
@@ -448,7 +456,7 @@ def test_an_own_preset_stays(lab: LossLab, card: RunCard):
 def test_presets_that_cannot_be(used: LossLab):
     click(used, "save_preset")  # without a name
     assert complains(used)
-    assert "A preset's name has 1 to 60 characters, but '' came." in message(used)
+    assert "A preset's name has 1 to 60 characters, but got ''." in message(used)
     with pytest.raises(ValueError, match="'pixel only' is a built-in preset"):
         used.save_preset("pixel only")
     with pytest.raises(ValueError, match="There is no preset mine; there are pixel only, "):
@@ -703,7 +711,7 @@ TWO_STAGES = RunCard(name="two", stages=[Stage(steps=1), Stage(steps=1)])
         (b'{"name": "x"}', "odd.json: stages is missing; add it."),
         (b"[1]", "odd.json: "),
         (TWO_STAGES.to_json().encode(), "two has 2 stages, but the Loss Lab steers one"),
-        (b" " * (MOST_BYTES + 1), "odd.json has 2.0 MB, but a run card has less than 2 MB"),
+        (b" " * (MOST_BYTES + 1), "odd.json is too large for a run card"),
     ],
     ids=["no json", "no text", "half", "list", "stages", "large"],
 )
@@ -837,14 +845,14 @@ def test_measures_have_bicubic_beside_them(lab: LossLab):
     assert (bicubic[0], now[0]) == ("bicubic", "now")
     assert now[1] == f"{lab.figures.psnr:.2f} dB"
     assert bicubic[1] == f"{lab.bench.bicubic_psnr:.2f} dB"
-    assert now[4] == f"{ridge(lab.screen.sr, lab.bench.hr).item():.2f}"
-    assert now[5] == f"{haarpsi(lab.screen.sr, lab.bench.hr).item():.4f}"
+    assert now[4] == f"{ridge(lab.screen.sr, lab.bench.scene.hr).item():.2f}"
+    assert now[5] == f"{haarpsi(lab.screen.sr, lab.bench.scene.hr).item():.4f}"
     assert "; MDSI and VGG distance lowest." in lab.panel.measures.value
     assert "Y of BT.601" in lab.panel.measures.value
 
 
 def test_lpips_is_a_column_only_where_it_is_at_hand():
-    row = {"psnr": 20.0, "sharpness": 0.5, "checkerboard": 1.0, "vgg": 2.0}
+    row = {"psnr_y": 20.0, "sharpness": 0.5, "checkerboard": 1.0, "vgg": 2.0}
     assert "LPIPS: its weights are not at hand." in measures_html({"now": row}, "")
     with_lpips = measures_html({"now": {**row, "lpips": 0.25}}, "")
     assert table(with_lpips)[0][-1] == "LPIPS"

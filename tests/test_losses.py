@@ -68,5 +68,5 @@ def test_pixel_loss_mixes() -> None:
     assert pixel_loss(1.0)(SR, HR) == {"l2": 10 * l2_loss(SR, HR)}
     assert mix_weights(0.25) == {"l1": 0.75, "l2": 2.5}
     for mix in (-0.1, 1.5, float("nan")):
-        with pytest.raises(ValueError, match=f"mix must be between 0 and 1, but {mix} came"):
+        with pytest.raises(ValueError, match=f"mix must be between 0 and 1, but got {mix}"):
             pixel_loss(mix)

@@ -115,10 +115,10 @@ def test_error_is_shown_and_goes_again():
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"channels": "luma"}, r"channels must be one of y, y-full, rgb, but 'luma' came\."),
-        ({"shave": 17}, r"shave must be 0 to 16, but 17 came\."),
+        ({"channels": "luma"}, r"channels must be one of y, y-full, rgb, but got 'luma'\."),
+        ({"shave": 17}, r"shave must be 0 to 16, but got 17\."),
         ({"resampler": "lanczos"}, r"resampler must be one of nearest, bilinear, bicubic, but"),
-        ({"photograph": "cat"}, r"photograph must be one of your pictures, .*but 'cat' came\."),
+        ({"photograph": "cat"}, r"photograph must be one of your pictures, .*but got 'cat'\."),
     ],
 )
 def test_wrong_choice_changes_nothing(lab: MetricLab, choice, message):

@@ -187,7 +187,7 @@ def test_power_spectrum_of_a_wave_peaks_at_its_frequency() -> None:
 def test_sharpness_refuses(photo: Tensor) -> None:
     with pytest.raises(ValueError, match="must have one shape"):
         sharpness(photo, photo[..., :-4], scale=4)
-    with pytest.raises(ValueError, match="scale must be 2, 4 or 8, but 3 came"):
+    with pytest.raises(ValueError, match="scale must be 2, 4 or 8, but got 3"):
         sharpness(photo, photo, scale=3)
 
 
@@ -291,7 +291,7 @@ def test_checkerboard_of_a_flat_truth_is_no_number() -> None:
 def test_grid_energy_refuses(photo: Tensor) -> None:
     with pytest.raises(ValueError, match="picture is 11 x 40 px, but a grid of 4 px shows fro"):
         grid_energy(torch.zeros(1, 3, 11, 40), 4)
-    with pytest.raises(ValueError, match="scale must be 2, 4 or 8, but 3 came"):
+    with pytest.raises(ValueError, match="scale must be 2, 4 or 8, but got 3"):
         grid_energy(photo, 3)
     with pytest.raises(ValueError, match=r"add the missing axis with images\[None\]"):
         grid_energy(photo[0], 4)
@@ -497,7 +497,7 @@ def test_protocol_refuses() -> None:
         Protocol("y", 1).apply(torch.linspace(0, 200, 192).view(1, 3, 8, 8))
     with pytest.raises(ValueError, match='channels must be "y", "y-full" or "rgb"'):
         Protocol("Y", 4)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="shave must be 0 px or more, but -1 came"):
+    with pytest.raises(ValueError, match="shave must be 0 px or more, but got -1"):
         Protocol("y", -1)
 
 

@@ -157,9 +157,9 @@ def test_parameters_by_hand() -> None:
 
 @pytest.mark.parametrize("model", [Bicubic, SrResNet])
 def test_scale_is_checked(model: type[nn.Module]) -> None:
-    with pytest.raises(ValueError, match="scale must be 2, 4 or 8, but 3 came"):
+    with pytest.raises(ValueError, match="scale must be 2, 4 or 8, but got 3"):
         model(3)
-    with pytest.raises(TypeError, match=r"but a float came: 2\.0"):
+    with pytest.raises(TypeError, match=r"but got a float: 2\.0"):
         model(2.0)
 
 

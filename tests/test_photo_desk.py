@@ -586,7 +586,7 @@ def test_a_file_is_opened_by_its_name(desk: PhotoDesk, here: Path) -> None:
     [
         ("none.jpg", FileNotFoundError, r"none\.jpg does not exist; check the name\."),
         (".", IsADirectoryError, "is a folder, but a picture was expected"),
-        (3, TypeError, r"A int came, but a file or a PIL image was expected; srlab\.images"),
+        (3, TypeError, r"A file or a PIL image was expected, but got a int; srlab\.images"),
         (Image.new("F", (2, 2)), ValueError, "floating-point pictures have no agreed range"),
     ],
 )
@@ -603,14 +603,14 @@ def test_what_cannot_be_opened(
     [
         (
             {"model": "pixel-x3"},
-            r"model must be one of tiny, count, .*pixel-x8.*'pixel-x3' came",
+            r"model must be one of tiny, count, .*pixel-x8.*but got 'pixel-x3'",
         ),
         (
             {"photograph": "dog"},
             r"photograph must be one of citrus-slices, cat\.png, but 'd",
         ),
-        ({"across": 101}, r"across must be 0 to 100 %, but 101 came\."),
-        ({"down": -1}, r"down must be 0 to 100 %, but -1 came\."),
+        ({"across": 101}, r"across must be 0 to 100 %, but got 101\."),
+        ({"down": -1}, r"down must be 0 to 100 %, but got -1\."),
     ],
 )
 def test_an_unknown_choice_changes_nothing(

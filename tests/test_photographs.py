@@ -241,12 +241,12 @@ def test_of_a_huge_photograph_the_middle_is_scored(monkeypatch: pytest.MonkeyPat
 def test_small_photographs_are_continued_by_their_mirror_image(tmp_path: Path) -> None:
     photos = load_photos(photo_folder(tmp_path, 3, size=50))
     validation = Validation(4, pixel_loss(), photos=photos)
-    assert validation.hr.shape == (3, 3, 192, 192)
+    assert validation.scene.hr.shape == (3, 3, 192, 192)
     first = next(iter(photos.values())).float() / 255
-    assert torch.equal(validation.hr[0, :, :50, :50], first)
-    assert torch.equal(validation.hr[0, :, :50, 50:100], first.flip(2))
+    assert torch.equal(validation.scene.hr[0, :, :50, :50], first)
+    assert torch.equal(validation.scene.hr[0, :, :50, 50:100], first.flip(2))
     tiny = {"a": torch.full((3, 1, 1), 7, dtype=torch.uint8)}
-    assert Validation(2, pixel_loss(), photos=tiny).hr.unique().numel() == 1
+    assert Validation(2, pixel_loss(), photos=tiny).scene.hr.unique().numel() == 1
 
 
 def test_a_single_photograph_still_shows_whether_a_network_draws(
@@ -274,7 +274,7 @@ def test_many_photographs_are_looked_at_in_parts(tmp_path: Path, checkpoint: Pat
     assert many.loss == pytest.approx(sum(r.loss for r in each) / 11, rel=1e-4)
     assert many.psnr == pytest.approx(sum(r.psnr for r in each) / 11, rel=1e-4)
     plenty = {str(i): photos["00.png"] for i in range(70)}
-    assert len(Validation(4, pixel_loss(), photos=plenty).hr) == 64
+    assert len(Validation(4, pixel_loss(), photos=plenty).scene.hr) == 64
 
 
 def test_names_that_are_no_text(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from srlab.learner.journal import Run
 from srlab.metrics import luma
 from srlab.plots import (
     COLORS,
-    _whole_spectrum,
+    _full_spectrum,
     show_bars,
     show_curves,
     show_images,
@@ -119,7 +119,7 @@ def test_the_whole_spectrum_is_numpys(photo: Tensor, size: tuple[int, int]) -> N
     window = np.outer(np.hanning(height), np.hanning(width))
     expected = np.abs(np.fft.fftshift(np.fft.fft2((y - y.mean()) * window))) ** 2
     np.testing.assert_allclose(
-        _whole_spectrum(part).numpy(), expected, rtol=1e-2, atol=1e-6 * expected.max()
+        _full_spectrum(part).numpy(), expected, rtol=1e-2, atol=1e-6 * expected.max()
     )
 
 
@@ -144,9 +144,7 @@ def test_map_names_only_the_last_run_of_a_name():
     assert "30.25 dB" not in alt
 
 
-@pytest.mark.parametrize(
-    ("scales", "came"), [([], "no runs came"), ([2, 4], "runs of x2 and x4 came")]
-)
-def test_map_of_nothing_or_of_two_scales_is_refused(scales, came):
-    with pytest.raises(ValueError, match=f"one scale, but {came}"):
+@pytest.mark.parametrize(("scales", "got"), [([], "no runs"), ([2, 4], "runs of x2 and x4")])
+def test_map_of_nothing_or_of_two_scales_is_refused(scales, got):
+    with pytest.raises(ValueError, match=f"one scale, but got {got}"):
         show_map([run_of("a", 30.0, 0.4, scale=scale) for scale in scales])

@@ -104,7 +104,7 @@ def test_the_same_name_takes_its_place_and_others_stay() -> None:
 @pytest.mark.parametrize(
     ("preset", "sentence"),
     [
-        (Preset(" ", "", {}, {}), "A preset's name has 1 to 60 characters, but ' ' came"),
+        (Preset(" ", "", {}, {}), "A preset's name has 1 to 60 characters, but got ' '"),
         (Preset("x" * 61, "", {}, {}), "A preset's name has 1 to 60 characters, but 'xxx"),
         (Preset("pixel only", "", {}, {}), "'pixel only' is a built-in preset; choose ano"),
         (Preset("a", "", {"gram": 1.0}, {}), "There is no term gram; there are pixel"),
@@ -122,7 +122,7 @@ def test_what_cannot_be_kept(preset: Preset, sentence: str, home: Path) -> None:
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        (7, r"'bad' must have weights and layers, but 7 came"),
+        (7, r"'bad' must have weights and layers, but got 7"),
         ({"weights": {}}, r"'bad' has no weights by layer, but None"),
         ({"weights": [], "layers": {}}, r"'bad' has no weights by term, but \[\]"),
         ({"weights": {"tv": True}, "layers": {}}, "'bad' weighs tv by True"),

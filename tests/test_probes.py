@@ -173,6 +173,6 @@ def test_models_without_blocks_are_refused(probe: object, model: nn.Module) -> N
     with pytest.raises(ValueError) as error:  # noqa: PT011
         probe(model)
     assert str(error.value) == (
-        f"The model must have blocks in .body, as SrResNet has, but a {type(model).__name__} "
-        f"came, which has none."
+        f"The model must have blocks in .body, as SrResNet has, but got a "
+        f"{type(model).__name__}, which has none."
     )

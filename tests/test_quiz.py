@@ -195,9 +195,9 @@ def test_without_a_kernel_its_questions_can_be_read():
     ("call", "told"),
     [
         (lambda: Quiz("12"), r"There is no lesson '12'; there are 00, .*, 07\."),
-        (lambda: Quiz("00").choose(4, "A"), r"number must be 1 to 3, but 4 came\."),
-        (lambda: Quiz("00").choose(1, "D"), r"letter must be one of A, B, C, but 'D' came\."),
-        (lambda: Quiz("00").choose(1, ""), r"letter must be one of A, B, C, but '' came\."),
+        (lambda: Quiz("00").choose(4, "A"), r"number must be 1 to 3, but got 4\."),
+        (lambda: Quiz("00").choose(1, "D"), r"letter must be one of A, B, C, but got 'D'\."),
+        (lambda: Quiz("00").choose(1, ""), r"letter must be one of A, B, C, but got ''\."),
     ],
 )
 def test_what_there_is_not(call, told):

@@ -24,7 +24,7 @@ from srlab.residuals import (
     spread_by_block,
 )
 from srlab.training import DivergedError, train
-from srlab.widgets.dial_reading import Reading, expected_spread, read_dial
+from srlab.widgets.dial_reading import DialReading, expected_spread, read_dial
 from srlab.widgets.drawing import (
     BLUE,
     GREEN,
@@ -38,7 +38,7 @@ from srlab.widgets.drawing import (
     curve_chart,
 )
 from srlab.widgets.poster import BYTES_LIMIT, text_font
-from srlab.widgets.race import KINDS, Race, Standing, make_network, make_weight
+from srlab.widgets.race import KINDS, Race, RaceStanding, make_network, make_weight
 from srlab.widgets.residual_dial import ResidualDial
 from tests.test_parts import alt_of
 from tests.watching import attributes_in, equal, from_another_thread, wait_for, weights_of
@@ -200,13 +200,13 @@ def test_dial_leaves_the_random_numbers_alone():
 
 
 def test_reading_says_its_numbers():
-    reading = Reading("fixed", 0.5, 2, (0.25, 0.5), (3.0, 2.0), (0.25, 0.375))
+    reading = DialReading("fixed", 0.5, 2, (0.25, 0.5), (3.0, 2.0), (0.25, 0.375))
     assert (reading.growth, reading.gradient_ratio) == (2.0, 1.5)
     assert str(reading) == (
         "fixed, weight 0.50, 2 blocks: spread 0.25 after the first block, 0.5 after the last: "
         "× 2 (theory × 1.5); gradient 3 at the first block, 2 at the last: first / last 1.5"
     )
-    one = Reading("gates", nan, 1, (0.25,), (0.0,), ())
+    one = DialReading("gates", nan, 1, (0.25,), (0.0,), ())
     assert str(one).startswith("gates, 1 block: ")
     assert isnan(one.gradient_ratio)
     with pytest.raises(AttributeError):
@@ -216,11 +216,11 @@ def test_reading_says_its_numbers():
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"weight": -0.1}, r"weight must be between 0 and 2, but -0\.1 came\."),
-        ({"weight": 3}, r"weight must be between 0 and 2, but 3 came\."),
-        ({"weight": nan}, r"weight must be between 0 and 2, but nan came\."),
-        ({"depth": 0}, r"depth must be a whole number from 1 to 64, but 0 came\."),
-        ({"depth": 2.5}, r"depth must be a whole number from 1 to 64, but 2\.5 came\."),
+        ({"weight": -0.1}, r"weight must be between 0 and 2, but got -0\.1\."),
+        ({"weight": 3}, r"weight must be between 0 and 2, but got 3\."),
+        ({"weight": nan}, r"weight must be between 0 and 2, but got nan\."),
+        ({"depth": 0}, r"depth must be a whole number from 1 to 64, but got 0\."),
+        ({"depth": 2.5}, r"depth must be a whole number from 1 to 64, but got 2\.5\."),
         ({"kind": "x"}, r"There is no kind x; there are plain, fixed, learned, gates\."),
     ],
 )
@@ -306,8 +306,8 @@ def test_standing_is_measured_by_the_published_protocol(dial: ResidualDial):
     bench = dial.race.racers["gates"].bench
     protocol = Protocol("y", 4)
     with torch.no_grad():
-        sr = bench.model.eval()(bench.lr).clamp(0, 1)
-    expected = psnr(protocol.apply(sr), protocol.apply(bench.hr)).item()
+        sr = bench.model.eval()(bench.scene.lr).clamp(0, 1)
+    expected = psnr(protocol.apply(sr), protocol.apply(bench.scene.hr)).item()
     standing = dial.standings()["gates"]
     assert standing.psnr == pytest.approx(expected, abs=1e-3)
     assert (standing.step, standing.note) == (2, "")
@@ -486,9 +486,9 @@ def test_choose_waits_for_its_reading_while_the_race_runs(dial: ResidualDial):
 
 
 def test_standing_says_where_it_is():
-    assert str(Standing(0, nan, 23.0)) == "at the start"
-    assert str(Standing(5, 0.02, 23.456)) == "step 5, loss 0.0200, 23.46 dB"
-    assert str(Standing(5, 0.02, 23.456, "dropped")).endswith("23.46 dB, dropped")
+    assert str(RaceStanding(0, nan, 23.0)) == "at the start"
+    assert str(RaceStanding(5, 0.02, 23.456)) == "step 5, loss 0.0200, 23.46 dB"
+    assert str(RaceStanding(5, 0.02, 23.456, "dropped")).endswith("23.46 dB, dropped")
 
 
 def test_poster_and_summary(dial: ResidualDial):

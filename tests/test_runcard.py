@@ -105,7 +105,7 @@ def stage_with(**changes: Any) -> dict[str, Any]:
         ({"stages": [{}]}, "name is missing; add it."),
         ({"name": "a"}, "stages is missing; add it."),
         (card_with(stages=[]), "stages: List should have at least 1 item"),
-        (card_with(share=0), "share: Input should be greater than 0, but 0 came."),
+        (card_with(share=0), "share: Input should be greater than 0, but got 0."),
         (card_with(share=0.5), "the card: share is 0.5, but there is no start to stay near; name"),
         (card_with(name="a/b"), "name: String should match pattern"),
         (card_with(name=""), "name: String should match pattern"),
@@ -114,7 +114,7 @@ def stage_with(**changes: Any) -> dict[str, Any]:
         (card_with(name="a."), "name: String should match pattern"),
         (card_with(name=".."), "name: String should match pattern"),
         (card_with(name="a..\\b"), "name: String should match pattern"),
-        (card_with(validation=0), 'validation: "auto", "embedded", a folder or a share above 0 and at most 0.5 was expected, but 0 came.'),
+        (card_with(validation=0), 'validation: "auto", "embedded", a folder or a share above 0 and at most 0.5 was expected, but got 0.'),
         (card_with(validation=0.7), 'validation: "auto", "embedded", a folder or a share'),
         (card_with(validation=True), 'validation: "auto", "embedded", a folder or a share'),
         (card_with(validation=[]), 'validation: "auto", "embedded", a folder or a share'),
@@ -124,16 +124,16 @@ def stage_with(**changes: Any) -> dict[str, Any]:
         (stage_with(steps=10**400), "stage 2: steps: Input should be less than"),
         (card_with(**{"$SCHEMA": 1}), "$SCHEMA is an unknown key"),
         (card_with(name="a" * 65), "name: String should match pattern"),
-        (card_with(format=2), "format: Input should be 1, but 2 came."),
-        (card_with(seed=-1), "seed: Input should be greater than or equal to 0, but -1 came."),
+        (card_with(format=2), "format: Input should be 1, but got 2."),
+        (card_with(seed=-1), "seed: Input should be greater than or equal to 0, but got -1."),
         (card_with(seed=2**31), "seed: Input should be less than 2147483648"),
-        (card_with(seed="1"), "seed: Input should be a valid integer, but '1' came."),
+        (card_with(seed="1"), "seed: Input should be a valid integer, but got '1'."),
         (card_with(seed=1.5), "seed: Input should be a valid integer"),
-        (card_with(seed=True), "seed: Input should be a valid integer, but True came."),
-        (card_with(seed=None), "seed: Input should be a valid integer, but None came."),
+        (card_with(seed=True), "seed: Input should be a valid integer, but got True."),
+        (card_with(seed=None), "seed: Input should be a valid integer, but got None."),
         (card_with(precision="fp16"), "precision: Input should be 'auto', 'fp32' or 'bf16'"),
-        (card_with(model={"kind": "vgg"}), "model: kind must be srresnet or unet, but {'kind': 'vgg'} came."),
-        (card_with(model=7), "model: kind must be srresnet or unet, but 7 came."),
+        (card_with(model={"kind": "vgg"}), "model: kind must be srresnet or unet, but got {'kind': 'vgg'}."),
+        (card_with(model=7), "model: kind must be srresnet or unet, but got 7."),
         (card_with(model={"kind": "unet", "num_blocks": 1}), "model.num_blocks is an unknown key"),
         (card_with(model={"kind": "unet", "depth": 4}), "model.depth: Input should be less than"),
         (card_with(model={"doubling": "nearest"}), "model.doubling: Input should be 'shuffle', 'icnr'"),
@@ -151,11 +151,11 @@ def stage_with(**changes: Any) -> dict[str, Any]:
         (stage_with(features={"layers": {}}), "stage 2: features.layers: Dictionary should have"),
         (stage_with(features={"layers": {"relu2_2": 0}}), "stage 2: features: all layers weigh 0"),
         (stage_with(features={"layers": {"conv1_1": 1}}), "stage 2: features.layers.conv1_1"),
-        (stage_with(features={"layers": {"relu5_1": 1}}), "stage 2: features: the embedded weights end at relu4_3, but relu5_1 came"),
+        (stage_with(features={"layers": {"relu5_1": 1}}), "stage 2: features: the embedded weights end at relu4_3, but got relu5_1"),
         (card_with(model={"num_blocks": 0}), "model.num_blocks: Input should be greater"),
         (card_with(seconds=math.nan), "seconds: Input should be"),
         (card_with(scores={"psnr_y": math.inf}), "scores.psnr_y: Input should be a finite"),
-        (stage_with(scale=3), "stage 2: scale: Input should be 2, 4 or 8, but 3 came."),
+        (stage_with(scale=3), "stage 2: scale: Input should be 2, 4 or 8, but got 3."),
         (stage_with(hr_size=33), "stage 2: hr_size is 33, but it must be divisible"),
         (stage_with(hr_size=4), "stage 2: hr_size: Input should be greater than or equal to 8"),
         (stage_with(steps=0), "stage 2: steps: Input should be greater than or equal to 1"),
@@ -180,7 +180,7 @@ def test_a_wrong_card_is_refused_with_its_place(values: object, sentence: str) -
 
 
 def test_a_long_value_is_shortened() -> None:
-    with pytest.raises(ValueError, match=r"but '(x{56})\.\.\. came"):
+    with pytest.raises(ValueError, match=r"but got '(x{56})\.\.\."):
         parse_card(card_with(seed="x" * 1000))
 
 

@@ -258,7 +258,5 @@ def test_what_tensorboard_has_of_later_steps_is_purged(tmp_path: Path) -> None:
 def test_any_other_log_is_refused() -> None:
     srlab.runs.log.require_log("tensorboard")
     srlab.runs.log.require_log(None)
-    with pytest.raises(
-        ValueError, match=r"--log takes tensorboard, but wandb came; log.csv is"
-    ):
+    with pytest.raises(ValueError, match=r"--log takes tensorboard, but got wandb; log.csv is"):
         srlab.runs.log.require_log("wandb")

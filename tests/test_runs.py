@@ -33,7 +33,7 @@ from srlab.runcard import (
     parse_card,
     save_card,
 )
-from srlab.runs import Progress, run_card
+from srlab.runs import RunProgress, run_card
 from srlab.runs.stages import make_loss
 from srlab.runs.validation import Reading, Validation
 from srlab.scoring import MEASURES
@@ -109,7 +109,7 @@ def train_only(card: RunCard, out: Path, *, resume: bool = False, steps: int = 0
     """
     done: list[int] = []
 
-    def report(progress: Progress) -> None:
+    def report(progress: RunProgress) -> None:
         done.append(progress.done)
         if progress.done == (steps or card.steps):
             raise Stop
@@ -171,7 +171,7 @@ def test_a_finished_card_repeats_its_run(
 
 
 def test_progress_counts_over_all_stages(photo_folder: Path, tmp_path: Path) -> None:
-    seen: list[Progress] = []
+    seen: list[RunProgress] = []
     run_card(tiny_card(photo_folder, stage(2, 2), stage(1)), tmp_path, report=seen.append)
     assert [(p.done, p.total, p.scale, p.step.number) for p in seen] == [
         (1, 3, 2, 1), (2, 3, 2, 2), (3, 3, 4, 1),
@@ -349,7 +349,7 @@ def test_resuming_nothing_begins(finished: Path, photo_folder: Path, tmp_path: P
 
 
 def test_seconds_add_up(photo_folder: Path, tmp_path: Path) -> None:
-    def slow(progress: Progress) -> None:
+    def slow(progress: RunProgress) -> None:
         time.sleep(0.2)
         if progress.done == 2:
             raise Stop
@@ -525,7 +525,7 @@ def test_a_diverged_run_keeps_its_last_whole_step(
 def test_a_network_that_died_is_told(
     photo_folder: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    def kill(progress: Progress) -> None:
+    def kill(progress: RunProgress) -> None:
         if progress.done == 3:
             with torch.no_grad():
                 progress.model.upsampler.to_rgb[0].weight.zero_()
@@ -542,7 +542,7 @@ def test_a_network_that_died_is_told(
 def test_a_network_that_is_far_off_is_told(
     photo_folder: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    def spoil(progress: Progress) -> None:
+    def spoil(progress: RunProgress) -> None:
         if progress.done == 3:
             with torch.no_grad():
                 progress.model.upsampler.to_rgb[0].bias.add_(50)

@@ -62,7 +62,7 @@ def test_quality_can_be_chosen(ending: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("quality", [0, 101])
 def test_no_such_quality(quality: int, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=f"from 1 to 100, but {quality} came; 95 suits"):
+    with pytest.raises(ValueError, match=f"from 1 to 100, but got {quality}; 95 suits"):
         save_image(NOISE, tmp_path / "a.jpg", quality=quality)
 
 

@@ -17,13 +17,13 @@ from srlab.features import count_hooks
 from srlab.losses import pixel_loss
 from srlab.metrics import Protocol, psnr, sharpness
 from srlab.models import SrResNet, enlarge
+from srlab.scoring import Scene
 from srlab.training import train
 from srlab.unet import PlainEncoder, UNet, VggEncoder
 from srlab.widgets.drawing import GRAY, ORANGE
 from srlab.widgets.poster import BYTES_LIMIT
 from srlab.widgets.skip_explorer import ASLEEP, SkipExplorer
 from srlab.widgets.skip_reading import (
-    Scene,
     amplification,
     amplified,
     embedded_views,
@@ -473,17 +473,17 @@ def test_poster_and_summary(explorer: SkipExplorer):
             "skip 1",
             2.1,
             ValueError,
-            r"skip 1 must be between 0 \(muted\) and 2, but 2.1 came; 1",
+            r"skip 1 must be between 0 \(muted\) and 2, but got 2.1; 1",
         ),
         ("skip 1", -0.1, ValueError, "1 is as trained"),
-        ("skip 1", float("nan"), ValueError, "but nan came"),
-        ("skip 1", "off", TypeError, "skip 1 must be a number, but 'off' came; 0 mutes it"),
-        ("skip 1", True, TypeError, "must be a number, but True came"),
+        ("skip 1", float("nan"), ValueError, "but got nan"),
+        ("skip 1", "off", TypeError, "skip 1 must be a number, but got 'off'; 0 mutes it"),
+        ("skip 1", True, TypeError, "must be a number, but got True"),
         (
             "photograph",
             "cat",
             ValueError,
-            "photograph must be one of raccoon-face, .*'cat' came",
+            "photograph must be one of raccoon-face, .*got 'cat'",
         ),
     ],
 )
@@ -523,12 +523,10 @@ def test_wrong_photos(photos, error, message):
 
 
 def test_wrong_model_and_wrong_photo():
-    with pytest.raises(
-        TypeError, match=r"model must be a UNet, but a SrResNet came, which has"
-    ):
+    with pytest.raises(TypeError, match=r"model must be a UNet, but got a SrResNet, which has"):
         SkipExplorer(SrResNet(2, 4, 1))
     with pytest.raises(
-        ValueError, match=r"photo must be one of raccoon-face, .* but 'cat' came"
+        ValueError, match=r"photo must be one of raccoon-face, .* but got 'cat'"
     ):
         SkipExplorer(UNet(2, num_features=2), photo="cat")
 

@@ -16,8 +16,8 @@ from srlab.checkpoints import load_checkpoint
 from srlab.cli import main
 from srlab.data import get_data
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
-from srlab.runs import Progress, run_card
-from srlab.runs.team import ALONE, Share, Team, join_team
+from srlab.runs import RunProgress, run_card
+from srlab.runs.team import ALONE, BatchShare, Team, join_team
 from tests.conftest import ONE_THREAD
 
 TINY = ModelSpec(num_features=8, num_blocks=1)
@@ -63,7 +63,7 @@ def card_of(folder: Path, steps: int, **changes: object) -> RunCard:
 
 def test_the_parts_are_the_whole():
     pairs = get_data(6, (8, 32))
-    parts = [Share(pairs, rank, 3)[5] for rank in range(3)]
+    parts = [BatchShare(pairs, rank, 3)[5] for rank in range(3)]
     for whole, pieces in zip(pairs[5], zip(*parts, strict=True), strict=True):
         assert [len(piece) for piece in pieces] == [2, 2, 2]
         assert torch.equal(torch.cat(pieces), whole)
@@ -71,7 +71,7 @@ def test_the_parts_are_the_whole():
 
 def test_a_batch_that_cannot_be_shared_equally():
     with pytest.raises(ValueError, match="batch of 6 pairs cannot be shared equally by 4"):
-        Share(get_data(6, (8, 32)), 0, 4)
+        BatchShare(get_data(6, (8, 32)), 0, 4)
 
 
 def test_alone_everything_stays_as_it_is(monkeypatch: pytest.MonkeyPatch):
@@ -207,7 +207,7 @@ def first_step_of_a_resumed(card: Path, out: Path) -> int:
     """One process goes on with what two began."""
     steps: list[int] = []
 
-    def report(progress: Progress) -> None:
+    def report(progress: RunProgress) -> None:
         steps.append(progress.done)
         raise Enough
 

@@ -53,12 +53,14 @@ def test_untrained_network_shows_bicubic(bench: Workbench):
     sr, figures = bench.look()
     assert figures.step == 0
     assert figures.psnr == pytest.approx(bench.bicubic_psnr, abs=1e-4)
-    torch.testing.assert_close(sr, enlarge(bench.lr, 4).clamp(0, 1), atol=1e-6, rtol=0)
+    torch.testing.assert_close(sr, enlarge(bench.scene.lr, 4).clamp(0, 1), atol=1e-6, rtol=0)
 
 
 def test_bicubic_is_measured_by_the_published_protocol(bench: Workbench):
     protocol = Protocol("y", 4)
-    expected = psnr(protocol.apply(enlarge(bench.lr, 4)), protocol.apply(bench.hr)).item()
+    expected = psnr(
+        protocol.apply(enlarge(bench.scene.lr, 4)), protocol.apply(bench.scene.hr)
+    ).item()
     assert bench.bicubic_psnr == pytest.approx(expected)
 
 
@@ -66,7 +68,7 @@ def test_each_photograph_can_be_shown(bench: Workbench):
     seen = set()
     for name in bench.photos:
         bench.show(name)
-        assert bench.lr.shape[-1] * 4 == bench.hr.shape[-1]
+        assert bench.scene.lr.shape[-1] * 4 == bench.scene.hr.shape[-1]
         seen.add(round(bench.bicubic_psnr, 3))
     assert len(seen) == len(bench.photos) == 3
 
@@ -472,7 +474,7 @@ def test_without_arguments_it_is_the_network_of_lesson_01():
 def test_its_own_network_suits_the_scale_of_the_data():
     lab = TrainingLab(data=get_data(2, (12, 24)))
     lab.run_steps(1)
-    assert lab.sr.shape == lab.bench.hr.shape
+    assert lab.sr.shape == lab.bench.scene.hr.shape
 
 
 # The live training by itself -----------------------------------------------------------------

@@ -126,10 +126,10 @@ def test_widths_of_vgg():
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: VggEncoder(4), "depth must be 1 to 3 with these weights, but 4 came"),
-        (lambda: VggEncoder(0), "depth must be 1 or more, but 0 came"),
-        (lambda: PlainEncoder(8, 0), "depth must be 1 or more, but 0 came"),
-        (lambda: UNet(3), "scale must be 2, 4 or 8, but 3 came"),
+        (lambda: VggEncoder(4), "depth must be 1 to 3 with these weights, but got 4"),
+        (lambda: VggEncoder(0), "depth must be 1 or more, but got 0"),
+        (lambda: PlainEncoder(8, 0), "depth must be 1 or more, but got 0"),
+        (lambda: UNet(3), "scale must be 2, 4 or 8, but got 3"),
         (lambda: UNet(2)(torch.rand(3, 8, 8)), "was expected; add the missing axis"),
     ],
 )

@@ -31,10 +31,10 @@ def test_a_new_network_is_bicubic(validation: Validation):
 
 
 def test_figures_are_those_of_the_middle_of_each_photograph(validation: Validation):
-    assert validation.hr.shape == (PHOTOS, 3, 192, 192)
-    assert validation.lr.shape == (PHOTOS, 3, 48, 48)
-    torch.testing.assert_close(validation.lr, degrade(validation.hr, 4))
-    pairs = zip(enlarge(validation.lr, 4).clamp(0, 1), validation.hr, strict=True)
+    assert validation.scene.hr.shape == (PHOTOS, 3, 192, 192)
+    assert validation.scene.lr.shape == (PHOTOS, 3, 48, 48)
+    torch.testing.assert_close(validation.scene.lr, degrade(validation.scene.hr, 4))
+    pairs = zip(enlarge(validation.scene.lr, 4).clamp(0, 1), validation.scene.hr, strict=True)
     scores = [score_pair(sr[None], hr[None], scale=4)["psnr_y"] for sr, hr in pairs]
     assert validation.bicubic == pytest.approx(sum(scores) / PHOTOS, abs=1e-3)
 
@@ -43,12 +43,12 @@ def test_the_photographs_are_those_kept_for_validation(validation: Validation):
     photo = embedded_photo("raccoon-face")[0]
     top, left = ((side - 192) // 2 for side in photo.shape[-2:])
     middle = photo[:, top : top + 192, left : left + 192]
-    assert any(torch.allclose(middle, hr) for hr in validation.hr)
+    assert any(torch.allclose(middle, hr) for hr in validation.scene.hr)
 
 
 def test_the_loss_is_the_stages(validation: Validation):
     reading = validation.look(Bicubic(4), 0)
-    expected = 2 * l1_loss(enlarge(validation.lr, 4), validation.hr).item()
+    expected = 2 * l1_loss(enlarge(validation.scene.lr, 4), validation.scene.hr).item()
     assert reading.loss == pytest.approx(expected, rel=1e-5)
 
 

@@ -33,8 +33,6 @@ def serve_loss_lab(folder: Path, arguments: list[str]) -> None:
     Raises:
         ImportError: if Voila is not installed.
         ValueError: if ``folder`` has no Loss Lab.
-
-    Source: built by srlab; ``srlab app`` calls it.
     """
     try:
         from voila.app import Voila  # type: ignore[import-untyped]

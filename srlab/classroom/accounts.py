@@ -22,7 +22,7 @@ CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none looks like another
 
 ACCOUNTS, CODES, LOCK = "accounts.json", "codes.txt", "accounts.lock"
 
-MOST = 500  # learners in a room
+LEARNERS = 500  # learners in a room
 
 WRONG = "Name or password is wrong; at the first login give your teacher's code as well."
 
@@ -130,12 +130,12 @@ class Accounts:
 
     def _free_uid(self, book: Book) -> int:
         taken = {account.uid for account in book.accounts.values()}
-        for uid in range(self.first_uid, self.first_uid + MOST):
+        for uid in range(self.first_uid, self.first_uid + LEARNERS):
             if uid not in taken:
                 return uid
         raise ValueError(
-            f"All {MOST} user numbers from {self.first_uid} on were given to somebody once; "
-            f"name others with --first-uid."
+            f"All {LEARNERS} user numbers from {self.first_uid} on were given to somebody "
+            f"once; name others with --first-uid."
         )
 
     def words(self, names: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import IO
 
 from pydantic import BaseModel, ValidationError
 
-from srlab.classroom.accounts import MOST, write_private
+from srlab.classroom.accounts import LEARNERS, write_private
 from srlab.classroom.limits import users_of_processes
 
 FOLDER = Path("/var/lib/srlab")
@@ -21,7 +21,7 @@ FIRST_UID = 50_000  # above the accounts of a usual system, below its reserved o
 LAST_TRIED = 60_000
 CONTAINERS = [Path("/etc/subuid"), Path("/etc/subgid")]
 MARK = "claim"  # file in the hub's folder that tells a room from one at the same place
-WORTH = MOST + 1  # numbers of a room: one more, to try things out
+WORTH = LEARNERS + 1  # numbers of a room: one more, to try things out
 
 
 class Claim(BaseModel):

@@ -19,7 +19,7 @@ from srlab.classroom.launch import give_up_root
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-MOST = 2000  # names of a folder
+NAMES = 2000  # names of a folder
 PATIENCE = 60  # seconds, in which the learner's number writes, or is stopped
 
 
@@ -66,7 +66,7 @@ def list_own(home: Path, name: str) -> list[str]:
     """
     with _opened(home, list(PurePosixPath(name).parts)) as folder, os.scandir(folder) as found:
         names = [
-            one.name + "/" * one.is_dir(follow_symlinks=False) for one in islice(found, MOST)
+            one.name + "/" * one.is_dir(follow_symlinks=False) for one in islice(found, NAMES)
         ]
     return sorted(names)
 

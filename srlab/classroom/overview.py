@@ -22,7 +22,7 @@ from srlab.learner.progress import FORMAT, Progress, Tried
 
 PROGRESS = ".srlab/progress.json"
 LARGEST = 2**20  # bytes of a learner's progress; a whole course takes 10,000
-MOST = 9999  # shown of any count
+LARGEST_COUNT = 9999  # shown of any count
 STUCK = 3  # wrong answers: by then nudge, hint and solution were offered
 NAMED = 3  # places in a learner's line
 
@@ -44,7 +44,7 @@ class Place:
 
     @property
     def attempts(self) -> int:
-        return min(self.tried.attempts, MOST)
+        return min(self.tried.attempts, LARGEST_COUNT)
 
     @property
     def state(self) -> str:

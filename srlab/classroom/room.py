@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from srlab.classroom.accounts import ACCOUNTS, CODES, LOCK, MOST, Accounts
+from srlab.classroom.accounts import ACCOUNTS, CODES, LEARNERS, LOCK, Accounts
 from srlab.classroom.claims import FIRST_UID, claim
 from srlab.classroom.limits import (
     Limits,
@@ -194,8 +194,8 @@ def _make_state(room: Room) -> None:
 
 def _require_root_for_many(room: Room, names: Sequence[str | Learner] | None) -> None:
     count = len(names if names is not None else room.accounts.learners())
-    if count > MOST:
-        raise ValueError(f"{count} learners are too many for one machine; {MOST} at most.")
+    if count > LEARNERS:
+        raise ValueError(f"{count} learners are too many for one machine; {LEARNERS} at most.")
     if count > 1 and not (room.as_root and sys.platform == "linux"):
         raise ValueError(
             f"{count} learners need root on Linux, since only root can keep their files apart; "
@@ -224,7 +224,7 @@ def what_holds(room: Room) -> list[str]:
     if not room.as_root:
         return ["without root no limits are enforced: this learner's server runs as you"]
     _require_usable_python(room)
-    uid = room.first_uid + MOST  # nobody's
+    uid = room.first_uid + LEARNERS  # nobody's
     groups = make_groups(uid, room.limits)
     remove_groups(uid)
     limits = room.limits
@@ -258,7 +258,7 @@ def can_cover() -> bool:
 
 def _require_usable_python(room: Room) -> None:
     """Raise if who is not root cannot run srlab here."""
-    uid, name = room.first_uid + MOST, ".probe"
+    uid, name = room.first_uid + LEARNERS, ".probe"
     try:
         plan = {**room.plan(name, uid), "lessons": ["true"]}
         command = [

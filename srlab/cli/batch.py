@@ -56,8 +56,6 @@ def plan_batch(
     Raises:
         ValueError: if a result would replace one of the pictures, or two
             pictures would become one file.
-
-    Source: built by srlab.
     """
     photos = {_place(photo): (photo, out / below) for photo, below in _photos(given, out)}
     calls = _calls(list(photos.values()))
@@ -138,10 +136,7 @@ def _tell_of_results(jobs: list[Job]) -> None:
 
 
 def tell_of_existing(targets: list[Path]) -> None:
-    """Warn that these files will stay, and new ones go beside them.
-
-    Source: built by srlab.
-    """
+    """Warn that these files will stay, and new ones go beside them."""
     if targets:
         warnings.warn(
             f"{and_others(targets)} exist{'s' * (len(targets) == 1)} already and will stay; "
@@ -164,8 +159,6 @@ class Batch:
 
     After ``run``, ``done`` lists what was written, and ``failed`` has each
     other photograph with the reason.
-
-    Source: built by srlab; ``srlab upscale`` runs it.
     """
 
     jobs: list[Job]
@@ -244,8 +237,6 @@ def save_beside(
 
     Raises:
         OSError: if it cannot be written; no empty folder stays.
-
-    Source: built by srlab.
     """
     with making(target.parent):
         return write_beside(

@@ -32,8 +32,6 @@ def picture_keeper(
     Raises:
         ValueError: if a result would lie among the scored pictures, where the
             next call would score it.
-
-    Source: built by srlab; ``srlab score --save DIR`` calls it.
     """
     folders = {model: save / name for model, name in folder_names(models).items()}
     for folder in folders.values():
@@ -59,8 +57,6 @@ def write_csv(rows: list[Row], path: Path, *, overwrite: bool = False) -> Path:
 
     Raises:
         OSError: if it cannot be written.
-
-    Source: built by srlab; ``srlab score --csv FILE`` calls it.
     """
     text = rows_to_csv(rows)
 
@@ -77,8 +73,6 @@ def folder_names(models: Iterable[str]) -> dict[str, str]:
     Example:
         >>> folder_names(["pixel-x4", "runs/a.safetensors", "runs_a"])
         {'pixel-x4': 'pixel-x4', 'runs/a.safetensors': 'runs_a', 'runs_a': 'runs_a-2'}
-
-    Source: built by srlab.
     """
     names: dict[str, str] = {}
     taken: Counter[str] = Counter()
@@ -95,8 +89,6 @@ def file_names(pictures: Iterable[str]) -> dict[str, str]:
     Example:
         >>> file_names(["a/b.jpg", "c.jpg", "c.png"])
         {'a/b.jpg': 'a/b.png', 'c.jpg': 'c.jpg.png', 'c.png': 'c.png.png'}
-
-    Source: built by srlab.
     """
     stems = {name: str(PurePosixPath(name).with_suffix("")) for name in pictures}
     counts = Counter(stem.casefold() for stem in stems.values())

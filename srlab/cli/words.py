@@ -9,8 +9,6 @@ def one_line(error: BaseException) -> str:
     Example:
         >>> one_line(ValueError("too   much room"))
         'too much room'
-
-    Source: built by srlab.
     """
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'a file'} could not be used: {error.strerror.lower()}."
@@ -18,10 +16,7 @@ def one_line(error: BaseException) -> str:
 
 
 def printable(text: str) -> str:
-    """Text with file names in it, whose bytes that are no UTF-8 become marks.
-
-    Source: built by srlab.
-    """
+    """Text with file names in it, whose bytes that are no UTF-8 become marks."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -31,7 +26,5 @@ def and_others(names: Sequence[object]) -> str:
     Example:
         >>> and_others(["a.png"]), and_others(["a.png", "b.png", "c.png"])
         ('a.png', 'a.png and 2 more')
-
-    Source: built by srlab.
     """
     return f"{names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")

@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from srlab import __version__
-from srlab.files import PACKAGE, replacing
+from srlab.files import PACKAGE, free_path, replacing
 
 COURSE = ("*.md", "*.ipynb", "images/*", "solutions/*.ipynb")
 SOLUTIONS = "solutions/"
@@ -92,8 +92,6 @@ def copy_course(
             damaged or from a newer srlab.
         OSError: if the folder cannot be written, or the disk is full. What
             was copied until then is whole, and the next call goes on.
-
-    Source: built by srlab; ``srlab lessons DIR`` prints it.
     """
     source = source or course_folder()
     _require_own_place(folder, source)
@@ -133,8 +131,6 @@ def reset_lesson(folder: Path, number: str, source: Path | None = None) -> dict[
     Raises:
         ValueError: if there is no such lesson, or ``folder`` holds no copy.
         OSError: as in ``copy_course``; the learner's file then stays.
-
-    Source: built by srlab; ``srlab lessons DIR --reset 03`` prints it.
     """
     source = source or course_folder()
     _require_own_place(folder, source)
@@ -284,13 +280,7 @@ def _replace(target: Path, data: bytes, *, keep: bool) -> str:
 
 def _free_name(target: Path) -> Path:
     """``03_a.ipynb`` -> ``03_a.mine.ipynb``, ``03_a.mine-2.ipynb``, ..."""
-    number = 1
-    while True:
-        mark = "mine" if number == 1 else f"mine-{number}"
-        beside = target.with_name(f"{target.stem}.{mark}{target.suffix}")
-        if not os.path.lexists(beside):
-            return beside
-        number += 1
+    return free_path(target.with_name(f"{target.stem}.mine{target.suffix}"))
 
 
 # -- the folder ----------------------------------------------------------------

@@ -44,8 +44,6 @@ def write_assignments(folder: Path, source: Path | None = None) -> list[str]:
     Raises:
         ValueError: if ``folder`` holds other files, or a lesson and its
             solutions do not fit together.
-
-    Source: built by srlab; ``srlab grading DIR`` writes it.
     """
     import nbformat
 
@@ -75,8 +73,6 @@ def exercise_sheet(lesson: "NotebookNode", solutions: "NotebookNode") -> "Notebo
 
     Raises:
         ValueError: if an exercise has no solution.
-
-    Source: built by srlab; what ``write_assignments`` writes.
     """
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -115,8 +111,6 @@ def grading_marks(cell_id: str) -> dict[str, Any] | None:
     Example:
         >>> grading_marks("exercise-1-check")["points"], grading_marks("recap")
         (1, None)
-
-    Source: built by srlab.
     """
     kind = cell_id.rpartition("-")[2]
     if not cell_id.startswith("exercise-") or kind not in ("yours", "check"):

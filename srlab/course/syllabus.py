@@ -99,8 +99,6 @@ def lessons() -> tuple[Lesson, ...]:
 
     Raises:
         ValueError: if srlab came without their files, or one is damaged.
-
-    Source: built by srlab.
     """
     found = tuple(_read(path) for path in sorted(FOLDER.glob("*.json")))
     if not found:
@@ -117,8 +115,6 @@ def lesson(number: str) -> Lesson:
     Example:
         >>> lesson("03").title
         'Weighted residual connections'
-
-    Source: built by srlab.
     """
     for one in lessons():
         if one.number == number:
@@ -132,8 +128,6 @@ def find_exercise(name: str) -> tuple[Lesson, Exercise]:
 
     Raises:
         ValueError: if no lesson has it.
-
-    Source: built by srlab.
     """
     for one in lessons():
         for exercise in one.exercises:

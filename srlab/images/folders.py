@@ -36,8 +36,6 @@ class Found:
         folder: where was looked.
         pictures: name below ``folder`` -> file, each file once.
         left_out: why -> how many.
-
-    Source: built by srlab.
     """
 
     folder: Path
@@ -74,8 +72,6 @@ def find_pictures(
 
     Raises:
         ValueError: if ``folder`` is none, or holds no such picture.
-
-    Source: built by srlab; all commands and ``load_photos`` look through it.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder; give the name of a folder of pictures.")
@@ -105,8 +101,6 @@ def earlier_results(names: Collection[str]) -> set[str]:
     Example:
         >>> sorted(earlier_results(["cat.jpg", "cat_x4.png", "dog_x2.png", "cat-jpg_x2.png"]))
         ['cat-jpg_x2.png', 'cat_x4.png']
-
-    Source: built by srlab.
     """
     originals = {call for name in names for call in (Path(name).stem, with_kind(name))}
     matches = ((name, RESULT.fullmatch(Path(name).stem)) for name in names)
@@ -130,8 +124,6 @@ def hr_and_lr(names: Collection[str]) -> list[tuple[str, str]]:
     Example:
         >>> hr_and_lr(["img_001_HR.png", "img_001_LR.png", "b.png"])
         [('img_001_HR.png', 'img_001_LR.png')]
-
-    Source: built by srlab.
     """
     known = {name.casefold(): name for name in names}
     pairs = ((name, known.get(HR.sub("lr", name).casefold(), name)) for name in names)
@@ -212,10 +204,7 @@ def _real_first(path: Path) -> tuple[bool, str]:
 
 
 def identity(path: Path) -> object:
-    """The same for every name of a file or folder, such as by a link.
-
-    Source: built by srlab.
-    """
+    """The same for every name of a file or folder, such as by a link."""
     try:
         status = path.stat()
     except OSError:  # a link to nowhere

@@ -57,8 +57,6 @@ def read_image(source: ImageSource) -> Tensor:
     Example:
         >>> read_image(Image.new("L", (3, 2))).shape
         torch.Size([1, 3, 2, 3])
-
-    Source: built by srlab; the lessons use it from 00 on.
     """
     image = source if isinstance(source, Image.Image) else open_image(source)
     decoded = decode_image(image, name_of(source))
@@ -82,8 +80,6 @@ def open_image(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
         FileNotFoundError, IsADirectoryError: if there is no such file.
         ValueError: if it is not a picture or too large, or is of a kind that
             needs a package which is not installed; the message names it.
-
-    Source: built by srlab.
     """
     if isinstance(source, str | os.PathLike):
         _require_file(Path(source))
@@ -135,8 +131,6 @@ def cautions(image: Image.Image) -> list[str]:
     Args:
         image: an opened file that was not decoded yet; deep gray is decoded
             here, to look at its range.
-
-    Source: built by srlab; the command and PhotoDesk show them.
     """
     with quiet_pillow():
         return [f"{name_of(image)}: {sentence}." for sentence in find_cautions(image)]
@@ -157,8 +151,6 @@ def to_image(images: Tensor) -> Image.Image:
     Example:
         >>> to_image(torch.zeros(1, 3, 2, 4)).size
         (4, 2)
-
-    Source: built by srlab; the lessons use it from 00 on.
     """
     if not images.is_floating_point():
         raise TypeError(
@@ -214,8 +206,6 @@ def save_image(
         OSError: if the target cannot be written.
         ValueError: if the file name's ending names no picture format, or the
             picture has too many pixels for it.
-
-    Source: built by srlab.
     """
     saving.save(image, Path(path), quality, overwrite=overwrite, lossless=lossless)
 

@@ -44,8 +44,6 @@ def take_apart(image: Image.Image, *, keep_location: bool = False) -> PicturePar
 
     Raises:
         ValueError: if it is damaged, too large or without an agreed range.
-
-    Source: built by srlab; ``upscale`` and PhotoDesk work by it.
     """
     decoded = decode_image(image, name_of(image))
     with quiet_pillow():  # after it, since PNG's texts can stand behind the pixels

@@ -72,7 +72,7 @@ def save(
     """``srlab.images.save_image``."""
     name = _kind_name(path)
     if not 1 <= quality <= 100:
-        raise ValueError(f"quality must be from 1 to 100, but {quality} came; 95 suits most.")
+        raise ValueError(f"quality must be from 1 to 100, but got {quality}; 95 suits most.")
     kind = KINDS[name]
     _require_size(image, kind, path)
     options = _options(image.info, name, quality)

@@ -63,8 +63,6 @@ def note_run(name: str, model: nn.Module, *, lesson: str, scale: int = 4) -> Run
 
     Raises:
         OSError: if the journal cannot be written.
-
-    Source: built by srlab; used from lesson 02 on.
     """
     photos = load_photos("embedded", "val")
     bicubic, own = (_figures(row) for row in score_models(photos, {name: model}, scale=scale))
@@ -87,8 +85,6 @@ def add_run(run: Run) -> None:
 
     Raises:
         OSError: if the journal cannot be written.
-
-    Source: built by srlab.
     """
     path = _journal()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,8 +103,6 @@ def read_runs(scale: int | None = None) -> list[Run]:
 
     Returns:
         Runs. A line of the journal that is no run is left out with a warning.
-
-    Source: built by srlab; used from lesson 02 on.
     """
     path = _journal()
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from srlab.files import own_folder, replacing
+from srlab.files import free_path, own_folder, replacing
 
 FORMAT = 1
 LAST_STEP = 3  # nudge, hint, solution
@@ -77,10 +77,7 @@ _remembering = True
 
 
 def read_progress() -> tuple[Progress, str]:
-    """What is remembered, and a sentence about trouble ("" if there is none).
-
-    Source: built by srlab; the course's map shows it.
-    """
+    """What is remembered, and a sentence about trouble ("" if there is none)."""
     with _lock:
         if not _remembers():
             return _unsaved.model_copy(deep=True), ""
@@ -107,8 +104,6 @@ def note_attempt(key: str, *, done: bool, fingerprint: str = "") -> tuple[Tried,
     Returns:
         What is known of the exercise now, and a sentence about trouble ("" if
         there is none).
-
-    Source: built by srlab; every ``check_`` function calls it.
     """
 
     def change(progress: Progress) -> None:
@@ -132,8 +127,6 @@ def note_answer(key: str, *, right: bool) -> tuple[Answered, str]:
 
     Returns:
         What is known of the question now, and a sentence about trouble.
-
-    Source: built by srlab; ``Quiz`` calls it.
     """
 
     def change(progress: Progress) -> None:
@@ -145,10 +138,7 @@ def note_answer(key: str, *, right: bool) -> tuple[Answered, str]:
 
 
 def do_not_remember() -> None:
-    """Remember nothing of this kernel: what runs here is not the learner's own.
-
-    Source: built by srlab; the notebooks with solutions call it.
-    """
+    """Remember nothing of this kernel: what runs here is not the learner's own."""
     global _remembering, _unsaved
     with _lock:
         _remembering, _unsaved = False, Progress()
@@ -220,13 +210,7 @@ class _Format(BaseModel):
 
 def _set_aside(path: Path) -> Path:
     """``progress.json`` -> ``progress.damaged.json``, ``progress.damaged-2.json``, ..."""
-    number = 1
-    while True:
-        mark = "damaged" if number == 1 else f"damaged-{number}"
-        beside = path.with_name(f"{path.stem}.{mark}{path.suffix}")
-        if not os.path.lexists(beside):
-            return path.rename(beside)
-        number += 1
+    return path.rename(free_path(path.with_name(f"{path.stem}.damaged{path.suffix}")))
 
 
 def _further(one: Progress, other: Progress) -> Progress:

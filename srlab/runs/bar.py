@@ -6,7 +6,7 @@ from typing import Self
 from tqdm.auto import tqdm
 
 from srlab.runcard import RunCard
-from srlab.runs.run import Progress
+from srlab.runs.run import RunProgress
 
 
 class TrainingBar:
@@ -26,7 +26,7 @@ class TrainingBar:
     ) -> None:
         self.bar.close()
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: RunProgress) -> None:
         """Move on to where the run stands."""
         self.bar.update(progress.done - self.bar.n)
         if progress.reading:

@@ -46,10 +46,7 @@ card and help who changes it; the package has it as `srlab/assets/{schema}`.
 
 
 def to_schema() -> str:
-    """The JSON Schema of a run card, as text.
-
-    Source: built by srlab; ``srlab/assets/runcard.schema.json``.
-    """
+    """The JSON Schema of a run card, as text."""
     schema = RunCard.model_json_schema()
     model = schema["properties"]["model"]
     model["anyOf"] = model.pop("oneOf")  # a card that names no kind fits both
@@ -66,10 +63,7 @@ def to_schema() -> str:
 
 
 def to_tables() -> str:
-    """A page with a table of the fields of each part of a run card, as Markdown.
-
-    Source: built by srlab; ``srlab/assets/cards/README.md``.
-    """
+    """A page with a table of the fields of each part of a run card, as Markdown."""
     tables = "\n".join(_table(part, title) for part, title in PARTS.items())
     return PAGE.format(schema=SCHEMA, tables=tables)
 

@@ -19,7 +19,7 @@ LOG = "log.csv"
 SECONDS_BETWEEN_WRITES = 2.0
 TERMS = ("l1", "l2", "pixel", "content", "style", "tv", "spectrum")
 
-Row = dict[str, Any]
+LogRow = dict[str, Any]
 
 
 class RunLog:
@@ -36,15 +36,13 @@ class RunLog:
         card: whose losses are noted.
         done: steps that the log may hold already; later ones are cut off.
         board: gets each row too, as it is written.
-
-    Source: built by srlab.
     """
 
     def __init__(
         self, folder: Path, card: RunCard, done: int = 0, board: "TensorBoard | None" = None
     ):
         self.path, self.columns, self.board = folder / LOG, columns_of(card), board
-        self.rows: list[Row] = []
+        self.rows: list[LogRow] = []
         self.done = self.last = done
         self.written = time.monotonic()
         self.begun = self.waits = False
@@ -101,7 +99,7 @@ class RunLog:
         if self.board:
             self.board.write(rows, sync=sync)
 
-    def _append(self, rows: list[Row], sync: bool) -> None:
+    def _append(self, rows: list[LogRow], sync: bool) -> None:
         if not self.begun:
             self._begin()
         text = io.StringIO()
@@ -114,7 +112,7 @@ class RunLog:
 
     def _begin(self) -> None:
         """Keep what belongs to the steps done; set aside what is no log of this card."""
-        kept: list[Row] = []
+        kept: list[LogRow] = []
         if self.path.exists():
             found = _whole_rows(self.path, self.columns)
             if found is None:
@@ -153,8 +151,6 @@ class TensorBoard:
 
     Raises:
         ModuleNotFoundError: if the packages are not installed.
-
-    Source: built by srlab.
     """
 
     def __init__(self, folder: Path, done: int = 0):
@@ -163,7 +159,7 @@ class TensorBoard:
 
         self.logger = TensorBoardLogger(folder, "", "tensorboard", purge_step=done + 1)
 
-    def write(self, rows: list[Row], *, sync: bool) -> None:
+    def write(self, rows: list[LogRow], *, sync: bool) -> None:
         """Take in rows; ``sync`` waits until they are in the file."""
         for row in rows:
             figures = {key: value for key, value in row.items() if key != "step"}
@@ -175,9 +171,7 @@ class TensorBoard:
 def require_log(name: str | None) -> None:
     """Raise unless it is a log that ``srlab train`` can write beside ``log.csv``."""
     if name not in (None, "tensorboard"):
-        raise ValueError(
-            f"--log takes tensorboard, but {name} came; log.csv is always written."
-        )
+        raise ValueError(f"--log takes tensorboard, but got {name}; log.csv is always written.")
 
 
 def require_tensorboard() -> None:
@@ -196,7 +190,7 @@ def require_tensorboard() -> None:
         ) from None
 
 
-def _flat(row: Row) -> Row:
+def _flat(row: LogRow) -> LogRow:
     """A row with its terms, and their sum, as numbers."""
     terms = {name: term.item() for name, term in row["terms"].items()}
     loss = {"loss": sum(terms.values())} if terms else {}
@@ -207,7 +201,7 @@ def _short(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.6g}"
 
 
-def _whole_rows(path: Path, columns: list[str]) -> list[Row] | None:
+def _whole_rows(path: Path, columns: list[str]) -> list[LogRow] | None:
     """The rows of a log, each step once; None if the file is something else."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -220,5 +214,5 @@ def _whole_rows(path: Path, columns: list[str]) -> list[Row] | None:
     return [rows[step] for step in sorted(rows)]
 
 
-def _is_whole(row: Row) -> bool:
+def _is_whole(row: LogRow) -> bool:
     return None not in row and None not in row.values()

@@ -27,8 +27,8 @@ class Muon(Optimizer):
         parameters: of a network.
         lr: learning rate, for both; what suits Adam suits here.
 
-    Source: built by srlab; Jordan et al. 2024 (kellerjordan.github.io/posts/muon),
-    with the step's size of Liu et al. 2025 (arXiv 2502.16982). torch's own takes
+    Source: Jordan et al. 2024 (kellerjordan.github.io/posts/muon), with the
+    step's size of Liu et al. 2025 (arXiv 2502.16982). torch's own takes
     matrices alone, where a convolution has four axes.
     """
 

@@ -35,8 +35,6 @@ class RunPhotos:
             folder, or a share.
         kept_back: how many of the card's own are kept back.
         doubts: sentences for people about what is not as they may expect.
-
-    Source: built by srlab.
     """
 
     training: Photos
@@ -85,8 +83,6 @@ def gather(card: RunCard) -> RunPhotos:
     Raises:
         ValueError: if there are no such photographs, none to judge by is large
             enough to be scored, or some stage finds none to learn from.
-
-    Source: built by srlab.
     """
     for field in ("data", "validation"):
         if getattr(card, field) == "":  # as of a shell's variable that was never set

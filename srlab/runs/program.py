@@ -50,22 +50,15 @@ def train_stage(stage, weights):
     loss = make_loss(stage, CARD.device)
 {data}
     falling = cosine_schedule(stage.learning_rate) if stage.schedule == "cosine" else None
-    make_changes(stage, 0, loss, optimizer)
+    apply_changes(stage, [0], loss, optimizer)
     for step in train(
         model, data, loss, optimizer,
         steps=stage.steps, schedule=falling, precision=PRECISIONS[CARD.precision],
     ):
-        make_changes(stage, step.number, loss, optimizer)
+        apply_changes(stage, [step.number], loss, optimizer)
         if step.number % 50 == 0 or step.number == stage.steps:
             print(f"x{{stage.scale}}, step {{step.number}}: loss {{step.loss:.4f}}", flush=True)
     return model
-
-
-def make_changes(stage, done, loss, optimizer):
-    """What was changed by hand after so many steps of the stage."""
-    for change in stage.changes:
-        if change.after == done:
-            apply_change(change, loss, optimizer)
 
 
 if __name__ == "__main__":
@@ -113,8 +106,6 @@ def to_python(card: RunCard) -> str:
     Raises:
         ValueError: if the card wants averaged weights or a share of them,
             which the program does not keep.
-
-    Source: built by srlab; used from lesson 05 on.
     """
     if card.ema:
         raise ValueError(
@@ -141,7 +132,7 @@ def to_python(card: RunCard) -> str:
         checkpoints=f"{'load_checkpoint, ' if trained else ''}save_checkpoint",
         imports="\n".join(imports),
         parts=", ".join(sorted(_parts(card))),
-        stages=f"apply_change{'' if known else ', make_loss'}",
+        stages=f"apply_changes{'' if known else ', make_loss'}",
         card=to_source(card, indent=4),
         sources="" if embedded else "from srlab.runs.photographs import gather, make_pairs\n",
         judges="from srlab.data import load_photos\n" if embedded else "",
@@ -165,8 +156,6 @@ def to_source(value: object, indent: int = 0) -> str:
     Args:
         value: a part of a run card, or what a part holds.
         indent: columns in front of it.
-
-    Source: built by srlab.
     """
     text = _on_one_line(value)
     if indent + len(text) <= WIDTH or not isinstance(value, Part | list | dict):

@@ -27,8 +27,6 @@ def read_last(out: Path, card: RunCard) -> tuple[RunCard, Checkpoint]:
 
     Raises:
         ValueError: if it is damaged or belongs to another card.
-
-    Source: built by srlab.
     """
     kept = load_checkpoint(out / LAST)
     saved = parse_card(kept.card, str(out / LAST))
@@ -49,8 +47,6 @@ def require_same_card(saved: RunCard, card: RunCard, out: Path) -> None:
 
     Raises:
         ValueError: naming the first field that differs, with both values.
-
-    Source: built by srlab.
     """
     for name in RunCard.model_fields:
         if name in WRITTEN or _agree(name, saved, card):
@@ -68,8 +64,6 @@ def require_same_photographs(saved: RunCard, photos: RunPhotos, out: Path) -> No
 
     Raises:
         ValueError: with both counts, and one that differs.
-
-    Source: built by srlab.
     """
     before, now = saved.photographs, photos.identity
     if before in (None, now):

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -49,34 +50,49 @@ SCORED = 1024
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a run stands: its step over all stages, and the network that counts.
+class RunProgress:
+    """Where a run stands after a step.
 
-    ``reading`` is there after the steps at which the card wants one.
+    Args:
+        card: of the run.
+        training: of the present stage.
+        number: of the stage, from 1.
+        before: steps of the stages before.
+        step: the one just done.
+        watch: looks at the validation photographs; None where another process
+            of the team does.
     """
 
-    done: int
-    total: int
-    scale: int
-    step: Step
-    model: nn.Module
-    reading: Reading | None = None
-
-
-@dataclass(frozen=True)
-class _Point:
-    """A point of a run: the stage, the step just done, and who looks then."""
-
+    card: RunCard
     training: StageTraining
     number: int
-    """Of the stage, from 1."""
     before: int
-    """Steps of the stages before."""
     step: Step
-    watch: "Watch | None"
+    watch: Watch | None
 
-    def look(self) -> Reading | None:
-        """What the validation photographs show, if it is time to look."""
+    @property
+    def done(self) -> int:
+        """Steps over all stages."""
+        return self.before + self.step.number
+
+    @property
+    def total(self) -> int:
+        """Steps that all stages have together."""
+        return self.card.steps
+
+    @property
+    def scale(self) -> int:
+        """Of the present stage."""
+        return self.training.stage.scale
+
+    @property
+    def model(self) -> nn.Module:
+        """The network that counts."""
+        return self.training.network
+
+    @cached_property
+    def reading(self) -> Reading | None:
+        """What the validation photographs show, if the card wants a look after this step."""
         return self.watch.look(self.step.number) if self.watch else None
 
     @property
@@ -85,18 +101,7 @@ class _Point:
         best = self.watch.best_step if self.watch else 0
         return self.step.number in (self.training.stage.steps, best)
 
-    def progress(self, total: int, reading: Reading | None) -> Progress:
-        """The same for those who watch."""
-        return Progress(
-            self.before + self.step.number,
-            total,
-            self.training.stage.scale,
-            self.step,
-            self.training.network,
-            reading,
-        )
-
-    def done(self) -> int:
+    def count_updates(self) -> int:
         """Steps of the whole run, by the optimizer's own count.
 
         Ctrl-C may fall between a step and the news of it.
@@ -154,7 +159,7 @@ def run_card(
     out: str | Path,
     *,
     resume: bool = False,
-    report: Callable[[Progress], None] | None = None,
+    report: Callable[[RunProgress], None] | None = None,
     say: Callable[[str], object] = _say_nothing,
     save_every: float = SECONDS_BETWEEN_SAVES,
     tensorboard: bool = False,
@@ -196,8 +201,6 @@ def run_card(
             photographs show that the network was lost on the way.
         ConnectionError: if another process of the team was lost.
         ModuleNotFoundError: if what TensorBoard needs is not installed.
-
-    Source: built by srlab.
     """
     out = Path(out)
     if tensorboard:
@@ -213,9 +216,9 @@ def run_card(
             board = TensorBoard(out, state.done) if tensorboard else None
             log = RunLog(out, state.card, state.done, board)
             return _lead(state, out, report, _Saves(save_every), log, team)
-        for point in _steps(state, out, team):
+        for progress in _steps(state, out, team):
             if report:
-                report(point.progress(state.card.steps, None))
+                report(progress)
         return state.card
 
 
@@ -239,47 +242,45 @@ def _tell(state: _State, resume: bool, say: Callable[[str], object]) -> None:
 def _lead(
     state: _State,
     out: Path,
-    report: Callable[[Progress], None] | None,
+    report: Callable[[RunProgress], None] | None,
     saves: _Saves,
     log: RunLog,
     team: Team,
 ) -> RunCard:
     """Train from where the state stands to the end, and write everything down."""
     began = time.monotonic()
-    point = None
+    progress = None
 
     def stamped() -> RunCard:
         seconds = state.card.seconds + time.monotonic() - began
         return state.card.model_copy(update={"seconds": round(seconds, 1)})
 
-    def save(point: _Point) -> None:
-        _save_last(out, stamped(), point, log, state.photos)
-        saves.note(point.done())
+    def save(progress: RunProgress) -> None:
+        _save_last(out, stamped(), progress, log, state.photos)
+        saves.note(progress.count_updates())
 
     try:
-        for point in _steps(state, out, team):
-            _note(log, point, state.card.seconds + time.monotonic() - began)
-            reading = point.look()
-            if reading:
-                log.read(reading)
+        for progress in _steps(state, out, team):
+            _note(log, progress, state.card.seconds + time.monotonic() - began)
+            if progress.reading:
+                log.read(progress.reading)
             if report:
-                report(point.progress(state.card.steps, reading))
-            if saves.are_due or point.is_a_landmark:
-                save(point)
+                report(progress)
+            if saves.are_due or progress.is_a_landmark:
+                save(progress)
             elif log.is_due:
                 _undisturbed(log.write)
     finally:  # Ctrl-C and a diverged loss leave the last whole step behind
-        if point and point.done() > saves.done:
-            save(point)
-    # Without a point it was resumed after the last step.
-    network = point.training.network if point else _resumed_network(state)
+        if progress and progress.count_updates() > saves.done:
+            save(progress)
+    # Without a step it was resumed after the last one.
+    network = progress.model if progress else _resumed_network(state)
     return _finish(out, stamped(), network, state.photos)
 
 
-def _note(log: RunLog, point: _Point, seconds: float) -> None:
-    step = point.step
-    place = point.before + step.number, point.number
-    log.note(*place, step.learning_rate, seconds, step.terms)
+def _note(log: RunLog, progress: RunProgress, seconds: float) -> None:
+    step = progress.step
+    log.note(progress.done, progress.number, step.learning_rate, seconds, step.terms)
 
 
 def _undisturbed(*actions: Callable[[], object]) -> None:
@@ -334,8 +335,6 @@ def on_this_machine(card: RunCard) -> RunCard:
     """The card with what is the machine's choice: device, precision, threads.
 
     What came of an earlier training is taken out.
-
-    Source: built by srlab.
     """
     device = pick_device()
     nothing = {name: RunCard.model_fields[name].get_default() for name in WRITTEN}
@@ -361,7 +360,7 @@ def _resume(card: RunCard, out: Path) -> _State:
     return _State(saved, photos, kept)
 
 
-def _steps(state: _State, out: Path, team: Team) -> Iterator[_Point]:
+def _steps(state: _State, out: Path, team: Team) -> Iterator[RunProgress]:
     """All stages, from where the state stands."""
     card, photos, before, weights = state.card, state.photos, 0, state.counting
     for number, stage in enumerate(card.stages, 1):
@@ -375,27 +374,29 @@ def _steps(state: _State, out: Path, team: Team) -> Iterator[_Point]:
             if team.leads:
                 watch = Watch(training, before, best, photos.validation, resumed=start > 0)
             for step in training.steps(start):
-                yield _Point(training, number, before, step, watch)
+                yield RunProgress(card, training, number, before, step, watch)
             weights = training.network.state_dict()
         before += stage.steps
 
 
-def _save_last(out: Path, card: RunCard, point: _Point, log: RunLog, photos: RunPhotos) -> None:
+def _save_last(
+    out: Path, card: RunCard, progress: RunProgress, log: RunLog, photos: RunPhotos
+) -> None:
     """Keep what is there to go on from; the log goes before, so that it lacks no step."""
 
     def save() -> None:
-        done = point.done()
-        log.note_lost(done, point.number)
+        done = progress.count_updates()
+        log.note_lost(done, progress.number)
         log.write(sync=True)
         if not (out / LIST).exists():
             photos.write_list(out)
         save_checkpoint(
             out / LAST,
-            point.training.model,
+            progress.training.model,
             card=card.model_dump(),
             step=done,
-            optimizer=point.training.optimizer,
-            average=point.training.network if card.ema else None,
+            optimizer=progress.training.optimizer,
+            average=progress.model if card.ema else None,
         )
 
     _undisturbed(save)
@@ -434,8 +435,6 @@ def scored(card: RunCard, model: nn.Module, photos: RunPhotos | None = None) -> 
 
     Of a large photograph the middle counts, 1024 x 1024 px. A figure that is
     no number, as a flat picture has it, is left out.
-
-    Source: built by srlab.
     """
     judges = (photos or gather(card)).validation
     parts = {name: middle_of(photo, SCORED) for name, photo in judges.items()}

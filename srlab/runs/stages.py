@@ -1,6 +1,6 @@
 """One stage of a run card: its loss, its data, its network, and how it trains."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +35,7 @@ from srlab.runs.team import ALONE, Team
 from srlab.training import Step, cosine_schedule, set_learning_rate, train
 from srlab.zoo import build_model, find_checkpoint
 
-Loss = WeightedLoss | ExpandedLoss
+StageLoss = WeightedLoss | ExpandedLoss
 
 LEAST_SHARE = 0.1
 """What must fit of a network to begin with; a few biases fit by chance."""
@@ -54,8 +54,6 @@ class StageTraining:
         model: what the optimizer moves.
         network: what counts: the average of the weights if the card wants
             one, else the model itself.
-
-    Source: built by srlab.
     """
 
     def __init__(
@@ -109,9 +107,7 @@ class StageTraining:
 
     def steps(self, start: int = 0) -> Iterator[Step]:
         """Train on from ``start``, with the changes that were made on the way."""
-        for change in self.stage.changes:
-            if change.after <= start:
-                apply_change(change, self.loss, self.optimizer)
+        apply_changes(self.stage, range(start + 1), self.loss, self.optimizer)
         peak = self.stage.learning_rate
         for step in train(
             self.team.wrap(self.model),
@@ -124,9 +120,7 @@ class StageTraining:
             precision=PRECISIONS[self.card.precision],
         ):
             yield step
-            for change in self.stage.changes:
-                if change.after == step.number:
-                    apply_change(change, self.loss, self.optimizer)
+            apply_changes(self.stage, [step.number], self.loss, self.optimizer)
 
     def _follow(self) -> AveragedModel:
         """An average that takes in the weights as a part of each optimizer step."""
@@ -137,20 +131,14 @@ class StageTraining:
 
 
 def make_optimizer(card: RunCard, model: nn.Module, learning_rate: float) -> Optimizer:
-    """What moves the network's parameters, as the card names it.
-
-    Source: built by srlab.
-    """
+    """What moves the network's parameters, as the card names it."""
     if card.optimizer == "muon":
         return Muon(model.parameters(), learning_rate)
     return torch.optim.Adam(model.parameters(), learning_rate, fused=True)
 
 
-def make_loss(stage: Stage, device: torch.device | str = "cpu") -> Loss:
-    """The loss that a stage's weights name, on the device where it is needed.
-
-    Source: built by srlab.
-    """
+def make_loss(stage: Stage, device: torch.device | str = "cpu") -> StageLoss:
+    """The loss that a stage's weights name, on the device where it is needed."""
     weights = {str(name): weight for name, weight in stage.weights.items()}
     if not stage.is_expanded:
         return WeightedLoss({"l1": l1_loss, "l2": l2_loss}, weights)
@@ -164,16 +152,22 @@ def make_loss(stage: Stage, device: torch.device | str = "cpu") -> Loss:
     return place(kind(extractor, weights, spec.layers), device)
 
 
-def apply_change(change: Change, loss: Loss, optimizer: Optimizer) -> None:
-    """Set what was changed; the next step counts with it.
-
-    Source: built by srlab.
-    """
+def apply_change(change: Change, loss: StageLoss, optimizer: Optimizer) -> None:
+    """Set what was changed; the next step counts with it."""
     loss.weights.update({str(name): weight for name, weight in change.weights.items()})
     if isinstance(loss, ExpandedLoss):
         loss.layer_weights.update(change.layers)
     if change.learning_rate:
         set_learning_rate(optimizer, change.learning_rate)
+
+
+def apply_changes(
+    stage: Stage, after: Container[int], loss: StageLoss, optimizer: Optimizer
+) -> None:
+    """Repeat the changes of a stage that were made after these steps, in their order."""
+    for change in stage.changes:
+        if change.after in after:
+            apply_change(change, loss, optimizer)
 
 
 def stage_data(
@@ -185,8 +179,6 @@ def stage_data(
         card, stage: the stage is one of the card's.
         photos: to learn from, uint8 ``(3, h, w)``; those of the card if None,
             without what it keeps back.
-
-    Source: built by srlab.
     """
     return make_pairs(card, stage, gather(card).training if photos is None else photos)
 
@@ -203,8 +195,6 @@ def stage_network(
 
     Raises:
         ValueError: if hardly anything of the card's ``start`` fits.
-
-    Source: built by srlab.
     """
     torch.manual_seed(card.seed)
     model = build_model(card.model, stage.scale)

@@ -24,8 +24,6 @@ class Team:
 
     Args:
         fabric: a launched ``lightning_fabric.Fabric``, or None.
-
-    Source: built by srlab.
     """
 
     def __init__(self, fabric: Any = None):
@@ -48,7 +46,7 @@ class Team:
         Raises:
             ValueError: if a batch cannot be cut into equal parts.
         """
-        return Share(pairs, self.rank, self.size) if self.fabric else pairs
+        return BatchShare(pairs, self.rank, self.size) if self.fabric else pairs
 
     def agree(self, value: Value) -> Value:
         """What the leading process holds; everybody waits for it."""
@@ -81,11 +79,8 @@ def _lost(error: RuntimeError) -> bool:
 ALONE = Team()
 
 
-class Share:
-    """One of ``size`` equal parts of every batch; together they are the whole.
-
-    Source: built by srlab.
-    """
+class BatchShare:
+    """One of ``size`` equal parts of every batch; together they are the whole."""
 
     def __init__(self, pairs: Pairs, rank: int, size: int):
         if pairs.batch_size % size:
@@ -106,8 +101,6 @@ def join_team() -> Team:
     Raises:
         ModuleNotFoundError: if there are several, and Lightning Fabric is not
             installed.
-
-    Source: built by srlab.
     """
     size, local = (int(os.environ.get(key, 1)) for key in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     if size == 1:

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from srlab.data import degrade, load_photos
-from srlab.metrics import Protocol, psnr
-from srlab.models import enlarge, evaluating
+from srlab.data import load_photos
+from srlab.models import evaluating
+from srlab.scoring import Scene
 
 SIZE = 192
 """Side of the part of each photograph that is looked at, px: quick, and the same always."""
-MOST = 64
+SEEN_AT_MOST = 64
 """Photographs that are looked at on the way; all of them count for the scores at the end."""
 AT_ONCE = 8
 """Photographs that a network enlarges together, as many as training crops."""
@@ -54,8 +54,6 @@ class Validation:
         device: where the network is.
         photos: name -> uint8 ``(3, h, w)``, the first 64 of them; the
             embedded ones if None.
-
-    Source: built by srlab.
     """
 
     def __init__(
@@ -66,25 +64,22 @@ class Validation:
         photos: Mapping[str, Tensor] | None = None,
     ):
         photos = load_photos("embedded", "val") if photos is None else photos
-        views = [_middle(photo) for photo in islice(photos.values(), MOST)]
+        views = [_middle(photo) for photo in islice(photos.values(), SEEN_AT_MOST)]
         views += [view.flip(2) for view in views] if len(views) == 1 else []
-        self.hr = torch.stack(views).to(device)
-        self.lr = degrade(self.hr, scale)
-        self.loss, self.protocol = loss, Protocol("y", scale)
-        self.base = enlarge(self.lr, scale)
-        self.bicubic = self._psnr(self.base)
+        self.loss, self.scene = loss, Scene(torch.stack(views).to(device), scale)
+        self.bicubic = self._psnr(self.scene.bicubic)
 
     @torch.no_grad()
     def look(self, model: nn.Module, step: int) -> Reading:
         """Measure the network as it stands after ``step`` steps."""
         with evaluating(model):
-            sr = torch.cat([model(lr).float() for lr in self.lr.split(AT_ONCE)])
-        detail = (sr - self.base).std(dim=0).mean().item()
+            sr = torch.cat([model(lr).float() for lr in self.scene.lr.split(AT_ONCE)])
+        detail = (sr - self.scene.bicubic).std(dim=0).mean().item()
         return Reading(step, self._loss(sr), self._psnr(sr), self.bicubic, detail)
 
     def _loss(self, sr: Tensor) -> float:
         """The mean over the photographs; some losses look through a whole VGG."""
-        pairs = zip(sr.split(AT_ONCE), self.hr.split(AT_ONCE), strict=True)
+        pairs = zip(sr.split(AT_ONCE), self.scene.hr.split(AT_ONCE), strict=True)
         parts = [
             len(one) * sum(term.item() for term in self.loss(one, hr).values())
             for one, hr in pairs
@@ -93,8 +88,7 @@ class Validation:
 
     def _psnr(self, sr: Tensor) -> float:
         """The mean over the photographs."""
-        shown, truth = self.protocol.apply(sr.clamp(0, 1)), self.protocol.apply(self.hr)
-        return psnr(shown, truth).mean().item()
+        return self.scene.judge(sr, ["psnr_y"])["psnr_y"]
 
 
 def middle_of(photo: Tensor, size: int) -> Tensor:

@@ -11,7 +11,7 @@ from srlab.runs.validation import Reading, Validation
 from srlab.training import DivergedError
 
 BEST = "best.safetensors"
-NOTHING = 1e-4
+INVISIBLE = 1e-4
 """Detail that nobody could see: a fortieth of a level of 255."""
 FAR_OFF = 100.0
 """A loss this many times the lowest is no fluctuation any more."""
@@ -52,7 +52,7 @@ class Watch:
             if resumed and best and best.exists():
                 network = _best_so_far(best, training)
             reading = self.validation.look(network, before)
-            self.lowest, self.has_drawn = reading.loss, reading.detail > NOTHING
+            self.lowest, self.has_drawn = reading.loss, reading.detail > INVISIBLE
             if network is not training.network:
                 self.best_loss = reading.loss
 
@@ -72,7 +72,7 @@ class Watch:
 
     def _require_alive(self, reading: Reading) -> None:
         """Raise if the network drew before and now draws nothing, or is far off."""
-        draws = reading.detail > NOTHING
+        draws = reading.detail > INVISIBLE
         if self.has_drawn and not draws:
             raise self._lost(reading, "adds the same to every picture")
         if reading.loss > FAR_OFF * max(self.lowest, LEAST):

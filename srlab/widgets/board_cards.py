@@ -10,7 +10,6 @@ from srlab.runcard import RunCard, load_card, read_card
 from srlab.scoring import MEASURES, score_models, short
 from srlab.widgets.board_settings import Settings, settings_of
 
-LARGEST = 1_000_000  # bytes of a file; a run card has some thousand
 TOLERANCE = 0.02  # dB between two machines' bicubic of the same photographs
 MOST_DECIBELS, MOST_DETAIL = 100.0, 100.0  # beyond them a score is a slip of the pen
 NEEDED = ("psnr_y", "sharpness")  # without them a card has no place on the map
@@ -23,7 +22,7 @@ ORDERS = (*MEASURES, *OTHER_ORDERS)
 
 
 @dataclass(frozen=True, eq=False)  # a row is itself, and may be kept in a set
-class Row:
+class BoardRow:
     """A card of the board.
 
     Args:
@@ -56,12 +55,12 @@ class Cards:
     """Cards as they come in; what cannot be taken is told in ``remarks``."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[BoardRow] = []
         self.remarks: list[str] = []
-        self._seen: dict[str, Row] = {}  # a card's text -> its row
+        self._seen: dict[str, BoardRow] = {}  # a card's text -> its row
         self._names: set[str] = set()
 
-    def add(self, source: CardSource, name: str | None = None) -> Row | None:
+    def add(self, source: CardSource, name: str | None = None) -> BoardRow | None:
         """Take in a card, or a remark about it.
 
         Args:
@@ -85,12 +84,12 @@ class Cards:
             first = self._seen[text].file
             self.remarks.append(f"{file} is the same card as {first}; it counts once.")
             return None
-        row = self._seen[text] = Row(self._unused(card.name), file, card, find_doubt(card))
+        row = self._seen[text] = BoardRow(self._unused(card.name), file, card, find_doubt(card))
         self._names.add(row.name)
         self.rows.append(row)
         return row
 
-    def of_scale(self, scale: int) -> list[Row]:
+    def of_scale(self, scale: int) -> list[BoardRow]:
         """Those of one scale, oldest first; two scales are two problems."""
         return [row for row in self.rows if row.scale == scale]
 
@@ -106,7 +105,7 @@ class Cards:
         return unused
 
 
-def ranked(rows: list[Row], by: str) -> list[Row]:
+def ranked(rows: list[BoardRow], by: str) -> list[BoardRow]:
     """Rows in order: the best first, then those without the figure, then the doubtful.
 
     Args:
@@ -120,7 +119,7 @@ def ranked(rows: list[Row], by: str) -> list[Row]:
     if by == "seconds":
         return sorted(rows, key=lambda row: row.card.seconds)
 
-    def key(row: Row) -> tuple[bool, bool, float]:
+    def key(row: BoardRow) -> tuple[bool, bool, float]:
         value = row.figure(by)
         missing = value is None
         return bool(row.doubt), missing, 0.0 if value is None else MEASURES[by].order(value)
@@ -128,7 +127,7 @@ def ranked(rows: list[Row], by: str) -> list[Row]:
     return sorted(rows, key=key)
 
 
-def best_of(rows: list[Row], measure: str) -> Row | None:
+def best_of(rows: list[BoardRow], measure: str) -> BoardRow | None:
     """The best by a measure, of those whose scores can be compared."""
     fit = [row for row in rows if not row.doubt and row.figure(measure) is not None]
     return ranked(fit, measure)[0] if fit else None
@@ -167,22 +166,14 @@ def _read(source: CardSource, name: str | None) -> tuple[RunCard, str]:
         return source, name or source.name
     if isinstance(source, bytes):
         name = name or "the card"
-        _require_small(len(source), name)
         return read_card(source, name), name
     if isinstance(source, str | os.PathLike):
         path = at_home(source)
-        if path.is_file():
-            _require_small(path.stat().st_size, path.name)
         return load_card(path), name or path.name
     raise TypeError(
-        f"A {type(source).__name__} came, but a run card, its file or the file's bytes "
-        f"were expected."
+        f"A run card, its file or the file's bytes were expected, "
+        f"but got a {type(source).__name__}."
     )
-
-
-def _require_small(size: int, name: str) -> None:
-    if size > LARGEST:
-        raise ValueError(f"{name} has {size / 1e6:.1f} MB, so it is no run card.")
 
 
 def _require_scores(card: RunCard, file: str) -> None:

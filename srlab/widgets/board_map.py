@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from srlab.widgets.board_cards import Row
+from srlab.widgets.board_cards import BoardRow
 from srlab.widgets.drawing import BLUE, GRAY, GREEN, ORANGE, PINK
 from srlab.widgets.poster import INK, PAPER, text_font
 
@@ -49,7 +49,7 @@ class Axes:
 
 
 def board_map(
-    named: Mapping[int, Row], others: Sequence[Row], bicubic: Mapping[str, float]
+    named: Mapping[int, BoardRow], others: Sequence[BoardRow], bicubic: Mapping[str, float]
 ) -> Image.Image:
     """Sharpness over PSNR: a dot for each card, bicubic, and the truth's line.
 
@@ -93,8 +93,6 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     Example:
         >>> ticks(27.6, 28.9)
         [27.75, 28.0, 28.25, 28.5, 28.75]
-
-    Source: built by srlab.
     """
     rough = (high - low) / most
     power = 10 ** math.floor(math.log10(rough))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from srlab.presets import LAYERS
-from srlab.runcard import Change, RunCard, Term, at_first_step, changes_while_running
+from srlab.runcard import Change, RunCard, TermName, at_first_step, changes_while_running
 
 MOST_COLUMNS = 8
 """More would make the table too wide; then only those that differ are shown."""
@@ -33,7 +33,7 @@ def all_titles(cards: Sequence[Settings]) -> list[str]:
     """A column for each term, for each layer, for the rate and the changes."""
     named = {title for card in cards for title in card if title.startswith("layer ")}
     layers = sorted(named | {f"layer {layer}" for layer in LAYERS})
-    return [*(f"weight {term}" for term in get_args(Term)), *layers, RATE, CHANGED]
+    return [*(f"weight {term}" for term in get_args(TermName)), *layers, RATE, CHANGED]
 
 
 def shown_titles(cards: Sequence[Settings]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from srlab.runcard import Change, RunCard, Stage, at_first_step, changes_while_running
 from srlab.scoring import MEASURES, directions, short
-from srlab.widgets.board_cards import Row, best_of
+from srlab.widgets.board_cards import BoardRow, best_of
 from srlab.widgets.board_settings import all_titles, shown_titles
 from srlab.widgets.parts import TEXT
 
@@ -22,7 +22,11 @@ MOST_SENTENCES = 8
 
 
 def table_html(
-    rows: Sequence[Row], first: int, everybody: list[Row], bicubic: Mapping[str, float], by: str
+    rows: Sequence[BoardRow],
+    first: int,
+    everybody: list[BoardRow],
+    bicubic: Mapping[str, float],
+    by: str,
 ) -> str:
     """Some rows as a table, bicubic above them.
 
@@ -52,7 +56,7 @@ def table_html(
     )
 
 
-def best_html(rows: list[Row], bicubic: Mapping[str, float]) -> str:
+def best_html(rows: list[BoardRow], bicubic: Mapping[str, float]) -> str:
     """Who is best by each measure, in words."""
     items = ""
     for measure, about in MEASURES.items():
@@ -79,7 +83,7 @@ def sentences_html(title: str, sentences: Sequence[str], role: str = "") -> str:
     )
 
 
-def card_html(row: Row) -> str:
+def card_html(row: BoardRow) -> str:
     """One card opened: what it trained, and how."""
     card = row.card
     facts = {
@@ -104,7 +108,7 @@ def card_html(row: Row) -> str:
     )
 
 
-def to_csv(rows: Sequence[Row]) -> str:
+def to_csv(rows: Sequence[BoardRow]) -> str:
     """A line for each card, for a spreadsheet."""
     file = io.StringIO()
     facts = ("scale", "bicubic_psnr_y", "steps", "seconds", "device", "precision", "seed")
@@ -147,7 +151,7 @@ def _bicubic_row(bicubic: Mapping[str, float], settings: int) -> str:
 
 
 def _row_html(
-    row: Row, rank: int, best: Mapping[str, Row | None], settings: Sequence[str]
+    row: BoardRow, rank: int, best: Mapping[str, BoardRow | None], settings: Sequence[str]
 ) -> str:
     figures = ""
     for key, about in MEASURES.items():

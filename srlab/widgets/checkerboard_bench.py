@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from srlab.data import Pairs, degrade, embedded_photo, get_data
+from srlab.data import Pairs, embedded_photo, get_data
 from srlab.features import FeatureExtractor
 from srlab.losses import ContentLoss, WeightedLoss, l1_loss
 from srlab.machine import PRECISIONS, pick_device, pick_precision, place
-from srlab.metrics import Protocol, checkerboard, grid_energy, psnr, ridge, sharpness, shave
-from srlab.models import SrResNet, Upsampler, UpsampleStage, enlarge
+from srlab.metrics import grid_energy, score_pair, shave
+from srlab.models import SrResNet, Upsampler, UpsampleStage
+from srlab.scoring import Scene
 from srlab.training import Step, train
 from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
 from srlab.widgets.workbench import FOREVER, VIEW_SIZE, VIEWS
@@ -28,6 +29,7 @@ POOLINGS = {"content": "max", "content, average pooling": "average"}
 LOSSES = ("pixel", *POOLINGS)
 STARTS_OVER = ("upsampler", "init", "scale")
 
+MEASURED = ("psnr_y", "sharpness", "checkerboard", "ridge")
 BORDER = 16  # px left out at each side; a multiple of every scale, so the grid stays in place
 SEEN = VIEW_SIZE - 2 * BORDER
 CARD_MARGIN = 8  # px of lr around the card; the network reaches no farther
@@ -41,7 +43,7 @@ LEARNING_RATE, SEED, HISTORY_LIMIT = 2e-3, 0, 400
 
 
 @dataclass(frozen=True)
-class Setting:
+class GridSetting:
     """What the controls say; names as ``CheckerboardLab.choose`` takes them."""
 
     upsampler: str = "pixelshuffle"
@@ -64,7 +66,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Reading:
+class GridReading:
     """How strong the grid is after so many steps, and how good the picture.
 
     Args:
@@ -110,7 +112,7 @@ class View:
 
 
 @dataclass
-class History:
+class GridHistory:
     """The measure over the steps, thinned so that it never grows without end."""
 
     points: list[tuple[int, float]] = field(default_factory=list)
@@ -129,11 +131,9 @@ class CheckerboardBench:
 
     Args:
         setting: with which it begins.
-
-    Source: built by srlab.
     """
 
-    def __init__(self, setting: Setting):
+    def __init__(self, setting: GridSetting):
         self.setting = setting
         self.device = pick_device()
         self.precision = pick_precision(self.device)
@@ -183,10 +183,10 @@ class CheckerboardBench:
         return loss == "pixel" or loss in self.loss.terms
 
     @torch.no_grad()
-    def look(self) -> tuple[View, Reading]:
+    def look(self) -> tuple[View, GridReading]:
         """What the network shows now, and its numbers."""
         self.model.eval()
-        sr, card = (seen(self.model(lr).float()) for lr in (self.lr, self.card))
+        sr, card = (seen(self.model(lr).float()) for lr in (self.scene.lr, self.card))
         self.model.train()
         card = shave(card, (card.shape[-1] - SEEN) // 2)
         view = View(sr, self.bicubic, self.hr, card)
@@ -194,28 +194,30 @@ class CheckerboardBench:
         self.history.add(reading.step, reading.measure)
         return view, reading
 
-    def _read(self, view: View) -> Reading:
-        scale = self.setting.scale
-        return Reading(
+    def _read(self, view: View) -> GridReading:
+        found = self._judge(view.sr)
+        return GridReading(
             self.step.number if self.step else 0,
-            grid_energy(view.card, scale).item(),
-            checkerboard(view.sr, view.hr, scale=scale).item(),
-            self.bicubic_measure,
-            _psnr(view.sr, view.hr),
-            self.bicubic_psnr,
-            sharpness(view.sr, view.hr, scale=scale).item(),
-            ridge(view.sr, view.hr).item(),
+            grid_energy(view.card, self.setting.scale).item(),
+            found["checkerboard"],
+            self.bicubic_figures["checkerboard"],
+            found["psnr_y"],
+            self.bicubic_figures["psnr_y"],
+            found["sharpness"],
+            found["ridge"],
         )
+
+    def _judge(self, part: Tensor) -> dict[str, float]:
+        """Figures of the seen part of an enlargement; its border is left out already."""
+        return score_pair(part, self.hr, scale=self.scene.scale, border=0, only=MEASURED)
 
     def _show(self) -> None:
         """Cut the photograph; its curve begins anew."""
-        scale = self.setting.scale
         hr = photo_view(self.setting.photograph).to(self.device)
-        self.lr = degrade(hr, scale)
-        self.hr, self.bicubic = seen(hr), seen(enlarge(self.lr, scale))
-        self.bicubic_measure = checkerboard(self.bicubic, self.hr, scale=scale).item()
-        self.bicubic_psnr = _psnr(self.bicubic, self.hr)
-        self.history = History()
+        self.scene = Scene(hr, self.setting.scale)
+        self.hr, self.bicubic = seen(self.scene.hr), seen(self.scene.bicubic)
+        self.bicubic_figures = self._judge(self.bicubic)
+        self.history = GridHistory()
 
     def _weigh(self, loss: str) -> None:
         """Give the chosen loss its weight, and take it from the others."""
@@ -227,14 +229,12 @@ class CheckerboardBench:
             self.loss.weights[loss] = CONTENT_WEIGHT
 
 
-def untrained(setting: Setting) -> SrResNet:
+def untrained(setting: GridSetting) -> SrResNet:
     """Bicubic plus an upsampler that begins as its own kind begins.
 
     ``SrResNet`` starts its last stage at zero, and then no grid is seen
     whatever the upsampler. Here that stage gets its own initialization back,
     times a factor with which it adds ``ADDED`` to a gray card.
-
-    Source: built by srlab; used in lesson 04.
     """
     upsampler = partial(Upsampler, stage=setting.stage)
     with torch.random.fork_rng(devices=[]):  # the notebook's own numbers stay as they were
@@ -283,8 +283,3 @@ def _photos(device: torch.device) -> Sequence[Tensor]:
 def _content_loss(pooling: Any, device: torch.device) -> ContentLoss:
     extractor = place(FeatureExtractor([LAYER], pooling=pooling), device)
     return ContentLoss(extractor, {LAYER: 1.0})
-
-
-def _psnr(sr: Tensor, hr: Tensor) -> float:
-    protocol = Protocol("y", 0)  # the border is already left out
-    return psnr(protocol.apply(sr), protocol.apply(hr)).item()

@@ -19,8 +19,8 @@ from srlab.widgets.checkerboard_bench import (
     STARTS_OVER,
     UPSAMPLERS,
     CheckerboardBench,
-    Reading,
-    Setting,
+    GridReading,
+    GridSetting,
 )
 from srlab.widgets.checkerboard_pictures import PANEL, PANELS, STILL, panels
 from srlab.widgets.drawing import ORANGE, line_chart
@@ -47,15 +47,13 @@ class CheckerboardLab(LiveLab):
         True
         >>> lab.choose(init="icnr").energy
         0.0
-
-    Source: built by srlab; used in lesson 04.
     """
 
     reset_tip = "Back to the untrained network"
 
     def __init__(self) -> None:
         super().__init__()
-        self.bench = CheckerboardBench(Setting())
+        self.bench = CheckerboardBench(GridSetting())
         self._drawn_hr: Tensor | None = None
         self._build()
         self.draw("ready")
@@ -69,7 +67,7 @@ class CheckerboardLab(LiveLab):
         scale: int | None = None,
         loss: str | None = None,
         photograph: str | None = None,
-    ) -> Reading:
+    ) -> GridReading:
         """Set any of the controls.
 
         Args:
@@ -101,7 +99,7 @@ class CheckerboardLab(LiveLab):
         self.live.settle()
         return self.reading
 
-    def run_steps(self, count: int) -> Reading:
+    def run_steps(self, count: int) -> GridReading:
         """Train ``count`` steps here and now, and give the numbers after them."""
         self.live.run_steps(count)
         return self.reading

@@ -12,7 +12,7 @@ from srlab.images import to_image
 from srlab.metrics import power_spectrum
 from srlab.widgets.checkerboard_bench import GRAY, View
 from srlab.widgets.drawing import ORANGE
-from srlab.widgets.poster import INK, PAPER, Panel, filmstrip, text_font
+from srlab.widgets.poster import INK, PAPER, Strip, filmstrip, text_font
 
 PANEL, ZOOM = 208, 4  # px wide; px for each px of a picture
 PANELS = ("network", "truth", "added", "network-spectrum", "truth-spectrum", "card")
@@ -35,10 +35,8 @@ def panels(
         scale: 2, 4 or 8.
         step: of the training.
         names: which of ``PANELS``.
-
-    Source: built by srlab.
     """
-    draw: dict[str, Callable[[], Panel]] = {
+    draw: dict[str, Callable[[], Strip]] = {
         "network": lambda: (crop(view.sr), f"network, step {step}"),
         "truth": lambda: (crop(view.hr), "truth"),
         "added": lambda: _amplified_panel(view.sr - view.bicubic, "network − bicubic"),
@@ -49,7 +47,7 @@ def panels(
     return {name: filmstrip([draw[name]()], width=PANEL) for name in names}
 
 
-def _amplified_panel(difference: Tensor, title: str) -> Panel:
+def _amplified_panel(difference: Tensor, title: str) -> Strip:
     picture, gain = amplified(difference)
     return crop(picture), f"{title}, × {gain}"
 
@@ -68,8 +66,6 @@ def amplified(difference: Tensor) -> tuple[Tensor, int]:
     Returns:
         The picture in [0, 1], and the factor: the largest of ``GAINS`` that
         clips at most one value in a hundred.
-
-    Source: built by srlab.
     """
     strongest = difference.abs().flatten().quantile(0.99).item()
     gain = max((g for g in GAINS if g * strongest <= GRAY), default=1)
@@ -97,8 +93,6 @@ def whole_spectrum(images: Tensor) -> Tensor:
 
     Returns:
         ``(h + 1, w + 1)``; frequency 0 stands in the middle.
-
-    Source: built by srlab.
     """
     height, width = images.shape[-2:]
     half = power_spectrum(images)[0].cpu()  # (h, w // 2 + 1)
@@ -122,7 +116,7 @@ def peaks(scale: int) -> list[tuple[Fraction, Fraction]]:
         >>> len(peaks(2)), len(peaks(4)), len(peaks(8))
         (8, 24, 80)
 
-    Source: built by srlab; lesson 04 measures the energy there.
+    Lesson 04 measures the energy there.
     """
     steps = [Fraction(k, scale) for k in range(-scale // 2, scale // 2 + 1)]
     return [(y, x) for y in steps for x in steps if y or x]
@@ -146,8 +140,6 @@ def spectrum_picture(images: Tensor, scale: int, *, top: float) -> Image.Image:
         images: ``(1, 3, h, h)``.
         scale: 2, 4 or 8; the circles stand at the multiples of ``1 / scale``.
         top: energy that is drawn brightest; ``DECADES`` below it is darkest.
-
-    Source: built by srlab.
     """
     side = images.shape[-1]
     share = (whole_spectrum(images).clamp(min=1e-30) / top).log10() / DECADES + 1

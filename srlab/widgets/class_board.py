@@ -12,14 +12,13 @@ from ipywidgets import HTML, Dropdown, HBox, Layout, ToggleButton, VBox
 from PIL import Image
 
 from srlab.files import at_home, replacing
-from srlab.runcard import SCHEMA
+from srlab.runcard import MOST_BYTES, SCHEMA
 from srlab.scoring import MEASURES, short
 from srlab.widgets.board_cards import (
-    LARGEST,
     ORDERS,
+    BoardRow,
     Cards,
     CardSource,
-    Row,
     best_of,
     known_bicubic,
     ranked,
@@ -62,8 +61,6 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         >>> board = ClassBoard()
         >>> len(board.rows)
         0
-
-    Source: built by srlab; used in lesson 07.
     """
 
     def __init__(self, cards: Iterable[CardSource] | Mapping[str, CardSource] = ()):
@@ -79,7 +76,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
 
     # What notebooks call
 
-    def add(self, source: CardSource, name: str | None = None) -> Row | None:
+    def add(self, source: CardSource, name: str | None = None) -> BoardRow | None:
         """Take in one card.
 
         Args:
@@ -124,7 +121,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         order: str | None = None,
         reverse: bool | None = None,
         card: str | None = None,
-    ) -> list[Row]:
+    ) -> list[BoardRow]:
         """Set any of the controls.
 
         Args:
@@ -155,7 +152,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         return self.rows
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[BoardRow]:
         """The cards of the chosen scale, in the chosen order."""
         found = ranked(self._everybody(), self.order.value)
         return found[::-1] if self.reverse.value else found
@@ -165,7 +162,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
         """Why files were left out: one sentence each."""
         return list(self._cards.remarks)
 
-    def best(self, measure: str = "psnr_y") -> Row | None:
+    def best(self, measure: str = "psnr_y") -> BoardRow | None:
         """The best card of the chosen scale; None if there is none.
 
         Args:
@@ -233,7 +230,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
             "Run cards", self._on_upload, multiple=True,
             tooltip="Open the card.json files of a class, or drop them here",
             accept=".json,application/json", wanted="a run card, a JSON file",
-            limit=LARGEST, advice="choose the JSON file of a card.",
+            limit=MOST_BYTES, advice="choose the JSON file of a card.",
         )  # fmt: skip
         self.scale = Dropdown(description="Scale", tooltip="Cards of one scale are compared")
         self.order = Dropdown(
@@ -316,7 +313,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
 
     # Showing
 
-    def _everybody(self) -> list[Row]:
+    def _everybody(self) -> list[BoardRow]:
         return self._cards.of_scale(self.scale.value) if self.scale.value else []
 
     def _redraw(self) -> None:
@@ -390,7 +387,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
 
 
 def _map_words(
-    named: Mapping[int, Row], others: Sequence[Row], bicubic: Mapping[str, float]
+    named: Mapping[int, BoardRow], others: Sequence[BoardRow], bicubic: Mapping[str, float]
 ) -> str:
     """What the map shows, for those who do not see it."""
     places = {"bicubic": bicubic, **{row.name: row.card.scores for row in named.values()}}
@@ -424,4 +421,4 @@ def _require_one_of(name: str, value: object, choices: Iterable[object]) -> None
     known = list(choices)
     if value is not None and value not in known:
         listed = ", ".join(str(choice) for choice in known[:12] if choice) or "none yet"
-        raise ValueError(f"{name} must be one of {listed}, but {value!r} came.")
+        raise ValueError(f"{name} must be one of {listed}, but got {value!r}.")

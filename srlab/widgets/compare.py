@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from srlab.widgets.compare_scene import Comparison, Picture, Scene
+from srlab.widgets.compare_scene import CompareScene, Comparison, Picture
 
 
 def compare(
@@ -40,10 +40,8 @@ def compare(
         >>> pair = {name: Image.new("RGB", (9, 9), name) for name in ("gray", "white")}
         >>> compare(pair, {"gray": "6.06 dB"}).show("swipe", position=0.4)
         'gray 6.06 dB left, white right; divider at 40 %.'
-
-    Source: built by srlab; used from lesson 00 on.
     """
-    scene = Scene.of(pictures, captions)
+    scene = CompareScene.of(pictures, captions)
     if core is None:
         core = os.environ.get("SRLAB_WIDGETS") == "core" or not _has_anywidget()
     if core:

@@ -25,7 +25,7 @@ from ipywidgets import (
 from PIL import Image
 from traitlets import dlink, link
 
-from srlab.widgets.compare_scene import MOST_ZOOM, SETTINGS, Comparison, Scene
+from srlab.widgets.compare_scene import MOST_ZOOM, SETTINGS, CompareScene, Comparison
 from srlab.widgets.parts import LivePicture
 from srlab.widgets.poster import GAP, PAPER, filmstrip
 
@@ -49,7 +49,7 @@ USED_BY = {
 class CoreCompare(Comparison, VBox):  # type: ignore[misc]
     """Made by ``srlab.widgets.compare.compare``; see there."""
 
-    def __init__(self, scene: Scene, **kwargs: Any):
+    def __init__(self, scene: CompareScene, **kwargs: Any):
         # Callbacks may come from any thread, so one draws at a time.
         self._lock = threading.RLock()
         super().__init__(scene, **kwargs)

@@ -6,7 +6,7 @@ import anywidget
 from traitlets import Bytes, Int, List
 
 from srlab.files import PACKAGE
-from srlab.widgets.compare_scene import LENS_PIXELS, Comparison, Scene
+from srlab.widgets.compare_scene import LENS_PIXELS, CompareScene, Comparison
 from srlab.widgets.poster import encode_png
 
 HERE = PACKAGE / "widgets"
@@ -21,6 +21,6 @@ class CustomCompare(Comparison, anywidget.AnyWidget):
     pngs = List(Bytes()).tag(sync=True)
     lens_pixels = Int(LENS_PIXELS).tag(sync=True)
 
-    def __init__(self, scene: Scene, **kwargs: Any):
+    def __init__(self, scene: CompareScene, **kwargs: Any):
         pngs = [encode_png(picture, quick=True) for picture in scene.pictures.values()]
         super().__init__(scene, pngs=pngs, **kwargs)

@@ -36,7 +36,7 @@ Difference = tuple[Image.Image, float, int]
 
 
 @dataclass(frozen=True)
-class Scene:
+class CompareScene:
     """Pictures of one scene by name, all of one size, and a caption for each.
 
     Args:
@@ -48,7 +48,9 @@ class Scene:
     captions: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pictures: Mapping[str, Picture], captions: Mapping[str, str] | None) -> "Scene":
+    def of(
+        cls, pictures: Mapping[str, Picture], captions: Mapping[str, str] | None
+    ) -> "CompareScene":
         """Read and check what a person gave."""
         _require_count(pictures)
         images = {str(name): _to_rgb(picture, name) for name, picture in pictures.items()}
@@ -92,8 +94,6 @@ def difference(first: Image.Image, second: Image.Image, factor: int) -> Differen
         >>> image, mean, largest = difference(black, gray, 8)
         >>> image.getpixel((0, 0)), mean, largest
         ((24, 24, 24), 3.0, 3)
-
-    Source: built by srlab.
     """
     plain = ImageChops.difference(first, second)
     means = ImageStat.Stat(plain).mean
@@ -138,7 +138,7 @@ class Comparison(PosterMixin, HasTraits):
     lens_x = Float(0.5, min=0, max=1).tag(sync=True)
     lens_y = Float(0.5, min=0, max=1).tag(sync=True)
 
-    def __init__(self, scene: Scene, **kwargs: Any):
+    def __init__(self, scene: CompareScene, **kwargs: Any):
         self.scene = scene
         first, second = scene.names[0], scene.names[-1]
         x, y = liveliest_spot(scene.pictures[first], scene.pictures[second])
@@ -245,7 +245,7 @@ def require_name(name: str, names: list[str], where: str) -> None:
 
 def _require_mode(mode: str) -> None:
     if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, but {mode!r} came.")
+        raise ValueError(f"mode must be one of {', '.join(MODES)}, but got {mode!r}.")
 
 
 def _require_settings(settings: dict[str, Any]) -> None:
@@ -266,18 +266,18 @@ def _require_value(name: str, value: Any) -> None:
         wanted = f"{kind} from {trait.min} to {trait.max}"
         fits = isinstance(value, kinds) and trait.min <= value <= trait.max
     if not fits:
-        raise ValueError(f"{name} must be {wanted}, but {value!r} came.")
+        raise ValueError(f"{name} must be {wanted}, but got {value!r}.")
 
 
 def _require_count(pictures: Mapping[str, Picture]) -> None:
     if not isinstance(pictures, Mapping):
         raise TypeError(
-            f"pictures must be a dict of name and picture, but a "
-            f'{type(pictures).__name__} came; write {{"bicubic": ..., "truth": ...}}.'
+            f"pictures must be a dict of name and picture, but got a "
+            f'{type(pictures).__name__}; write {{"bicubic": ..., "truth": ...}}.'
         )
     if not 2 <= len(pictures) <= MOST_PICTURES:
         raise ValueError(
-            f"pictures must be 2 to {MOST_PICTURES}, but {len(pictures)} came; "
+            f"pictures must be 2 to {MOST_PICTURES}, but got {len(pictures)}; "
             f"there is nothing to compare, or no key for each."
         )
 

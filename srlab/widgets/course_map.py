@@ -26,8 +26,6 @@ class CourseMap:
     Example:
         >>> CourseMap("03")  # doctest: +SKIP
         Your course: 0 of 24 exercises done, 0 of 24 questions right
-
-    Source: built by srlab; stands at the head of each lesson.
     """
 
     def __init__(self, here: str | None = None):
@@ -35,7 +33,7 @@ class CourseMap:
 
     def __repr__(self) -> str:
         progress, trouble = read_progress()
-        lines = [_whole(progress), *(self._line(one, progress) for one in lessons())]
+        lines = [_sums(progress), *(self._line(one, progress) for one in lessons())]
         return "\n".join([*lines, *([trouble] if trouble else [])])
 
     def _repr_html_(self) -> str:
@@ -44,7 +42,7 @@ class CourseMap:
         note = f'<p role="alert">{html.escape(trouble)}</p>' if trouble else ""
         return (
             f'<nav class="srlab-map" aria-label="Your course" style="line-height: 1.4">'
-            f"<p><b>{_whole(progress)}</b> ({OPEN} open, {BEGUN} tried, {DONE} done)</p>"
+            f"<p><b>{_sums(progress)}</b> ({OPEN} open, {BEGUN} tried, {DONE} done)</p>"
             f'<ol style="display: flex; flex-wrap: wrap; gap: 4px; list-style: none; '
             f'padding: 0; margin: 0">{cards}</ol>{note}</nav>'
         )
@@ -99,6 +97,6 @@ def _words(one: Lesson, progress: Progress) -> str:
     return f"{done} done, quiz {right}"
 
 
-def _whole(progress: Progress) -> str:
+def _sums(progress: Progress) -> str:
     done, right = _counts(lessons(), progress)
     return f"Your course: {done} exercises done, {right} questions right"

@@ -15,7 +15,7 @@ from srlab.widgets.race import make_network
 
 
 @dataclass(frozen=True)
-class Reading:
+class DialReading:
     """What the dial shows of one untrained network.
 
     Args:
@@ -66,7 +66,7 @@ class Reading:
 
 def read_dial(
     kind: str, weight: float, depth: int, *, data: Pairs, num_features: int, seed: int
-) -> Reading:
+) -> DialReading:
     """Measure an untrained network, as the dial shows it.
 
     Args:
@@ -76,8 +76,6 @@ def read_dial(
         data: its first batch is looked at.
         num_features: width.
         seed: of the weights.
-
-    Source: built by srlab; used in lesson 03.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -89,7 +87,7 @@ def read_dial(
     gradient = tuple(gradient_by_block(network, pair, pixel_loss()))
     value = {"plain": 1.0, "fixed": weight, "learned": 0.0}.get(kind, nan)
     theory = expected_spread(spread[0], value, num_features, depth) if isfinite(value) else ()
-    return Reading(kind, value, depth, spread, gradient, theory)
+    return DialReading(kind, value, depth, spread, gradient, theory)
 
 
 def expected_spread(
@@ -112,8 +110,8 @@ def expected_spread(
         A spread for each block. It is the mean of many networks; a narrow one
         may be off.
 
-    Source: built by srlab; used in lesson 03. The edges of the picture, where
-    a convolution sees zeros, are left out of account.
+    The edges of the picture, where a convolution sees zeros, are left out of
+    account.
     """
     bias = 1 / (3 * 9 * num_features)
     squares = [first**2]

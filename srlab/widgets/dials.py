@@ -10,7 +10,7 @@ from srlab.losses import Term, WeightedLoss, mix_weights
 OFF = 1e-5
 """A logarithmic slider has no zero; its left end stands for it."""
 
-MOST = 100.0
+LARGEST_WEIGHT = 100.0
 
 # A logarithmic slider's page moves it to the nearest step and, if it updates
 # continuously, sends that back: 0.05 would become 0.0501, shown or typed. So a drag
@@ -25,8 +25,6 @@ class Dial:
     Args:
         slider: what people move; a number can be typed into it too.
         apply: takes the slider's value; called by the worker alone.
-
-    Source: built by srlab.
     """
 
     slider: FloatSlider | FloatLogSlider
@@ -34,10 +32,7 @@ class Dial:
 
 
 def weight_dials(loss: WeightedLoss) -> dict[str, Dial]:
-    """A dial for each term, and for each layer of those that look at layers.
-
-    Source: built by srlab.
-    """
+    """A dial for each term, and for each layer of those that look at layers."""
     dials = {name: _weight_dial(loss.weights, name, "term") for name in loss.terms}
     for term in loss.terms.values():
         layers = layers_of(term)
@@ -50,18 +45,13 @@ def layers_of(term: Term) -> dict[str, float]:
 
     Not asked by class: a lesson retypes ``ContentLoss``, and its own has
     layers too.
-
-    Source: built by srlab.
     """
     weights: dict[str, float] = getattr(term, "layer_weights", {})
     return weights
 
 
 def mix_dial(loss: WeightedLoss) -> Dial:
-    """One dial that mixes L1 and L2.
-
-    Source: built by srlab.
-    """
+    """One dial that mixes L1 and L2."""
     slider = FloatSlider(
         value=0.0, min=0.0, max=1.0, step=0.05, description="L1 to L2",
         tooltip="Mix of the loss: 0 is L1 alone, 1 is L2 alone", readout_format=".2f",
@@ -70,10 +60,7 @@ def mix_dial(loss: WeightedLoss) -> Dial:
 
 
 def rate_dial(value: float, apply: Callable[[float], None]) -> Dial:
-    """A dial for the learning rate.
-
-    Source: built by srlab.
-    """
+    """A dial for the learning rate."""
     slider = FloatLogSlider(
         value=value, min=-5, max=-1, step=0.1, description="learning rate",
         tooltip="Step size of the optimizer", readout_format=".1e", **EXACT,
@@ -86,7 +73,7 @@ def as_weight(position: float) -> float:
     return 0.0 if position <= OFF * 1.001 else position
 
 
-def as_position(weight: float, most: float = MOST) -> float:
+def as_position(weight: float, most: float = LARGEST_WEIGHT) -> float:
     """The value of a logarithmic slider that stands for a weight.
 
     Raises:
@@ -94,7 +81,7 @@ def as_position(weight: float, most: float = MOST) -> float:
     """
     if weight and not OFF < weight <= most:
         raise ValueError(
-            f"A weight must be 0 (off) or between {OFF:g} and {most:g}, but {weight:g} came."
+            f"A weight must be 0 (off) or between {OFF:g} and {most:g}, but got {weight:g}."
         )
     return weight or OFF
 
@@ -111,7 +98,7 @@ def require_in_reach(slider: FloatSlider | FloatLogSlider, value: float) -> None
     if not low <= value <= high:  # nor is NaN
         raise ValueError(
             f"The slider {slider.description!r} goes from {low:g} to {high:g}, "
-            f"but {value:g} came."
+            f"but got {value:g}."
         )
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from srlab.images import to_image
-from srlab.widgets.poster import INK, PAPER, Panel, filmstrip, text_font
+from srlab.widgets.poster import INK, PAPER, Strip, filmstrip, text_font
 
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#767676"  # Okabe-Ito
 PINK = "#CC79A7"  # Okabe-Ito as well
@@ -29,10 +29,8 @@ def picture_strip(pictures: Mapping[str, Tensor], captions: Mapping[str, str]) -
     Args:
         pictures: name -> ``(1, 3, h, w)``, about [0, 1].
         captions: name -> what stands behind the name.
-
-    Source: built by srlab.
     """
-    panels: list[Panel] = [
+    panels: list[Strip] = [
         (to_image(picture), f"{name} {captions.get(name, '')}".strip())
         for name, picture in pictures.items()
     ]
@@ -64,8 +62,6 @@ def line_chart(
         size: px.
         reference: name and value of a dashed line to compare with.
         logarithmic: for a loss, whose small changes matter as well.
-
-    Source: built by srlab.
     """
     image = Image.new("RGB", size, PAPER)
     draw, font = ImageDraw.Draw(image), text_font()
@@ -115,8 +111,6 @@ def map_chart(
         color: of the path.
         size: px.
         others: name -> another path, drawn in gray; its name stands at its end.
-
-    Source: built by srlab.
     """
     image = Image.new("RGB", size, PAPER)
     draw, font = ImageDraw.Draw(image), text_font()
@@ -230,8 +224,6 @@ def curve_chart(
         curves: values that are no numbers are left out.
         size: px.
         logarithmic: for terms of a loss, of which one may be far below another.
-
-    Source: built by srlab; used in lesson 03.
     """
     image = _titled(title, size)
     finite = [
@@ -279,8 +271,6 @@ def bar_chart(
         color: of the bars.
         size: px.
         line: dashed across the bars, to compare with: a value for each.
-
-    Source: built by srlab; used in lesson 03.
     """
     image = _titled(title, size)
     numbers = [value for value in (*values, *line) if math.isfinite(value)]

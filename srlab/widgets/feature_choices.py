@@ -8,13 +8,13 @@ from torch import Tensor
 
 from srlab.data import embedded_photo, embedded_table
 from srlab.features import FeatureExtractor
-from srlab.require import require_batch, require_unit_range
+from srlab.require import require_one_picture, require_unit_range
 from srlab.widgets.feature_changes import CHANGES
 
 CROP = 192
 """px of an embedded photograph, from its middle: quick on any machine."""
 CORNERS = {"astronaut-eileen-collins": (8, 128)}  # its middle has no face
-FEWEST, MOST = 16, 512 * 512  # px of a side, px of a whole picture
+LEAST_SIDE, MOST_PIXELS = 16, 512 * 512  # px of a side, px of a whole picture
 
 
 def embedded_names() -> list[str]:
@@ -40,8 +40,6 @@ def own_pictures(pictures: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         TypeError, ValueError: if a picture is none, or of another size, or
             has the name of a change.
-
-    Source: built by srlab.
     """
     for name, picture in pictures.items():
         _require_name(name)
@@ -53,8 +51,8 @@ def require_extractor(extractor: object) -> None:
     """Raise unless ``extractor`` is one of srlab's, or of a lesson."""
     if not hasattr(extractor, "places"):
         raise TypeError(
-            f"extractor must be a FeatureExtractor, but a {type(extractor).__name__} "
-            f'came; make one with FeatureExtractor(["relu2_2"]).'
+            f"extractor must be a FeatureExtractor, but got a {type(extractor).__name__}; "
+            f'make one with FeatureExtractor(["relu2_2"]).'
         )
 
 
@@ -67,7 +65,7 @@ def require_one_of(name: str, value: object, choices: Iterable[str]) -> None:
     """Raise unless ``value`` is None or one of ``choices``."""
     choices = list(choices)
     if value is not None and value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, but {value!r} came.")
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, but got {value!r}.")
 
 
 def require_channel(channel: object, layer: str, count: int) -> None:
@@ -75,17 +73,17 @@ def require_channel(channel: object, layer: str, count: int) -> None:
     if channel is None:
         return
     if isinstance(channel, bool) or not isinstance(channel, int):
-        raise TypeError(f"channel must be an integer, but {channel!r} came.")
+        raise TypeError(f"channel must be an integer, but got {channel!r}.")
     if not 0 <= channel < count:
         raise ValueError(
             f"channel must be 0 to {count - 1}, since {layer} has "
-            f"{count} channels, but {channel} came."
+            f"{count} channels, but got {channel}."
         )
 
 
 def _require_name(name: object) -> None:
     if not isinstance(name, str) or not name:
-        raise TypeError(f"pictures must be name -> picture, but the name {name!r} came.")
+        raise TypeError(f"pictures must be name -> picture, but got the name {name!r}.")
     if name in CHANGES:
         raise ValueError(
             f"pictures has the name {name!r}, which is a way to change a picture; "
@@ -94,16 +92,11 @@ def _require_name(name: object) -> None:
 
 
 def _require_picture(picture: Tensor, name: str) -> None:
-    require_batch(picture, name)
-    if picture.shape[:2] != (1, 3):
-        raise ValueError(
-            f"{name} has shape {tuple(picture.shape)}, but (1, 3, h, w) was expected; "
-            f"pick one picture of a batch with [:1]."
-        )
+    require_one_picture(picture, name)
     require_unit_range(picture, name)
     height, width = picture.shape[-2:]
-    if min(height, width) < FEWEST or height * width > MOST:
+    if min(height, width) < LEAST_SIDE or height * width > MOST_PIXELS:
         raise ValueError(
-            f"{name} is {height} x {width} px, but at least {FEWEST} px a side and at most "
+            f"{name} is {height} x {width} px, but at least {LEAST_SIDE} px a side and at most "
             f"512 x 512 px in all were expected; crop it with [..., :{CROP}, :{CROP}]."
         )

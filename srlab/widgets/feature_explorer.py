@@ -23,7 +23,13 @@ from srlab.widgets.feature_choices import (
     require_one_of,
 )
 from srlab.widgets.feature_pictures import TEXT, one_poster, pair_poster
-from srlab.widgets.feature_reading import PIXELS, Reading, Seen, relative_difference, strongest
+from srlab.widgets.feature_reading import (
+    PIXELS,
+    FeatureReading,
+    Seen,
+    relative_difference,
+    strongest,
+)
 from srlab.widgets.feature_table import Rows, status_html
 from srlab.widgets.feature_views import OneView, PairView, row
 from srlab.widgets.poster import PosterMixin
@@ -34,7 +40,7 @@ MODES = {"one": "one picture", "pair": "a pair"}
 CACHE_BYTES = 200_000_000
 PATIENCE = 2.0  # s
 
-Key = tuple[str, str]
+ViewKey = tuple[str, str]
 """Name of a picture, and how it was changed, if at all."""
 
 
@@ -58,8 +64,6 @@ class FeatureExplorer(PosterMixin, VBox):  # type: ignore[misc]
         >>> explorer = FeatureExplorer()
         >>> explorer.choose(layer="relu3_3", channel=7).shape
         (48, 48)
-
-    Source: built by srlab; used in lesson 02.
     """
 
     def __init__(
@@ -74,8 +78,8 @@ class FeatureExplorer(PosterMixin, VBox):  # type: ignore[misc]
         # Callbacks may come from any thread, so one looks at a time.
         self._lock = threading.RLock()
         self._choosing = False
-        self._cache: OrderedDict[Key, Seen] = OrderedDict()
-        self._measured: dict[Key, dict[str, float]] = {}
+        self._cache: OrderedDict[ViewKey, Seen] = OrderedDict()
+        self._measured: dict[ViewKey, dict[str, float]] = {}
         self._places: dict[str, int] = {}  # layer -> the channel seen last
         self._layer_before = self._names[0]
         super().__init__()
@@ -93,7 +97,7 @@ class FeatureExplorer(PosterMixin, VBox):  # type: ignore[misc]
         other: str | None = None,
         layer: str | None = None,
         channel: int | None = None,
-    ) -> Reading:
+    ) -> FeatureReading:
         """Set any of the controls, and look.
 
         Args:
@@ -137,12 +141,12 @@ class FeatureExplorer(PosterMixin, VBox):  # type: ignore[misc]
 
     # What a picture is and how it is seen
 
-    def _picture(self, key: Key) -> Tensor:
+    def _picture(self, key: ViewKey) -> Tensor:
         name, change = key
         photo = self._own[name] if name in self._own else embedded_crop(name)
         return CHANGES[change][0](photo) if change else photo
 
-    def _see(self, key: Key) -> Seen:
+    def _see(self, key: ViewKey) -> Seen:
         """A picture and its features; the latest are kept."""
         if key not in self._cache:
             with patience(self._say):
@@ -246,10 +250,10 @@ class FeatureExplorer(PosterMixin, VBox):  # type: ignore[misc]
             self._one_view.draw(self.reading, self._see((self.reading.photograph, "")))
         self._status.value = status_html(self.reading)  # who reads it finds the pictures
 
-    def _read(self, pair: bool) -> Reading:
+    def _read(self, pair: bool) -> FeatureReading:
         photograph, layer, channel = self.photograph.value, self.layer.value, self.channel.value
         values = self._see((photograph, ""))[layer][0, channel]  # (h, w)
-        return Reading(
+        return FeatureReading(
             photograph, self.mode.value, self.other.value if pair else "", layer, channel,
             (values.shape[0], values.shape[1]), values.mean().item(), values.max().item(),
             (values == 0).float().mean().item(), self._measure() if pair else {},
@@ -290,7 +294,7 @@ def patience(say: Callable[[str], None], seconds: float = PATIENCE) -> Iterator[
             say("")
 
 
-def _bytes(cache: Mapping[Key, Seen]) -> int:
+def _bytes(cache: Mapping[ViewKey, Seen]) -> int:
     return sum(values.nbytes for seen in cache.values() for values in seen.values())
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from srlab.images import to_image
 from srlab.widgets.feature_reading import (
     PIXELS,
-    Reading,
+    FeatureReading,
     Seen,
     difference_map,
     row_text,
@@ -46,7 +46,7 @@ def photo_html(picture: Tensor, name: str, how: str = "") -> str:
     return _figure(to_image(picture), caption, name, SIDE)
 
 
-def activation_html(values: Tensor, reading: Reading) -> str:
+def activation_html(values: Tensor, reading: FeatureReading) -> str:
     """The chosen channel's map ``(h, w)``, large."""
     caption = f"<b>{html.escape(reading.place())}</b><br>{_scale_text(values)}"
     return _figure(color_map(values), caption, f"Activation map: {reading}", LARGE)
@@ -76,7 +76,7 @@ def figures_html(figures: Sequence[str]) -> str:
 # Posters, for readers without a kernel
 
 
-def one_poster(reading: Reading, seen: Seen) -> Image.Image:
+def one_poster(reading: FeatureReading, seen: Seen) -> Image.Image:
     """A photograph, the chosen channel, and the strongest ones."""
     maps = seen[reading.layer][0]  # (F, h, w)
     tiles = [(color_map(maps[channel]), str(channel)) for channel in strongest(maps)]
@@ -87,7 +87,7 @@ def one_poster(reading: Reading, seen: Seen) -> Image.Image:
 
 
 def pair_poster(
-    reading: Reading, photo: Seen, other: Seen, rows: dict[str, dict[str, float]]
+    reading: FeatureReading, photo: Seen, other: Seen, rows: dict[str, dict[str, float]]
 ) -> Image.Image:
     """Two pictures, where they differ, and ``rows``: what was measured so far."""
     pixels, *layers = [

@@ -13,7 +13,7 @@ Seen = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Reading:
+class FeatureReading:
     """What is shown, in numbers.
 
     Args:
@@ -60,8 +60,7 @@ def strongest(maps: Tensor) -> list[int]:
 def relative_difference(other: Tensor, photo: Tensor) -> float:
     """``mean |other - photo| / mean |photo|``; infinite beside an all-zero photo.
 
-    Source: built by srlab; the L1 of lesson 02's ``content_loss``, made
-    comparable between layers.
+    The L1 of lesson 02's ``content_loss``, made comparable between layers.
     """
     difference, size = (other - photo).abs().mean().item(), photo.abs().mean().item()
     if difference == 0:

@@ -5,7 +5,7 @@ import math
 
 from srlab.widgets.drawing import BLUE, ORANGE
 from srlab.widgets.feature_pictures import TEXT
-from srlab.widgets.feature_reading import Reading
+from srlab.widgets.feature_reading import FeatureReading
 
 BAR = 76  # px, the longest
 CELL = "text-align: left; vertical-align: top; padding: 2px 6px;"
@@ -14,7 +14,7 @@ Rows = dict[str, dict[str, float]]
 """What a photograph was compared with -> relative difference by layer."""
 
 
-def status_html(reading: Reading) -> str:
+def status_html(reading: FeatureReading) -> str:
     """The reading as a sentence that screen readers announce, and as data."""
     data = {"mode": reading.mode, "photograph": reading.photograph}
     if reading.mode == "pair":

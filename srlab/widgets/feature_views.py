@@ -17,7 +17,14 @@ from srlab.widgets.feature_pictures import (
     photo_html,
     tile_html,
 )
-from srlab.widgets.feature_reading import PIXELS, STRONGEST, Reading, Seen, short, strongest
+from srlab.widgets.feature_reading import (
+    PIXELS,
+    STRONGEST,
+    FeatureReading,
+    Seen,
+    short,
+    strongest,
+)
 from srlab.widgets.feature_table import Rows, table_html
 
 
@@ -26,8 +33,6 @@ class OneView(HBox):  # type: ignore[misc]
 
     Args:
         choose: called with a channel when its button is pressed.
-
-    Source: built by srlab.
     """
 
     def __init__(self, choose: Callable[[int], None]):
@@ -43,7 +48,7 @@ class OneView(HBox):  # type: ignore[misc]
         self._atlas_of = ("", "")  # photograph and layer
         super().__init__([self.photo, self.activation, atlas], layout=_wrap())
 
-    def draw(self, reading: Reading, seen: Seen) -> None:
+    def draw(self, reading: FeatureReading, seen: Seen) -> None:
         """Show ``reading``; the atlas is drawn anew only if it is another."""
         maps = seen[reading.layer][0]  # (F, h, w)
         self.photo.value = photo_html(seen[PIXELS], reading.photograph)
@@ -71,16 +76,13 @@ class OneView(HBox):  # type: ignore[misc]
 
 
 class PairView(VBox):  # type: ignore[misc]
-    """Two pictures, where each layer finds them different, and how much.
-
-    Source: built by srlab.
-    """
+    """Two pictures, where each layer finds them different, and how much."""
 
     def __init__(self) -> None:
         self.pictures, self.table, self.layers = map(_area, ("pair", "table", "layers"))
         super().__init__([self.pictures, self.table, self.layers])
 
-    def draw(self, reading: Reading, photo: Seen, other: Seen, rows: Rows) -> None:
+    def draw(self, reading: FeatureReading, photo: Seen, other: Seen, rows: Rows) -> None:
         """Show ``reading`` beside ``rows``, what was measured so far."""
         changed = reading.other
         how = CHANGES[changed][1] if changed in CHANGES else "one of your pictures"

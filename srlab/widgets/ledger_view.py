@@ -30,8 +30,6 @@ def reweighed(ledger: Mapping[str, Entry], weights: Mapping[str, float]) -> dict
         >>> ledger = {"pixel": Entry(1.0, 0.1, 2.0, 1.0), "tv": Entry(0.0, 0.4, 6.0, 0.0)}
         >>> reweighed(ledger, {"pixel": 1.0, "tv": 1.0})["tv"].share
         0.75
-
-    Source: built by srlab.
     """
     pulls = {name: weights[name] * entry.pull for name, entry in ledger.items()}
     total = sum(pulls.values())
@@ -42,10 +40,7 @@ def reweighed(ledger: Mapping[str, Entry], weights: Mapping[str, float]) -> dict
 
 
 def ledger_html(ledger: Mapping[str, Entry]) -> str:
-    """The ledger as a table; a row for each term.
-
-    Source: built by srlab.
-    """
+    """The ledger as a table; a row for each term."""
     styles = [WORD, NUMBER, NUMBER, NUMBER, WORD]
     head = "".join(
         f'<th scope="col" style="{style}">{name}</th>'

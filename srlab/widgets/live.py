@@ -42,8 +42,6 @@ class LiveTraining:
 
     Args:
         work: what is trained and shown.
-
-    Source: built by srlab.
     """
 
     _turn: ClassVar[threading.Lock] = threading.Lock()  # held during a step

@@ -14,10 +14,7 @@ SECONDS_BETWEEN_ANNOUNCEMENTS = 10.0
 
 
 class LiveLab(PosterMixin, VBox):  # type: ignore[misc]
-    """A panel around one live training; a lab is also its ``Workpiece``.
-
-    Source: built by srlab.
-    """
+    """A panel around one live training; a lab is also its ``Workpiece``."""
 
     start_tip = "Train in the background"
     reset_tip = "Back to the start"

@@ -8,13 +8,12 @@ from typing import Any
 
 from srlab.presets import Preset, read_presets, save_preset
 from srlab.require import require_known
-from srlab.runcard import RunCard
+from srlab.runcard import RunCard, load_card, read_card
 from srlab.runs.program import to_python
 from srlab.widgets.compare import compare
 from srlab.widgets.loss_bench import LossBench
 from srlab.widgets.loss_controls import OWN
 from srlab.widgets.loss_files import (
-    read_card,
     read_shares,
     require_name,
     write_card,
@@ -35,8 +34,6 @@ class Actions:
 
     Args:
         screen: with the bench and the panel that it shows.
-
-    Source: built by srlab.
     """
 
     def __init__(self, screen: Screen):
@@ -126,7 +123,7 @@ class Actions:
 
     def load_card(self, source: str | os.PathLike[str] | bytes, name: str = "the file") -> None:
         """Put a card's run on the bench, to be repeated."""
-        card = read_card(source, name)
+        card = read_card(source, name) if isinstance(source, bytes) else load_card(source)
         bench = LossBench(card)  # raises before anything is changed
         bench.show(self.bench.photo_name)
         if bench.data.scale == self.bench.data.scale:

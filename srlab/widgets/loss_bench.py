@@ -10,16 +10,15 @@ from torch import Tensor
 
 from srlab.losses import Entry, ExpandedLoss, balanced_weights, make_ledger
 from srlab.machine import PRECISIONS, live_threads, using_threads
-from srlab.metrics import checkerboard
 from srlab.presets import Preset
 from srlab.require import require_known, require_weight
 from srlab.runcard import Change, RunCard, Stage, folded
 from srlab.runs import on_this_machine, scored
 from srlab.runs.stages import apply_change, stage_data, stage_network
 from srlab.training import Step, train, undivided
-from srlab.widgets.loss_branch import Branch, LossFigures, State
+from srlab.widgets.loss_branch import Branch, BranchState, LossFigures
 from srlab.widgets.loss_card import expanded_loss, lab_card, start_weights, steerable
-from srlab.widgets.measures_view import slow_measures
+from srlab.widgets.measures_view import Measures, every_measure
 from srlab.widgets.workbench import Workbench
 
 __all__ = ["LossBench", "lab_card"]
@@ -42,8 +41,6 @@ class LossBench(Workbench[ExpandedLoss]):
 
     Raises:
         ValueError: if the card cannot be steered, with the reason.
-
-    Source: built by srlab; used from lesson 05 on.
     """
 
     def __init__(self, card: RunCard):
@@ -77,7 +74,7 @@ class LossBench(Workbench[ExpandedLoss]):
         """
         if self.branches and self.done:
             self._require_room()
-        with _whole():
+        with _undisturbed():
             name = self._name_after_reset()
             self.learning_rate = self.stage.learning_rate
             super().reset()
@@ -88,19 +85,24 @@ class LossBench(Workbench[ExpandedLoss]):
         """The one training loop; it follows when the branch changes."""
         while True:
             self._repeat_changes()
-            with using_threads(self.start_card.threads):
-                for step in train(
-                    self.model,
-                    self.data,
-                    self.loss,
-                    self.optimizer,
-                    steps=self.done + 1,
-                    start=self.done,
-                    precision=PRECISIONS[self.precision],
-                ):
-                    self._note(step)
+            step = self._make_step()
             self._repeat_changes()
             yield step
+
+    def _make_step(self) -> Step:
+        """One step alone: the next one may be another branch's."""
+        with using_threads(self.start_card.threads):
+            [step] = train(
+                self.model,
+                self.data,
+                self.loss,
+                self.optimizer,
+                steps=self.done + 1,
+                start=self.done,
+                precision=PRECISIONS[self.precision],
+            )
+        self._note(step)
+        return step
 
     @property
     def done(self) -> int:
@@ -133,7 +135,7 @@ class LossBench(Workbench[ExpandedLoss]):
     def set_learning_rate(self, value: float) -> None:
         """Change the learning rate from the next step on."""
         if not 0 < value <= 1:
-            raise ValueError(f"A learning rate is above 0 and at most 1, but {value} came.")
+            raise ValueError(f"A learning rate is above 0 and at most 1, but got {value}.")
         self._change(learning_rate=value)
 
     def apply_preset(self, preset: Preset) -> None:
@@ -170,7 +172,7 @@ class LossBench(Workbench[ExpandedLoss]):
             ValueError: if there are ``MOST_BRANCHES`` already.
         """
         self._require_room()
-        with _whole():
+        with _undisturbed():
             self._leave()
             self._enter(self.branch.fork(self._next_name()))
         return self.branch
@@ -180,7 +182,7 @@ class LossBench(Workbench[ExpandedLoss]):
         require_known([name], self.branches, "run called")
         branch = self.branches[name]
         if branch.state is not None:
-            with _whole():
+            with _undisturbed():
                 self._leave()
                 branch.state.restore(self.model, self.optimizer)
                 self._enter(branch)
@@ -192,31 +194,25 @@ class LossBench(Workbench[ExpandedLoss]):
     def look(self) -> tuple[Tensor, LossFigures]:
         """The network's enlargement of the shown picture, and its figures."""
         sr, figures = super().look()
-        grid = checkerboard(sr, self.hr, scale=self.data.scale).item()
-        return sr, LossFigures(**vars(figures), checkerboard=grid, terms=self.terms())
+        grid = self.scene.judge(sr, ["checkerboard"])
+        return sr, LossFigures(**vars(figures), **grid, terms=self.terms())
 
-    def measures(self) -> dict[str, float]:
+    def measures(self) -> Measures:
         """Every measure of the shown picture; LPIPS where its weights are at hand."""
-        sr, figures = self.look()
-        return {
-            "psnr": figures.psnr,
-            "sharpness": figures.sharpness,
-            "checkerboard": figures.checkerboard,
-            **slow_measures(sr, self.hr),
-        }
+        return every_measure(self.scene, self.look()[0])
 
     def ledger(self) -> dict[str, Entry]:
         """Value and share of the gradient of all four terms, on a fixed small crop."""
         size = LEDGER_SIZE // self.data.scale
-        top, left = (max(0, (side - size) // 2) for side in self.lr.shape[-2:])
-        lr = self.lr[..., top : top + size, left : left + size]
+        top, left = (max(0, (side - size) // 2) for side in self.scene.lr.shape[-2:])
+        lr = self.scene.lr[..., top : top + size, left : left + size]
         scale = self.data.scale
         rows, columns = (slice(n * scale, (n + size) * scale) for n in (top, left))
         self.model.eval()
         with torch.no_grad():
             sr = self.model(lr).float()
         self.model.train()
-        found = make_ledger(self.loss, sr, self.hr[..., rows, columns])
+        found = make_ledger(self.loss, sr, self.scene.hr[..., rows, columns])
         silent = {
             name: Entry(weight, 0.0, 0.0, 0.0) for name, weight in self.loss.weights.items()
         }
@@ -256,7 +252,7 @@ class LossBench(Workbench[ExpandedLoss]):
         change = self._news(Change(after=self.done, **what))
         if change is None:
             return
-        with _whole():
+        with _undisturbed():
             self.branch.planned, self.branch.goal = [], 0
             self._apply(change)
             self.branch.note(change)
@@ -280,14 +276,14 @@ class LossBench(Workbench[ExpandedLoss]):
         """Make the changes of a loaded card whose step has come."""
         branch = self.branch
         while branch.planned and branch.planned[0].after <= self.done:
-            with _whole():
+            with _undisturbed():
                 self._apply(branch.planned[0])
                 branch.note(branch.planned.pop(0))
 
     def _leave(self) -> None:
         """Keep where the present branch stands."""
         self.branch.step = self.done
-        self.branch.state = State.of(self.model, self.optimizer)
+        self.branch.state = BranchState.of(self.model, self.optimizer)
 
     def _name_after_reset(self) -> str:
         """A new name, unless the present branch has not made a step."""
@@ -321,8 +317,8 @@ class LossBench(Workbench[ExpandedLoss]):
 
 
 @contextmanager
-def _whole() -> Iterator[None]:
-    """All of the block or nothing of it: Ctrl-C waits for its end."""
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block."""
     with undivided() as interrupts:
         yield
     if interrupts:

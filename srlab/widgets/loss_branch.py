@@ -28,14 +28,14 @@ class LossFigures(Figures):
 
 
 @dataclass(frozen=True)
-class State:
+class BranchState:
     """A network and its optimizer at one moment, copied to the CPU."""
 
     weights: dict[str, Tensor]
     optimizer: dict[str, Any]
 
     @classmethod
-    def of(cls, model: nn.Module, optimizer: Optimizer) -> "State":
+    def of(cls, model: nn.Module, optimizer: Optimizer) -> "BranchState":
         """Copy the present moment."""
         state = optimizer.state_dict()
         moments = {index: _copies(values) for index, values in state["state"].items()}
@@ -64,8 +64,6 @@ class Branch:
         goal: steps of a loaded card; 0 once somebody steers by hand.
         last: the last step.
         state: where it was left; None while it is the present one.
-
-    Source: built by srlab.
     """
 
     name: str
@@ -78,7 +76,7 @@ class Branch:
     planned: list[Change] = field(default_factory=list)
     goal: int = 0
     last: Step | None = None
-    state: State | None = None
+    state: BranchState | None = None
 
     def fork(self, name: str) -> "Branch":
         """A branch that goes on from here, with its own lists."""

@@ -3,7 +3,7 @@
 from srlab.losses import EXPANDED_TERMS, ExpandedLoss
 from srlab.presets import LAYERS, PRESETS, Preset
 from srlab.require import require_known
-from srlab.runcard import FeatureSpec, Model, ModelSpec, RunCard, Stage
+from srlab.runcard import AnySpec, FeatureSpec, ModelSpec, RunCard, Stage
 from srlab.runs.stages import make_loss
 
 
@@ -11,7 +11,7 @@ def lab_card(
     preset: str | Preset = "this course",
     *,
     name: str = "loss-lab",
-    model: Model = ModelSpec(),  # noqa: B008 -- it is never changed
+    model: AnySpec = ModelSpec(),  # noqa: B008 -- it is never changed
     data: str = "embedded",
     start: str = "small-x4",
     scale: int = 4,
@@ -29,8 +29,6 @@ def lab_card(
 
     Raises:
         ValueError: if there is no such preset.
-
-    Source: built by srlab; used from lesson 05 on.
     """
     if isinstance(preset, str):
         require_known([preset], PRESETS, "preset")
@@ -56,8 +54,6 @@ def steerable(card: RunCard) -> RunCard:
     Raises:
         ValueError: if it has several stages, a learning rate that a schedule
             sets, averaged weights, or another loss than the expanded one.
-
-    Source: built by srlab.
     """
     if len(card.stages) > 1:
         raise ValueError(
@@ -103,20 +99,14 @@ def _with_all_layers(features: FeatureSpec | None) -> FeatureSpec:
 
 
 def expanded_loss(stage: Stage, device: str) -> ExpandedLoss:
-    """The loss of a stage that ``steerable`` has let pass.
-
-    Source: built by srlab.
-    """
+    """The loss of a stage that ``steerable`` has let pass."""
     loss = make_loss(stage, device)
     if not isinstance(loss, ExpandedLoss):
-        raise TypeError(f"An ExpandedLoss was expected, but a {type(loss).__name__} came.")
+        raise TypeError(f"An ExpandedLoss was expected, but got a {type(loss).__name__}.")
     return loss
 
 
 def start_weights(stage: Stage) -> dict[str, float]:
-    """Every term's weight at the start of the stage.
-
-    Source: built by srlab.
-    """
+    """Every term's weight at the start of the stage."""
     weights = {str(name): weight for name, weight in stage.weights.items()}
     return {name: weights.get(name, 0.0) for name in EXPANDED_TERMS}

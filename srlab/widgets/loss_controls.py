@@ -16,13 +16,13 @@ from ipywidgets import (
 )
 
 from srlab.losses import EXPANDED_TERMS
-from srlab.widgets.dials import EXACT, MOST, OFF, rate_dial
+from srlab.runcard import MOST_BYTES
+from srlab.widgets.dials import EXACT, LARGEST_WEIGHT, OFF, rate_dial
 from srlab.widgets.ledger_view import HEAD
-from srlab.widgets.loss_files import MOST_BYTES
 from srlab.widgets.parts import TEXT, action_button
 from srlab.widgets.upload import Take, upload_button
 
-MOST_OF_A_TERM = 1e4
+LARGEST_TERM_WEIGHT = 1e4
 """Gram matrices are small numbers, so the style term may need a large weight."""
 OWN = "set by hand"
 """What the menu of presets says while the weights are those of none."""
@@ -32,12 +32,9 @@ GROUP = {"flex": "1 1 236px", "max_width": "326px", "margin": "0 12px 4px 0"}
 
 
 def make_dials(layers: Iterable[str]) -> dict[str, FloatLogSlider]:
-    """A slider for each term, for each layer, and for the learning rate.
-
-    Source: built by srlab.
-    """
-    dials = {name: _weight_slider(name, "term", MOST_OF_A_TERM) for name in EXPANDED_TERMS}
-    dials |= {name: _weight_slider(name, "layer", MOST) for name in layers}
+    """A slider for each term, for each layer, and for the learning rate."""
+    dials = {name: _weight_slider(name, "term", LARGEST_TERM_WEIGHT) for name in EXPANDED_TERMS}
+    dials |= {name: _weight_slider(name, "layer", LARGEST_WEIGHT) for name in layers}
     dials["learning_rate"] = rate_dial(1e-3, lambda _: None).slider
     for name, slider in dials.items():
         slider.layout.width = "auto"
@@ -47,9 +44,9 @@ def make_dials(layers: Iterable[str]) -> dict[str, FloatLogSlider]:
     return dials
 
 
-def most_of(name: str) -> float:
+def largest_weight_of(name: str) -> float:
     """The largest weight that a slider has."""
-    return MOST_OF_A_TERM if name in EXPANDED_TERMS else MOST
+    return LARGEST_TERM_WEIGHT if name in EXPANDED_TERMS else LARGEST_WEIGHT
 
 
 def place_on_slider(weight: float, most: float) -> float:

@@ -1,20 +1,16 @@
-"""What the Loss Lab reads from people and writes for them: cards, programs, shares."""
+"""What the Loss Lab reads from people and writes for them: names, cards, programs, shares."""
 
-import json
 import math
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from srlab.files import replacing
 from srlab.losses import EXPANDED_TERMS
-from srlab.runcard import NAME, RunCard, load_card, parse_card, save_card
+from srlab.runcard import NAME, RunCard, save_card
 
 FOLDER = "my-runs"
 """Beside the notebook."""
-MOST_BYTES = 2_000_000
-"""A card with a change after each of ten thousand steps is smaller."""
 
 
 def read_shares(text: str, terms: Sequence[str] = EXPANDED_TERMS) -> dict[str, float]:
@@ -27,8 +23,6 @@ def read_shares(text: str, terms: Sequence[str] = EXPANDED_TERMS) -> dict[str, f
     Example:
         >>> read_shares("50/40/5/5")
         {'pixel': 50.0, 'content': 40.0, 'style': 5.0, 'tv': 5.0}
-
-    Source: built by srlab.
     """
     wanted = (
         f"{len(terms)} numbers for {', '.join(terms)} with a slash between them, "
@@ -37,33 +31,12 @@ def read_shares(text: str, terms: Sequence[str] = EXPANDED_TERMS) -> dict[str, f
     try:
         shares = [float(part.strip().removesuffix("%")) for part in text.split("/")]
     except ValueError:
-        raise ValueError(f"The shares must be {wanted}, but {_quoted(text)} came.") from None
+        raise ValueError(f"The shares must be {wanted}, but got {_quoted(text)}.") from None
     if len(shares) != len(terms) or not all(math.isfinite(s) and s >= 0 for s in shares):
-        raise ValueError(f"The shares must be {wanted}, but {_quoted(text)} came.")
+        raise ValueError(f"The shares must be {wanted}, but got {_quoted(text)}.")
     if not any(shares):
         raise ValueError("All shares are 0, but one at least must be above it.")
     return dict(zip(terms, shares, strict=True))
-
-
-def read_card(source: str | os.PathLike[str] | bytes, name: str = "the file") -> RunCard:
-    """A run card from a file, or from the bytes that somebody uploaded.
-
-    Raises:
-        OSError: if there is no such file.
-        ValueError: if it is no run card, or far too large for one.
-    """
-    if not isinstance(source, bytes):
-        return load_card(source)
-    if len(source) > MOST_BYTES:
-        raise ValueError(
-            f"{name} has {len(source) / 1e6:.1f} MB, but a run card has less than "
-            f"{MOST_BYTES / 1e6:.0f} MB; choose the JSON file of a card."
-        )
-    try:
-        values = json.loads(source.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name} is not JSON ({error}).") from None
-    return parse_card(values, name)
 
 
 def require_name(name: str) -> str:
@@ -75,7 +48,7 @@ def require_name(name: str) -> str:
     if not re.fullmatch(NAME, name):
         raise ValueError(
             f"A run is named with letters, digits, -, _ and dots, at most 64, a letter or "
-            f"digit first and no dot last, but {_quoted(name)} came."
+            f"digit first and no dot last, but got {_quoted(name)}."
         )
     return name
 

@@ -10,8 +10,8 @@ from srlab.presets import Preset
 from srlab.widgets.dials import as_weight
 from srlab.widgets.loss_bench import LossBench
 from srlab.widgets.loss_branch import Branch
-from srlab.widgets.loss_controls import OWN, most_of, place_on_slider, relabel
-from srlab.widgets.loss_panel import Panel
+from srlab.widgets.loss_controls import OWN, largest_weight_of, place_on_slider, relabel
+from srlab.widgets.loss_panel import LossPanel
 from srlab.widgets.loss_words import weights_in_use
 
 
@@ -25,11 +25,9 @@ class Follower:
     Args:
         panel: whose controls they are.
         note: takes the name of a control and its new value.
-
-    Source: built by srlab.
     """
 
-    def __init__(self, panel: Panel, note: Callable[[str, Any], None]):
+    def __init__(self, panel: LossPanel, note: Callable[[str, Any], None]):
         self.panel = panel
         self._moving: threading.Thread | None = None
         self._known: dict[str, float] = {}  # what the sliders were told last
@@ -72,7 +70,7 @@ class Follower:
 
     def _move(self, name: str, value: float) -> None:
         is_weight = name != "learning_rate"
-        place = place_on_slider(value, most_of(name)) if is_weight else value
+        place = place_on_slider(value, largest_weight_of(name)) if is_weight else value
         self.panel.dials[name].value = place
         self._known[name] = value
 

@@ -23,9 +23,9 @@ from srlab.widgets.live_lab import LiveLab
 from srlab.widgets.loss_actions import Actions
 from srlab.widgets.loss_bench import LossBench
 from srlab.widgets.loss_card import lab_card
-from srlab.widgets.loss_controls import most_of
+from srlab.widgets.loss_controls import largest_weight_of
 from srlab.widgets.loss_follow import Follower
-from srlab.widgets.loss_panel import Panel
+from srlab.widgets.loss_panel import LossPanel
 from srlab.widgets.loss_screen import Screen
 from srlab.widgets.loss_words import heading, heading_html, sentence
 from srlab.widgets.measures_view import measures_line
@@ -57,15 +57,13 @@ class LossLab(LiveLab):
         >>> lab.run_steps(2)
         >>> lab.figures.step
         2
-
-    Source: built by srlab; used in lesson 05.
     """
 
     reset_tip = "Keep this run, and begin another one at the start"
 
     def __init__(self, card: RunCard | None = None):
         super().__init__()
-        self.panel = Panel(LAYERS, self, self._buttons(), self._upload)
+        self.panel = LossPanel(LAYERS, self, self._buttons(), self._upload)
         self.screen = Screen(self.panel, LossBench(card or lab_card()))
         self.actions = Actions(self.screen)
         self.follower = Follower(self.panel, self.live.change)
@@ -98,7 +96,7 @@ class LossLab(LiveLab):
             require_in_reach(dials[name], value)
             dials[name].value = value
         else:
-            dials[name].value = as_position(value, most_of(name))
+            dials[name].value = as_position(value, largest_weight_of(name))
         self.live.settle()
 
     def fork(self) -> str:
@@ -252,7 +250,7 @@ class LossLab(LiveLab):
     def poster(self) -> Image.Image:
         """Pictures, curves, ledger and measures as they stand."""
         bench, captions = self.bench, self.screen.captions()
-        pictures = {"input": bench.lr, **self.screen.beside(), "truth": bench.hr}
+        pictures = {"input": bench.scene.lr, **self.screen.beside(), "truth": bench.scene.hr}
         lines = [heading(bench), self.spoken(), *ledger_lines(self.ledger)]
         lines += [f"{n}: {measures_line(m)}" for n, m in self.screen.measures.items()]
         return stack(

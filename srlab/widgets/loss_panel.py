@@ -17,7 +17,7 @@ from srlab.widgets.loss_controls import (
     row,
     upload,
 )
-from srlab.widgets.loss_views import Tile
+from srlab.widgets.loss_views import LossTile
 from srlab.widgets.parts import LivePicture
 from srlab.widgets.slider_names import slider_names
 from srlab.widgets.upload import Take
@@ -31,7 +31,7 @@ CHARTS = {
 """Class of a chart -> what it shows."""
 
 
-class Panel:
+class LossPanel:
     """Everything of the Loss Lab that is on the page; it does nothing itself.
 
     Args:
@@ -39,8 +39,6 @@ class Panel:
         lab: whose buttons Start, Pause and Reset stand here.
         actions: what the other buttons do, by their labels.
         take: called with a card that was uploaded.
-
-    Source: built by srlab.
     """
 
     def __init__(
@@ -54,7 +52,7 @@ class Panel:
         self.dials = make_dials(self.layers)
         self.heading, self.numbers, self.message = HTML(), HTML(), HTML()
         self.ledger, self.source, self.measures = HTML(), HTML(), HTML()
-        self.tiles = {name: Tile(name) for name in TILES}
+        self.tiles = {name: LossTile(name) for name in TILES}
         self.charts = {name: LivePicture(name) for name in CHARTS}
         self.compare_slot = VBox()
         self._make_controls(actions)

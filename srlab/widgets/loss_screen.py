@@ -10,16 +10,15 @@ from PIL import Image
 from torch import Tensor
 
 from srlab.losses import Entry
-from srlab.metrics import Protocol, checkerboard
 from srlab.widgets.drawing import Point
 from srlab.widgets.ledger_view import ledger_html, reweighed
 from srlab.widgets.live import State
 from srlab.widgets.loss_bench import LossBench
 from srlab.widgets.loss_branch import LossFigures
-from srlab.widgets.loss_panel import CHARTS, Panel
+from srlab.widgets.loss_panel import CHARTS, LossPanel
 from srlab.widgets.loss_views import psnr_chart, runs_chart, terms_chart
 from srlab.widgets.loss_words import numbers_html, sentence
-from srlab.widgets.measures_view import measures_html, slow_measures
+from srlab.widgets.measures_view import Measures, every_measure, measures_html
 from srlab.widgets.workbench import Figures, History
 
 PERIODS = {"charts": 1.0, "ledger": 2.0, "measures": 3.0}
@@ -33,7 +32,7 @@ MOST_COMPARED = 6
 
 
 @dataclass(frozen=True)
-class Look:
+class ScreenLook:
     """What a run showed when it was looked at last."""
 
     photo_name: str
@@ -49,11 +48,9 @@ class Screen:
     Args:
         panel: where it is shown.
         bench: what is shown.
-
-    Source: built by srlab.
     """
 
-    def __init__(self, panel: Panel, bench: LossBench):
+    def __init__(self, panel: LossPanel, bench: LossBench):
         self.panel = panel
         self._earlier: deque[tuple[str, int, History]] = deque(maxlen=MOST_EARLIER)
         self._drawn = dict.fromkeys(PERIODS, -math.inf)  # when, on the monotonic clock
@@ -62,9 +59,9 @@ class Screen:
     def watch(self, bench: LossBench) -> None:
         """Show this bench from now on; the runs of the one before stay on the map."""
         self.bench = bench
-        self.looks: dict[str, Look] = {}
+        self.looks: dict[str, ScreenLook] = {}
         self.ledger: dict[str, Entry] = {}
-        self.measures: dict[str, dict[str, float]] = {}
+        self.measures: dict[str, Measures] = {}
         self._still = self._measured_of = ""  # the photograph that is shown, measured
         self._measured = ""  # the moment of the measures
 
@@ -78,7 +75,7 @@ class Screen:
         """See where the training stands; takes milliseconds."""
         bench = self.bench
         self.sr, self.figures = bench.look()
-        self.looks[bench.branch.name] = Look(bench.photo_name, self.sr, self.figures)
+        self.looks[bench.branch.name] = ScreenLook(bench.photo_name, self.sr, self.figures)
         points = bench.history.points
         here = self.figures.step, self.figures.photo_name
         if not points or (points[-1].step, points[-1].photo_name) != here:
@@ -102,23 +99,25 @@ class Screen:
         """What can be compared, by name; all of the photograph that is shown."""
         kept = {name: look.picture for name, look in self._others().items()}
         bench = self.bench
-        return {"bicubic": bench.bicubic, **kept, "now": self.sr, "truth": bench.hr}
+        return {"bicubic": bench.scene.bicubic, **kept, "now": self.sr, "truth": bench.scene.hr}
 
     def beside(self) -> dict[str, Tensor]:
         """What stands between input and truth."""
         name = self._name_beside()
         between = {name: self._others()[name].picture} if name else {}
-        return {"bicubic": self.bench.bicubic, "now": self.sr, **between}
+        return {"bicubic": self.bench.scene.bicubic, "now": self.sr, **between}
 
     def captions(self) -> dict[str, str]:
         """The numbers that belong to these pictures."""
         others = {name: _caption(look.figures) for name, look in self._others().items()}
         return {"bicubic": self._bicubic_caption(), **others, "now": _caption(self.figures)}
 
-    def _others(self) -> dict[str, Look]:
+    def _others(self) -> dict[str, ScreenLook]:
         """The latest snapshots and other runs of this photograph, not too many."""
         bench = self.bench
-        looks = {s.name: Look(s.photo_name, s.picture, s.figures) for s in bench.snapshots}
+        looks = {
+            s.name: ScreenLook(s.photo_name, s.picture, s.figures) for s in bench.snapshots
+        }
         looks |= {n: look for n, look in self.looks.items() if n != bench.branch.name}
         here = [(n, look) for n, look in looks.items() if look.photo_name == bench.photo_name]
         return dict(here[-MOST_COMPARED:])
@@ -138,11 +137,13 @@ class Screen:
         bench, tiles = self.bench, self.panel.tiles
         still = f"{bench.photo_name} x{bench.data.scale}"
         if still != self._still:
-            size = f"{bench.lr.shape[-1]} × {bench.lr.shape[-2]} px"
-            tiles["input"].show(bench.lr, "input", size)
-            tiles["bicubic"].show(bench.bicubic, "bicubic", self._bicubic_caption())
+            size = f"{bench.scene.lr.shape[-1]} × {bench.scene.lr.shape[-2]} px"
+            tiles["input"].show(bench.scene.lr, "input", size)
+            tiles["bicubic"].show(bench.scene.bicubic, "bicubic", self._bicubic_caption())
             tiles["truth"].show(
-                bench.hr, "truth", f"{bench.hr.shape[-1]} × {bench.hr.shape[-2]} px"
+                bench.scene.hr,
+                "truth",
+                f"{bench.scene.hr.shape[-1]} × {bench.scene.hr.shape[-2]} px",
             )
             self._still = still
         tiles["now"].show(self.sr, "now", _caption(self.figures))
@@ -181,11 +182,11 @@ class Screen:
         if moment == self._measured:
             return
         if self._still != self._measured_of:
-            self.measures["bicubic"] = measures_of_bicubic(bench)
+            self.measures["bicubic"] = every_measure(bench.scene, bench.scene.bicubic)
             self._measured_of = self._still
         self.measures["now"] = bench.measures()
         self._measured = moment
-        protocol = f"PSNR: {Protocol('y', bench.data.scale)}; all of the part that is shown."
+        protocol = f"PSNR: {bench.scene.protocol}; all of the part that is shown."
         self.panel.measures.value = measures_html(self.measures, protocol)
 
     def _draw_charts(self) -> None:
@@ -225,16 +226,6 @@ class Screen:
         marks = {"bicubic": (bench.bicubic_psnr, bench.bicubic_sharpness)}
         kept = [s for s in bench.snapshots if s.photo_name == bench.photo_name]
         return marks | {s.name: (s.figures.psnr, s.figures.sharpness) for s in kept[-3:]}
-
-
-def measures_of_bicubic(bench: LossBench) -> dict[str, float]:
-    """The same measures of bicubic, for comparison."""
-    return {
-        "psnr": bench.bicubic_psnr,
-        "sharpness": bench.bicubic_sharpness,
-        "checkerboard": checkerboard(bench.bicubic, bench.hr, scale=bench.data.scale).item(),
-        **slow_measures(bench.bicubic, bench.hr),
-    }
 
 
 def _path(points: Sequence[Figures]) -> list[Point]:

@@ -18,13 +18,11 @@ CHART = (322, 190)  # px; three stand side by side
 TILE = 256  # px, the longest side of a picture on the page
 
 
-class Tile(VBox):  # type: ignore[misc]
+class LossTile(VBox):  # type: ignore[misc]
     """A picture with its name and its numbers beneath, as text.
 
     Args:
         name: its class is ``srlab-`` and the name.
-
-    Source: built by srlab.
     """
 
     def __init__(self, name: str):

@@ -5,47 +5,37 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from srlab.metrics import haarpsi, lpips_distance, mdsi, ridge, vgg_distance
-from srlab.scoring import MEASURES, Measure, directions
+from srlab.metrics import lpips_distance, vgg_distance
+from srlab.scoring import MEASURES, Measure, Scene, directions
 from srlab.widgets.parts import TEXT
 
 COLUMNS = {
-    "psnr": MEASURES["psnr_y"],
-    **{name: MEASURES[name] for name in ("sharpness", "checkerboard", "ridge")},
-    **{name: MEASURES[name] for name in ("haarpsi", "mdsi")},
+    **{name: about for name, about in MEASURES.items() if name not in ("ssim_y", "psnr_rgb")},
     "vgg": Measure("VGG distance", "lowest", "features of the VGG stand-in", 4),
     "lpips": Measure("LPIPS", "lowest", "features of a network, weighted by people", 3),
 }
-"""Name as the lab has it -> measure."""
+"""Name -> measure; a column each."""
 NUMBER = "text-align: right; padding: 2px 10px; font-variant-numeric: tabular-nums;"
 WORD = "text-align: left; padding: 2px 10px 2px 0; font-weight: normal;"
 
 Measures = Mapping[str, float]
 
 
-def slow_measures(sr: Tensor, hr: Tensor) -> dict[str, float]:
-    """Those that take longer than a look; LPIPS where its weights are at hand.
+def every_measure(scene: Scene, sr: Tensor) -> Measures:
+    """What is measured of an enlargement; LPIPS where its weights are at hand.
 
     Args:
-        sr, hr: ``(1, 3, h, w)``, RGB in [0, 1], at least 32 px on each side.
-
-    Source: built by srlab.
+        scene: of at least 32 px on each side.
+        sr: ``(1, 3, h, w)``, about [0, 1].
     """
-    found = {
-        "ridge": ridge(sr, hr).item(),
-        "haarpsi": haarpsi(sr, hr).item(),
-        "mdsi": mdsi(sr, hr).item(),
-        "vgg": vgg_distance(sr, hr),
-    }
-    lpips = lpips_distance(sr, hr)
+    sr = sr.clamp(0, 1)
+    found = scene.judge(sr, COLUMNS) | {"vgg": vgg_distance(sr, scene.hr)}
+    lpips = lpips_distance(sr, scene.hr)
     return found if lpips is None else {**found, "lpips": lpips}
 
 
 def measures_html(rows: Mapping[str, Measures], protocol: str) -> str:
-    """A row for each picture, a column for each measure that is at hand.
-
-    Source: built by srlab.
-    """
+    """A row for each picture, a column for each measure that is at hand."""
     names = [name for name in COLUMNS if any(name in row for row in rows.values())]
     head = "".join(
         f'<th scope="col" title="{COLUMNS[n].about}" style="{NUMBER}">{COLUMNS[n].title}</th>'

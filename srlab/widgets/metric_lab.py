@@ -35,7 +35,7 @@ Table = dict[Channels, dict[int, float]]
 
 
 @dataclass(frozen=True)
-class Reading:
+class MetricReading:
     """What one protocol says of two pictures.
 
     Args:
@@ -91,8 +91,6 @@ class MetricLab(PosterMixin, VBox):  # type: ignore[misc]
         >>> lab = MetricLab()
         >>> lab.choose(channels="y", shave=4).delta
         0.0
-
-    Source: built by srlab; used in lesson 00.
     """
 
     def __init__(self, sr: Tensor | None = None, hr: Tensor | None = None, scale: int = 4):
@@ -113,7 +111,7 @@ class MetricLab(PosterMixin, VBox):  # type: ignore[misc]
         shave: int | None = None,
         resampler: str | None = None,
         photograph: str | None = None,
-    ) -> Reading:
+    ) -> MetricReading:
         """Set any of the controls, and measure.
 
         Args:
@@ -222,7 +220,7 @@ class MetricLab(PosterMixin, VBox):  # type: ignore[misc]
         return f"{self.resampler.value} of {self.photograph.value}"
 
 
-def measure(sr: Tensor, hr: Tensor, protocol: Protocol, scale: int) -> Reading:
+def measure(sr: Tensor, hr: Tensor, protocol: Protocol, scale: int) -> MetricReading:
     """Measure one pair by ``protocol``, and by the others for comparison.
 
     Args:
@@ -233,8 +231,6 @@ def measure(sr: Tensor, hr: Tensor, protocol: Protocol, scale: int) -> Reading:
     Raises:
         ValueError: if the shapes differ, or too little is left of the
             pictures.
-
-    Source: built by srlab.
     """
     _require_room(hr, max(protocol.shave, scale))
     similar = ssim(protocol.apply(sr), protocol.apply(hr)).item()
@@ -243,7 +239,7 @@ def measure(sr: Tensor, hr: Tensor, protocol: Protocol, scale: int) -> Reading:
     borders = [border for border in borders if 2 * border < min(hr.shape[-2:])]
     table = {channels: _row(sr, hr, channels, borders) for channels in CHANNEL_NAMES}
     chosen = table[protocol.channels][protocol.shave]
-    return Reading(protocol, chosen, similar, table["y"][scale], table)
+    return MetricReading(protocol, chosen, similar, table["y"][scale], table)
 
 
 def resample(lr: Tensor, scale: int, resampler: str) -> Tensor:
@@ -289,7 +285,7 @@ def _known(name: str, value: Any, choices: Any) -> Any:
     """``value``, if it is None or one of ``choices``."""
     if value is not None and value not in choices:
         wanted = f"0 to {MOST_SHAVE}" if name == "shave" else f"one of {', '.join(choices)}"
-        raise ValueError(f"{name} must be {wanted}, but {value!r} came.")
+        raise ValueError(f"{name} must be {wanted}, but got {value!r}.")
     return value
 
 
@@ -341,7 +337,7 @@ def _status_html(lab: MetricLab) -> str:
     )
 
 
-def _table_html(reading: Reading, scale: int) -> str:
+def _table_html(reading: MetricReading, scale: int) -> str:
     figures = [value for row in reading.table.values() for value in row.values()]
     borders = next(iter(reading.table.values()))
     head = "".join(

@@ -18,8 +18,6 @@ def action_button(label: str, icon: str, tooltip: str, action: Callable[[], None
     """A button that calls ``action``; its class is ``srlab-`` and the label.
 
     Spaces in the label are hyphens there: ``srlab-save-card``.
-
-    Source: built by srlab.
     """
     button = Button(description=label, icon=icon, tooltip=tooltip)
     button.on_click(lambda _: action())
@@ -41,8 +39,6 @@ class LivePicture(HTML):  # type: ignore[misc]
         kind: ``"jpeg"`` for what moves, ``"png"`` where a JPEG would mislead.
         shrinks: with the page. A grid must not: a browser that shrinks it
             draws another one.
-
-    Source: built by srlab.
     """
 
     def __init__(

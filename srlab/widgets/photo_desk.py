@@ -26,8 +26,8 @@ from srlab.images import picture_suffixes, save_image
 from srlab.widgets.compare import compare
 from srlab.widgets.live import LiveTraining, State
 from srlab.widgets.parts import TEXT, LivePicture, action_button, bytes_text
-from srlab.widgets.photo_look import Box, Look, is_whole, part_box, take_look
-from srlab.widgets.photo_shelf import Model, Networks, Photographs, Source
+from srlab.widgets.photo_look import PartBox, PartLook, is_whole, part_box, take_look
+from srlab.widgets.photo_shelf import Model, Networks, PhotoShelf, Source
 from srlab.widgets.photo_task import Enlargement, Task, make_task
 from srlab.widgets.photo_views import (
     INVENTED,
@@ -106,19 +106,17 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         >>> desk.open(Image.new("RGB", (30, 20), "gray"))
         >>> desk.enlarge().size
         (60, 40)
-
-    Source: built by srlab; used in lesson 07.
     """
 
     setting: Setting
     task: Task
     job: Enlargement
-    look: Look | None
+    look: PartLook | None
 
     def __init__(self, model: str = "pixel-x4", models: Mapping[str, Model] | None = None):
         self._networks = Networks(models)
         _require_one_of("model", model, self._networks.names)
-        self._photographs = Photographs(EXAMPLE, ASSETS / "photos" / f"{EXAMPLE}.jpg")
+        self._photographs = PhotoShelf(EXAMPLE, ASSETS / "photos" / f"{EXAMPLE}.jpg")
         super().__init__()
         self.png = b""
         self._linked: Image.Image | None = None
@@ -155,7 +153,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
             self._here(lambda: self._open(name or path.name, path))
         else:
             raise TypeError(
-                f"A {type(source).__name__} came, but a file or a PIL image was expected; "
+                f"A file or a PIL image was expected, but got a {type(source).__name__}; "
                 f"srlab.images.to_image makes one of a tensor."
             )
 
@@ -341,7 +339,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         self._cautions.value = cautions_html(self.cautions)
         self._show_look()
 
-    def _look_elsewhere(self, setting: Setting, before: Setting) -> Look | None:
+    def _look_elsewhere(self, setting: Setting, before: Setting) -> PartLook | None:
         """Another part of the same task; the frame is there before the part."""
         try:
             self._show_place(setting)
@@ -584,14 +582,14 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
         self._alert.value = alert(sentences)
 
 
-def _part(task: Task, setting: Setting, job: Enlargement) -> Box | None:
+def _part(task: Task, setting: Setting, job: Enlargement) -> PartBox | None:
     """The part to compare; none if only the whole can be computed, and is not yet."""
     if task.sees_all and not job.finished:
         return None
     return part_box(task, setting.across, setting.down)
 
 
-def _look(task: Task, setting: Setting, job: Enlargement) -> Look | None:
+def _look(task: Task, setting: Setting, job: Enlargement) -> PartLook | None:
     """The part, enlarged in every way."""
     box = _part(task, setting, job)
     return take_look(task, box, job.image if job.finished else None) if box else None
@@ -606,9 +604,9 @@ def _percent(name: str) -> IntSlider:
 
 def _require_one_of(name: str, value: object, choices: Sequence[str]) -> None:
     if value is not None and value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, but {value!r} came.")
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, but got {value!r}.")
 
 
 def _require_percent(name: str, value: int | None) -> None:
     if value is not None and not 0 <= value <= 100:
-        raise ValueError(f"{name} must be 0 to 100 %, but {value} came.")
+        raise ValueError(f"{name} must be 0 to 100 %, but got {value}.")

@@ -1,5 +1,6 @@
 """A part of a photograph, enlarged in every way, to be compared."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from torch import nn
 
 from srlab.images import read_image, to_image
 from srlab.images.parts import paste_tile
-from srlab.metrics import PATCH, Protocol, psnr, ridge, sharpness
+from srlab.metrics import PATCH, score_pair
 from srlab.models import Bicubic
 from srlab.widgets.photo_task import Task, tiles_of
 
@@ -17,14 +18,15 @@ GRID = 8
 
 PART = (640, 440)  # px of the enlarged picture: what Compare shows without shrinking it
 
+FIGURES = ("psnr_y", "sharpness", "ridge")
 CHECKER, LIGHT, DARK = 8, 204, 153  # px of a square, and its two grays
 
-Box = tuple[int, int, int, int]
+PartBox = tuple[int, int, int, int]
 """Left, top, right and bottom, px of the small picture."""
 
 
 @dataclass(frozen=True)
-class Look:
+class PartLook:
     """The same part of each picture, and what can be said of it in numbers.
 
     Args:
@@ -34,7 +36,7 @@ class Look:
             the truth, or the part is too small to be measured.
     """
 
-    box: Box
+    box: PartBox
     pictures: dict[str, Image.Image]
     figures: dict[str, dict[str, float]]
 
@@ -47,7 +49,7 @@ class Look:
         }
 
 
-def part_box(task: Task, across: int, down: int) -> Box:
+def part_box(task: Task, across: int, down: int) -> PartBox:
     """The part that is compared: the whole picture if it is small.
 
     Args:
@@ -64,7 +66,7 @@ def is_whole(task: Task) -> bool:
     return part_box(task, 0, 0) == (0, 0, *task.small)
 
 
-def take_look(task: Task, box: Box, result: Image.Image | None) -> Look:
+def take_look(task: Task, box: PartBox, result: Image.Image | None) -> PartLook:
     """Bicubic, the network and, where it is known, the truth.
 
     Args:
@@ -73,7 +75,7 @@ def take_look(task: Task, box: Box, result: Image.Image | None) -> Look:
         result: the whole as enlarged already; the part alone is enlarged
             without it.
     """
-    large: Box = tuple(edge * task.scale for edge in box)  # type: ignore[assignment]
+    large: PartBox = tuple(edge * task.scale for edge in box)  # type: ignore[assignment]
     own = colors_of(result.crop(large)) if result else enlarged_part(task.network, task, box)
     pictures = {"bicubic": enlarged_part(Bicubic(task.scale), task, box), task.model: own}
     figures: dict[str, dict[str, float]] = {}
@@ -87,10 +89,10 @@ def take_look(task: Task, box: Box, result: Image.Image | None) -> Look:
         size = large[2] - large[0], large[3] - large[1]
         alpha = task.parts.alpha.resize(size, Image.Resampling.BICUBIC, box=box)
         pictures = {name: on_checker(picture, alpha) for name, picture in pictures.items()}
-    return Look(box, pictures, figures)
+    return PartLook(box, pictures, figures)
 
 
-def enlarged_part(network: nn.Module, task: Task, box: Box) -> Image.Image:
+def enlarged_part(network: nn.Module, task: Task, box: PartBox) -> Image.Image:
     """A part as it is in the enlarged whole, without the rest of it: its colors, RGB."""
     left, top, right, bottom = box
     scale, mode = task.scale, task.parts.mode
@@ -126,15 +128,11 @@ def _span(length: int, most: int, percent: int) -> tuple[int, int]:
 def _figures(sr: Image.Image, truth: Image.Image, scale: int) -> dict[str, float]:
     """PSNR by the published protocol, sharpness, ridge; empty if the part is too small."""
     images, hr = read_image(sr), read_image(truth)
-    protocol = Protocol("y", scale)
-    if min(hr.shape[-2:]) <= 2 * scale:
+    side = min(hr.shape[-2:])
+    if side <= 2 * scale:
         return {}
-    whole = min(hr.shape[-2:]) >= PATCH  # ridge looks through patches; a smaller part has none
-    return {
-        "psnr_y": psnr(protocol.apply(images), protocol.apply(hr)).item(),
-        "sharpness": sharpness(images, hr, scale=scale).item(),
-        "ridge": ridge(images, hr).item() if whole else float("nan"),
-    }
+    names = FIGURES if side >= PATCH else FIGURES[:-1]  # ridge looks through patches
+    return dict.fromkeys(FIGURES, math.nan) | score_pair(images, hr, scale=scale, only=names)
 
 
 def _number(value: float) -> str:

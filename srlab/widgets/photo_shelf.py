@@ -38,7 +38,7 @@ class Photograph:
     cautions: tuple[str, ...]
 
 
-class Photographs:
+class PhotoShelf:
     """Photographs by name, as they came; the present one is kept decoded.
 
     Args:

@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from srlab.data import crop_to_multiple, degrade
 from srlab.images.parts import (
     PictureParts,
     blank_result,
@@ -19,6 +18,7 @@ from srlab.images.parts import (
     put_together,
 )
 from srlab.inference import enlarged_tiles, fast_precision, require_room
+from srlab.scoring import Scene
 
 TILE = 128  # px of the small picture; small, so that Stop is soon obeyed
 
@@ -95,19 +95,19 @@ def make_task(
             f"{photo} is {size_text((width, height))}, too small to be made {scale} times "
             f"smaller; take a larger one."
         )
-    truth = crop_to_multiple(parts.lr, scale)
-    return Task(photo, model, network, scale, _shrunk(parts, truth, scale), truth)
+    scene = Scene(parts.lr, scale)
+    return Task(photo, model, network, scale, _shrunk(parts, scene), scene.hr)
 
 
-def _shrunk(parts: PictureParts, truth: Tensor, scale: int) -> PictureParts:
-    """The parts of a picture that is ``scale`` times smaller than the truth."""
-    height, width = truth.shape[-2:]
+def _shrunk(parts: PictureParts, scene: Scene) -> PictureParts:
+    """The parts of a picture, as small as networks get it."""
+    height, width = scene.hr.shape[-2:]
     alpha = parts.alpha
     if alpha:
         whole = 0, 0, width, height
-        small = width // scale, height // scale
+        small = width // scene.scale, height // scene.scale
         alpha = alpha.resize(small, Image.Resampling.BICUBIC, box=whole)
-    return replace(parts, lr=degrade(truth, scale), alpha=alpha)
+    return replace(parts, lr=scene.lr, alpha=alpha)
 
 
 def tiles_of(

@@ -11,7 +11,7 @@ from torch import Tensor
 from srlab.images import save_image, to_image
 from srlab.widgets.compare_scene import SETTINGS, Comparison
 from srlab.widgets.parts import TEXT, bytes_text
-from srlab.widgets.photo_look import Box, is_whole, on_checker
+from srlab.widgets.photo_look import PartBox, is_whole, on_checker
 from srlab.widgets.photo_task import Enlargement, Task, size_text
 
 INVENTED = (
@@ -110,7 +110,7 @@ def link_html(name: str, png: bytes) -> str:
     )
 
 
-def framed(photo: Tensor, task: Task, box: Box | None) -> Image.Image:
+def framed(photo: Tensor, task: Task, box: PartBox | None) -> Image.Image:
     """The photograph, small, with a frame around the part that is compared."""
     height, width = photo.shape[-2:]
     step = max(1, -(-width // OVERVIEW[0]), -(-height // OVERVIEW[1]))

@@ -19,7 +19,7 @@ WIDTH = 720
 INK, PAPER = "#222222", "#ffffff"
 GAP, TEXT_SIZE, LINE = 8, 14, 21  # px
 
-Panel = tuple[Image.Image, str]
+Strip = tuple[Image.Image, str]
 """A picture and what stands beneath it."""
 
 
@@ -60,8 +60,6 @@ def to_png(image: Image.Image, limit: int = BYTES_LIMIT) -> bytes:
     Example:
         >>> to_png(Image.new("RGB", (2, 2)))[1:4]
         b'PNG'
-
-    Source: built by srlab.
     """
     image = image.convert("RGB")
     while True:
@@ -80,7 +78,7 @@ def encode_png(image: Image.Image, *, quick: bool = False) -> bytes:
     return file.getvalue()
 
 
-def filmstrip(panels: Sequence[Panel], *, width: int = WIDTH) -> Image.Image:
+def filmstrip(panels: Sequence[Strip], *, width: int = WIDTH) -> Image.Image:
     """Pictures side by side, all as wide, each with its text beneath.
 
     A picture is enlarged by whole squares, never smoothed, so that its pixels
@@ -89,8 +87,6 @@ def filmstrip(panels: Sequence[Panel], *, width: int = WIDTH) -> Image.Image:
     Args:
         panels: ``(picture, text)`` pairs.
         width: of the whole, px.
-
-    Source: built by srlab.
     """
     room = (width - GAP * (len(panels) - 1)) // len(panels)
     tiles = [_tile(picture, text, room) for picture, text in panels]

@@ -38,8 +38,6 @@ class Quiz(VBox):  # type: ignore[misc]
     Example:
         >>> Quiz("03").choose(1, "A").startswith("Not so. ")
         True
-
-    Source: built by srlab; stands near the end of each lesson.
     """
 
     def __init__(self, number: str):
@@ -75,9 +73,7 @@ class Quiz(VBox):  # type: ignore[misc]
         question = self._question(number)
         letters = LETTERS[: len(question.answers)]
         if letter not in letters or len(letter) != 1:
-            raise ValueError(
-                f"letter must be one of {', '.join(letters)}, but {letter!r} came."
-            )
+            raise ValueError(f"letter must be one of {', '.join(letters)}, but got {letter!r}.")
         with self._lock:
             answer = question.answers[letters.index(letter)]
             self._show(number, letter, answer)
@@ -101,7 +97,7 @@ class Quiz(VBox):  # type: ignore[misc]
     def _question(self, number: int) -> Question:
         questions = self._lesson.quiz
         if not 1 <= number <= len(questions):
-            raise ValueError(f"number must be 1 to {len(questions)}, but {number!r} came.")
+            raise ValueError(f"number must be 1 to {len(questions)}, but got {number!r}.")
         return questions[number - 1]
 
     def _parts(self, index: int) -> list[Any]:
@@ -130,10 +126,7 @@ class Quiz(VBox):  # type: ignore[misc]
 
 
 def said(answer: Choice) -> str:
-    """Whether an answer is right, and why.
-
-    Source: built by srlab.
-    """
+    """Whether an answer is right, and why."""
     return f"{'Right.' if answer.right else 'Not so.'} {answer.reason}"
 
 

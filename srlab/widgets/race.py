@@ -29,7 +29,7 @@ WINDOW = 20
 
 
 @dataclass(frozen=True)
-class Standing:
+class RaceStanding:
     """How far a network of the race has come.
 
     Args:
@@ -52,7 +52,7 @@ class Standing:
         return f"{text}, {self.note}" if self.note else text
 
 
-NOT_STARTED = Standing(0, nan, nan, "not started")
+NOT_STARTED = RaceStanding(0, nan, nan, "not started")
 
 
 def make_weight(kind: str, num_features: int, value: float) -> nn.Module:
@@ -65,8 +65,6 @@ def make_weight(kind: str, num_features: int, value: float) -> nn.Module:
 
     Raises:
         ValueError: for an unknown kind.
-
-    Source: built by srlab; used in lesson 03.
     """
     require_known([kind], KINDS, "kind")
     if kind == "learned":
@@ -93,8 +91,6 @@ def make_network(
 
     Raises:
         ValueError: for an unknown kind.
-
-    Source: built by srlab; used in lesson 03.
     """
 
     def block(features: int) -> WeightedResidualBlock:
@@ -110,8 +106,6 @@ class Racer:
 
     Args:
         bench: the network and all that it is trained with.
-
-    Source: built by srlab.
     """
 
     def __init__(self, bench: Workbench[WeightedLoss]):
@@ -128,7 +122,7 @@ class Racer:
     def go_on(self) -> None:
         """Take up the training, also after Ctrl-C."""
         self._steps = self.bench.steps()
-        self._standing: Standing | None = None
+        self._standing: RaceStanding | None = None
 
     def advance(self) -> None:
         """Train one step, or drop out of the race."""
@@ -145,11 +139,11 @@ class Racer:
             if isinstance(module, FixedWeight):
                 module.value = value
 
-    def standing(self) -> Standing:
+    def standing(self) -> RaceStanding:
         """Where it stands; measured anew only after it changed."""
         if self._standing is None:
             _, figures = self.bench.look()
-            self._standing = Standing(self.step, figures.loss, figures.psnr, self.note)
+            self._standing = RaceStanding(self.step, figures.loss, figures.psnr, self.note)
         return self._standing
 
     def weights(self) -> list[float]:
@@ -168,8 +162,6 @@ class Race:
         value: weight of the fixed one; ``set_weight`` changes it.
         learning_rate: of each.
         seed: of the first weights.
-
-    Source: built by srlab; used in lesson 03.
     """
 
     def __init__(
@@ -231,7 +223,7 @@ class Race:
         """Change the weight of the fixed network, from its next step on."""
         self.racers["fixed"].set_weight(value)
 
-    def standings(self) -> dict[str, Standing]:
+    def standings(self) -> dict[str, RaceStanding]:
         """Where each network stands."""
         return {kind: racer.standing() for kind, racer in self.racers.items()}
 

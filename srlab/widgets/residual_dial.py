@@ -11,7 +11,7 @@ from PIL import Image
 from srlab.data import Pairs, get_data
 from srlab.machine import pick_device
 from srlab.require import require_known
-from srlab.widgets.dial_reading import Reading, read_dial
+from srlab.widgets.dial_reading import DialReading, read_dial
 from srlab.widgets.drawing import (
     BLUE,
     GRAY,
@@ -27,7 +27,7 @@ from srlab.widgets.live import State
 from srlab.widgets.live_lab import LiveLab
 from srlab.widgets.parts import TEXT, LivePicture
 from srlab.widgets.poster import stack, text_lines
-from srlab.widgets.race import KINDS, NOT_STARTED, WINDOW, Race, Standing
+from srlab.widgets.race import KINDS, NOT_STARTED, WINDOW, Race, RaceStanding
 from srlab.widgets.slider_names import slider_names
 
 MOST_WEIGHT, MOST_DEPTH = 2.0, 64
@@ -60,8 +60,6 @@ class ResidualDial(LiveLab):
         >>> dial.run_steps(2)
         >>> dial.standings()["learned"].step
         2
-
-    Source: built by srlab; used in lesson 03.
     """
 
     start_tip = "Train all four in the background"
@@ -88,7 +86,7 @@ class ResidualDial(LiveLab):
 
     def choose(
         self, *, weight: float | None = None, depth: int | None = None, kind: str | None = None
-    ) -> Reading:
+    ) -> DialReading:
         """Set any of the controls, and measure.
 
         Args:
@@ -115,7 +113,7 @@ class ResidualDial(LiveLab):
         """Let each network make ``count`` steps here and now."""
         self.live.run_steps(count)
 
-    def standings(self) -> dict[str, Standing]:
+    def standings(self) -> dict[str, RaceStanding]:
         """Where each network of the race stands, as shown."""
         return dict(self._standings)
 
@@ -310,16 +308,16 @@ class ResidualDial(LiveLab):
 def _require_choice(weight: float | None, depth: int | None, kind: str | None) -> None:
     """Raise unless each value is None or one that its control has."""
     if weight is not None and not 0 <= weight <= MOST_WEIGHT:
-        raise ValueError(f"weight must be between 0 and {MOST_WEIGHT:g}, but {weight} came.")
+        raise ValueError(f"weight must be between 0 and {MOST_WEIGHT:g}, but got {weight}.")
     if depth is not None and depth not in range(1, MOST_DEPTH + 1):
         raise ValueError(
-            f"depth must be a whole number from 1 to {MOST_DEPTH}, but {depth} came."
+            f"depth must be a whole number from 1 to {MOST_DEPTH}, but got {depth}."
         )
     if kind is not None:
         require_known([kind], KINDS, "kind")
 
 
-def _dial_html(reading: Reading) -> str:
+def _dial_html(reading: DialReading) -> str:
     data = {
         "kind": reading.kind,
         "weight": f"{reading.weight:g}",

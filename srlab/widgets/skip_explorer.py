@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from srlab.images import to_image
+from srlab.scoring import Scene
 from srlab.unet import UNet
 from srlab.widgets.parts import TEXT, LivePicture
 from srlab.widgets.poster import PosterMixin, filmstrip, stack, text_lines
@@ -18,10 +19,9 @@ from srlab.widgets.skip_reading import (
     AS_TRAINED,
     MOST_GAIN,
     STEP,
-    Change,
-    Reading,
-    Scene,
+    QualityChange,
     Shape,
+    SkipReading,
     Trained,
     amplification,
     amplified,
@@ -30,6 +30,7 @@ from srlab.widgets.skip_reading import (
     look,
     look_as_trained,
     own_photos,
+    quality_of,
     require_gain,
     require_name,
     require_unet,
@@ -54,7 +55,7 @@ LEGEND = (
     "the skip, as the gains are now. Dashed: muted."
 )
 
-Key = tuple[str, tuple[float, ...]]
+LookKey = tuple[str, tuple[float, ...]]
 """A photograph's name, and the model's fingerprint."""
 
 
@@ -80,8 +81,6 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
         >>> explorer.set("skip 1", 0)
         >>> explorer.shapes["skip 1"]
         (1, 8, 32, 32)
-
-    Source: built by srlab; used in lesson 06.
     """
 
     def __init__(
@@ -95,7 +94,7 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
         # Callbacks may come from any thread, so one looks at a time.
         self._lock = threading.RLock()
         self._choosing = False
-        self._kept: tuple[Key, Trained] | None = None
+        self._kept: tuple[LookKey, Trained] | None = None
         self._before = dict.fromkeys(skip_names(model), AS_TRAINED)
         super().__init__()
         self._build(first)
@@ -138,12 +137,12 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
         return {name: vars(quality).copy() for name, quality in self.reading.qualities.items()}
 
     @property
-    def changes(self) -> Change:
+    def changes(self) -> QualityChange:
         """``psnr`` (dB) and ``sharpness``, now minus as trained."""
         return self.reading.change
 
     @property
-    def muted_alone(self) -> dict[str, Change]:
+    def muted_alone(self) -> dict[str, QualityChange]:
         """The changes of muting each skip alone, and of ``all skips``."""
         return {name: change.copy() for name, change in self._trained.alone.items()}
 
@@ -179,14 +178,14 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
         now, flow = look(self.model, trained.scene.lr, self.gains)
         carried = trained.picture - now
         factor = amplification(carried)
-        reading = Reading(
+        reading = SkipReading(
             self.photograph.value, tuple(self.gains),
-            {**trained.qualities, "now": trained.scene.judge(now)},
+            {**trained.qualities, "now": quality_of(trained.scene, now)},
             255 * carried.abs().mean().item(), factor, flow,
         )  # fmt: skip
         pictures = {
-            "bicubic": trained.scene.bicubic, "as trained": trained.picture, "now": now,
-            "carried": amplified(carried, factor),
+            "bicubic": trained.scene.bicubic.clamp(0, 1),
+            "as trained": trained.picture, "now": now, "carried": amplified(carried, factor),
         }  # fmt: skip
         self.reading, self._trained, self._pictures = reading, trained, pictures
 

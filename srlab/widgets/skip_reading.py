@@ -8,23 +8,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srlab.data import crop_to_multiple, degrade, embedded_photo
+from srlab.data import embedded_photo
 from srlab.features import Hooks
-from srlab.metrics import Protocol, psnr, sharpness
-from srlab.models import enlarge, evaluating
-from srlab.require import require_batch, require_unit_range
+from srlab.models import evaluating
+from srlab.require import require_one_picture, require_unit_range
+from srlab.scoring import Scene
 from srlab.unet import UNet
 from srlab.widgets.workbench import VIEW_SIZE, VIEWS
 
 MOST_GAIN = 2.0
 STEP = 0.05
 AS_TRAINED = 1.0
-FEWEST, MOST = 24, 512  # px of a side
+SMALLEST_SIDE, LARGEST_SIDE = 24, 512  # px of a side
 MOST_AMPLIFIED = 256
 PARTS = ("encoder", "ups", "merges", "upsampler", "gains")
 
 Shape = tuple[int, ...]
-Change = dict[str, float]
+QualityChange = dict[str, float]
 """``psnr`` in dB and ``sharpness``, now minus as trained."""
 
 
@@ -40,7 +40,7 @@ class Quality:
     psnr: float
     sharpness: float
 
-    def against(self, other: "Quality") -> Change:
+    def against(self, other: "Quality") -> QualityChange:
         """This minus another."""
         differences = self.psnr - other.psnr, self.sharpness - other.sharpness
         return dict(zip(("psnr", "sharpness"), differences, strict=True))
@@ -63,7 +63,7 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Reading:
+class SkipReading:
     """What is shown, in numbers.
 
     Args:
@@ -84,7 +84,7 @@ class Reading:
     flow: Flow
 
     @property
-    def change(self) -> Change:
+    def change(self) -> QualityChange:
         """Now against as trained."""
         return self.qualities["now"].against(self.qualities["as trained"])
 
@@ -107,25 +107,10 @@ class Reading:
         return "; ".join(self.lines())
 
 
-class Scene:
-    """A photograph to enlarge, and what a network has to be compared with.
-
-    Args:
-        hr: ``(1, 3, h, w)``, the truth.
-        scale: 2, 4 or 8.
-    """
-
-    def __init__(self, hr: Tensor, scale: int):
-        self.scale = scale
-        self.hr = crop_to_multiple(hr, scale)
-        self.lr = degrade(self.hr, scale)
-        self.bicubic = enlarge(self.lr, scale).clamp(0, 1)
-
-    def judge(self, sr: Tensor) -> Quality:
-        """PSNR by the published protocol, and sharpness."""
-        protocol = Protocol("y", self.scale)
-        close = psnr(protocol.apply(sr), protocol.apply(self.hr)).item()
-        return Quality(close, sharpness(sr, self.hr, scale=self.scale).item())
+def quality_of(scene: Scene, sr: Tensor) -> Quality:
+    """How good an enlargement of a scene is."""
+    figures = scene.judge(sr)
+    return Quality(figures["psnr_y"], figures["sharpness"])
 
 
 def skip_names(model: UNet) -> list[str]:
@@ -146,8 +131,6 @@ def gains_set(model: UNet, gains: Sequence[float]) -> Iterator[None]:
         [0.0]
         >>> model.gains
         [1.0]
-
-    Source: built by srlab.
     """
     own = list(model.gains)
     try:
@@ -171,8 +154,6 @@ def look(model: UNet, lr: Tensor, gains: Sequence[float]) -> tuple[Tensor, Flow]
     Returns:
         The enlargement ``(1, 3, s*h, s*w)``, in [0, 1] on the CPU, also of a
         wrecked network; and the maps.
-
-    Source: built by srlab; used in lesson 06.
     """
     device = next(model.parameters()).device
     with evaluating(model), gains_set(model, gains), Hooks(_layers(model)) as hooks:
@@ -198,26 +179,28 @@ class Trained:
     scene: Scene
     picture: Tensor
     qualities: dict[str, Quality]
-    alone: dict[str, Change]
+    alone: dict[str, QualityChange]
 
     def awake(self) -> bool:
         """Whether the network adds anything to bicubic."""
-        return (self.picture - self.scene.bicubic).abs().max().item() > 1e-5
+        return (self.picture - self.scene.bicubic.clamp(0, 1)).abs().max().item() > 1e-5
 
 
 def look_as_trained(model: UNet, scene: Scene) -> Trained:
-    """Enlarge with every gain 1, and with each skip muted alone.
-
-    Source: built by srlab; used in lesson 06.
-    """
+    """Enlarge with every gain 1, and with each skip muted alone."""
     names = skip_names(model)
     whole = look(model, scene.lr, [AS_TRAINED] * len(names))[0]
-    qualities = {"bicubic": scene.judge(scene.bicubic), "as trained": scene.judge(whole)}
+    qualities = {
+        "bicubic": quality_of(scene, scene.bicubic),
+        "as trained": quality_of(scene, whole),
+    }
     mutes = {name: [float(name != other) for other in names] for name in names}
     if len(names) > 1:
         mutes["all skips"] = [0.0] * len(names)
     alone = {
-        name: scene.judge(look(model, scene.lr, gains)[0]).against(qualities["as trained"])
+        name: quality_of(scene, look(model, scene.lr, gains)[0]).against(
+            qualities["as trained"]
+        )
         for name, gains in mutes.items()
     }
     return Trained(scene, whole, qualities, alone)
@@ -237,8 +220,6 @@ def amplification(difference: Tensor) -> int:
     Example:
         >>> amplification(torch.tensor([0.0, 0.1]))
         4
-
-    Source: built by srlab.
     """
     strong = difference.abs().flatten().quantile(0.999).item()
     factor = 1
@@ -270,8 +251,6 @@ def own_photos(photos: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         TypeError, ValueError: if there is none, or one is no picture or of
             another size.
-
-    Source: built by srlab.
     """
     if not photos:
         raise ValueError(
@@ -287,7 +266,7 @@ def require_unet(model: object) -> None:
     missing = [part for part in PARTS if not hasattr(model, part)]
     if missing:
         raise TypeError(
-            f"model must be a UNet, but a {type(model).__name__} came, which has no "
+            f"model must be a UNet, but got a {type(model).__name__}, which has no "
             f".{missing[0]}; make one with UNet(4)."
         )
 
@@ -296,16 +275,16 @@ def require_name(name: object, known: Iterable[str], what: str) -> None:
     """Raise unless ``name`` is one of ``known``."""
     known = list(known)
     if name not in known:
-        raise ValueError(f"{what} must be one of {', '.join(known)}, but {name!r} came.")
+        raise ValueError(f"{what} must be one of {', '.join(known)}, but got {name!r}.")
 
 
 def require_gain(value: object, name: str) -> None:
     """Raise unless ``value`` is a number that a slider has."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number, but {value!r} came; 0 mutes it.")
+        raise TypeError(f"{name} must be a number, but got {value!r}; 0 mutes it.")
     if not 0 <= value <= MOST_GAIN:
         raise ValueError(
-            f"{name} must be between 0 (muted) and {MOST_GAIN:g}, but {value} came; "
+            f"{name} must be between 0 (muted) and {MOST_GAIN:g}, but got {value}; "
             f"1 is as trained."
         )
 
@@ -331,16 +310,11 @@ def _maps(
 
 
 def _require_photo(photo: Tensor, name: str) -> None:
-    require_batch(photo, name)
-    if photo.shape[:2] != (1, 3):
-        raise ValueError(
-            f"{name} has shape {tuple(photo.shape)}, but (1, 3, h, w) was expected; "
-            f"pick one picture of a batch with [:1]."
-        )
+    require_one_picture(photo, name)
     require_unit_range(photo, name)
     height, width = photo.shape[-2:]
-    if not (FEWEST <= min(height, width) and max(height, width) <= MOST):
+    if not (SMALLEST_SIDE <= min(height, width) and max(height, width) <= LARGEST_SIDE):
         raise ValueError(
-            f"{name} is {height} x {width} px, but {FEWEST} to {MOST} px on each side were "
-            f"expected; crop it with [..., :{VIEW_SIZE}, :{VIEW_SIZE}]."
+            f"{name} is {height} x {width} px, but {SMALLEST_SIDE} to {LARGEST_SIDE} px on "
+            f"each side were expected; crop it with [..., :{VIEW_SIZE}, :{VIEW_SIZE}]."
         )

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 
 from srlab.widgets.drawing import BLUE, ORANGE
 from srlab.widgets.parts import TEXT
-from srlab.widgets.skip_reading import Change, Quality, Reading
+from srlab.widgets.skip_reading import Quality, QualityChange, SkipReading
 from srlab.widgets.unet_drawing import MUTED
 
 BAR = 150  # px, the longest
 CELL = "text-align: left; vertical-align: top; padding: 2px 12px 2px 0;"
 
-Alone = Mapping[str, Change]
+Alone = Mapping[str, QualityChange]
 """Skip -> what muting it alone changes; and ``all skips``."""
 
 
@@ -20,12 +20,12 @@ def signed(value: float, digits: int) -> str:
     return f"{value:+z.{digits}f}".replace("-", "−")
 
 
-def change_text(change: Change) -> str:
+def change_text(change: QualityChange) -> str:
     """A change in words: ``−0.52 dB, sharpness −0.110``."""
     return f"{signed(change['psnr'], 2)} dB, sharpness {signed(change['sharpness'], 3)}"
 
 
-def quality_html(name: str, quality: Quality, change: Change | None = None) -> str:
+def quality_html(name: str, quality: Quality, change: QualityChange | None = None) -> str:
     """What stands beneath a picture."""
     psnr, sharp = (
         (f" ({signed(change['psnr'], 2)})", f" ({signed(change['sharpness'], 3)})")
@@ -37,7 +37,7 @@ def quality_html(name: str, quality: Quality, change: Change | None = None) -> s
     )
 
 
-def carried_html(reading: Reading) -> str:
+def carried_html(reading: SkipReading) -> str:
     """What stands beneath the amplified difference."""
     return _caption(
         "carried", f"as trained − now, × {reading.factor}",
@@ -45,7 +45,7 @@ def carried_html(reading: Reading) -> str:
     )  # fmt: skip
 
 
-def status_html(reading: Reading, note: str = "") -> str:
+def status_html(reading: SkipReading, note: str = "") -> str:
     """The reading as sentences that screen readers announce, and as data."""
     now, change = reading.qualities["now"], reading.change
     data: dict[str, str | int] = {

@@ -12,8 +12,6 @@ def slider_names() -> list[Any]:
     Returns:
         The widget, to be put among a lab's children; nothing where anywidget
         is missing or ``SRLAB_WIDGETS`` is ``core``.
-
-    Source: built by srlab.
     """
     if os.environ.get("SRLAB_WIDGETS") == "core":
         return []

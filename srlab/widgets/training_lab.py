@@ -65,8 +65,6 @@ class TrainingLab(LiveLab):
         >>> lab.run_steps(2)
         >>> lab.figures.step
         2
-
-    Source: built by srlab; used from lesson 01 on.
     """
 
     reset_tip = "Back to the model at the start"
@@ -122,7 +120,12 @@ class TrainingLab(LiveLab):
         """What is shown, by name: made for ``Compare``."""
         kept = {f"snapshot {s.name}": s.picture for s in self._snapshots_of_this_photo()}
         bench = self.bench
-        return {"bicubic": bench.bicubic, **kept, "network": self.sr, "truth": bench.hr}
+        return {
+            "bicubic": bench.scene.bicubic,
+            **kept,
+            "network": self.sr,
+            "truth": bench.scene.hr,
+        }
 
     # What the live training calls, from one thread at a time
 
@@ -218,15 +221,17 @@ class TrainingLab(LiveLab):
     def _strip(self) -> Image.Image:
         bench, figures = self.bench, self.figures
         captions = {
-            "input": f"{bench.lr.shape[-1]} x {bench.lr.shape[-2]} px",
+            "input": f"{bench.scene.lr.shape[-1]} x {bench.scene.lr.shape[-2]} px",
             "bicubic": f"{bench.bicubic_psnr:.2f} dB",
             "network": f"{figures.psnr:.2f} dB, sharp {figures.sharpness:.2f}",
         }
-        pictures = {"input": bench.lr, "bicubic": bench.bicubic}
+        pictures = {"input": bench.scene.lr, "bicubic": bench.scene.bicubic}
         for kept in self._snapshots_of_this_photo()[-1:]:
             pictures[kept.name] = kept.picture
             captions[kept.name] = f"{kept.figures.psnr:.2f} dB"
-        return picture_strip({**pictures, "network": self.sr, "truth": bench.hr}, captions)
+        return picture_strip(
+            {**pictures, "network": self.sr, "truth": bench.scene.hr}, captions
+        )
 
     def _charts(self) -> list[Image.Image]:
         points = self.bench.history.points

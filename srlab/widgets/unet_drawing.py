@@ -56,8 +56,6 @@ def draw_unet(flow: Flow, gains: Sequence[float]) -> Image.Image:
     Args:
         flow: the maps of a forward pass.
         gains: one for each skip, finest first.
-
-    Source: built by srlab; used in lesson 06.
     """
     grid = Grid(len(gains))
     image = Image.new("RGB", (WIDTH, grid.height), PAPER)

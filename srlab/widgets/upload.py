@@ -57,8 +57,6 @@ def upload_button(
         A widget that sends files in pieces; where anywidget is missing or
         ``SRLAB_WIDGETS`` is ``core`` that of ipywidgets, which can send only
         ``ONE_MESSAGE``. Its ``most`` says how much, in words.
-
-    Source: built by srlab.
     """
     about = {
         "description": label, "tooltip": tooltip, "accept": accept, "wanted": wanted,

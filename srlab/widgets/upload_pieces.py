@@ -24,7 +24,7 @@ LOST = (
 
 
 @dataclass
-class Part:
+class PartOfUpload:
     """A file of which some pieces came.
 
     Args:
@@ -69,7 +69,7 @@ class PieceUpload(anywidget.AnyWidget):
         self.take = take
         self.most = f"{self.limit / 1e6:g} MB each"
         self._lock = threading.Lock()  # messages may come on any thread
-        self._part: Part | None = None
+        self._part: PartOfUpload | None = None
         self._done = ""  # the upload that came whole last
         self._size = 0  # of it
         self._timer: threading.Timer | None = None
@@ -148,7 +148,7 @@ class PieceUpload(anywidget.AnyWidget):
             return {"have": self._part.have}
         return {"why": LOST}
 
-    def _finish(self, part: Part) -> Upload:
+    def _finish(self, part: PartOfUpload) -> Upload:
         self._forget()
         self._done, self._size = part.upload, part.size
         return Upload(part.name, part.pieces.getvalue(), part.first)
@@ -167,12 +167,12 @@ class PieceUpload(anywidget.AnyWidget):
         self._timer.daemon = True
         self._timer.start()
 
-    def _give_up(self, part: Part) -> None:
+    def _give_up(self, part: PartOfUpload) -> None:
         with self._lock:
             if self._part is part:
                 self._forget()
 
 
-def _begun(upload: str, content: dict[str, Any]) -> Part:
+def _begun(upload: str, content: dict[str, Any]) -> PartOfUpload:
     name = Path(str(content["name"])).name
-    return Part(upload, name, int(content["size"]), bool(content["first"]))
+    return PartOfUpload(upload, name, int(content["size"]), bool(content["first"]))

@@ -10,11 +10,10 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from srlab.data import Pairs, degrade, load_photos
+from srlab.data import Pairs, load_photos
 from srlab.losses import ExpandedLoss, WeightedLoss
 from srlab.machine import PRECISIONS, pick_device, pick_precision, place
-from srlab.metrics import Protocol, psnr, sharpness
-from srlab.models import enlarge
+from srlab.scoring import Scene
 from srlab.training import Step, get_learning_rate, set_learning_rate, train
 
 AnyLoss = TypeVar("AnyLoss", WeightedLoss, ExpandedLoss)
@@ -85,8 +84,6 @@ class Workbench(Generic[AnyLoss]):
         seed: of the first weights.
         precision: ``"fp32"``, ``"bf16"``, or ``"auto"`` for what the machine
             does faster.
-
-    Source: built by srlab.
     """
 
     def __init__(
@@ -126,11 +123,8 @@ class Workbench(Generic[AnyLoss]):
     def show(self, name: str) -> None:
         """Choose the validation photograph that is shown and measured."""
         self.photo_name = name
-        self.hr = self.photos[name].to(self.device)
-        self.lr = degrade(self.hr, self.data.scale)
-        self.bicubic = enlarge(self.lr, self.data.scale)
-        self.bicubic_psnr = self._psnr(self.bicubic)
-        self.bicubic_sharpness = sharpness(self.bicubic, self.hr, scale=self.data.scale).item()
+        self.scene = Scene(self.photos[name].to(self.device), self.data.scale)
+        self.bicubic_psnr, self.bicubic_sharpness = self._judge(self.scene.bicubic)
 
     def set_learning_rate(self, value: float) -> None:
         """Change the learning rate from the next step on."""
@@ -162,13 +156,13 @@ class Workbench(Generic[AnyLoss]):
     def look(self) -> tuple[Tensor, Figures]:
         """The network's enlargement of the shown picture, and its figures."""
         self.model.eval()
-        sr = self.model(self.lr).float().nan_to_num().clamp(0, 1)  # even of a wrecked network
+        sr = self.model(self.scene.lr).float()
+        sr = sr.nan_to_num().clamp(0, 1)  # even of a wrecked network
         self.model.train()
         figures = Figures(
             self.step.number if self.step else 0,
             self.step.loss if self.step else float("nan"),
-            self._psnr(sr),
-            sharpness(sr, self.hr, scale=self.data.scale).item(),
+            *self._judge(sr),
             self.photo_name,
         )
         return sr, figures
@@ -198,9 +192,10 @@ class Workbench(Generic[AnyLoss]):
         self.step = step
         self._ends.append(time.perf_counter())
 
-    def _psnr(self, sr: Tensor) -> float:
-        protocol = Protocol("y", self.data.scale)
-        return psnr(protocol.apply(sr), protocol.apply(self.hr)).item()
+    def _judge(self, sr: Tensor) -> tuple[float, float]:
+        """PSNR and sharpness of an enlargement of the shown picture."""
+        figures = self.scene.judge(sr)
+        return figures["psnr_y"], figures["sharpness"]
 
 
 def _view(photo: Tensor, top: int, left: int) -> Tensor:

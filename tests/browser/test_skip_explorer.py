@@ -12,7 +12,8 @@ from srlab.losses import pixel_loss
 from srlab.training import train
 from srlab.unet import UNet
 from srlab.widgets.skip_explorer import SkipExplorer
-from srlab.widgets.skip_reading import Scene, embedded_views
+from srlab.scoring import Scene
+from srlab.widgets.skip_reading import embedded_views
 torch.manual_seed(0)
 model, scene = UNet(2, num_features=8), Scene(embedded_views()["raccoon-face"], 2)
 class Repeated:
