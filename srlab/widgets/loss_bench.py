@@ -195,7 +195,9 @@ class LossBench(Workbench[ExpandedLoss]):
         """The network's enlargement of the shown picture, and its figures."""
         sr, figures = super().look()
         grid = self.scene.judge(sr, ["checkerboard"])
-        return sr, LossFigures(**vars(figures), **grid, terms=self.terms())
+        return sr, LossFigures(
+            **vars(figures), checkerboard=grid["checkerboard"], terms=self.terms()
+        )
 
     def measures(self) -> Measures:
         """Every measure of the shown picture; LPIPS where its weights are at hand."""
