@@ -607,7 +607,7 @@ def test_what_cannot_be_opened(
         ),
         (
             {"photograph": "dog"},
-            r"photograph must be one of citrus-slices, cat\.png, but 'd",
+            r"photograph must be one of citrus-slices, cat\.png, but got 'd",
         ),
         ({"across": 101}, r"across must be 0 to 100 %, but got 101\."),
         ({"down": -1}, r"down must be 0 to 100 %, but got -1\."),

@@ -467,7 +467,7 @@ def test_poster_and_summary(explorer: SkipExplorer):
             "skip 3",
             0,
             ValueError,
-            "name must be one of skip 1, skip 2, photograph, but 'skip 3'",
+            "name must be one of skip 1, skip 2, photograph, but got 'skip 3'",
         ),
         (
             "skip 1",
