@@ -195,6 +195,7 @@ def test_srlab_asserts_nothing() -> None:
 
 
 LIGHT = [
+    "srlab.widgets.course_map",
     "srlab",
     "srlab.cli",
     "srlab.course.copy",
