@@ -149,8 +149,14 @@ def test_a_preset_sets_every_weight(bench: LossBench) -> None:
             "A weight is a number of at least 0, but got -1.0",
         ),
         (lambda b: b.set_weight("tv", float("nan")), "A weight is a number of at least 0, but"),
-        (lambda b: b.set_learning_rate(0.0), "A learning rate is above 0 and at most 1, but got 0"),
-        (lambda b: b.set_learning_rate(2.0), "A learning rate is above 0 and at most 1, but got 2"),
+        (
+            lambda b: b.set_learning_rate(0.0),
+            "A learning rate is above 0 and at most 1, but got 0",
+        ),
+        (
+            lambda b: b.set_learning_rate(2.0),
+            "A learning rate is above 0 and at most 1, but got 2",
+        ),
         (lambda b: b.go_to("run 9"), "There is no run called run 9; there are run 1"),
         (lambda b: b.balance({"lpips": 1}), "There is no term lpips; there are pixel"),
         (lambda b: b.apply_preset(Preset("", "", {"pixel": 1.0}, {"x": 1.0})), "no layer x"),
