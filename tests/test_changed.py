@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> Path:
     """A repository with a module and these tests."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "srlab").mkdir()
-    (tmp_path / "srlab" / "losses.py").write_text("from srlab.cli.words import plural")
+    (tmp_path / "srlab" / "losses.py").write_text("from srlab.words import plural")
     (tmp_path / "srlab" / "words.py").touch()
     for name, code in TESTS.items():
         (tmp_path / "tests" / name).write_text(code)

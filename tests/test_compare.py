@@ -88,7 +88,7 @@ def test_settings_are_traits(widget):
         (
             ("wipe",),
             {},
-            "mode must be one of single, side, blink, swipe, difference, but 'wipe'",
+            "mode must be one of single, side, blink, swipe, difference, but got 'wipe'",
         ),
         (("swipe", "lanczos"), {}, "first names 'lanczos', but the pictures are nearest, bic"),
         (("swipe", None, "x"), {}, "second names 'x', but the pictures are nearest, bicubic"),
@@ -96,9 +96,13 @@ def test_settings_are_traits(widget):
         (
             ("swipe",),
             {"position": 40},
-            r"position must be a number from 0\S* to 1\S*, but 40 c",
+            r"position must be a number from 0\S* to 1\S*, but got 40",
         ),
-        (("swipe",), {"amplify": 2.5}, "amplify must be a whole number from 1 to 64, but 2.5"),
+        (
+            ("swipe",),
+            {"amplify": 2.5},
+            "amplify must be a whole number from 1 to 64, but got 2.5",
+        ),
         (
             ("blink",),
             {"period": 0.1},

@@ -105,7 +105,7 @@ def test_the_same_name_takes_its_place_and_others_stay() -> None:
     ("preset", "sentence"),
     [
         (Preset(" ", "", {}, {}), "A preset's name has 1 to 60 characters, but got ' '"),
-        (Preset("x" * 61, "", {}, {}), "A preset's name has 1 to 60 characters, but 'xxx"),
+        (Preset("x" * 61, "", {}, {}), "A preset's name has 1 to 60 characters, but got 'xxx"),
         (Preset("pixel only", "", {}, {}), "'pixel only' is a built-in preset; choose ano"),
         (Preset("a", "", {"gram": 1.0}, {}), "There is no term gram; there are pixel"),
         (Preset("a", "", {}, {"relu5_3": 1.0}), "There is no layer relu5_3; there are"),
