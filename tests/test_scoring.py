@@ -15,6 +15,7 @@ from srlab.metrics import score_pair
 from srlab.models import Bicubic, enlarge
 from srlab.scoring import (
     MEASURES,
+    Scene,
     as_batch,
     format_rows,
     rows_to_csv,
@@ -185,3 +186,10 @@ def test_the_table_names_its_protocol(photos: dict[str, Tensor]) -> None:
         "columns stand under each other"
     )
     assert table[2].split()[:3] == ["bicubic", f"{rows[0]['psnr_y']:.2f}", "dB"]
+
+
+def test_a_scene_measures_only_what_it_is_asked_for() -> None:
+    scene = Scene(torch.rand(1, 3, 65, 64, generator=torch.Generator().manual_seed(0)), 4)
+    assert scene.hr.shape[-2:] == (64, 64)
+    assert list(scene.judge(scene.bicubic)) == ["psnr_y", "sharpness"]
+    assert list(scene.judge(scene.bicubic, ["ssim_y"])) == ["ssim_y"]
