@@ -316,11 +316,11 @@ def test_train(command: Command, photo_folder: Path, tmp_path: Path) -> None:
 
 
 def stopped(process: "subprocess.Popen[str] | warm.Child", stop: signal.Signals) -> str:
-    """What a training says last that is stopped once its bar has appeared."""
+    """What a training says last that is stopped once its bar has moved."""
     assert process.stderr is not None
     seen = ""
     try:
-        while "step/s" not in seen:  # the bar appears after a second
+        while seen.count("step/s") < 2:  # the first time, tqdm has not yet noted that it shows
             seen += process.stderr.read(1)
             assert process.poll() is None, seen
         process.send_signal(stop)

@@ -10,12 +10,12 @@ from torch import Tensor
 from srlab.checks.core import Answer, Finding, describe
 
 
-def values(seed: int, *shape: int) -> Tensor:
+def uniform_values(seed: int, *shape: int) -> Tensor:
     """Random numbers from 0 to 1, the same at each call."""
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def noise(seed: int, *shape: int) -> Tensor:
+def normal_values(seed: int, *shape: int) -> Tensor:
     """Random numbers around 0, with a spread of 1, the same at each call."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.checks.answers import values
+from srlab.checks.answers import uniform_values
 from srlab.checks.core import Answer, Mistake, Verdict, judge, without_calling
 from srlab.checks.steps import in_steps
 from srlab.images import to_bytes
@@ -55,7 +55,7 @@ def check_full_luma(answer: Answer | None) -> Verdict:
             "a red, a green and a blue pixel": (primaries,),
             "a black pixel": (torch.zeros(1, 3, 1, 1),),
             "a white pixel": (torch.ones(1, 3, 1, 1),),
-            "two pictures of 3 x 5 px": (values(2, 2, 3, 3, 5),),
+            "two pictures of 3 x 5 px": (uniform_values(2, 2, 3, 3, 5),),
         },
         mistakes=FULL_LUMA_MISTAKES,
     )
@@ -67,7 +67,7 @@ def check_published_psnr(answer: Answer | None) -> Verdict:
 
     Source: exercise 3 of lesson 00.
     """
-    hr = _stored(values(3, 2, 3, 20, 26))
+    hr = _stored(uniform_values(3, 2, 3, 20, 26))
     sr = _stored(hr + _errors(4, hr.shape, (4, 12)) / 255)
     noisy_border = hr + (sr - hr) * (1 + 4 * _border_mask(hr))
     between = torch.where(hr < 1, hr + 0.6 / 255, hr)  # rounds up to a whole step

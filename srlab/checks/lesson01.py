@@ -6,7 +6,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srlab.checks.answers import result_as, value_and_slope, values, whole_number
+from srlab.checks.answers import result_as, uniform_values, value_and_slope, whole_number
 from srlab.checks.core import Answer, Mistake, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 
@@ -54,10 +54,10 @@ def check_charbonnier(answer: Answer | None) -> Verdict:
 
     Source: exercise 3 of lesson 01.
     """
-    hr = values(3, 2, 3, 4, 5)
-    near = hr + 0.002 * (values(4, 2, 3, 4, 5) - 0.5)
-    above = hr + 0.2 + 0.6 * values(5, 2, 3, 4, 5)
-    far = hr + values(5, 2, 3, 4, 5) - 0.4
+    hr = uniform_values(3, 2, 3, 4, 5)
+    near = hr + 0.002 * (uniform_values(4, 2, 3, 4, 5) - 0.5)
+    above = hr + 0.2 + 0.6 * uniform_values(5, 2, 3, 4, 5)
+    far = hr + uniform_values(5, 2, 3, 4, 5) - 0.4
     verdict = judge(
         answer,
         right=_charbonnier,
@@ -114,7 +114,7 @@ def _channels_in_a_list(got: Any, *_: int) -> Any:
 
 def _signal(seed: int, *shape: int) -> Tensor:
     """Values of both signs, so that a ReLU in the wrong place is seen."""
-    return values(seed, *shape) - 0.5
+    return uniform_values(seed, *shape) - 0.5
 
 
 BLOCK_MISTAKES = [

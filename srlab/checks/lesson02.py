@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srlab.checks.answers import in_order, value_and_slope, values
+from srlab.checks.answers import in_order, uniform_values, value_and_slope
 from srlab.checks.core import Answer, Finding, Mistake, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 from srlab.checks.traces import Traces, traces_of
@@ -29,14 +29,17 @@ def check_normalize(answer: Answer | None) -> Verdict:
         right=_normalize,
         cases={
             # Square, 3 px and 3 pictures later: there a wrong axis fits as well.
-            "2 pictures of 5 x 4 px, vgg16's numbers": (values(0, 2, 3, 5, 4), *vgg16),
-            "2 pictures of 4 x 5 px, a std of 1/255": (values(1, 2, 3, 4, 5), *bytes_again),
-            "1 picture of 3 x 3 px": (values(2, 1, 3, 3, 3), *vgg16),
-            "3 pictures of 6 x 3 px": (values(3, 3, 3, 6, 3), *vgg16),
+            "2 pictures of 5 x 4 px, vgg16's numbers": (uniform_values(0, 2, 3, 5, 4), *vgg16),
+            "2 pictures of 4 x 5 px, a std of 1/255": (
+                uniform_values(1, 2, 3, 4, 5),
+                *bytes_again,
+            ),
+            "1 picture of 3 x 3 px": (uniform_values(2, 1, 3, 3, 3), *vgg16),
+            "3 pictures of 6 x 3 px": (uniform_values(3, 3, 3, 6, 3), *vgg16),
         },
         mistakes=NORMALIZE_MISTAKES,
     )
-    cases = {"2 pictures of 5 x 4 px": (values(0, 2, 3, 5, 4), *vgg16)}
+    cases = {"2 pictures of 5 x 4 px": (uniform_values(0, 2, 3, 5, 4), *vgg16)}
     return judge_gradient(answer, after=verdict, right=_normalize, cases=cases)
 
 
@@ -48,15 +51,27 @@ def check_features(answer: Answer | None) -> Verdict:
 
     Source: exercise 2 of lesson 02.
     """
-    one, three, small = ["relu2"], ["relu1", "conv2", "relu2"], values(6, 1, 3, 4, 4)
+    one, three, small = ["relu2"], ["relu1", "conv2", "relu2"], uniform_values(6, 1, 3, 4, 4)
     return judge(
         answer,
         right=_features,
         cases={
-            "one layer, a ReLU: all values in a row": (one, values(4, 2, 3, 7, 5), "sound"),
-            "three layers: all values in a row": (three, values(5, 1, 3, 6, 6), "sound"),
+            "one layer, a ReLU: all values in a row": (
+                one,
+                uniform_values(4, 2, 3, 7, 5),
+                "sound",
+            ),
+            "three layers: all values in a row": (
+                three,
+                uniform_values(5, 1, 3, 6, 6),
+                "sound",
+            ),
             "a network with a hook of its own": (["relu1"], small, "watched"),
-            "a network that fails halfway": (["relu1"], values(7, 1, 3, 4, 4), "failing"),
+            "a network that fails halfway": (
+                ["relu1"],
+                uniform_values(7, 1, 3, 4, 4),
+                "failing",
+            ),
         },
         mistakes=FEATURES_MISTAKES,
         seen_through=_watched,
@@ -70,8 +85,8 @@ def check_content_loss(answer: Answer | None) -> Verdict:
 
     Source: exercise 3 of lesson 02.
     """
-    sr, hr = 1.6 * values(8, 2, 3, 8, 6) - 0.3, values(9, 2, 3, 8, 6)
-    other, small = values(10, 1, 3, 5, 7), values(11, 1, 3, 5, 7)
+    sr, hr = 1.6 * uniform_values(8, 2, 3, 8, 6) - 0.3, uniform_values(9, 2, 3, 8, 6)
+    other, small = uniform_values(10, 1, 3, 5, 7), uniform_values(11, 1, 3, 5, 7)
     uneven = {"coarse": 1.0, "deep": 3.0, "fine": 0.2}
     verdict = judge(
         answer,
@@ -138,7 +153,7 @@ class _Network(nn.Module):
 def _convolution(seed: int) -> nn.Conv2d:
     """With weights of its own, whatever torch's seed is; spends no random numbers."""
     conv = nn.Conv2d(3, 3, 3, padding=1, bias=False, device="meta")
-    conv.weight = nn.Parameter(values(seed, 3, 3, 3, 3) - 0.5)
+    conv.weight = nn.Parameter(uniform_values(seed, 3, 3, 3, 3) - 0.5)
     return conv
 
 
@@ -226,9 +241,9 @@ def _features(
 
 def _extractor(images: Tensor) -> dict[str, Tensor]:
     """A small frozen network of three layers, each coarser than the one before."""
-    fine = F.relu(F.conv2d(images, values(30, 4, 3, 3, 3) - 0.5, padding=1))
-    coarse = F.relu(F.conv2d(fine, values(31, 5, 4, 3, 3) - 0.5, padding=1, stride=2))
-    deep = F.relu(F.conv2d(coarse, values(32, 6, 5, 3, 3) - 0.5, padding=1, stride=2))
+    fine = F.relu(F.conv2d(images, uniform_values(30, 4, 3, 3, 3) - 0.5, padding=1))
+    coarse = F.relu(F.conv2d(fine, uniform_values(31, 5, 4, 3, 3) - 0.5, padding=1, stride=2))
+    deep = F.relu(F.conv2d(coarse, uniform_values(32, 6, 5, 3, 3) - 0.5, padding=1, stride=2))
     return {"fine": fine, "coarse": coarse, "deep": deep}
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from srlab.checks.answers import noise, result_as, whole_number
+from srlab.checks.answers import normal_values, result_as, whole_number
 from srlab.checks.core import (
     Answer,
     Finding,
@@ -148,7 +148,7 @@ def _described(conv: Any, factor: int, before: dict[str, Any]) -> dict[str, Any]
     after = _kept(conv)
     with torch.no_grad():
         offset = conv(torch.zeros(1, conv.in_channels, 1, 1))
-        signal = conv(noise(1, 2, conv.in_channels, 5, 7)) - offset
+        signal = conv(normal_values(1, 2, conv.in_channels, 5, 7)) - offset
     different = (signal.transpose(0, 1).flatten(1) * 1e3).round().unique(dim=0)
     return {
         "squares by the kernels": _flatness(signal, factor),
@@ -205,7 +205,7 @@ def _conv(features: int, channels: int, *, bias: bool = True, kernel: int = 3) -
     conv = nn.Conv2d(features, channels, kernel, padding=kernel // 2, bias=bias)
     with torch.no_grad():
         for seed, parameter in enumerate(conv.parameters()):
-            parameter.copy_(noise(seed + 2, *parameter.shape) * 0.2)
+            parameter.copy_(normal_values(seed + 2, *parameter.shape) * 0.2)
     return conv
 
 
@@ -231,7 +231,7 @@ def _alike_but_for_one() -> nn.Conv2d:
 
 def _scattered_copies() -> nn.Conv2d:
     """Two neighbors alike, and once more farther on."""
-    twice = noise(9, 5, 3, 3, 3).repeat_interleave(2, dim=0)
+    twice = normal_values(9, 5, 3, 3, 3).repeat_interleave(2, dim=0)
     return _with_weight(twice.repeat(2, 1, 1, 1))
 
 

@@ -13,8 +13,8 @@ from srlab.checks.answers import (
     in_order,
     named_type,
     result_as,
+    uniform_values,
     value_and_slope,
-    values,
 )
 from srlab.checks.core import Answer, Finding, Mistake, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
@@ -36,8 +36,8 @@ def check_isotropic_tv(answer: Answer | None) -> Verdict:
         cases={
             f"{name}: loss, mean |slope|": arguments
             for name, arguments in {
-                "2 pictures of 5 x 7 px, eps 0.1": (values(0, 2, 3, 5, 7), 0.1),
-                "1 picture of 6 x 6 px, eps 0.01": (values(1, 1, 3, 6, 6), 0.01),
+                "2 pictures of 5 x 7 px, eps 0.1": (uniform_values(0, 2, 3, 5, 7), 0.1),
+                "1 picture of 6 x 6 px, eps 0.01": (uniform_values(1, 1, 3, 6, 6), 0.01),
                 "a slanted ramp, one channel, eps 0.5": (slanted.view(1, 1, 5, 6), 0.5),
                 "a flat picture, eps 0.001": (torch.full((1, 3, 4, 5), 0.7), 0.001),
             }.items()
@@ -46,7 +46,7 @@ def check_isotropic_tv(answer: Answer | None) -> Verdict:
         seen_through=partial(value_and_slope, signed=False),
         tolerance=1e-5,
     )
-    cases = {"2 pictures of 5 x 7 px, eps 0.1": (values(0, 2, 3, 5, 7), 0.1)}
+    cases = {"2 pictures of 5 x 7 px, eps 0.1": (uniform_values(0, 2, 3, 5, 7), 0.1)}
     return judge_gradient(answer, after=verdict, right=_isotropic_tv, cases=cases)
 
 
@@ -83,8 +83,8 @@ def check_balance(answer: Answer | None) -> Verdict:
 
     Source: exercise 3 of lesson 05.
     """
-    terms = _terms(values(6, 2, 3, 6, 5))
-    sr, other = values(7, 2, 3, 6, 5), values(8, 2, 3, 6, 5)
+    terms = _terms(uniform_values(6, 2, 3, 6, 5))
+    sr, other = uniform_values(7, 2, 3, 6, 5), uniform_values(8, 2, 3, 6, 5)
     return judge(
         answer,
         right=_balance,
@@ -257,7 +257,7 @@ def _weight(value: Any) -> float:
 
 def _signal(seed: int, *shape: int) -> Tensor:
     """Values of both signs."""
-    return values(seed, *shape) - 0.3
+    return uniform_values(seed, *shape) - 0.3
 
 
 def _mask(pixels: int, height: int, width: int) -> Tensor:

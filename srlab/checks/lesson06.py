@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.checks.answers import noise, result_as, whole_number
+from srlab.checks.answers import normal_values, result_as, whole_number
 from srlab.checks.core import Answer, Mistake, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 
@@ -70,24 +70,27 @@ def check_merge(answer: Answer | None) -> Verdict:
 
     Source: exercise 3 of lesson 06.
     """
-    larger = noise(4, 2, 3, 4, 6), noise(5, 2, 2, 5, 6)
+    larger = normal_values(4, 2, 3, 4, 6), normal_values(5, 2, 2, 5, 6)
     verdict = judge(
         answer,
         right=_merge,
         cases={
-            "both 2 channels of 4 x 6 px": (noise(0, 1, 2, 4, 6), noise(1, 1, 2, 4, 6)),
+            "both 2 channels of 4 x 6 px": (
+                normal_values(0, 1, 2, 4, 6),
+                normal_values(1, 1, 2, 4, 6),
+            ),
             "4 x 6 px from below, a skip of 6 x 9": (
-                noise(2, 1, 2, 4, 6),
-                noise(3, 1, 2, 6, 9),
+                normal_values(2, 1, 2, 4, 6),
+                normal_values(3, 1, 2, 6, 9),
             ),
             "4 x 6 px from below, a skip of 5 x 6": larger,
             "6 x 8 px from below, a skip of 5 x 8": (
-                noise(6, 1, 2, 6, 8),
-                noise(7, 1, 4, 5, 8),
+                normal_values(6, 1, 2, 6, 8),
+                normal_values(7, 1, 4, 5, 8),
             ),
             "4 x 8 px from below, a skip of 7 x 5": (
-                noise(8, 1, 1, 4, 8),
-                noise(9, 1, 2, 7, 5),
+                normal_values(8, 1, 1, 4, 8),
+                normal_values(9, 1, 2, 7, 5),
             ),
         },
         mistakes=MERGE_MISTAKES,
