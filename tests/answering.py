@@ -21,18 +21,24 @@ def takes(check: Check, *answers: Any) -> Callable[..., None]:
     return test
 
 
-def refuses(check: Check, *rows: Any, **same: str) -> Callable[..., None]:
+def refuses(check: Check, *wrong: Any, **same: str) -> Callable[..., None]:
     """A test that these answers are wrong, and what a learner is shown.
 
     Args:
         check: of the exercise.
-        rows: an answer, or an answer with a part of the case, a part of the
-            hint and a pattern of what the check got, unless ``same`` has them.
-        same: what is equal in all rows, by name.
+        wrong: answers, or tables: a part of the case, a part of the hint and a
+            pattern of what the check got, without those that ``same`` has, ->
+            an answer or several.
+        same: what is equal for all answers, by name.
     """
     own = [name for name in SHOWN if name not in same]
-    tuples = [row if isinstance(row, tuple) else (row,) for row in rows]
-    told = [(row[0], same | dict(zip(own, row[1:], strict=False))) for row in tuples]
+    tables = [one if isinstance(one, dict) else {(): one} for one in wrong]
+    told = [
+        (answer, same | dict(zip(own, _row(key), strict=False)))
+        for table in tables
+        for key, answers in table.items()
+        for answer in _row(answers)
+    ]
     ids = [f"{_name(answer)}: {'; '.join(shown.values())}" for answer, shown in told]
 
     @pytest.mark.parametrize(("answer", "shown"), told, ids=ids)
@@ -40,6 +46,10 @@ def refuses(check: Check, *rows: Any, **same: str) -> Callable[..., None]:
         refused(check(answer), **shown)
 
     return test
+
+
+def _row(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _name(answer: Any) -> str:

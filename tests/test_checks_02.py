@@ -20,29 +20,17 @@ def normalizes(images, mean, std):
     return (images - mean[:, None, None]) / std[:, None, None]
 
 
-def normalizes_with_four_axes(images, mean, std):
-    return (images - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
-
-
-def normalizes_with_the_channels_last(images, mean, std):
-    return ((images.permute(0, 2, 3, 1) - mean) / std).permute(0, 3, 1, 2)
-
-
 def normalizes_channel_by_channel(images, mean, std):
     return torch.stack([(images[:, c] - mean[c]) / std[c] for c in range(3)], dim=1)
-
-
-def normalizes_with_torchvision(images, mean, std):
-    return transforms.Normalize(mean, std)(images)
 
 
 test_normalize_done = takes(
     check_normalize,
     normalizes,
-    normalizes_with_four_axes,
-    normalizes_with_the_channels_last,
+    lambda images, mean, std: (images - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1),
+    lambda images, mean, std: ((images.permute(0, 2, 3, 1) - mean) / std).permute(0, 3, 1, 2),
     normalizes_channel_by_channel,
-    normalizes_with_torchvision,
+    lambda images, mean, std: transforms.Normalize(mean, std)(images),
 )
 
 
@@ -55,62 +43,14 @@ def test_normalize_is_what_the_extractor_does():
     torch.testing.assert_close(given[0], expected)
 
 
-def gives_the_pictures_as_they_came(images, mean, std):  # noqa: ARG001
-    return images
-
-
-def divides_before_subtracting(images, mean, std):
-    return images / std.view(3, 1, 1) - mean.view(3, 1, 1)
-
-
-def forgets_to_divide(images, mean, std):  # noqa: ARG001
-    return images - mean.view(3, 1, 1)
-
-
-def forgets_to_subtract(images, mean, std):  # noqa: ARG001
-    return images / std.view(3, 1, 1)
-
-
-def multiplies_by_std(images, mean, std):
-    return (images - mean.view(3, 1, 1)) * std.view(3, 1, 1)
-
-
-def adds_the_mean(images, mean, std):
-    return (images + mean.view(3, 1, 1)) / std.view(3, 1, 1)
-
-
-def goes_to_255_first(images, mean, std):
-    return (images * 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
-
-
-def turns_to_bgr(images, mean, std):
-    return normalizes(images[:, [2, 1, 0]], mean, std)
-
-
-def turns_the_statistics_round(images, mean, std):
-    return normalizes(images, mean.flip(0), std.flip(0))
-
-
 def takes_the_batchs_own_statistics(images, mean, std):  # noqa: ARG001
     dims = (0, 2, 3)
     return (images - images.mean(dims, keepdim=True)) / images.std(dims, keepdim=True)
 
 
-def clamps(images, mean, std):
-    return normalizes(images, mean, std).clamp(0, 1)
-
-
-def takes_one_mean_for_all(images, mean, std):
-    return (images - mean.mean()) / std.mean()
-
-
 def cuts_the_way_back(images, mean, std):
     with torch.no_grad():
         return normalizes(images, mean, std)
-
-
-def lays_the_mean_along_the_rows(images, mean, std):
-    return (images - mean) / std
 
 
 def changes_its_input(images, mean, std):
@@ -121,40 +61,44 @@ def changes_its_input(images, mean, std):
 
 test_normalize_mistakes = refuses(
     check_normalize,
-    (gives_the_pictures_as_they_came, "as they were given"),
-    (divides_before_subtracting, "The two steps have changed"),
-    (forgets_to_divide, "The mean is gone, but"),
-    (forgets_to_subtract, "the mean was not subtracted"),
-    (multiplies_by_std, "Here std makes the spread"),
-    (adds_the_mean, "The mean is added here"),
-    (goes_to_255_first, "Pictures are in [0, 1]"),
-    (turns_to_bgr, "The channels of the picture"),
-    (turns_the_statistics_round, "mean and std are reversed"),
-    (takes_the_batchs_own_statistics, "These are the mean and"),
-    (clamps, "Clamped, though normalized values run"),
-    (takes_one_mean_for_all, "One mean and one std"),
-    (cuts_the_way_back, "the way is cut"),
-    (lays_the_mean_along_the_rows, "along another axis"),
-    (changes_its_input, "An argument is not what"),
+    {
+        "as they were given": lambda images, *_: images,
+        "The two steps have changed": lambda images, mean, std: (
+            images / std.view(3, 1, 1) - mean.view(3, 1, 1)
+        ),
+        "The mean is gone, but": lambda images, mean, _: images - mean.view(3, 1, 1),
+        "the mean was not subtracted": lambda images, _, std: images / std.view(3, 1, 1),
+        "Here std makes the spread": lambda images, mean, std: (
+            (images - mean.view(3, 1, 1)) * std.view(3, 1, 1)
+        ),
+        "The mean is added here": lambda images, mean, std: (
+            (images + mean.view(3, 1, 1)) / std.view(3, 1, 1)
+        ),
+        "Pictures are in [0, 1]": lambda images, mean, std: (
+            (images * 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+        ),
+        "The channels of the picture": lambda images, mean, std: normalizes(
+            images[:, [2, 1, 0]], mean, std
+        ),
+        "mean and std are reversed": lambda images, mean, std: normalizes(
+            images, mean.flip(0), std.flip(0)
+        ),
+        "These are the mean and": takes_the_batchs_own_statistics,
+        "Clamped, though normalized values run": lambda images, mean, std: normalizes(
+            images, mean, std
+        ).clamp(0, 1),
+        "One mean and one std": lambda images, mean, std: (images - mean.mean()) / std.mean(),
+        "the way is cut": cuts_the_way_back,
+        "along another axis": lambda images, mean, std: (images - mean) / std,
+        "An argument is not what": changes_its_input,
+    },
     case="2 pictures of 5 x 4 px",
 )
-
-
-def knows_only_one_picture(images, mean, std):
-    return normalizes(images[:1], mean, std)
-
-
-def lays_the_mean_along_the_pictures(images, mean, std):
-    return (images - mean.view(3, 1, 1, 1)) / std.view(3, 1, 1, 1)
 
 
 def detaches_the_half(images, mean, std):
     half = (images + images.detach()) / 2
     return normalizes(half, mean, std)
-
-
-def gives_zeros(images, *_):
-    return torch.zeros_like(images) * images
 
 
 def knows_vgg16_by_heart(images, mean, std):
@@ -164,11 +108,17 @@ def knows_vgg16_by_heart(images, mean, std):
 
 test_normalize_other_wrong_answers = refuses(
     check_normalize,
-    (knows_only_one_picture, "then divide by its std."),
-    (lays_the_mean_along_the_pictures, "along another axis"),
-    (gives_zeros, "then divide by its std."),
-    (knows_vgg16_by_heart, "then divide by its std."),
-    (detaches_the_half, "part of the way back is cut"),
+    {
+        "then divide by its std.": (
+            lambda images, mean, std: normalizes(images[:1], mean, std),
+            lambda images, *_: torch.zeros_like(images) * images,
+            knows_vgg16_by_heart,
+        ),
+        "along another axis": lambda images, mean, std: (
+            (images - mean.view(3, 1, 1, 1)) / std.view(3, 1, 1, 1)
+        ),
+        "part of the way back is cut": detaches_the_half,
+    },
     case="px",
 )
 
@@ -355,17 +305,21 @@ def goes_from_layer_to_layer(network, layers, images):  # noqa: ARG001
 
 test_features_mistakes = refuses(
     check_features,
-    (forgets_to_remove, "one layer", "Your hooks are still there"),
-    (removes_the_last_alone, "three layers", "Your hooks are still there"),
-    (removes_only_on_success, "fails halfway", "If the network raises, your"),
-    (clears_everybodys_hooks, "hook of its own", "Hooks of others are gone"),
-    (swallows_the_error, "fails halfway", "The network's error was caught"),
-    (lets_the_loop_name_them, "three layers", "All hooks use one name"),
-    (runs_once_for_each_layer, "three layers", "The network ran more than"),
-    (keeps_what_the_relu_changes, "three layers", "The ReLU behind a convolution"),
-    (clones_too_late, "three layers", "The ReLU behind a convolution"),
-    (goes_from_layer_to_layer, "one layer", "The network itself did not"),
-    (gives_a_list, "one layer", "The names are missing: this"),
+    {
+        ("one layer", "Your hooks are still there"): forgets_to_remove,
+        ("three layers", "Your hooks are still there"): removes_the_last_alone,
+        ("fails halfway", "If the network raises, your"): removes_only_on_success,
+        ("hook of its own", "Hooks of others are gone"): clears_everybodys_hooks,
+        ("fails halfway", "The network's error was caught"): swallows_the_error,
+        ("three layers", "All hooks use one name"): lets_the_loop_name_them,
+        ("three layers", "The network ran more than"): runs_once_for_each_layer,
+        ("three layers", "The ReLU behind a convolution"): (
+            keeps_what_the_relu_changes,
+            clones_too_late,
+        ),
+        ("one layer", "The network itself did not"): goes_from_layer_to_layer,
+        ("one layer", "The names are missing: this"): gives_a_list,
+    },
 )
 
 
@@ -454,29 +408,21 @@ def feeds_layer_by_layer(network, layers, images):
     return features
 
 
-def gives_the_networks_output(network, layers, images):
-    return dict.fromkeys(layers, network(images))
-
-
-def gives_zeros_by_name(network, layers, images):
-    return {name: 0 * values for name, values in watches(network, layers, images).items()}
-
-
-def gives_lists_by_name(network, layers, images):
-    return {name: found.tolist() for name, found in watches(network, layers, images).items()}
-
-
-def knows_only_the_first_picture(network, layers, images):
-    return watches(network, layers, images[:1])
-
-
 test_features_other_wrong_answers = refuses(
     check_features,
-    (feeds_layer_by_layer, "The network itself did not"),
-    (gives_the_networks_output, "Register a hook for each layer"),
-    (gives_zeros_by_name, "Register a hook for each layer"),
-    (gives_lists_by_name, "what stands behind one of them is no tensor"),
-    (knows_only_the_first_picture, "Register a hook for each layer"),
+    {
+        "The network itself did not": feeds_layer_by_layer,
+        "Register a hook for each layer": (
+            lambda network, layers, images: dict.fromkeys(layers, network(images)),
+            lambda network, layers, images: {
+                name: 0 * values for name, values in watches(network, layers, images).items()
+            },
+            lambda network, layers, images: watches(network, layers, images[:1]),
+        ),
+        "what stands behind one of them is no tensor": lambda network, layers, images: {
+            name: found.tolist() for name, found in watches(network, layers, images).items()
+        },
+    },
     case="",
 )
 
@@ -524,9 +470,6 @@ def by_distance(distance):
 
 
 squares = by_distance(lambda a, b: (a - b).pow(2).mean())
-forgets_the_absolute_value = by_distance(lambda a, b: (a - b).mean())
-compares_the_means = by_distance(lambda a, b: (a.mean() - b.mean()).abs())
-sums_all_values = by_distance(lambda a, b: (a - b).abs().sum())
 detaches_srs_features = by_distance(lambda a, b: (a.detach() - b).abs().mean())
 gives_one_for_each_picture = by_distance(lambda a, b: (a - b).abs().mean((1, 2, 3)))
 
@@ -536,29 +479,9 @@ def forgets_the_weights(extractor, sr, hr, layer_weights):
     return sum((seen[n] - wanted[n]).abs().mean() for n in layer_weights)
 
 
-def averages_the_layers(extractor, sr, hr, layer_weights):
-    return forgets_the_weights(extractor, sr, hr, layer_weights) / len(layer_weights)
-
-
-def averages_the_weighted_layers(extractor, sr, hr, layer_weights):
-    return compares_features(extractor, sr, hr, layer_weights) / len(layer_weights)
-
-
-def divides_by_the_weights_sum(extractor, sr, hr, layer_weights):
-    return compares_features(extractor, sr, hr, layer_weights) / sum(layer_weights.values())
-
-
 def counts_every_layer_there_is(extractor, sr, hr, layer_weights):
     seen, wanted = extractor(sr), extractor(hr)
     return sum(layer_weights.get(n, 1) * (seen[n] - wanted[n]).abs().mean() for n in seen)
-
-
-def compares_pixels(extractor, sr, hr, layer_weights):  # noqa: ARG001
-    return sum(w * (sr - hr).abs().mean() for w in layer_weights.values())
-
-
-def clamps_sr(extractor, sr, hr, layer_weights):
-    return compares_features(extractor, sr.clamp(0, 1), hr, layer_weights)
 
 
 def gives_a_number(extractor, sr, hr, layer_weights):
@@ -587,38 +510,57 @@ def looks_at_the_difference(extractor, sr, hr, layer_weights):
 
 test_content_mistakes = refuses(
     check_content_loss,
-    (squares, "2 of 3 layers", "These are squared differences"),
-    (forgets_the_absolute_value, "2 of 3 layers", "Differences of both signs cancel"),
-    (compares_the_means, "2 of 3 layers", "This compares the means of"),
-    (sums_all_values, "2 of 3 layers", "This is a sum: a"),
-    (forgets_the_weights, "2 of 3 layers", "All layers count alike; their"),
-    (averages_the_layers, "2 of 3 layers", "The layers are averaged, and"),
-    (averages_the_weighted_layers, "2 of 3 layers", "Weighted, but then averaged over"),
-    (divides_by_the_weights_sum, "2 of 3 layers", "Divided by the sum of"),
-    (counts_every_layer_there_is, "2 of 3 layers", "A layer that has no"),
-    (asks_each_layer_for_its_weight, "2 of 3 layers", "The extractor gives a layer"),
-    (looks_at_the_difference, "2 of 3 layers", "Features of a difference are"),
-    (compares_pixels, "2 of 3 layers", "This compares pixels"),
-    (clamps_sr, "2 of 3 layers", "Where sr is clamped"),
-    (gives_a_number, "2 of 3 layers", "This is a plain number"),
-    (computes_all_under_no_grad, "2 of 3 layers", "Something cut the way back"),
-    (detaches_srs_features, "2 of 3 layers", "Something cut the way back"),
-    (makes_a_new_tensor, "2 of 3 layers", "Something cut the way back"),
-    (gives_one_for_each_picture, "2 of 3 layers", "One number for each picture"),
+    {
+        ("2 of 3 layers", "These are squared differences"): squares,
+        ("2 of 3 layers", "Differences of both signs cancel"): (
+            by_distance(lambda a, b: (a - b).mean())
+        ),
+        ("2 of 3 layers", "This compares the means of"): (
+            by_distance(lambda a, b: (a.mean() - b.mean()).abs())
+        ),
+        ("2 of 3 layers", "This is a sum: a"): by_distance(lambda a, b: (a - b).abs().sum()),
+        ("2 of 3 layers", "All layers count alike; their"): forgets_the_weights,
+        ("2 of 3 layers", "The layers are averaged, and"): (
+            lambda extractor, sr, hr, layer_weights: (
+                forgets_the_weights(extractor, sr, hr, layer_weights) / len(layer_weights)
+            )
+        ),
+        ("2 of 3 layers", "Weighted, but then averaged over"): (
+            lambda extractor, sr, hr, layer_weights: (
+                compares_features(extractor, sr, hr, layer_weights) / len(layer_weights)
+            )
+        ),
+        ("2 of 3 layers", "Divided by the sum of"): (
+            lambda extractor, sr, hr, layer_weights: (
+                compares_features(extractor, sr, hr, layer_weights)
+                / sum(layer_weights.values())
+            )
+        ),
+        ("2 of 3 layers", "A layer that has no"): counts_every_layer_there_is,
+        ("2 of 3 layers", "The extractor gives a layer"): asks_each_layer_for_its_weight,
+        ("2 of 3 layers", "Features of a difference are"): looks_at_the_difference,
+        ("2 of 3 layers", "This compares pixels"): lambda _, sr, hr, layer_weights: sum(
+            w * (sr - hr).abs().mean() for w in layer_weights.values()
+        ),
+        ("2 of 3 layers", "Where sr is clamped"): (
+            lambda extractor, sr, hr, layer_weights: compares_features(
+                extractor, sr.clamp(0, 1), hr, layer_weights
+            )
+        ),
+        ("2 of 3 layers", "This is a plain number"): gives_a_number,
+        ("2 of 3 layers", "Something cut the way back"): (
+            computes_all_under_no_grad,
+            detaches_srs_features,
+            makes_a_new_tensor,
+        ),
+        ("2 of 3 layers", "One number for each picture"): gives_one_for_each_picture,
+    },
 )
 
 
 def knows_only_the_first_layer(extractor, sr, hr, layer_weights):
     name, weight = next(iter(layer_weights.items()))
     return compares_features(extractor, sr, hr, {name: weight})
-
-
-def compares_the_first_picture_alone(extractor, sr, hr, layer_weights):
-    return compares_features(extractor, sr[:1], hr[:1], layer_weights)
-
-
-def gives_nothing_but_zero(extractor, sr, hr, layer_weights):
-    return 0 * compares_features(extractor, sr, hr, layer_weights)
 
 
 def turns_the_slope_of_a_part_round(extractor, sr, hr, layer_weights):
@@ -641,8 +583,12 @@ def halves_the_slope(extractor, sr, hr, layer_weights):
 test_content_other_wrong_answers = refuses(
     check_content_loss,
     knows_only_the_first_layer,
-    compares_the_first_picture_alone,
-    gives_nothing_but_zero,
+    lambda extractor, sr, hr, layer_weights: compares_features(
+        extractor, sr[:1], hr[:1], layer_weights
+    ),
+    lambda extractor, sr, hr, layer_weights: (
+        0 * compares_features(extractor, sr, hr, layer_weights)
+    ),
     halves_the_slope,
     case="2 of 3 layers",
     hint="Sum over the layers",

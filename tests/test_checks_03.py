@@ -21,14 +21,6 @@ def multiplies_block_by_block(variance, weight, depth):
     return variance
 
 
-def as_a_tensor(variance, weight, depth):
-    return torch.tensor(variance * (1 + weight**2) ** depth)
-
-
-def as_numpys_number(variance, weight, depth):
-    return np.float32(variance * (1 + weight**2) ** depth)
-
-
 def adds_standard_deviations(variance, weight, depth):
     spread = math.sqrt(variance)
     for _ in range(depth):
@@ -36,95 +28,46 @@ def adds_standard_deviations(variance, weight, depth):
     return spread**2
 
 
-def adds_sizes_of_standard_deviations(variance, weight, depth):
-    return adds_standard_deviations(variance, abs(weight), depth)
-
-
-def forgets_the_square(variance, weight, depth):
-    return variance * (1 + weight) ** depth
-
-
-def takes_the_growth_of_hes_start(variance, weight, depth):
-    return variance * (1 + 2 * weight**2) ** depth
-
-
-def adds_the_same_each_time(variance, weight, depth):
-    return variance + depth * weight**2 * variance
-
-
-def adds_variance_one(variance, weight, depth):
-    return variance + depth * weight**2
-
-
-def multiplies_with_depth(variance, weight, depth):
-    return variance * depth * (1 + weight**2)
-
-
-def forgets_the_start(variance, weight, depth):  # noqa: ARG001
-    return (1 + weight**2) ** depth
-
-
-def gives_the_spread(variance, weight, depth):
-    return math.sqrt(multiplies_block_by_block(variance, weight, depth))
-
-
-def forgets_the_skip_in_variance(variance, weight, depth):
-    return variance * weight ** (2 * depth)
-
-
-def forgets_the_weight_in_variance(variance, weight, depth):  # noqa: ARG001
-    return variance * 2**depth
-
-
-def counts_one_too_few(variance, weight, depth):
-    return multiplies_block_by_block(variance, weight, depth - 1)
-
-
-def counts_one_too_many(variance, weight, depth):
-    return multiplies_block_by_block(variance, weight, depth + 1)
-
-
 test_variance_done = takes(
-    check_variance, multiplies_block_by_block, as_a_tensor, as_numpys_number
+    check_variance,
+    multiplies_block_by_block,
+    lambda v, w, n: torch.tensor(v * (1 + w**2) ** n),
+    lambda v, w, n: np.float32(v * (1 + w**2) ** n),
 )
 
 
 test_variance_mistakes = refuses(
     check_variance,
-    (adds_standard_deviations, "You added standard deviations; those"),
-    (adds_sizes_of_standard_deviations, "You added standard deviations; those"),
-    (forgets_the_square, "A factor w does not"),
-    (takes_the_growth_of_hes_start, "The 2 belongs to He's start"),
-    (adds_the_same_each_time, "Each block adds the same"),
-    (adds_variance_one, "Here each correction has a"),
-    (multiplies_with_depth, "The factor of one block"),
-    (forgets_the_start, "the variance at the start"),
-    (gives_the_spread, "That is the standard deviation"),
-    (forgets_the_skip_in_variance, "The skip is missing"),
-    (forgets_the_weight_in_variance, "That is weight 1"),
-    (counts_one_too_few, "One block is missing"),
-    (counts_one_too_many, "One block too many"),
+    {
+        "You added standard deviations; those": (
+            adds_standard_deviations,
+            lambda v, w, n: adds_standard_deviations(v, abs(w), n),
+        ),
+        "A factor w does not": lambda v, w, n: v * (1 + w) ** n,
+        "The 2 belongs to He's start": lambda v, w, n: v * (1 + 2 * w**2) ** n,
+        "Each block adds the same": lambda v, w, n: v + n * w**2 * v,
+        "Here each correction has a": lambda v, w, n: v + n * w**2,
+        "The factor of one block": lambda v, w, n: v * n * (1 + w**2),
+        "the variance at the start": lambda _, w, n: (1 + w**2) ** n,
+        "That is the standard deviation": lambda v, w, n: math.sqrt(
+            multiplies_block_by_block(v, w, n)
+        ),
+        "The skip is missing": lambda v, w, n: v * w ** (2 * n),
+        "That is weight 1": lambda v, _, n: v * 2**n,
+        "One block is missing": lambda v, w, n: multiplies_block_by_block(v, w, n - 1),
+        "One block too many": lambda v, w, n: multiplies_block_by_block(v, w, n + 1),
+    },
     case="variance 4, weight 0.6, 3 blocks",
 )
 
 
-def knows_only_positive_weights(variance, weight, depth):
-    return variance * (1 + weight * abs(weight)) ** depth
-
-
-def never_begins_with_none(variance, weight, depth):
-    return variance * (1 + weight**2) ** max(depth, 1)
-
-
-def stops_at_forty(variance, weight, depth):
-    return variance * (1 + weight**2) ** min(depth, 40)
-
-
 test_variance_other_wrong_answers = refuses(
     check_variance,
-    (knows_only_positive_weights, "weight -0.5", "weight squared"),
-    (never_begins_with_none, "0 blocks", "One block too many"),
-    (stops_at_forty, "64 blocks", "weight squared"),
+    {
+        ("weight -0.5", "weight squared"): lambda v, w, n: v * (1 + w * abs(w)) ** n,
+        ("0 blocks", "One block too many"): lambda v, w, n: v * (1 + w**2) ** max(n, 1),
+        ("64 blocks", "weight squared"): lambda v, w, n: v * (1 + w**2) ** min(n, 40),
+    },
 )
 
 
@@ -145,10 +88,6 @@ class Draft(nn.Module):
 
     def forward(self, x):
         return x + self.strength * self.correction(x)
-
-
-def as_in_srlab(num_features):
-    return WeightedResidualBlock(num_features, LearnedWeight())
 
 
 class StartsAtOne(Draft):
@@ -300,38 +239,50 @@ def gives_a_function(num_features):
     return lambda x: x * num_features
 
 
-test_block_done = takes(check_learned_block, Draft, as_in_srlab)
+test_block_done = takes(
+    check_learned_block,
+    Draft,
+    lambda num_features: WeightedResidualBlock(num_features, LearnedWeight()),
+)
 
 
 test_block_mistakes = refuses(
     check_learned_block,
-    (IsAPlainTensor, "learned numbers", "No training changes a plain"),
-    (IsAPlainNumber, "learned numbers", "No training changes a plain"),
-    (IsABuffer, "learned numbers", "No training changes a plain"),
-    (HasOneForEachChannel, "learned numbers", "One weight for each channel"),
-    (StartsAtOne, "a new block", "At first this is the"),
-    (ForgetsTheWeight, "a new block", "none at work"),
-    (WeighsTheSkip, "a new block", "The weight is on the skip"),
-    (WeighsTheSum, "a new block", "the weight is on the sum"),
-    (PutsReluBehindTheSum, "a new block", "A ReLU behind the sum"),
-    (PutsReluBehindConv2, "at 0.5", "A ReLU behind conv2 cuts"),
-    (WeighsBeforeConv2, "a new block", "before conv2"),
-    (WeighsBeforeConv1, "a new block", "before conv1"),
-    (ForgetsTheSkip, "a new block", "or the skip is missing"),
-    (ForgetsTheRelu, "at 0.5", "Two convolutions in a row"),
-    (MixesBoth, "at 0.5", "The skip does not stay"),
-    (AddsTheWeight, "a new block", "none at work"),
-    (TakesASigmoid, "a new block", "A sigmoid of 0 is 0.5"),
-    (TakesATanh, "at 0.5", "Right at zero, but a"),
-    (TakesTheItem, "slopes", "The values are right, but"),
-    (TakesTheData, "slopes", "The values are right, but"),
-    (DetachesTheCorrection, "slopes", "The values are right, but"),
-    (DetachesConv2, "slopes", "The values are right, but"),
-    (FreezesTheWeight, "slopes", "The values are right, but"),
-    (FreezesABias, "slopes", "the way back is cut"),
-    (StartsConv2AtZeroToo, "does training change", "Two zeros in one product never wake"),
-    (HasOneConvolution, "learned numbers", "The block lacks one of"),
-    (gives_a_function, "learned numbers", "This is no module"),
+    {
+        ("learned numbers", "No training changes a plain"): (
+            IsAPlainTensor,
+            IsAPlainNumber,
+            IsABuffer,
+        ),
+        ("learned numbers", "One weight for each channel"): HasOneForEachChannel,
+        ("a new block", "At first this is the"): StartsAtOne,
+        ("a new block", "none at work"): (
+            ForgetsTheWeight,
+            AddsTheWeight,
+        ),
+        ("a new block", "The weight is on the skip"): WeighsTheSkip,
+        ("a new block", "the weight is on the sum"): WeighsTheSum,
+        ("a new block", "A ReLU behind the sum"): PutsReluBehindTheSum,
+        ("at 0.5", "A ReLU behind conv2 cuts"): PutsReluBehindConv2,
+        ("a new block", "before conv2"): WeighsBeforeConv2,
+        ("a new block", "before conv1"): WeighsBeforeConv1,
+        ("a new block", "or the skip is missing"): ForgetsTheSkip,
+        ("at 0.5", "Two convolutions in a row"): ForgetsTheRelu,
+        ("at 0.5", "The skip does not stay"): MixesBoth,
+        ("a new block", "A sigmoid of 0 is 0.5"): TakesASigmoid,
+        ("at 0.5", "Right at zero, but a"): TakesATanh,
+        ("slopes", "The values are right, but"): (
+            TakesTheItem,
+            TakesTheData,
+            DetachesTheCorrection,
+            DetachesConv2,
+            FreezesTheWeight,
+        ),
+        ("slopes", "the way back is cut"): FreezesABias,
+        ("does training change", "Two zeros in one product never wake"): StartsConv2AtZeroToo,
+        ("learned numbers", "The block lacks one of"): HasOneConvolution,
+        ("learned numbers", "This is no module"): gives_a_function,
+    },
 )
 
 
@@ -438,28 +389,11 @@ def pools(pool):
     )
 
 
-def forgets_the_sigmoid(correction, squeeze, expand):
-    return correction * expand(F.relu(squeeze(correction.mean((2, 3), keepdim=True))))
-
-
 def gives_the_gates(correction, squeeze, expand):
     return torch.sigmoid(expand(F.relu(squeeze(correction.mean((2, 3), keepdim=True)))))
 
 
-drops_the_axes = pools(lambda c: c.mean((2, 3)))
-pools_nothing = pools(lambda c: c)
-pools_over_the_batch = pools(lambda c: c.mean((0, 2, 3), keepdim=True))
-pools_over_the_channels = pools(
-    lambda c: c.mean((1, 2, 3), keepdim=True).expand(-1, c.shape[1], -1, -1)
-)
-pools_over_everything_but_the_batch = pools(lambda c: c.mean((1, 2, 3), keepdim=True))
-pools_the_maximum = pools(lambda c: F.adaptive_max_pool2d(c, 1))
-pools_by_sum = pools(lambda c: c.sum((2, 3), keepdim=True))
 knows_only_one_shape = pools(lambda c: c.sum((2, 3), keepdim=True) / 20)
-
-
-def forgets_relu_between(correction, squeeze, expand):
-    return correction * torch.sigmoid(expand(squeeze(correction.mean((2, 3), keepdim=True))))
 
 
 def has_two_sigmoids(correction, squeeze, expand):
@@ -470,18 +404,6 @@ def has_two_sigmoids(correction, squeeze, expand):
 def takes_a_softmax(correction, squeeze, expand):
     pooled = correction.mean((2, 3), keepdim=True)
     return correction * expand(F.relu(squeeze(pooled))).softmax(1)
-
-
-def adds_the_gates(correction, squeeze, expand):
-    return correction + gives_the_gates(correction, squeeze, expand)
-
-
-def adds_the_skip(correction, squeeze, expand):
-    return correction + gates_by_mean(correction, squeeze, expand)
-
-
-def swaps_the_layers(correction, squeeze, expand):
-    return gates_by_mean(correction, expand, squeeze)
 
 
 def gates_as_the_lesson_builds_them(correction, squeeze, expand):
@@ -509,43 +431,37 @@ test_gates_done = takes(
 
 test_gates_mistakes = refuses(
     check_channel_gates,
-    (forgets_the_sigmoid, "These gates do not lie"),
-    (gives_the_gates, "These are the gates"),
-    (pools_over_the_batch, "went over the batch too"),
-    (pools_over_the_channels, "went over the channels too"),
-    (pools_over_everything_but_the_batch, "squeeze wants (N, F, 1, 1)"),
-    (drops_the_axes, "What reaches a convolution has"),
-    (pools_nothing, "Nothing was averaged"),
-    (pools_the_maximum, "This is the maximum of"),
-    (pools_by_sum, "This is a sum: a"),
-    (forgets_relu_between, "squeeze and expand follow each"),
-    (has_two_sigmoids, "There are two sigmoids"),
-    (takes_a_softmax, "each gate is free"),
-    (adds_the_gates, "Here the gates are added"),
-    (adds_the_skip, "The correction itself is in"),
-    (swaps_the_layers, "What reaches a convolution has"),
+    {
+        "These gates do not lie": lambda c, squeeze, expand: (
+            c * expand(F.relu(squeeze(c.mean((2, 3), keepdim=True))))
+        ),
+        "These are the gates": gives_the_gates,
+        "went over the batch too": pools(lambda c: c.mean((0, 2, 3), keepdim=True)),
+        "went over the channels too": (
+            pools(lambda c: c.mean((1, 2, 3), keepdim=True).expand(-1, c.shape[1], -1, -1))
+        ),
+        "squeeze wants (N, F, 1, 1)": pools(lambda c: c.mean((1, 2, 3), keepdim=True)),
+        "What reaches a convolution has": (
+            pools(lambda c: c.mean((2, 3))),
+            lambda c, squeeze, expand: gates_by_mean(c, expand, squeeze),
+        ),
+        "Nothing was averaged": pools(lambda c: c),
+        "This is the maximum of": pools(lambda c: F.adaptive_max_pool2d(c, 1)),
+        "This is a sum: a": pools(lambda c: c.sum((2, 3), keepdim=True)),
+        "squeeze and expand follow each": lambda c, squeeze, expand: (
+            c * torch.sigmoid(expand(squeeze(c.mean((2, 3), keepdim=True))))
+        ),
+        "There are two sigmoids": has_two_sigmoids,
+        "each gate is free": takes_a_softmax,
+        "Here the gates are added": lambda c, squeeze, expand: (
+            c + gives_the_gates(c, squeeze, expand)
+        ),
+        "The correction itself is in": lambda c, squeeze, expand: (
+            c + gates_by_mean(c, squeeze, expand)
+        ),
+    },
     case="2 pictures, 6 channels",
 )
-
-
-def uses_the_first_pictures_gates(correction, squeeze, expand):
-    return correction * gives_the_gates(correction[:1], squeeze, expand)
-
-
-def gates_in_place(correction, squeeze, expand):
-    return correction.mul_(gives_the_gates(correction, squeeze, expand))
-
-
-def detaches_the_mean(correction, squeeze, expand):
-    return correction * gives_the_gates(correction.detach(), squeeze, expand)
-
-
-def detaches_the_gates(correction, squeeze, expand):
-    return correction * gives_the_gates(correction, squeeze, expand).detach()
-
-
-def detaches_the_correction(correction, squeeze, expand):
-    return correction.detach() * gives_the_gates(correction, squeeze, expand)
 
 
 def detaches_the_layers(correction, squeeze, expand):
@@ -561,9 +477,9 @@ def gates_without_gradients(correction, squeeze, expand):
 
 test_gates_through_which_no_gradient_comes_back = refuses(
     check_channel_gates,
-    detaches_the_mean,
-    detaches_the_gates,
-    detaches_the_correction,
+    lambda c, squeeze, expand: c * gives_the_gates(c.detach(), squeeze, expand),
+    lambda c, squeeze, expand: c * gives_the_gates(c, squeeze, expand).detach(),
+    lambda c, squeeze, expand: c.detach() * gives_the_gates(c, squeeze, expand),
     detaches_the_layers,
     gates_without_gradients,
     case="the gradient, in a row",
@@ -571,25 +487,17 @@ test_gates_through_which_no_gradient_comes_back = refuses(
 )
 
 
-def knows_only_six_channels(correction, squeeze, expand):
-    return gates_by_mean(correction.view(-1, 6, *correction.shape[2:]), squeeze, expand)
-
-
 def freezes_the_layers(correction, squeeze, expand):
     squeeze.requires_grad_(False)
     return gates_by_mean(correction, squeeze, expand)
 
 
-def leaves_all_open(correction, squeeze, expand):  # noqa: ARG001
-    return correction
-
-
 test_gates_other_wrong_answers = refuses(
     check_channel_gates,
     knows_only_one_shape,
-    uses_the_first_pictures_gates,
-    gates_in_place,
-    knows_only_six_channels,
+    lambda c, squeeze, expand: c * gives_the_gates(c[:1], squeeze, expand),
+    lambda c, squeeze, expand: c.mul_(gives_the_gates(c, squeeze, expand)),
+    lambda c, squeeze, expand: gates_by_mean(c.view(-1, 6, *c.shape[2:]), squeeze, expand),
     freezes_the_layers,
-    leaves_all_open,
+    lambda c, *_: c,
 )

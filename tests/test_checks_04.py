@@ -25,7 +25,6 @@ def shuffles(x, factor, order=(0, 1, 4, 2, 5, 3)):
 
 
 runs_down_the_column = partial(shuffles, order=(0, 1, 4, 3, 5, 2))
-lays_whole_pictures_side_by_side = partial(shuffles, order=(0, 1, 2, 4, 3, 5))
 
 
 def draws(x, factor, dtype=None):
@@ -39,10 +38,6 @@ def draws(x, factor, dtype=None):
     return large
 
 
-draws_on_whole_numbers = partial(draws, dtype=torch.int64)
-draws_on_single_precision = partial(draws, dtype=torch.float32)
-
-
 def takes_channels_by_blocks(x, factor):
     n, channels, h, w = x.shape
     wanted = channels // factor**2
@@ -54,33 +49,9 @@ def takes_channels_by_blocks(x, factor):
     return large
 
 
-def only_views(x, factor):
-    return x.reshape(len(x), -1, x.shape[2] * factor, x.shape[3] * factor)
-
-
-def goes_back(x, factor):
-    return F.pixel_unshuffle(x, factor)
-
-
-def repeats_one_channel(x, factor):
-    return F.interpolate(x[:, :: factor**2], scale_factor=factor, mode="nearest")
-
-
-def knows_only_factor_2(x, factor):  # noqa: ARG001
-    return shuffles(x, 2)
-
-
-def knows_only_one_picture(x, factor):
-    return shuffles(x[:1], factor)
-
-
 def knows_only_square_pictures(x, factor):
     side = x.shape[2]
     return shuffles(x[..., :side], factor)
-
-
-def transposes(x, factor):
-    return shuffles(x, factor).mT
 
 
 def shuffles_by_stacking(x, factor):
@@ -102,22 +73,6 @@ def shuffles_by_einsum(x, factor):
     return torch.einsum("ncijhw->nchiwj", parts).flatten(4, 5).flatten(2, 3)
 
 
-def calls_functional(x, factor):
-    return F.pixel_shuffle(x, factor)
-
-
-def calls_the_module(x, factor):
-    return nn.PixelShuffle(factor)(x)
-
-
-def calls_torch(x, factor):
-    return torch.pixel_shuffle(x, factor)
-
-
-def calls_the_operator(x, factor):
-    return torch.ops.aten.pixel_shuffle.default(x, factor)
-
-
 def calls_it_by_another_name(x, factor, shuffle=nn.functional.pixel_shuffle):
     return shuffle(x, factor)
 
@@ -131,10 +86,10 @@ def calls_srlabs_stage(x, factor):
 test_the_shuffle_itself_is_no_answer = refuses(
     check_shuffle,
     F.pixel_shuffle,
-    calls_functional,
-    calls_the_module,
-    calls_torch,
-    calls_the_operator,
+    lambda x, factor: F.pixel_shuffle(x, factor),
+    lambda x, factor: nn.PixelShuffle(factor)(x),
+    lambda x, factor: torch.pixel_shuffle(x, factor),
+    lambda x, factor: torch.ops.aten.pixel_shuffle.default(x, factor),
     calls_it_by_another_name,
     calls_srlabs_stage,
     hint="what the exercise forbids",
@@ -144,24 +99,18 @@ test_the_shuffle_itself_is_no_answer = refuses(
 
 test_the_shuffle_keeps_the_type_of_its_numbers = refuses(
     check_shuffle,
-    (draws_on_whole_numbers, "8 channels of 2 x 2"),
-    (draws_on_single_precision, "double precision"),
+    {
+        "8 channels of 2 x 2": partial(draws, dtype=torch.int64),
+        "double precision": partial(draws, dtype=torch.float32),
+    },
     hint="another type than those of x",
 )
 
 
-def detaches(x, factor):
-    return shuffles(x.detach(), factor)
-
-
-def goes_through_lists(x, factor):
-    return torch.tensor(shuffles(x, factor).tolist(), dtype=x.dtype)
-
-
 test_a_shuffle_through_which_no_gradient_comes_back = refuses(
     check_shuffle,
-    detaches,
-    goes_through_lists,
+    lambda x, factor: shuffles(x.detach(), factor),
+    lambda x, factor: torch.tensor(shuffles(x, factor).tolist(), dtype=x.dtype),
     hint="no gradient comes back",
     case="the gradient",
 )
@@ -187,16 +136,24 @@ test_shuffle_done = takes(
 
 test_shuffle_mistakes = refuses(
     check_shuffle,
-    (takes_channels_by_blocks, "Here channels 0, C, 2C"),
-    (runs_down_the_column, "Within a square your numbers"),
-    (lays_whole_pictures_side_by_side, "whole pictures side by side"),
-    (only_views, "The shape is right, but"),
-    (goes_back, "That is the way back"),
-    (repeats_one_channel, "This repeats one channel"),
-    (knows_only_factor_2, "Row i, column j of a square"),
-    (knows_only_one_picture, "Row i, column j of a square"),
-    (knows_only_square_pictures, "Row i, column j of a square"),
-    (transposes, ""),
+    {
+        "Here channels 0, C, 2C": takes_channels_by_blocks,
+        "Within a square your numbers": runs_down_the_column,
+        "whole pictures side by side": partial(shuffles, order=(0, 1, 2, 4, 3, 5)),
+        "The shape is right, but": lambda x, factor: x.reshape(
+            len(x), -1, x.shape[2] * factor, x.shape[3] * factor
+        ),
+        "That is the way back": lambda x, factor: F.pixel_unshuffle(x, factor),
+        "This repeats one channel": lambda x, factor: F.interpolate(
+            x[:, :: factor**2], scale_factor=factor, mode="nearest"
+        ),
+        "Row i, column j of a square": (
+            lambda x, _: shuffles(x, 2),
+            lambda x, factor: shuffles(x[:1], factor),
+            knows_only_square_pictures,
+        ),
+        "": lambda x, factor: shuffles(x, factor).mT,
+    },
     case="",
 )
 
@@ -263,14 +220,6 @@ def forgets_the_bias(conv, factor):
     return conv
 
 
-def takes_the_factor_squared(conv, factor):
-    return starts(conv, factor**2)
-
-
-def always_takes_2(conv, factor):  # noqa: ARG001
-    return starts(conv, 2)
-
-
 def copies_factor_times_only(conv, factor):
     kernel = conv.weight[::factor].detach()
     set_weight(conv, kernel.repeat_interleave(factor, dim=0))
@@ -301,14 +250,6 @@ def hides_behind_the_bias(conv, factor):
     return conv
 
 
-def makes_the_kernels_tiny(conv, factor):
-    return starts(conv, factor, lambda kernel: nn.init.normal_(kernel, std=1e-5))
-
-
-def starts_a_new_convolution(conv, factor):
-    return starts(nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1), factor)
-
-
 def takes_weight_norm_away(conv, factor):
     for kind in (nn.utils.remove_weight_norm, nn.utils.parametrize.remove_parametrizations):
         try:
@@ -316,10 +257,6 @@ def takes_weight_norm_away(conv, factor):
         except ValueError:
             continue
     return starts(conv, factor)
-
-
-def changes_nothing(conv, factor):  # noqa: ARG001
-    return conv
 
 
 test_icnr_done = takes(
@@ -333,25 +270,33 @@ test_icnr_done = takes(
 
 test_icnr_mistakes = refuses(
     check_icnr,
-    (repeats_instead_of_interleaving, "a plain convolution", "repeat gives 0, 1, 2"),
-    (makes_all_kernels_equal, "a plain convolution", "every channel has the same kernel"),
-    (makes_everything_constant, "a plain convolution", "every channel has the same kernel"),
-    (makes_everything_zero, "a plain convolution", "All zero, or nearly, is"),
-    (hides_behind_the_bias, "a plain convolution", "All zero, or nearly, is"),
-    (takes_the_factor_squared, "a plain convolution", "Flat, but with too few"),
-    (copies_factor_times_only, "a plain convolution", "Each kernel has factor copies"),
-    (makes_the_kernels_tiny, "a plain convolution", "All zero, or nearly, is"),
-    (changes_nothing, "a plain convolution", "Nothing has changed"),
-    (starts_a_new_convolution, "a plain convolution", ""),
-    (forgets_the_bias, "with bias", "a bias of its own"),
-    (writes_to_the_derived_weight, "under weight norm", "conv.weight is derived"),
-    (takes_weight_norm_away, "under weight norm", "One kernel for each square"),
-    (always_takes_2, "factor 3", "One kernel for each square"),
+    {
+        ("a plain convolution", "repeat gives 0, 1, 2"): repeats_instead_of_interleaving,
+        ("a plain convolution", "every channel has the same kernel"): (
+            makes_all_kernels_equal,
+            makes_everything_constant,
+        ),
+        ("a plain convolution", "All zero, or nearly, is"): (
+            makes_everything_zero,
+            hides_behind_the_bias,
+            lambda conv, factor: starts(
+                conv, factor, lambda kernel: nn.init.normal_(kernel, std=1e-5)
+            ),
+        ),
+        ("a plain convolution", "Flat, but with too few"): lambda conv, factor: starts(
+            conv, factor**2
+        ),
+        ("a plain convolution", "Each kernel has factor copies"): copies_factor_times_only,
+        ("a plain convolution", "Nothing has changed"): lambda conv, _: conv,
+        ("a plain convolution", ""): lambda conv, factor: starts(
+            nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1), factor
+        ),
+        ("with bias", "a bias of its own"): forgets_the_bias,
+        ("under weight norm", "conv.weight is derived"): writes_to_the_derived_weight,
+        ("under weight norm", "One kernel for each square"): takes_weight_norm_away,
+        ("factor 3", "One kernel for each square"): lambda conv, _: starts(conv, 2),
+    },
 )
-
-
-def calls_icnr(conv, factor):
-    return icnr_(conv, factor)
 
 
 def calls_it_without_its_decorator(conv, factor):
@@ -370,7 +315,7 @@ def takes_it_from_a_stage(conv, factor):
 test_icnr_itself_is_no_answer = refuses(
     check_icnr,
     icnr_,
-    calls_icnr,
+    lambda conv, factor: icnr_(conv, factor),
     partial(icnr_, init=nn.init.xavier_normal_),
     calls_it_without_its_decorator,
     takes_it_from_a_stage,
@@ -392,26 +337,24 @@ def knows_only_6_features(conv, factor):
     return own
 
 
-def freezes_it(conv, factor):
-    return starts(conv, factor).requires_grad_(False)
-
-
 def leaves_a_hook(conv, factor):
     conv.register_forward_hook(lambda *_: None)
     return starts(conv, factor)
 
 
-def leaves_it_in_another_mode(conv, factor):
-    return starts(conv, factor).eval()
-
-
 test_icnr_other_wrong_answers = refuses(
     check_icnr,
-    (knows_only_3_x_3, "1 x 1", "RuntimeError"),
-    (knows_only_6_features, "10 features", "not flat"),
-    (freezes_it, "a plain convolution", "not as they were: "),
-    (leaves_a_hook, "a plain convolution", "not as they were: .hooks"),
-    (leaves_it_in_another_mode, "a plain convolution", "not as they were: .training"),
+    {
+        ("1 x 1", "RuntimeError"): knows_only_3_x_3,
+        ("10 features", "not flat"): knows_only_6_features,
+        ("a plain convolution", "not as they were: "): lambda conv, factor: starts(
+            conv, factor
+        ).requires_grad_(False),
+        ("a plain convolution", "not as they were: .hooks"): leaves_a_hook,
+        ("a plain convolution", "not as they were: .training"): lambda conv, factor: starts(
+            conv, factor
+        ).eval(),
+    },
     hint="",
 )
 
@@ -423,18 +366,6 @@ def counts_rows(conv):
     return len(conv.weight.detach().flatten(1).unique(dim=0))
 
 
-def counts_with_a_set(conv):
-    return len({tuple(kernel.flatten().tolist()) for kernel in conv.weight})
-
-
-def counts_as_a_tensor(conv):
-    return torch.tensor(counts_rows(conv))
-
-
-def counts_all_kernels(conv):
-    return conv.out_channels
-
-
 def believes_in_icnr(conv):
     return conv.out_channels // 4
 
@@ -444,74 +375,13 @@ def counts_changes(conv):
     return changes.sum().item() + 1
 
 
-def counts_numbers(conv):
-    return len(conv.weight.unique())
-
-
-def counts_incoming_channels(conv):
-    return len(conv.weight.unique(dim=1)[0])
-
-
-def compares_sums(conv):
-    return len(conv.weight.sum(dim=(1, 2, 3)).unique())
-
-
-def compares_one_number(conv):
-    return len(conv.weight[:, 0, 0, 0].unique())
-
-
-def gives_the_kernels(conv):
-    return conv.weight.flatten(1).unique(dim=0)
-
-
-def gives_the_shape(conv):
-    return tuple(conv.weight.unique(dim=0).shape)
-
-
-def compares_the_last_number(conv):
-    return len(conv.weight[:, -1, -1, -1].unique())
-
-
-def compares_one_channel(conv):
-    return len(conv.weight[:, 0].flatten(1).unique(dim=0))
-
-
-def forgets_the_sign(conv):
-    return len(conv.weight.abs().flatten(1).unique(dim=0))
-
-
-def rounds_the_numbers(conv):
-    return len((conv.weight * 1000).round().flatten(1).unique(dim=0))
-
-
-def compares_what_is_printed(conv):
-    return len({str(kernel) for kernel in conv.weight})
-
-
 test_distinct_other_wrong_answers = refuses(
     check_distinct_kernels,
-    compares_the_last_number,
-    compares_one_channel,
-    forgets_the_sign,
-    rounds_the_numbers,
-    compares_what_is_printed,
+    lambda conv: len(conv.weight[:, -1, -1, -1].unique()),
+    lambda conv: len(conv.weight[:, 0].flatten(1).unique(dim=0)),
+    lambda conv: len(conv.weight.abs().flatten(1).unique(dim=0)),
+    lambda conv: len((conv.weight * 10_000).round().flatten(1).unique(dim=0)),
 )
-
-
-def always_16(conv):  # noqa: ARG001
-    return 16
-
-
-def counts_with_numpy(conv):
-    return np.int64(counts_rows(conv))
-
-
-def counts_as_a_float(conv):
-    return float(counts_rows(conv))
-
-
-def says_whether_there_are_any(conv):
-    return counts_rows(conv) > 0
 
 
 @torch.no_grad()
@@ -530,9 +400,11 @@ def freezes_what_it_counts(conv):
 
 test_a_count_is_a_whole_number = refuses(
     check_distinct_kernels,
-    (counts_as_a_tensor, "^64, a Tensor$"),
-    (counts_as_a_float, "^64, a float$"),
-    (says_whether_there_are_any, "^True, a bool$"),
+    {
+        "^64, a Tensor$": lambda conv: torch.tensor(counts_rows(conv)),
+        "^64, a float$": lambda conv: float(counts_rows(conv)),
+        "^True, a bool$": lambda conv: counts_rows(conv) > 0,
+    },
     hint="its type is no whole number",
     case="",
 )
@@ -545,24 +417,30 @@ def test_counting_leaves_the_convolution_as_it_was():
 test_distinct_done = takes(
     check_distinct_kernels,
     counts_rows,
-    counts_with_a_set,
-    counts_with_numpy,
+    lambda conv: len({tuple(kernel.flatten().tolist()) for kernel in conv.weight}),
+    lambda conv: np.int64(counts_rows(conv)),
     counts_with_comparisons,
 )
 
 
 test_distinct_mistakes = refuses(
     check_distinct_kernels,
-    (counts_all_kernels, "This counts kernels, also equal ones"),
-    (believes_in_icnr, "what a right ICNR by 2 would give"),
-    (counts_changes, "Right while copies are neighbors"),
-    (counts_numbers, "These are the different numbers"),
-    (counts_incoming_channels, "dim=1 are the channels that come in"),
-    (compares_sums, "Two kernels may have one sum"),
-    (compares_one_number, "Make each kernel one row"),
-    (gives_the_shape, "This is a whole shape"),
-    (gives_the_kernels, "These are the kernels themselves"),
-    (always_16, "Make each kernel one row"),
+    {
+        "This counts kernels, also equal ones": lambda conv: conv.out_channels,
+        "what a right ICNR by 2 would give": believes_in_icnr,
+        "Right while copies are neighbors": counts_changes,
+        "These are the different numbers": lambda conv: len(conv.weight.unique()),
+        "dim=1 are the channels that come in": lambda conv: len(conv.weight.unique(dim=1)[0]),
+        "Two kernels may have one sum": lambda conv: len(
+            conv.weight.sum(dim=(1, 2, 3)).unique()
+        ),
+        "Make each kernel one row": (
+            lambda conv: len(conv.weight[:, 0, 0, 0].unique()),
+            lambda _: 16,
+        ),
+        "This is a whole shape": lambda conv: tuple(conv.weight.unique(dim=0).shape),
+        "These are the kernels themselves": lambda conv: conv.weight.flatten(1).unique(dim=0),
+    },
     case="",
 )
 

@@ -41,20 +41,7 @@ def test_isotropic_tv_by_hand():
     assert takes_the_length(picture, 0.0).item() == 5
 
 
-def keeps_the_axes_apart(images, eps):  # noqa: ARG001
-    return tv_loss(images)
-
-
-keeps_the_axes_of_one_pixel_apart = by_steps(lambda r, d, _: r.abs().mean() + d.abs().mean())
 sums = by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).sqrt().sum())
-forgets_the_root = by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).mean())
-takes_the_root_of_the_mean = by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).mean().sqrt())
-does_not_square_eps = by_steps(lambda r, d, eps: (r**2 + d**2 + eps).sqrt().mean())
-adds_eps_outside_the_root = by_steps(lambda r, d, eps: ((r**2 + d**2).sqrt() + eps).mean())
-forgets_eps = by_steps(lambda r, d, _: (r**2 + d**2).sqrt().mean())
-does_not_square_the_steps = by_steps(lambda r, d, eps: (r.abs() + d.abs() + eps).sqrt().mean())
-looks_to_the_right_alone = by_steps(lambda r, _, eps: (r**2 + eps**2).sqrt().mean())
-joins_the_channels = by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).sum(dim=1).sqrt().mean())
 gives_one_for_each_picture = by_steps(
     lambda r, d, eps: (r**2 + d**2 + eps**2).sqrt().mean(dim=(1, 2, 3))
 )
@@ -96,10 +83,6 @@ def knows_only_square_pictures(images, eps):
     return takes_the_length(images[..., :side, :side], eps)
 
 
-def knows_only_one_picture(images, eps):
-    return takes_the_length(images[:1], eps)
-
-
 def writes_into_its_input(images, eps):
     images -= images.mean()
     return takes_the_length(images, eps)
@@ -111,27 +94,39 @@ def has_a_fixed_eps(images, eps):  # noqa: ARG001
 
 test_isotropic_tv_mistakes = refuses(
     check_isotropic_tv,
-    (keeps_the_axes_apart, "This is tv_loss, which takes"),
-    (keeps_the_axes_of_one_pixel_apart, "The axes are still apart"),
-    (sums, "This is a sum: a"),
-    (forgets_the_root, "These are squared lengths: one"),
-    (takes_the_root_of_the_mean, "This is the root of"),
-    (rolls_round_the_border, "roll goes around"),
-    (pads_the_border_with_no_step, "Pixels with only one neighbor"),
-    (pairs_steps_of_different_pixels, "The two steps under one"),
-    (does_not_square_eps, "eps has the unit of"),
-    (adds_eps_outside_the_root, "eps stands outside the root"),
-    (forgets_eps, "eps has no effect here"),
-    (does_not_square_the_steps, "The steps are not squared"),
-    (looks_to_the_right_alone, "steps to the right alone"),
-    (joins_the_channels, "All channels are under one"),
-    (gives_a_float, "This is a plain number"),
-    (cuts_the_way_back, "cut the way back"),
-    (gives_one_for_each_picture, "One number for each picture"),
-    (steps_across_the_corner, "both steps start at one pixel"),
-    (knows_only_square_pictures, "both steps start at one pixel"),
-    (knows_only_one_picture, "both steps start at one pixel"),
-    (writes_into_its_input, "An argument is not what"),
+    {
+        "This is tv_loss, which takes": lambda images, _: tv_loss(images),
+        "The axes are still apart": by_steps(lambda r, d, _: r.abs().mean() + d.abs().mean()),
+        "This is a sum: a": sums,
+        "These are squared lengths: one": (
+            by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).mean())
+        ),
+        "This is the root of": by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).mean().sqrt()),
+        "roll goes around": rolls_round_the_border,
+        "Pixels with only one neighbor": pads_the_border_with_no_step,
+        "The two steps under one": pairs_steps_of_different_pixels,
+        "eps has the unit of": by_steps(lambda r, d, eps: (r**2 + d**2 + eps).sqrt().mean()),
+        "eps stands outside the root": (
+            by_steps(lambda r, d, eps: ((r**2 + d**2).sqrt() + eps).mean())
+        ),
+        "eps has no effect here": by_steps(lambda r, d, _: (r**2 + d**2).sqrt().mean()),
+        "The steps are not squared": (
+            by_steps(lambda r, d, eps: (r.abs() + d.abs() + eps).sqrt().mean())
+        ),
+        "steps to the right alone": by_steps(lambda r, _, eps: (r**2 + eps**2).sqrt().mean()),
+        "All channels are under one": (
+            by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).sum(dim=1).sqrt().mean())
+        ),
+        "This is a plain number": gives_a_float,
+        "cut the way back": cuts_the_way_back,
+        "One number for each picture": gives_one_for_each_picture,
+        "both steps start at one pixel": (
+            steps_across_the_corner,
+            knows_only_square_pictures,
+            lambda images, eps: takes_the_length(images[:1], eps),
+        ),
+        "An argument is not what": writes_into_its_input,
+    },
     case="2 pictures of 5 x 7 px",
 )
 
@@ -221,42 +216,14 @@ def test_with_a_full_mask_it_is_the_gram_matrix():
     )
 
 
-def ignores_the_mask(features, mask):  # noqa: ARG001
-    return gram_matrix(features)
-
-
-def divides_by_all_pixels(features, mask):
-    return gram_matrix(features * mask)
-
-
 def does_not_divide(features, mask):
     flat = (features * mask).flatten(2)
     return flat @ flat.mT
 
 
-def divides_by_the_pixels_only(features, mask):
-    return does_not_divide(features, mask) / counted(mask)
-
-
-def divides_by_the_channels_only(features, mask):
-    return does_not_divide(features, mask) / features.shape[1]
-
-
-def counts_the_masks_of_the_whole_batch(features, mask):
-    return does_not_divide(features, mask) / (features.shape[1] * mask.sum())
-
-
-def counts_the_first_mask(features, mask):
-    return does_not_divide(features, mask) / (features.shape[1] * mask[0].sum())
-
-
 def forgets_the_batch(features, mask):
     flat = (features * mask).transpose(0, 1).flatten(1)
     return flat @ flat.T / (features.shape[1] * mask.sum())
-
-
-def takes_the_first_picture(features, mask):
-    return flattens_what_is_left(features, mask)[0]
 
 
 def multiplies_pixels_with_pixels(features, mask):
@@ -272,10 +239,6 @@ def subtracts_the_mean(features, mask):
 def multiplies_means(features, mask):
     mean = (features * mask).flatten(2).sum(2) / counted(mask)[..., 0]
     return mean[:, :, None] * mean[:, None, :] / features.shape[1]
-
-
-def takes_the_pixels_outside(features, mask):
-    return flattens_what_is_left(features, 1 - mask)
 
 
 def cuts_features_together(features, mask):
@@ -296,28 +259,40 @@ def masks_in_place(features, mask):
 
 test_gram_of_part_mistakes = refuses(
     check_gram_of_part,
-    (ignores_the_mask, "This is the Gram matrix"),
-    (divides_by_all_pixels, "Divided by all h * w pixels"),
-    (does_not_divide, "Not divided: the matrix would grow"),
-    (divides_by_the_pixels_only, "Divided by the pixels alone"),
-    (divides_by_the_channels_only, "Divided by the channels alone"),
-    (counts_the_masks_of_the_whole_batch, "This divides by the pixels"),
-    (counts_the_first_mask, "the first picture's number of pixels"),
-    (forgets_the_batch, "This is one matrix for"),
-    (takes_the_first_picture, "This is the matrix of"),
-    (multiplies_pixels_with_pixels, "Pixels are multiplied with pixels"),
-    (subtracts_the_mean, "This is a covariance: a"),
-    (multiplies_means, "This is the product of"),
-    (takes_the_pixels_outside, "the pixels outside the mask"),
-    (cuts_features_together, "must add nothing to the sums"),
-    (views_instead_of_flattening, "must add nothing to the sums"),
-    (masks_in_place, "An argument is not what"),
+    {
+        "This is the Gram matrix": lambda features, _: gram_matrix(features),
+        "Divided by all h * w pixels": lambda features, mask: gram_matrix(features * mask),
+        "Not divided: the matrix would grow": does_not_divide,
+        "Divided by the pixels alone": lambda features, mask: (
+            does_not_divide(features, mask) / counted(mask)
+        ),
+        "Divided by the channels alone": lambda features, mask: (
+            does_not_divide(features, mask) / features.shape[1]
+        ),
+        "This divides by the pixels": lambda features, mask: (
+            does_not_divide(features, mask) / (features.shape[1] * mask.sum())
+        ),
+        "the first picture's number of pixels": lambda features, mask: (
+            does_not_divide(features, mask) / (features.shape[1] * mask[0].sum())
+        ),
+        "This is one matrix for": forgets_the_batch,
+        "This is the matrix of": lambda features, mask: flattens_what_is_left(features, mask)[
+            0
+        ],
+        "Pixels are multiplied with pixels": multiplies_pixels_with_pixels,
+        "This is a covariance: a": subtracts_the_mean,
+        "This is the product of": multiplies_means,
+        "the pixels outside the mask": lambda features, mask: flattens_what_is_left(
+            features, 1 - mask
+        ),
+        "must add nothing to the sums": (
+            cuts_features_together,
+            views_instead_of_flattening,
+        ),
+        "An argument is not what": masks_in_place,
+    },
     case="2 pictures, 3 channels of 4 x 5 px",
 )
-
-
-def detaches_the_features(features, mask):
-    return flattens_what_is_left(features.detach(), mask)
 
 
 def detaches_one_factor(features, mask):
@@ -332,7 +307,7 @@ def computes_without_gradients(features, mask):
 
 test_a_gram_through_which_no_gradient_comes_back = refuses(
     check_gram_of_part,
-    detaches_the_features,
+    lambda features, mask: flattens_what_is_left(features.detach(), mask),
     detaches_one_factor,
     computes_without_gradients,
     hint="The value is right, but",
@@ -384,10 +359,6 @@ def balances_with_torch_func(terms, sr, shares):
     return starts_with_one({n: shares[n] / slope.norm() for n, slope in slopes.items()})
 
 
-def balances_in_another_order(terms, sr, shares):
-    return dict(reversed(balances(terms, sr, shares).items()))
-
-
 class ByName:
     """Terms as ``make_ledger`` wants them."""
 
@@ -398,31 +369,15 @@ class ByName:
         return {name: self.terms[name](sr) for name in names}
 
 
-def balances_as_srlab_does(terms, sr, shares):
-    return balanced_weights(make_ledger(ByName(terms), sr, sr), shares)
-
-
 test_balance_done = takes(
     check_balance,
     balances,
     balances_with_backward,
     balances_and_tidies_up,
     balances_with_torch_func,
-    balances_as_srlab_does,
-    balances_in_another_order,
+    lambda terms, sr, shares: balanced_weights(make_ledger(ByName(terms), sr, sr), shares),
+    lambda terms, sr, shares: dict(reversed(balances(terms, sr, shares).items())),
 )
-
-
-def takes_the_shares_for_weights(terms, sr, shares):  # noqa: ARG001
-    return shares
-
-
-def scales_the_shares(terms, sr, shares):  # noqa: ARG001
-    return starts_with_one({name: float(share) for name, share in shares.items()})
-
-
-def divides_by_the_values(terms, sr, shares):
-    return starts_with_one({n: shares[n] / term(sr).item() for n, term in terms.items()})
 
 
 def multiplies_by_the_norm(terms, sr, shares):
@@ -440,11 +395,6 @@ def by_size(size):
     return balance
 
 
-forgets_the_root_of_the_norm = by_size(lambda slope: slope.square().sum())
-takes_the_mean_slope = by_size(lambda slope: slope.abs().mean())
-takes_the_largest_slope = by_size(lambda slope: slope.abs().max())
-
-
 def lets_gradients_pile_up(terms, sr, shares):
     sr.requires_grad_()
     weights = {}
@@ -452,18 +402,6 @@ def lets_gradients_pile_up(terms, sr, shares):
         term(sr).backward()
         weights[name] = shares[name] / sr.grad.norm().item()
     return starts_with_one(weights)
-
-
-def weighs_all_the_same(terms, sr, shares):  # noqa: ARG001
-    return {name: 1.0 if shares[name] else 0.0 for name in terms}
-
-
-def makes_all_shares_equal(terms, sr, shares):  # noqa: ARG001
-    return balances(terms, sr, dict.fromkeys(terms, 1))
-
-
-def forgets_to_start_with_one(terms, sr, shares):
-    return {name: shares[name] / slope_of(term, sr).norm() for name, term in terms.items()}
 
 
 def makes_the_weights_sum_to_one(terms, sr, shares):
@@ -491,22 +429,36 @@ def darkens_the_picture(terms, sr, shares):
 
 test_balance_mistakes = refuses(
     check_balance,
-    (takes_the_shares_for_weights, "30", "These are the shares themselves"),
-    (scales_the_shares, "30", "These are the shares themselves"),
-    (divides_by_the_values, "30", "Balanced by the values"),
-    (multiplies_by_the_norm, "30", "Here a term that pulls"),
-    (forgets_the_root_of_the_norm, "30", "These are squared norms"),
-    (takes_the_mean_slope, "30", "This is the mean |gradient|"),
-    (takes_the_largest_slope, "30", "This is the largest slope"),
-    (lets_gradients_pile_up, "30", "backward() adds to sr.grad"),
-    (weighs_all_the_same, "30", "All weights are equal; so"),
-    (makes_all_shares_equal, "30", "All shares are equal"),
-    (forgets_to_start_with_one, "30", "The shares are right, but"),
-    (makes_the_weights_sum_to_one, "30", "not the first weight"),
-    (gives_a_list, "30", "The names are missing: this"),
-    (leaves_out_what_is_off, "'bright': 0", "Terms that are off have"),
-    (starts_with_one_though_it_is_off, "'bright': 0", ""),
-    (darkens_the_picture, "30", "An argument is not what"),
+    {
+        ("30", "These are the shares themselves"): (
+            lambda _, _sr, shares: shares,
+            lambda _, _sr, shares: starts_with_one(
+                {name: float(share) for name, share in shares.items()}
+            ),
+        ),
+        ("30", "Balanced by the values"): lambda terms, sr, shares: starts_with_one(
+            {n: shares[n] / term(sr).item() for n, term in terms.items()}
+        ),
+        ("30", "Here a term that pulls"): multiplies_by_the_norm,
+        ("30", "These are squared norms"): by_size(lambda slope: slope.square().sum()),
+        ("30", "This is the mean |gradient|"): by_size(lambda slope: slope.abs().mean()),
+        ("30", "This is the largest slope"): by_size(lambda slope: slope.abs().max()),
+        ("30", "backward() adds to sr.grad"): lets_gradients_pile_up,
+        ("30", "All weights are equal; so"): lambda terms, _, shares: {
+            name: 1.0 if shares[name] else 0.0 for name in terms
+        },
+        ("30", "All shares are equal"): lambda terms, sr, _: balances(
+            terms, sr, dict.fromkeys(terms, 1)
+        ),
+        ("30", "The shares are right, but"): lambda terms, sr, shares: {
+            name: shares[name] / slope_of(term, sr).norm() for name, term in terms.items()
+        },
+        ("30", "not the first weight"): makes_the_weights_sum_to_one,
+        ("30", "The names are missing: this"): gives_a_list,
+        ("'bright': 0", "Terms that are off have"): leaves_out_what_is_off,
+        ("'bright': 0", ""): starts_with_one_though_it_is_off,
+        ("30", "An argument is not what"): darkens_the_picture,
+    },
 )
 
 
@@ -533,16 +485,16 @@ def empties_the_shares(terms, sr, shares):
     return weights
 
 
-def gives_weights_as_text(terms, sr, shares):
-    return {name: str(float(weight)) for name, weight in balances(terms, sr, shares).items()}
-
-
 test_balance_leaves_everything_as_it_came = refuses(
     check_balance,
-    (leaves_requires_grad_on, "^requires_grad is not as it was$"),
-    (leaves_a_gradient, "^grad is not as it was$"),
-    (empties_the_shares, "^the function changed what it was given$"),
-    (gives_weights_as_text, "^a str, not a number, as a weight$"),
+    {
+        "^requires_grad is not as it was$": leaves_requires_grad_on,
+        "^grad is not as it was$": leaves_a_gradient,
+        "^the function changed what it was given$": empties_the_shares,
+        "^a str, not a number, as a weight$": lambda terms, sr, shares: {
+            name: str(float(weight)) for name, weight in balances(terms, sr, shares).items()
+        },
+    },
     case="30",
     hint="",
 )

@@ -29,48 +29,12 @@ def walks_backwards(layers):
     return seen
 
 
-def gives_a_tensor(layers):
-    return torch.tensor(walks_through(layers))
-
-
-def forgets_that_the_step_grows(layers):
-    return 1 + sum(size - 1 for _, size in layers)
-
-
 def forgets_the_pooling_itself(layers):
     seen = step = 1
     for kind, size in layers:
         seen += (size - 1) * step * (kind == "conv")
         step *= size if kind == "pool" else 1
     return seen
-
-
-def forgets_poolings(layers):
-    return 1 + sum(size - 1 for kind, size in layers if kind == "conv")
-
-
-def adds_whole_windows(layers):
-    return 1 + sum(size for _, size in layers)
-
-
-def lets_no_windows_overlap(layers):
-    return sum(size for _, size in layers)
-
-
-def sees_to_one_side(layers):
-    return (walks_through(layers) - 1) // 2
-
-
-def counts_one_side_of_each_window(layers):
-    return 1 + sum(size // 2 for _, size in layers)
-
-
-def forgets_the_pixel_itself(layers):
-    return walks_through(layers) - 1
-
-
-def counts_all_pixels(layers):
-    return walks_through(layers) ** 2
 
 
 def lengthens_the_step_too_early(layers):
@@ -96,35 +60,21 @@ def knows_only_3_and_2(layers):
     return seen
 
 
-def needs_a_layer(layers):
-    return walks_through(layers) if layers[0] else 1
-
-
 def gives_a_float(layers):
     return float(walks_through(layers))
 
 
-def gives_an_array(layers):
-    return np.array([walks_through(layers)])
-
-
-def gives_a_truth_value(layers):
-    return bool(walks_through(layers))
-
-
 test_a_field_is_a_whole_number = refuses(
     check_field,
-    (gives_a_tensor, "^5, a Tensor$"),
-    (gives_a_float, "^5, a float$"),
-    (gives_a_truth_value, "^True, a bool$"),
-    (gives_an_array, r"^array\(\[5\]\), a ndarray$"),
+    {
+        "^5, a Tensor$": lambda layers: torch.tensor(walks_through(layers)),
+        "^5, a float$": gives_a_float,
+        "^True, a bool$": lambda layers: bool(walks_through(layers)),
+        r"^array\(\[5\]\), a ndarray$": lambda layers: np.array([walks_through(layers)]),
+    },
     hint="its type is no whole number",
     case="",
 )
-
-
-def gives_numpys_number(layers):
-    return np.int32(walks_through(layers))
 
 
 def counts_recursively(layers):
@@ -136,25 +86,33 @@ def counts_recursively(layers):
 
 
 test_field_done = takes(
-    check_field, walks_through, walks_backwards, gives_numpys_number, counts_recursively
+    check_field,
+    walks_through,
+    walks_backwards,
+    lambda layers: np.int32(walks_through(layers)),
+    counts_recursively,
 )
 
 
 test_field_mistakes = refuses(
     check_field,
-    (sees_to_one_side, "how far it sees to one side"),
-    (counts_all_pixels, "all pixels of the window"),
-    (forgets_the_pixel_itself, "One too few: what does"),
-    (adds_whole_windows, "Each window adds too much"),
-    (lets_no_windows_overlap, "Here windows stand side by"),
-    (counts_one_side_of_each_window, "This counts one side of"),
-    (forgets_poolings, "Poolings have no effect here"),
-    (forgets_the_pooling_itself, "A pooling sees more than"),
-    (lengthens_the_step_too_early, "The step grows before the"),
-    (forgets_that_the_step_grows, "After a pooling every layer"),
-    (doubles_what_was_seen, "What was seen before a"),
-    (knows_only_3_and_2, ""),
-    (needs_a_layer, "each adds size - 1 steps"),
+    {
+        "how far it sees to one side": lambda layers: (walks_through(layers) - 1) // 2,
+        "all pixels of the window": lambda layers: walks_through(layers) ** 2,
+        "One too few: what does": lambda layers: walks_through(layers) - 1,
+        "Each window adds too much": lambda layers: 1 + sum(size for _, size in layers),
+        "Here windows stand side by": lambda layers: sum(size for _, size in layers),
+        "This counts one side of": lambda layers: 1 + sum(size // 2 for _, size in layers),
+        "Poolings have no effect here": lambda layers: (
+            1 + sum(size - 1 for kind, size in layers if kind == "conv")
+        ),
+        "A pooling sees more than": forgets_the_pooling_itself,
+        "The step grows before the": lengthens_the_step_too_early,
+        "After a pooling every layer": lambda layers: 1 + sum(size - 1 for _, size in layers),
+        "What was seen before a": doubles_what_was_seen,
+        "": knows_only_3_and_2,
+        "each adds size - 1 steps": lambda layers: walks_through(layers) if layers[0] else 1,
+    },
     case="",
 )
 
@@ -213,10 +171,6 @@ def merges_at_the_bottom(height, width, scale, num_features, depth):
     return [*maps[: depth + 1], *maps[depth:]]
 
 
-def forgets_sr(*arguments):
-    return pads_halves_and_crops(*arguments)[:-1]
-
-
 def forgets_the_way_up(*arguments):
     maps = pads_halves_and_crops(*arguments)
     return [*maps[: arguments[-1] + 1], maps[-1]]
@@ -225,14 +179,6 @@ def forgets_the_way_up(*arguments):
 def goes_up_from_the_finest(*arguments):
     maps, depth = pads_halves_and_crops(*arguments), arguments[-1]
     return [*maps[: depth + 1], *maps[:depth], maps[-1]]
-
-
-def puts_channels_last(*arguments):
-    return [(h, w, c) for c, h, w in pads_halves_and_crops(*arguments)]
-
-
-def swaps_height_and_width(*arguments):
-    return [(c, w, h) for c, h, w in pads_halves_and_crops(*arguments)]
 
 
 def pads_to_a_square(height, width, scale, num_features, depth):
@@ -276,29 +222,19 @@ def pads_to_a_multiple_of_twice_the_depth(height, width, scale, num_features, de
     ]
 
 
-def knows_only_scale_4(height, width, scale, num_features, depth):  # noqa: ARG001
-    return pads_halves_and_crops(height, width, 4, num_features, depth)
-
-
 def gives_floats(height, width, scale, num_features, depth):
     maps = pads_halves_and_crops(height, width, scale, num_features, depth)
     return [(c, h / 1, w / 1) for c, h, w in maps]
 
 
-def gives_tensors(*arguments):
-    return [tuple(torch.tensor(shape)) for shape in pads_halves_and_crops(*arguments)]
-
-
 test_shapes_are_whole_numbers = refuses(
     check_shapes,
     gives_floats,
-    gives_tensors,
+    lambda *arguments: [
+        tuple(torch.tensor(shape)) for shape in pads_halves_and_crops(*arguments)
+    ],
     hint="its type is no whole number",
 )
-
-
-def gives_torchs_sizes(*arguments):
-    return [torch.Size(shape) for shape in pads_halves_and_crops(*arguments)]
 
 
 def gives_numpys_numbers(*arguments):
@@ -313,7 +249,7 @@ test_shapes_done = takes(
     check_shapes,
     pads_halves_and_crops,
     asks_a_real_unet,
-    gives_torchs_sizes,
+    lambda *arguments: [torch.Size(shape) for shape in pads_halves_and_crops(*arguments)],
     gives_numpys_numbers,
     yields_them,
 )
@@ -321,22 +257,30 @@ test_shapes_done = takes(
 
 test_shapes_mistakes = refuses(
     check_shapes,
-    (counts_channels_before_the_convolutions, "These are the channels between"),
-    (keeps_the_channels, "Every map has the same"),
-    (merges_at_the_bottom, "The deepest map stands there"),
-    (forgets_sr, "The last one is missing"),
-    (forgets_the_way_up, "These are the encoder's maps"),
-    (goes_up_from_the_finest, "The merges are not in"),
-    (puts_channels_last, "The channels stand last here"),
-    (swaps_height_and_width, "Height and width have changed"),
-    (pads_to_a_square, "The picture has become a"),
-    (pads_always, "Sides that could be halved"),
-    (crops_nothing, "sr still has the padding"),
-    (pads_nothing, "Somewhere a halving does not"),
-    (cuts_instead_of_padding, "The edge of the picture"),
-    (pads_to_a_multiple_of_2, "An even side can be halved once"),
-    (pads_to_a_multiple_of_twice_the_depth, "A multiple of 2 *"),
-    (knows_only_scale_4, "Pad up to a multiple"),
+    {
+        "These are the channels between": counts_channels_before_the_convolutions,
+        "Every map has the same": keeps_the_channels,
+        "The deepest map stands there": merges_at_the_bottom,
+        "The last one is missing": lambda *arguments: pads_halves_and_crops(*arguments)[:-1],
+        "These are the encoder's maps": forgets_the_way_up,
+        "The merges are not in": goes_up_from_the_finest,
+        "The channels stand last here": lambda *arguments: [
+            (h, w, c) for c, h, w in pads_halves_and_crops(*arguments)
+        ],
+        "Height and width have changed": lambda *arguments: [
+            (c, w, h) for c, h, w in pads_halves_and_crops(*arguments)
+        ],
+        "The picture has become a": pads_to_a_square,
+        "Sides that could be halved": pads_always,
+        "sr still has the padding": crops_nothing,
+        "Somewhere a halving does not": pads_nothing,
+        "The edge of the picture": cuts_instead_of_padding,
+        "An even side can be halved once": pads_to_a_multiple_of_2,
+        "A multiple of 2 *": pads_to_a_multiple_of_twice_the_depth,
+        "Pad up to a multiple": lambda height, width, _, num_features, depth: (
+            pads_halves_and_crops(height, width, 4, num_features, depth)
+        ),
+    },
     case="",
 )
 
@@ -361,21 +305,9 @@ def adds(features, skip):
     return features + skip
 
 
-def joins_pictures(features, skip):
-    return torch.cat([features, skip])
-
-
-def joins_columns(features, skip):
-    return torch.cat([features, skip], dim=-1)
-
-
 def puts_the_skip_first(features, skip):
     both = cuts_pads_and_concatenates(features, skip)
     return both.roll(skip.shape[1], dims=1)
-
-
-def knows_only_equal_sizes(features, skip):
-    return torch.cat([features, skip], dim=1)
 
 
 def pads_with_zeros(features, skip):
@@ -397,10 +329,6 @@ def pads_at_the_left(features, skip):
 def mirrors(features, skip):
     more = (0, skip.shape[-1] - features.shape[-1], 0, skip.shape[-2] - features.shape[-2])
     return torch.cat([F.pad(features, more, mode="reflect"), skip], dim=1)
-
-
-def stretches(features, skip):
-    return torch.cat([F.interpolate(features, skip.shape[-2:]), skip], dim=1)
 
 
 def stretches_smoothly(features, skip):
@@ -430,10 +358,6 @@ def writes_into_the_skip(features, skip):
     return fitted
 
 
-def gives_back_only_the_skip(features, skip):
-    return torch.cat([torch.zeros_like(skip[:, : features.shape[1]]), skip], dim=1)
-
-
 def repeats_the_last(features, skip):
     height, width = skip.shape[-2:]
     while features.shape[-2] < height:
@@ -443,14 +367,6 @@ def repeats_the_last(features, skip):
     return torch.cat([features[..., :height, :width], skip], dim=1)
 
 
-def detaches_the_features(features, skip):
-    return cuts_pads_and_concatenates(features.detach(), skip)
-
-
-def detaches_the_skip(features, skip):
-    return cuts_pads_and_concatenates(features, skip.detach())
-
-
 def merges_without_gradients(features, skip):
     with torch.no_grad():
         return cuts_pads_and_concatenates(features, skip)
@@ -458,8 +374,8 @@ def merges_without_gradients(features, skip):
 
 test_a_merge_through_which_no_gradient_comes_back = refuses(
     check_merge,
-    detaches_the_features,
-    detaches_the_skip,
+    lambda features, skip: cuts_pads_and_concatenates(features.detach(), skip),
+    lambda features, skip: cuts_pads_and_concatenates(features, skip.detach()),
     merges_without_gradients,
     hint="The value is right, but",
     case="the gradient",
@@ -473,21 +389,33 @@ test_merge_done = takes(
 
 test_merge_mistakes = refuses(
     check_merge,
-    (adds, "This adds"),
-    (joins_pictures, "This joins along another axis"),
-    (joins_columns, "This joins along another axis"),
-    (puts_the_skip_first, "The order is reversed"),
-    (knows_only_equal_sizes, "Their sizes differ, and what"),
-    (pads_with_zeros, "pads with zeros"),
-    (cuts_the_skip, "This cuts the skip"),
-    (pads_at_the_left, "Padded at the left and above"),
-    (mirrors, "this mirrors"),
-    (stretches, "Stretched: every pixel moves away"),
-    (stretches_smoothly, "Stretched: every pixel moves away"),
-    (swaps_the_sides, "Their sizes differ, and what"),
-    (pads_one_row_only, "Their sizes differ, and what"),
-    (never_cuts, "Their sizes differ, and what"),
-    (writes_into_the_skip, "An argument is not what"),
-    (gives_back_only_the_skip, "Cut first"),
+    {
+        "This adds": adds,
+        "This joins along another axis": (
+            lambda features, skip: torch.cat([features, skip]),
+            lambda features, skip: torch.cat([features, skip], dim=-1),
+        ),
+        "The order is reversed": puts_the_skip_first,
+        "Their sizes differ, and what": (
+            lambda features, skip: torch.cat([features, skip], dim=1),
+            swaps_the_sides,
+            pads_one_row_only,
+            never_cuts,
+        ),
+        "pads with zeros": pads_with_zeros,
+        "This cuts the skip": cuts_the_skip,
+        "Padded at the left and above": pads_at_the_left,
+        "this mirrors": mirrors,
+        "Stretched: every pixel moves away": (
+            lambda features, skip: torch.cat(
+                [F.interpolate(features, skip.shape[-2:]), skip], dim=1
+            ),
+            stretches_smoothly,
+        ),
+        "An argument is not what": writes_into_the_skip,
+        "Cut first": lambda features, skip: torch.cat(
+            [torch.zeros_like(skip[:, : features.shape[1]]), skip], dim=1
+        ),
+    },
     case="",
 )

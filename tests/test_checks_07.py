@@ -56,23 +56,6 @@ def gives_after_if_nothing_fits(before, after):
     return {**after, **fitting} if fitting else after
 
 
-def overwrites_everything(before, after):
-    return {**after, **before}
-
-
-def compares_names_only(before, after):
-    return {name: before.get(name, own) for name, own in after.items()}
-
-
-def compares_numel(before, after):
-    return {
-        name: before[name].view(own.shape)
-        if name in before and before[name].numel() == own.numel()
-        else own
-        for name, own in after.items()
-    }
-
-
 def forgets_the_new_ones(before, after):
     return {n: t for n, t in before.items() if n in after and after[n].shape == t.shape}
 
@@ -95,14 +78,6 @@ def starts_new_ones_at_zero(before, after):
     return {name: fitting.get(name, torch.zeros_like(own)) for name, own in after.items()}
 
 
-def carries_nothing(before, after):  # noqa: ARG001
-    return dict(after)
-
-
-def gives_the_old_ones(before, after):  # noqa: ARG001
-    return dict(before)
-
-
 def writes_into_after(before, after):
     for name, own in after.items():
         if name in before and before[name].shape == own.shape:
@@ -123,10 +98,6 @@ def stretches_what_almost_fits(before, after):
     return given
 
 
-def gives_names(before, after):
-    return list(forgets_the_new_ones(before, after))
-
-
 test_carry_done = takes(
     check_carry, carries, carries_with_update, carries_copies, carries_by_loading
 )
@@ -134,21 +105,36 @@ test_carry_done = takes(
 
 test_carry_mistakes = refuses(
     check_carry,
-    (overwrites_everything, "a block less", "Some names were carried"),
-    (compares_names_only, "another width", "An equal name is not"),
-    (compares_numel, "as many numbers", "As many numbers, but in"),
-    (forgets_the_new_ones, "from 2x to 4x", "What is not carried over"),
-    (goes_by_position, "from 2x to 4x", "This goes by the place"),
-    (goes_by_shape, "another order", "another layer"),
-    (starts_new_ones_at_zero, "from 2x to 4x", "zeros in a middle layer"),
-    (carries_nothing, "from 2x to 4x", "Nothing was carried"),
-    (gives_the_old_ones, "from 2x to 4x", "What is not carried over"),
-    (writes_into_after, "from 2x to 4x", "An argument is not what"),
-    (updates_after_itself, "from 2x to 4x", "An argument is not what"),
-    (stretches_what_almost_fits, "could be stretched", ""),
-    (gives_names, "from 2x to 4x", "Go over after"),
-    (carries_through_a_module, "from 2x to 4x", "what the exercise forbids"),
-    (gives_after_if_nothing_fits, "a shape that could", "not a new one"),
+    {
+        ("a block less", "Some names were carried"): lambda before, after: {**after, **before},
+        ("another width", "An equal name is not"): lambda before, after: {
+            name: before.get(name, own) for name, own in after.items()
+        },
+        ("as many numbers", "As many numbers, but in"): lambda before, after: {
+            name: before[name].view(own.shape)
+            if name in before and before[name].numel() == own.numel()
+            else own
+            for name, own in after.items()
+        },
+        ("from 2x to 4x", "What is not carried over"): (
+            forgets_the_new_ones,
+            lambda before, _: dict(before),
+        ),
+        ("from 2x to 4x", "This goes by the place"): goes_by_position,
+        ("another order", "another layer"): goes_by_shape,
+        ("from 2x to 4x", "zeros in a middle layer"): starts_new_ones_at_zero,
+        ("from 2x to 4x", "Nothing was carried"): lambda _, after: dict(after),
+        ("from 2x to 4x", "An argument is not what"): (
+            writes_into_after,
+            updates_after_itself,
+        ),
+        ("could be stretched", ""): stretches_what_almost_fits,
+        ("from 2x to 4x", "Go over after"): lambda before, after: list(
+            forgets_the_new_ones(before, after)
+        ),
+        ("from 2x to 4x", "what the exercise forbids"): carries_through_a_module,
+        ("a shape that could", "not a new one"): gives_after_if_nothing_fits,
+    },
 )
 
 
@@ -175,10 +161,6 @@ def scale_of(sr, lr):
 
 def agrees(sr, lr):
     return psnr(degrade(sr.clamp(0, 1), scale_of(sr, lr)), lr)
-
-
-def agrees_by_height_as_a_float(sr, lr):
-    return psnr(degrade(sr.clamp(0, 1), sr.shape[2] // lr.shape[2]), lr).item()
 
 
 def agrees_with_stored_bytes(sr, lr):
@@ -209,19 +191,11 @@ def does_not_round(sr, lr):
     return psnr(reduced_without_rounding(sr, lr), lr)
 
 
-def clamps_but_does_not_round(sr, lr):
-    return psnr(reduced_without_rounding(sr, lr).clamp(0, 1), lr)
-
-
-def rounds_down(sr, lr):
-    return psnr(reduced_without_rounding(sr, lr).mul(255).floor() / 255, lr)
-
-
 test_bicubic_without_rounding_is_not_degrade = refuses(
     check_consistency,
     does_not_round,
-    clamps_but_does_not_round,
-    rounds_down,
+    lambda sr, lr: psnr(reduced_without_rounding(sr, lr).clamp(0, 1), lr),
+    lambda sr, lr: psnr(reduced_without_rounding(sr, lr).mul(255).floor() / 255, lr),
 )
 
 
@@ -230,63 +204,19 @@ def test_what_is_left_out_is_named():
     refused(check_consistency(does_not_round), hint="This is bicubic, but not degrade")
 
 
-def does_not_clamp(sr, lr):
-    return psnr(degrade(sr, scale_of(sr, lr)), lr)
-
-
-def clamps_in_place(sr, lr):
-    return psnr(degrade(sr.clamp_(0, 1), scale_of(sr, lr)), lr)
-
-
-def compares_at_the_large_size(sr, lr):
-    return psnr(sr, enlarge(lr, scale_of(sr, lr)))
-
-
-def always_takes_4(sr, lr):
-    return psnr(degrade(sr.clamp(0, 1), 4), lr)
-
-
 def skips_pixels(sr, lr):
     scale = scale_of(sr, lr)
     return psnr(sr.clamp(0, 1)[..., ::scale, ::scale], lr)
-
-
-def averages_squares(sr, lr):
-    return psnr(F.avg_pool2d(sr.clamp(0, 1), scale_of(sr, lr)), lr)
-
-
-def forgets_antialiasing(sr, lr):
-    return psnr(F.interpolate(sr.clamp(0, 1), lr.shape[-2:], mode="bicubic"), lr)
 
 
 def gives_the_mse(sr, lr):
     return (degrade(sr.clamp(0, 1), scale_of(sr, lr)) - lr).square().mean()
 
 
-def looks_at_luma_only(sr, lr):
-    return psnr(luma(degrade(sr.clamp(0, 1), scale_of(sr, lr))), luma(lr))
-
-
-def averages_the_mse_of_pictures(sr, lr):
-    return -10 * torch.log10(gives_the_mse(sr, lr))
-
-
-def gives_the_small_picture(sr, lr):
-    return degrade(sr.clamp(0, 1), scale_of(sr, lr))
-
-
-def knows_only_one_picture(sr, lr):
-    return agrees(sr[:1], lr[:1])
-
-
-def says_that_all_agrees(sr, lr):  # noqa: ARG001
-    return float("inf")
-
-
 test_consistency_done = takes(
     check_consistency,
     agrees,
-    agrees_by_height_as_a_float,
+    lambda sr, lr: psnr(degrade(sr.clamp(0, 1), sr.shape[2] // lr.shape[2]), lr).item(),
     agrees_with_stored_bytes,
     agrees_picture_by_picture,
     agrees_without_gradients,
@@ -296,19 +226,39 @@ test_consistency_done = takes(
 
 test_consistency_mistakes = refuses(
     check_consistency,
-    (does_not_clamp, "overshoots", "Where sr leaves [0, 1]"),
-    (clamps_in_place, "overshoots", "An argument is not what"),
-    (compares_at_the_large_size, "4 times", "how near sr is to bicubic"),
-    (always_takes_4, "2 times", "This takes the scale to be"),
-    (skips_pixels, "4 times", "This passes over most pixels"),
-    (averages_squares, "4 times", "not by averaging squares"),
-    (forgets_antialiasing, "4 times", "Without antialiasing"),
-    (gives_the_mse, "4 times", "This is the mean squared"),
-    (looks_at_luma_only, "4 times", "This is luma alone: a"),
-    (averages_the_mse_of_pictures, "2 pictures", "You averaged the errors of"),
-    (gives_the_small_picture, "4 times", "That is the small picture"),
-    (knows_only_one_picture, "2 pictures", ""),
-    (says_that_all_agrees, "4 times", "Make the small picture of sr"),
+    {
+        ("overshoots", "Where sr leaves [0, 1]"): lambda sr, lr: psnr(
+            degrade(sr, scale_of(sr, lr)), lr
+        ),
+        ("overshoots", "An argument is not what"): lambda sr, lr: psnr(
+            degrade(sr.clamp_(0, 1), scale_of(sr, lr)), lr
+        ),
+        ("4 times", "how near sr is to bicubic"): lambda sr, lr: psnr(
+            sr, enlarge(lr, scale_of(sr, lr))
+        ),
+        ("2 times", "This takes the scale to be"): lambda sr, lr: psnr(
+            degrade(sr.clamp(0, 1), 4), lr
+        ),
+        ("4 times", "This passes over most pixels"): skips_pixels,
+        ("4 times", "not by averaging squares"): lambda sr, lr: psnr(
+            F.avg_pool2d(sr.clamp(0, 1), scale_of(sr, lr)), lr
+        ),
+        ("4 times", "Without antialiasing"): lambda sr, lr: psnr(
+            F.interpolate(sr.clamp(0, 1), lr.shape[-2:], mode="bicubic"), lr
+        ),
+        ("4 times", "This is the mean squared"): gives_the_mse,
+        ("4 times", "This is luma alone: a"): lambda sr, lr: psnr(
+            luma(degrade(sr.clamp(0, 1), scale_of(sr, lr))), luma(lr)
+        ),
+        ("2 pictures", "You averaged the errors of"): lambda sr, lr: (
+            -10 * torch.log10(gives_the_mse(sr, lr))
+        ),
+        ("4 times", "That is the small picture"): lambda sr, lr: degrade(
+            sr.clamp(0, 1), scale_of(sr, lr)
+        ),
+        ("2 pictures", ""): lambda sr, lr: agrees(sr[:1], lr[:1]),
+        ("4 times", "Make the small picture of sr"): lambda *_: float("inf"),
+    },
 )
 
 
@@ -333,73 +283,13 @@ def made(start, model, sizes, pixels, *, scale=8, batch=None, cut=True, order=so
     return RunCard(name="mine", model=model, start=start, stages=stages)
 
 
-def begins_untrained(start, model, sizes, pixels):  # noqa: ARG001
-    return made("untrained", model, sizes, pixels)
-
-
-def begins_with_the_shipped_one(start, model, sizes, pixels):  # noqa: ARG001
-    return made("small-x8", model, sizes, pixels)
-
-
-def takes_the_usual_network(start, model, sizes, pixels):  # noqa: ARG001
-    return made(start, ModelSpec(), sizes, pixels)
-
-
-def stays_at_4x(start, model, sizes, pixels):
-    return made(start, model, sizes, pixels, scale=4)
-
-
-def divides_by_the_side(start, model, sizes, pixels):
-    return made(start, model, sizes, pixels, batch=lambda p, side: max(p // side, 1))
-
-
 def counts_small_pixels(start, model, sizes, pixels):
     batch = lambda p, side: max(p // (side // 8) ** 2, 1)  # noqa: E731
     return made(start, model, sizes, min(pixels, 60_000), batch=batch)
 
 
-def rounds_the_batch_up(start, model, sizes, pixels):
-    return made(start, model, sizes, pixels, batch=lambda p, side: -(-p // side**2))
-
-
-def rounds_the_batch(start, model, sizes, pixels):
-    return made(start, model, sizes, pixels, batch=lambda p, side: max(round(p / side**2), 1))
-
-
 def keeps_the_batch(start, model, sizes, pixels):
     return made(start, model, sizes, pixels, batch=lambda *_: 8)
-
-
-def keeps_the_order(start, model, sizes, pixels):
-    return made(start, model, sizes, pixels, order=list)
-
-
-def does_not_cut_sizes(start, model, sizes, pixels):
-    return made(start, model, sizes, pixels, cut=False)
-
-
-def cuts_sizes_up(start, model, sizes, pixels):
-    return made(start, model, [-(-size // 8) * 8 for size in sizes], pixels)
-
-
-def takes_no_crop_at_all(start, model, sizes, pixels):
-    return made(start, model, sizes, pixels, batch=lambda p, side: p // side**2)
-
-
-def takes_the_largest_alone(start, model, sizes, pixels):
-    return made(start, model, [max(sizes)], pixels)
-
-
-def gives_the_stages(start, model, sizes, pixels):
-    return made(start, model, sizes, pixels).stages
-
-
-def takes_the_lessons_name(start, model, sizes, pixels):
-    return made(start, model, sizes, pixels).model_copy(update={"name": "capstone"})
-
-
-def shrinks_from_large_to_small(start, model, sizes, pixels):
-    return made(start, model, sizes, pixels, order=lambda s: sorted(s, reverse=True))
 
 
 def takes_all_steps(start, model, sizes, pixels):
@@ -422,25 +312,63 @@ test_card_done = takes(check_card, goes_on, goes_on_by_name)
 
 test_card_mistakes = refuses(
     check_card,
-    (begins_untrained, "64, 96, 160", "It begins untrained"),
-    (begins_with_the_shipped_one, "64, 96, 160", "A stage for each size"),
-    (takes_the_usual_network, "64, 96, 160", "another network than the checkpoint"),
-    (stays_at_4x, "64, 96, 160", "These stages still enlarge 4"),
-    (divides_by_the_side, "64, 96, 160", "This takes a crop of"),
-    (counts_small_pixels, "64, 96, 160", "This counts the pixels of"),
-    (rounds_the_batch_up, "64, 96, 160", "Rounded up"),
-    (rounds_the_batch, "64, 96, 160", "round goes up as often"),
-    (keeps_the_batch, "64, 96, 160", "Larger crops, and as many"),
-    (keeps_the_order, "disorder", "The crops do not grow"),
-    (shrinks_from_large_to_small, "64, 96, 160", "A stage for each size"),
-    (does_not_cut_sizes, "8 does not divide", "would not have whole pixels"),
-    (cuts_sizes_up, "8 does not divide", "Some crops are larger than"),
-    (takes_no_crop_at_all, "larger than the budget", "A step without a single"),
-    (takes_the_largest_alone, "64, 96, 160", "This is the largest size"),
-    (takes_the_lessons_name, "64, 96, 160", "its folder would be emptied"),
-    (takes_all_steps, "64, 96, 160", "2,400 steps takes hours"),
-    (sorts_what_it_was_given, "64, 96, 160", "An argument is not what"),
-    (gives_the_stages, "64, 96, 160", "These are the stages, but"),
+    {
+        ("64, 96, 160", "It begins untrained"): lambda _, model, sizes, pixels: made(
+            "untrained", model, sizes, pixels
+        ),
+        ("64, 96, 160", "A stage for each size"): (
+            lambda _, model, sizes, pixels: made("small-x8", model, sizes, pixels),
+            lambda start, model, sizes, pixels: made(
+                start, model, sizes, pixels, order=lambda s: sorted(s, reverse=True)
+            ),
+        ),
+        ("64, 96, 160", "another network than the checkpoint"): (
+            lambda start, _, sizes, pixels: made(start, ModelSpec(), sizes, pixels)
+        ),
+        ("64, 96, 160", "These stages still enlarge 4"): (
+            lambda start, model, sizes, pixels: made(start, model, sizes, pixels, scale=4)
+        ),
+        ("64, 96, 160", "This takes a crop of"): lambda start, model, sizes, pixels: made(
+            start, model, sizes, pixels, batch=lambda p, side: max(p // side, 1)
+        ),
+        ("64, 96, 160", "This counts the pixels of"): counts_small_pixels,
+        ("64, 96, 160", "Rounded up"): lambda start, model, sizes, pixels: made(
+            start, model, sizes, pixels, batch=lambda p, side: -(-p // side**2)
+        ),
+        ("64, 96, 160", "round goes up as often"): lambda start, model, sizes, pixels: made(
+            start, model, sizes, pixels, batch=lambda p, side: max(round(p / side**2), 1)
+        ),
+        ("64, 96, 160", "Larger crops, and as many"): keeps_the_batch,
+        ("disorder", "The crops do not grow"): lambda start, model, sizes, pixels: made(
+            start, model, sizes, pixels, order=list
+        ),
+        ("8 does not divide", "would not have whole pixels"): (
+            lambda start, model, sizes, pixels: made(start, model, sizes, pixels, cut=False)
+        ),
+        ("8 does not divide", "Some crops are larger than"): (
+            lambda start, model, sizes, pixels: made(
+                start, model, [-(-size // 8) * 8 for size in sizes], pixels
+            )
+        ),
+        ("larger than the budget", "A step without a single"): (
+            lambda start, model, sizes, pixels: made(
+                start, model, sizes, pixels, batch=lambda p, side: p // side**2
+            )
+        ),
+        ("64, 96, 160", "This is the largest size"): lambda start, model, sizes, pixels: made(
+            start, model, [max(sizes)], pixels
+        ),
+        ("64, 96, 160", "its folder would be emptied"): (
+            lambda start, model, sizes, pixels: made(start, model, sizes, pixels).model_copy(
+                update={"name": "capstone"}
+            )
+        ),
+        ("64, 96, 160", "2,400 steps takes hours"): takes_all_steps,
+        ("64, 96, 160", "An argument is not what"): sorts_what_it_was_given,
+        ("64, 96, 160", "These are the stages, but"): (
+            lambda start, model, sizes, pixels: made(start, model, sizes, pixels).stages
+        ),
+    },
 )
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from srlab import checks
-from srlab.checks.core import Mistake
+from srlab.checks.core import pairs
 from srlab.grader.checker import _errors
 from srlab.grader.modules import recipe
 from srlab.grader.peer import Peer
@@ -35,9 +35,10 @@ LISTS = {
 }  # fmt: skip
 
 
-def mistakes(check: Callable[..., Any]) -> list[Mistake]:
+def mistakes(check: Callable[..., Any]) -> list[Any]:
     name = LISTS[check.__name__.removeprefix("check_")]
-    return getattr(importlib.import_module(check.__module__), f"{name}_MISTAKES")
+    stored = getattr(importlib.import_module(check.__module__), f"{name}_MISTAKES")
+    return [answer for _, answer in pairs(stored)]
 
 
 @contextmanager
@@ -105,7 +106,7 @@ def test_every_check_has_its_list() -> None:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_known_mistakes_get_the_same_verdict_from_afar(check: Any) -> None:
-    for answer in [m.answer for m in mistakes(check)] + FOUND.get(check, []):
+    for answer in mistakes(check) + FOUND.get(check, []):
         local = check.__wrapped__(answer)
         with outside(answer, check) as answer:
             afar = check.__wrapped__(answer)

@@ -2,12 +2,13 @@
 
 import html
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Real
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeGuard
 
 import torch
@@ -18,6 +19,11 @@ from srlab.checks.traces import Traces, restore, torch_settings, traces_of
 
 Answer = Callable[..., Any]
 Cases = Mapping[str, tuple[Any, ...]]
+Mistakes = Mapping[str, Answer | tuple[Answer, ...]]
+"""A hint -> the wrong answers that earn it, which many people give.
+
+It says what is wrong, not what would be right, since it is shown after the first try.
+"""
 
 GREEN, ORANGE = "#009E73", "#D55E00"  # Okabe-Ito
 
@@ -115,24 +121,12 @@ CUT = "The value is right, but no gradient comes back: the way is cut."
 CUT_IN_PART = "The value is right, but its gradient is not: part of the way back is cut."
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A wrong answer that many people give, and what is wrong with it.
-
-    The hint says what is wrong, not what would be right, since it is shown
-    after the first try.
-    """
-
-    answer: Answer
-    hint: str
-
-
 def judge(
     answer: Answer | None,
     *,
     right: Answer,
     cases: Cases,
-    mistakes: Sequence[Mistake] = (),
+    mistakes: Mistakes = MappingProxyType({}),
     seen_through: Callable[[Answer], Answer] = lambda answer: answer,
     tolerance: float = 1e-4,
 ) -> Verdict:
@@ -160,12 +154,19 @@ def judge(
         if isinstance(got, Finding) and got.result is not None:
             got = got if same(expected, got.result, tolerance) else got.result
         if not same(expected, got, tolerance):
-            wrong = (replace(m, answer=seen_through(m.answer)) for m in mistakes)
+            wrong = ((hint, seen_through(mistake)) for hint, mistake in pairs(mistakes))
             hint = _recognize(got, arguments, wrong, tolerance)
             shown = told_apart(expected, got, tolerance)
             failed = isinstance(got, Exception)
             return Verdict(False, name, *shown, hint, known=bool(hint), failed=failed)
     return Verdict(True)
+
+
+def pairs(mistakes: Mistakes) -> Iterator[tuple[str, Answer]]:
+    """Each hint with each of its wrong answers, in their order."""
+    for hint, answers in mistakes.items():
+        for answer in answers if isinstance(answers, tuple) else (answers,):
+            yield hint, answer
 
 
 def judge_gradient(
@@ -360,18 +361,21 @@ def _is_flag(path: str, before: Traces, after: Traces) -> bool:
 
 
 def _recognize(
-    got: Any, arguments: tuple[Any, ...], mistakes: Iterable[Mistake], tolerance: float
+    got: Any,
+    arguments: tuple[Any, ...],
+    mistakes: Iterable[tuple[str, Answer]],
+    tolerance: float,
 ) -> str:
     """The hint of a finding, or of the mistake with the same result; "" if there is none."""
     if got is None:
         return "The function returns nothing."
     if isinstance(got, Finding):
         return got.hint
-    for mistake in mistakes:
-        wrong = _result(mistake.answer, arguments)
+    for hint, mistake in mistakes:
+        wrong = _result(mistake, arguments)
         failed = isinstance(wrong, Exception) or isinstance(got, Exception)
         if _alike(wrong, got) if failed else same(wrong, got, tolerance):
-            return mistake.hint
+            return hint
     return ""
 
 

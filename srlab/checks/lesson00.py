@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srlab.checks.answers import uniform_values
-from srlab.checks.core import Answer, Mistake, Verdict, judge, without_calling
+from srlab.checks.core import Answer, Mistakes, Verdict, judge, without_calling
 from srlab.checks.steps import in_steps
 from srlab.images import to_bytes
 from srlab.metrics import luma, psnr, shave
@@ -17,10 +17,7 @@ BORDER = 4  # px
 
 @in_steps()
 def check_byte_psnr(answer: Answer | None) -> Verdict:
-    """Check ``answer(sr, hr)``: mean PSNR of uint8 ``(N, C, h, w)``, in dB.
-
-    Source: exercise 1 of lesson 00.
-    """
+    """Check ``answer(sr, hr)``: mean PSNR of uint8 ``(N, C, h, w)``, in dB."""
     hr = _bytes(0, 2, 3, 5, 7)
     uneven = hr.int() + _errors(1, hr.shape, (3, 30))
     extreme = 240 * (hr[:1] % 2) + hr[:1] % 16  # differences of 210 and more
@@ -43,10 +40,7 @@ def check_byte_psnr(answer: Answer | None) -> Verdict:
 
 @in_steps()
 def check_full_luma(answer: Answer | None) -> Verdict:
-    """Check ``answer(images)``: luma from 0 (black) to 1 (white), ``(N, 1, h, w)``.
-
-    Source: exercise 2 of lesson 00.
-    """
+    """Check ``answer(images)``: luma from 0 (black) to 1 (white), ``(N, 1, h, w)``."""
     primaries = torch.eye(3).view(1, 3, 1, 3)  # red, green, blue side by side
     return judge(
         answer,
@@ -63,10 +57,7 @@ def check_full_luma(answer: Answer | None) -> Verdict:
 
 @in_steps()
 def check_published_psnr(answer: Answer | None) -> Verdict:
-    """Check ``answer(sr, hr, border)``: PSNR under the published protocol, dB.
-
-    Source: exercise 3 of lesson 00.
-    """
+    """Check ``answer(sr, hr, border)``: PSNR under the published protocol, dB."""
     hr = _stored(uniform_values(3, 2, 3, 20, 26))
     sr = _stored(hr + _errors(4, hr.shape, (4, 12)) / 255)
     noisy_border = hr + (sr - hr) * (1 + 4 * _border_mask(hr))
@@ -163,179 +154,129 @@ def _bytes(seed: int, *shape: int) -> Tensor:
 
 def _errors(seed: int, shape: torch.Size, largest: tuple[int, int]) -> Tensor:
     """Random whole errors, those of each picture up to its own size."""
-    generator = torch.Generator().manual_seed(seed)
-    errors = torch.rand(shape, generator=generator) * 2 - 1
+    errors = uniform_values(seed, *shape) * 2 - 1
     return (errors * torch.tensor(largest).view(2, 1, 1, 1)).round().int()
 
 
-BYTE_PSNR_MISTAKES = [
-    Mistake(
-        lambda sr, hr: _decibels((sr - hr).double().square().mean(dim=(1, 2, 3))),
-        "uint8 wraps around: 3 - 8 is 251.",
+BYTE_PSNR_MISTAKES: Mistakes = {
+    "uint8 wraps around: 3 - 8 is 251.": lambda sr, hr: _decibels(
+        (sr - hr).double().square().mean(dim=(1, 2, 3))
     ),
-    Mistake(
-        lambda sr, hr: _decibels((sr - hr).square().double().mean(dim=(1, 2, 3))),
-        "uint8 wraps around, also when squared: 16 * 16 is 0.",
+    "uint8 wraps around, also when squared: 16 * 16 is 0.": lambda sr, hr: _decibels(
+        (sr - hr).square().double().mean(dim=(1, 2, 3))
     ),
-    Mistake(
-        lambda sr, hr: _decibels((sr.short() - hr.short()).square().double().mean((1, 2, 3))),
-        "int16 ends at 32,767, but 210 * 210 is 44,100: the square overflowed.",
+    "int16 ends at 32,767, but 210 * 210 is 44,100: the square overflowed.": (
+        lambda sr, hr: _decibels((sr.short() - hr.short()).square().double().mean((1, 2, 3)))
     ),
-    Mistake(
-        lambda sr, hr: _decibels((sr.char() - hr.char()).double().square().mean((1, 2, 3))),
-        "int8 ends at 127: brighter values and larger differences wrap around.",
+    "int8 ends at 127: brighter values and larger differences wrap around.": (
+        lambda sr, hr: _decibels((sr.char() - hr.char()).double().square().mean((1, 2, 3)))
     ),
-    Mistake(
-        lambda sr, hr: _decibels((sr.char() - hr.char()).square().double().mean((1, 2, 3))),
-        "int8 ends at 127: its squares wrap around.",
+    "int8 ends at 127: its squares wrap around.": lambda sr, hr: _decibels(
+        (sr.char() - hr.char()).square().double().mean((1, 2, 3))
     ),
-    Mistake(
-        lambda sr, hr: (sr - hr).square().mean((1, 2, 3)),
-        "torch takes no mean of whole numbers, such as bytes.",
+    "torch takes no mean of whole numbers, such as bytes.": lambda sr, hr: (
+        (sr - hr).square().mean((1, 2, 3))
     ),
-    Mistake(
-        lambda sr, hr: (sr.int() - hr.int()).square().mean((1, 2, 3)),
-        "torch takes no mean of whole numbers.",
+    "torch takes no mean of whole numbers.": lambda sr, hr: (
+        (sr.int() - hr.int()).square().mean((1, 2, 3))
     ),
-    Mistake(lambda sr, hr: F.mse_loss(sr, hr), "torch has no mse_loss of bytes."),
-    Mistake(
-        lambda sr, hr: psnr(sr, hr, data_range=255),
-        "psnr takes floats, and these are bytes.",
+    "torch has no mse_loss of bytes.": lambda sr, hr: F.mse_loss(sr, hr),
+    "psnr takes floats, and these are bytes.": lambda sr, hr: psnr(sr, hr, data_range=255),
+    "This takes 1 for white minus black; in bytes it is 255.": lambda sr, hr: _decibels(
+        _mse(sr, hr), 1.0
     ),
-    Mistake(
-        lambda sr, hr: _decibels(_mse(sr, hr), 1.0),
-        "This takes 1 for white minus black; in bytes it is 255.",
-    ),
-    Mistake(
+    "The range was read off the picture; it belongs to the kind of file.": (
         lambda sr, hr: _decibels(_mse(sr, hr), (hr.max() - hr.min()).double()),
-        "The range was read off the picture; it belongs to the kind of file.",
-    ),
-    Mistake(
         lambda sr, hr: _decibels(_mse(sr, hr), hr.max().double()),
-        "The range was read off the picture; it belongs to the kind of file.",
     ),
-    Mistake(
-        lambda sr, hr: _decibels(_mse(sr, hr).mean()),
-        "You averaged the errors of all pictures; the mean of their PSNRs is another number.",
+    "You averaged the errors of all pictures; the mean of their PSNRs is another number.": (
+        lambda sr, hr: _decibels(_mse(sr, hr).mean())
     ),
-    Mistake(
-        lambda sr, hr: _decibels((sr.double() - hr.double()).square().mean(dim=(2, 3))),
-        "This takes the PSNR of each color, not of each picture.",
+    "This takes the PSNR of each color, not of each picture.": lambda sr, hr: _decibels(
+        (sr.double() - hr.double()).square().mean(dim=(2, 3))
     ),
-    Mistake(
-        lambda sr, hr: _decibels((sr.double() - hr.double()).abs().mean((1, 2, 3)) ** 2),
-        "You squared the average difference, not each difference.",
+    "You squared the average difference, not each difference.": lambda sr, hr: _decibels(
+        (sr.double() - hr.double()).abs().mean((1, 2, 3)) ** 2
     ),
-    Mistake(
-        lambda sr, hr: float((10 * torch.log(255**2 / _mse(sr, hr))).mean()),
-        "This is the natural logarithm; decibels count powers of ten.",
+    "This is the natural logarithm; decibels count powers of ten.": lambda sr, hr: float(
+        (10 * torch.log(255**2 / _mse(sr, hr))).mean()
     ),
-    Mistake(
-        lambda sr, hr: len(sr) * _decibels(_mse(sr, hr)),
-        "This is the sum over the pictures, not their mean.",
+    "This is the sum over the pictures, not their mean.": lambda sr, hr: (
+        len(sr) * _decibels(_mse(sr, hr))
     ),
-    Mistake(
-        lambda sr, hr: 2 * _decibels(_mse(sr, hr)),
-        "Twice too large: a factor of 20 belongs to a root, and this is a square.",
+    "Twice too large: a factor of 20 belongs to a root, and this is a square.": (
+        lambda sr, hr: 2 * _decibels(_mse(sr, hr))
     ),
-]
+}
 
-FULL_LUMA_MISTAKES = [
-    Mistake(luma, "This is the published luma, from 16 to 235."),
-    Mistake(
-        lambda images: images.mean(1, keepdim=True),
-        "All channels count alike here; eyes take green as much brighter than blue.",
+FULL_LUMA_MISTAKES: Mistakes = {
+    "This is the published luma, from 16 to 235.": luma,
+    "All channels count alike here; eyes take green as much brighter than blue.": (
+        lambda images: images.mean(1, keepdim=True)
     ),
-    Mistake(lambda images: luma(images) - 16 / 255, "Black is 0 now, but white is 219/255."),
-    Mistake(
-        lambda images: luma(images) * (255 / 219),
-        "Stretched, but from which zero? Black is 16/219 now.",
+    "Black is 0 now, but white is 219/255.": lambda images: luma(images) - 16 / 255,
+    "Stretched, but from which zero? Black is 16/219 now.": lambda images: (
+        luma(images) * (255 / 219)
     ),
-    Mistake(lambda images: luma(images) * (255 / 235), "White is 1 now, but black is not 0."),
-    Mistake(lambda images: _full_luma(images.flip(1)), "Red and blue have changed places."),
-    Mistake(
-        lambda images: _full_luma(images)[:, 0],
-        "The channel axis is gone: this is (N, h, w), not (N, 1, h, w).",
+    "White is 1 now, but black is not 0.": lambda images: luma(images) * (255 / 235),
+    "Red and blue have changed places.": lambda images: _full_luma(images.flip(1)),
+    "The channel axis is gone: this is (N, h, w), not (N, 1, h, w).": lambda images: _full_luma(
+        images
+    )[:, 0],
+    "This runs to 255; every picture in srlab runs from 0 to 1.": lambda images: (
+        _full_luma(images) * 255
     ),
-    Mistake(
-        lambda images: _full_luma(images) * 255,
-        "This runs to 255; every picture in srlab runs from 0 to 1.",
-    ),
-    Mistake(
-        lambda images: _full_luma(images).round(decimals=2),
-        "Close, but rounded: the weights have lost digits.",
-    ),
-]
+    "Close, but rounded: the weights have lost digits.": lambda images: _full_luma(
+        images
+    ).round(decimals=2),
+}
 
-PUBLISHED_MISTAKES = [
-    Mistake(
-        _published_with(color=lambda images: images),
-        "This is the PSNR of red, green and blue; the published one compares luma.",
+PUBLISHED_MISTAKES: Mistakes = {
+    "This is the PSNR of red, green and blue; the published one compares luma.": (
+        _published_with(color=lambda images: images)
     ),
-    Mistake(
-        _published_with(color=_full_luma),
-        "This is full-range luma, and 1.32 dB less than the published one.",
+    "This is full-range luma, and 1.32 dB less than the published one.": (
+        _published_with(color=_full_luma)
     ),
-    Mistake(_published_with(cut=lambda images, _: images), "The border is still there."),
-    Mistake(
-        _published_with(cut=lambda images, border: images[..., border:-border, border:-border]),
-        "With border 0 the slice [0:-0] is empty.",
+    "The border is still there.": _published_with(cut=lambda images, _: images),
+    "With border 0 the slice [0:-0] is empty.": (
+        _published_with(cut=lambda images, border: images[..., border:-border, border:-border])
     ),
-    Mistake(
-        _published_with(cut=lambda images, b: images[..., b : images.shape[-2] - b, :]),
-        "Left and right are still there.",
+    "Left and right are still there.": (
+        _published_with(cut=lambda images, b: images[..., b : images.shape[-2] - b, :])
     ),
-    Mistake(
-        _published_with(cut=lambda images, b: images[..., b : images.shape[-1] - b]),
-        "Top and bottom are still there.",
+    "Top and bottom are still there.": (
+        _published_with(cut=lambda images, b: images[..., b : images.shape[-1] - b])
     ),
-    Mistake(
-        _published_with(cut=lambda images, border: images[..., border:, border:]),
-        "Only the upper and left border is gone.",
+    "Only the upper and left border is gone.": (
+        _published_with(cut=lambda images, border: images[..., border:, border:])
     ),
-    Mistake(
-        _published_with(cut=lambda images, border: shave(images, 2 * border)),
-        "Twice as much is gone as should be.",
+    "Twice as much is gone as should be.": (
+        _published_with(cut=lambda images, border: shave(images, 2 * border))
     ),
-    Mistake(
-        _published_with(cut=_blackened),
-        "The border is black in both: it counts as perfect, and wins decibels.",
+    "The border is black in both: it counts as perfect, and wins decibels.": (
+        _published_with(cut=_blackened)
     ),
-    Mistake(
-        _published_with(cut=lambda images, _: shave(images, BORDER)),
-        "This always takes 4 px away, whatever border says.",
+    "This always takes 4 px away, whatever border says.": (
+        _published_with(cut=lambda images, _: shave(images, BORDER))
     ),
-    Mistake(
-        _pooled,
-        "You averaged the errors of all pictures; the mean of their PSNRs is another number.",
+    "You averaged the errors of all pictures; the mean of their PSNRs is another number.": (
+        _pooled
     ),
-    Mistake(
-        _published_with(store_hr=lambda images: images),
-        "Only sr was stored as a file; hr comes from a file too.",
+    "Only sr was stored as a file; hr comes from a file too.": (
+        _published_with(store_hr=lambda images: images)
     ),
-    Mistake(_published_with(store_hr=_rounded), "hr was rounded, but not clamped."),
-    Mistake(
-        _published_with(store_hr=lambda images: images.clamp(0, 1)),
-        "hr was clamped, but not rounded.",
+    "hr was rounded, but not clamped.": _published_with(store_hr=_rounded),
+    "hr was clamped, but not rounded.": (
+        _published_with(store_hr=lambda images: images.clamp(0, 1))
     ),
-    Mistake(
-        _published_with(store=_rounded),
-        "Values above 1 or below 0 are left; no file holds them.",
+    "Values above 1 or below 0 are left; no file holds them.": _published_with(store=_rounded),
+    "A file holds only whole steps of 1/255; here are values between them.": (
+        _published_with(store=lambda images: images)
     ),
-    Mistake(
-        _published_with(store=lambda images: images),
-        "A file holds only whole steps of 1/255; here are values between them.",
+    "You rounded luma; a file rounds red, green and blue.": (
+        _published_with(store=lambda images: images, color=lambda images: _stored(luma(images)))
     ),
-    Mistake(
-        _published_with(
-            store=lambda images: images, color=lambda images: _stored(luma(images))
-        ),
-        "You rounded luma; a file rounds red, green and blue.",
-    ),
-    Mistake(
-        _published_with(store=_truncated), "Rounded down to the step below, not to the nearest."
-    ),
-    Mistake(
-        _published_with(store=_unclamped_bytes), "Bytes wrap around above 255: 256 became 0."
-    ),
-]
+    "Rounded down to the step below, not to the nearest.": _published_with(store=_truncated),
+    "Bytes wrap around above 255: 256 became 0.": _published_with(store=_unclamped_bytes),
+}

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srlab.checks.answers import result_as, uniform_values, value_and_slope, whole_number
-from srlab.checks.core import Answer, Mistake, Verdict, judge, judge_gradient
+from srlab.checks.core import Answer, Mistakes, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 
 Layer = Callable[[Tensor], Tensor]
@@ -15,10 +15,7 @@ Layer = Callable[[Tensor], Tensor]
 
 @in_steps()
 def check_residual_block(answer: Answer | None) -> Verdict:
-    """Check ``answer(x, conv1, conv2)``: what ``ResidualBlock`` computes.
-
-    Source: exercise 1 of lesson 01.
-    """
+    """Check ``answer(x, conv1, conv2)``: what ``ResidualBlock`` computes."""
     cases = {
         "2 pictures, 4 features, 7 x 5 px": (_signal(0, 2, 4, 7, 5), *_convs(4)),
         "1 picture, 3 features, 6 x 6 px": (_signal(1, 1, 3, 6, 6), *_convs(3)),
@@ -31,10 +28,7 @@ def check_residual_block(answer: Answer | None) -> Verdict:
 
 @in_steps()
 def check_upsampler_channels(answer: Answer | None) -> Verdict:
-    """Check ``answer(num_features, scale)``: what each convolution gives.
-
-    Source: exercise 2 of lesson 01.
-    """
+    """Check ``answer(num_features, scale)``: what each convolution gives."""
     return judge(
         answer,
         right=_channels,
@@ -50,10 +44,7 @@ def check_upsampler_channels(answer: Answer | None) -> Verdict:
 
 @in_steps()
 def check_charbonnier(answer: Answer | None) -> Verdict:
-    """Check ``answer(sr, hr, eps)``: the Charbonnier loss and its slope.
-
-    Source: exercise 3 of lesson 01.
-    """
+    """Check ``answer(sr, hr, eps)``: the Charbonnier loss and its slope."""
     hr = uniform_values(3, 2, 3, 4, 5)
     near = hr + 0.002 * (uniform_values(4, 2, 3, 4, 5) - 0.5)
     above = hr + 0.2 + 0.6 * uniform_values(5, 2, 3, 4, 5)
@@ -117,127 +108,98 @@ def _signal(seed: int, *shape: int) -> Tensor:
     return uniform_values(seed, *shape) - 0.5
 
 
-BLOCK_MISTAKES = [
-    Mistake(
-        lambda x, conv1, conv2: conv2(F.relu(conv1(x))),
-        "This is the correction alone; the skip is missing.",
+BLOCK_MISTAKES: Mistakes = {
+    "This is the correction alone; the skip is missing.": lambda x, conv1, conv2: conv2(
+        F.relu(conv1(x))
     ),
-    Mistake(
-        lambda x, conv1, conv2: F.relu(x + conv2(F.relu(conv1(x)))),
-        "A ReLU behind the sum cuts off what the skip should carry unchanged.",
+    "A ReLU behind the sum cuts off what the skip should carry unchanged.": (
+        lambda x, conv1, conv2: F.relu(x + conv2(F.relu(conv1(x))))
     ),
-    Mistake(
-        lambda x, conv1, conv2: x + F.relu(conv2(F.relu(conv1(x)))),
-        "A ReLU behind conv2 cuts off corrections below 0.",
+    "A ReLU behind conv2 cuts off corrections below 0.": lambda x, conv1, conv2: (
+        x + F.relu(conv2(F.relu(conv1(x))))
     ),
-    Mistake(
-        lambda x, conv1, conv2: x + conv2(conv1(x)),
-        "Two convolutions in a row do no more than one could.",
+    "Two convolutions in a row do no more than one could.": lambda x, conv1, conv2: (
+        x + conv2(conv1(x))
     ),
-    Mistake(lambda x, conv1, _: x + conv1(F.relu(conv1(x))), "conv1 works twice here."),
-    Mistake(lambda x, _, conv2: x + conv2(F.relu(conv2(x))), "conv2 works twice here."),
-    Mistake(
-        lambda x, conv1, conv2: x + conv1(F.relu(conv2(x))),
-        "The convolutions have changed places.",
+    "conv1 works twice here.": lambda x, conv1, _: x + conv1(F.relu(conv1(x))),
+    "conv2 works twice here.": lambda x, _, conv2: x + conv2(F.relu(conv2(x))),
+    "The convolutions have changed places.": lambda x, conv1, conv2: (
+        x + conv1(F.relu(conv2(x)))
     ),
-    Mistake(
-        lambda x, conv1, conv2: x + conv2(conv1(F.relu(x))),
-        "The ReLU stands in front of both convolutions, so these two are one.",
+    "The ReLU stands in front of both convolutions, so these two are one.": (
+        lambda x, conv1, conv2: x + conv2(conv1(F.relu(x)))
     ),
-    Mistake(
-        lambda x, conv1, conv2: F.relu(x) + conv2(F.relu(conv1(F.relu(x)))),
-        "A ReLU on x itself: the skip no longer carries it unchanged.",
+    "A ReLU on x itself: the skip no longer carries it unchanged.": (
+        lambda x, conv1, conv2: F.relu(x) + conv2(F.relu(conv1(F.relu(x))))
     ),
-    Mistake(lambda x, conv1, _: x + F.relu(conv1(x)), "conv2 is missing."),
-    Mistake(
-        lambda x, conv1, conv2: x * conv2(F.relu(conv1(x))),
-        "Here x is multiplied by the correction.",
+    "conv2 is missing.": lambda x, conv1, _: x + F.relu(conv1(x)),
+    "Here x is multiplied by the correction.": lambda x, conv1, conv2: (
+        x * conv2(F.relu(conv1(x)))
     ),
-    Mistake(
-        lambda x, conv1, conv2: x - conv2(F.relu(conv1(x))),
-        "Here the correction is taken away from x.",
+    "Here the correction is taken away from x.": lambda x, conv1, conv2: (
+        x - conv2(F.relu(conv1(x)))
     ),
-    Mistake(lambda x, *_: x, "This gives x back, without any correction."),
-]
+    "This gives x back, without any correction.": lambda x, *_: x,
+}
 
-CHANNELS_MISTAKES = [
-    Mistake(
-        lambda f, s: [4 * f] * (s - 1) + [12],
-        "This makes one convolution for each unit of scale; there are fewer doublings.",
+CHANNELS_MISTAKES: Mistakes = {
+    "This makes one convolution for each unit of scale; there are fewer doublings.": (
+        lambda f, s: [4 * f] * (s - 1) + [12]
     ),
-    Mistake(
-        lambda f, s: [4 * f] * (s // 2 - 1) + [12],
-        "Scale 8 does not take 8 / 2 = 4 doublings: doublings multiply.",
+    "Scale 8 does not take 8 / 2 = 4 doublings: doublings multiply.": lambda f, s: (
+        [4 * f] * (s // 2 - 1) + [12]
     ),
-    Mistake(lambda f, s: [4 * f] * _doublings(s) + [12], "One convolution too many."),
-    Mistake(
-        lambda f, s: [f] * (_doublings(s) - 1) + [3],
-        "These are the channels after each shuffle, not before it.",
+    "One convolution too many.": lambda f, s: [4 * f] * _doublings(s) + [12],
+    "These are the channels after each shuffle, not before it.": lambda f, s: (
+        [f] * (_doublings(s) - 1) + [3]
     ),
-    Mistake(
-        lambda f, s: [4 * f] * (_doublings(s) - 1) + [3],
-        "The last number forgets that a shuffle follows there too.",
+    "The last number forgets that a shuffle follows there too.": lambda f, s: (
+        [4 * f] * (_doublings(s) - 1) + [3]
     ),
-    Mistake(
-        lambda f, s: [4 * f] * _doublings(s),
-        "The last doubling should give colors, and here it gives features.",
+    "The last doubling should give colors, and here it gives features.": lambda f, s: (
+        [4 * f] * _doublings(s)
     ),
-    Mistake(
-        lambda f, s: [f] * (_doublings(s) - 1) + [12],
-        "The last one is right; the others forget what a shuffle by 2 does to the channels.",
+    "The last one is right; the others forget what a shuffle by 2 does to the channels.": (
+        lambda f, s: [f] * (_doublings(s) - 1) + [12]
     ),
-    Mistake(
-        lambda f, s: [2 * f] * (_doublings(s) - 1) + [6],
-        "Twice as many channels for a doubling? It doubles both sides.",
+    "Twice as many channels for a doubling? It doubles both sides.": lambda f, s: (
+        [2 * f] * (_doublings(s) - 1) + [6]
     ),
-    Mistake(
-        lambda _, s: [3 * s**2],
-        "That is one shuffle by the whole scale; Upsampler goes in several steps.",
+    "That is one shuffle by the whole scale; Upsampler goes in several steps.": (
+        lambda _, s: [3 * s**2]
     ),
-    Mistake(lambda f, s: [12] + [4 * f] * (_doublings(s) - 1), "The order is reversed."),
-    Mistake(
-        lambda f, s: [f * 4 ** (i + 1) for i in range(_doublings(s) - 1)] + [12],
-        "The channels grow from step to step; what does the shuffle do between two of them?",
+    "The order is reversed.": lambda f, s: [12] + [4 * f] * (_doublings(s) - 1),
+    "The channels grow from step to step; what does the shuffle do between two of them?": (
+        lambda f, s: [f * 4 ** (i + 1) for i in range(_doublings(s) - 1)] + [12]
     ),
-    Mistake(lambda _, s: _doublings(s), "That is how many there are, not their channels."),
-]
+    "That is how many there are, not their channels.": lambda _, s: _doublings(s),
+}
 
-CHARBONNIER_MISTAKES = [
-    Mistake(
-        lambda sr, hr, eps: ((sr - hr).square() + eps**2).sqrt().sum(),
-        "This is a sum: a larger crop would count as a larger error.",
+CHARBONNIER_MISTAKES: Mistakes = {
+    "This is a sum: a larger crop would count as a larger error.": lambda sr, hr, eps: (
+        ((sr - hr).square() + eps**2).sqrt().sum()
     ),
-    Mistake(
-        lambda sr, hr, eps: ((sr - hr).square() + eps**2).mean().sqrt(),
-        "The root of the mean is L2 again, or nearly.",
+    "The root of the mean is L2 again, or nearly.": lambda sr, hr, eps: (
+        ((sr - hr).square() + eps**2).mean().sqrt()
     ),
-    Mistake(
-        lambda sr, hr, eps: ((sr - hr).square() + eps).sqrt().mean(),
-        "eps has the unit of an error; under the root stands the square of an error.",
+    "eps has the unit of an error; under the root stands the square of an error.": (
+        lambda sr, hr, eps: ((sr - hr).square() + eps).sqrt().mean()
     ),
-    Mistake(
-        lambda sr, hr, eps: ((sr - hr) + eps**2).sqrt().mean(),
-        "The difference is not squared, and a root of negative numbers is nan.",
+    "The difference is not squared, and a root of negative numbers is nan.": (
+        lambda sr, hr, eps: ((sr - hr) + eps**2).sqrt().mean()
     ),
-    Mistake(
-        lambda sr, hr, eps: ((sr - hr).square() + eps**2).mean(),
-        "This is L2 and a constant: the root is missing.",
+    "This is L2 and a constant: the root is missing.": lambda sr, hr, eps: (
+        (sr - hr).square() + eps**2
+    ).mean(),
+    "This is the sum of two roots, which is not the root of the sum.": (
+        lambda sr, hr, eps: ((sr - hr).abs() + eps).mean()
     ),
-    Mistake(
-        lambda sr, hr, eps: ((sr - hr).abs() + eps).mean(),
-        "This is the sum of two roots, which is not the root of the sum.",
+    "This is L1, or nearly: eps has no effect.": lambda sr, hr, _: (sr - hr).abs().mean(),
+    "This is L2.": lambda sr, hr, _: (sr - hr).square().mean(),
+    "eps squared is taken away here.": lambda sr, hr, eps: (
+        ((sr - hr).square() - eps**2).sqrt().mean()
     ),
-    Mistake(
-        lambda sr, hr, _: (sr - hr).abs().mean(),
-        "This is L1, or nearly: eps has no effect.",
+    "Where sr is clamped, there is no slope to learn from.": lambda sr, hr, eps: _charbonnier(
+        sr.clamp(0, 1), hr, eps
     ),
-    Mistake(lambda sr, hr, _: (sr - hr).square().mean(), "This is L2."),
-    Mistake(
-        lambda sr, hr, eps: ((sr - hr).square() - eps**2).sqrt().mean(),
-        "eps squared is taken away here.",
-    ),
-    Mistake(
-        lambda sr, hr, eps: _charbonnier(sr.clamp(0, 1), hr, eps),
-        "Where sr is clamped, there is no slope to learn from.",
-    ),
-]
+}

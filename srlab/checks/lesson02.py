@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srlab.checks.answers import in_order, uniform_values, value_and_slope
-from srlab.checks.core import Answer, Finding, Mistake, Verdict, judge, judge_gradient
+from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 from srlab.checks.traces import Traces, traces_of
 
@@ -18,28 +18,26 @@ Extractor = Callable[[Tensor], Mapping[str, Tensor]]
 
 @in_steps()
 def check_normalize(answer: Answer | None) -> Verdict:
-    """Check ``answer(images, mean, std)``: what the extractor does first.
-
-    Source: exercise 1 of lesson 02.
-    """
+    """Check ``answer(images, mean, std)``: what the extractor does first."""
     vgg16 = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    bytes_again = torch.tensor([0.48, 0.46, 0.41]), torch.full((3,), 1 / 255)
+    to_bytes = torch.tensor([0.48, 0.46, 0.41]), torch.full((3,), 1 / 255)
+    usual = uniform_values(0, 2, 3, 5, 4), *vgg16
     verdict = judge(
         answer,
         right=_normalize,
         cases={
             # Square, 3 px and 3 pictures later: there a wrong axis fits as well.
-            "2 pictures of 5 x 4 px, vgg16's numbers": (uniform_values(0, 2, 3, 5, 4), *vgg16),
+            "2 pictures of 5 x 4 px, vgg16's numbers": usual,
             "2 pictures of 4 x 5 px, a std of 1/255": (
                 uniform_values(1, 2, 3, 4, 5),
-                *bytes_again,
+                *to_bytes,
             ),
             "1 picture of 3 x 3 px": (uniform_values(2, 1, 3, 3, 3), *vgg16),
             "3 pictures of 6 x 3 px": (uniform_values(3, 3, 3, 6, 3), *vgg16),
         },
         mistakes=NORMALIZE_MISTAKES,
     )
-    cases = {"2 pictures of 5 x 4 px": (uniform_values(0, 2, 3, 5, 4), *vgg16)}
+    cases = {"2 pictures of 5 x 4 px": usual}
     return judge_gradient(answer, after=verdict, right=_normalize, cases=cases)
 
 
@@ -48,30 +46,18 @@ def check_features(answer: Answer | None) -> Verdict:
     """Check ``answer(network, layers, images)``: what each layer gives, by name.
 
     No hook may be left behind, whatever happens.
-
-    Source: exercise 2 of lesson 02.
     """
-    one, three, small = ["relu2"], ["relu1", "conv2", "relu2"], uniform_values(6, 1, 3, 4, 4)
+    three = ["relu1", "conv2", "relu2"]
+    odd, square = uniform_values(4, 2, 3, 7, 5), uniform_values(5, 1, 3, 6, 6)
+    small, other = uniform_values(6, 1, 3, 4, 4), uniform_values(7, 1, 3, 4, 4)
     return judge(
         answer,
         right=_features,
         cases={
-            "one layer, a ReLU: all values in a row": (
-                one,
-                uniform_values(4, 2, 3, 7, 5),
-                "sound",
-            ),
-            "three layers: all values in a row": (
-                three,
-                uniform_values(5, 1, 3, 6, 6),
-                "sound",
-            ),
+            "one layer, a ReLU: all values in a row": (["relu2"], odd, "sound"),
+            "three layers: all values in a row": (three, square, "sound"),
             "a network with a hook of its own": (["relu1"], small, "watched"),
-            "a network that fails halfway": (
-                ["relu1"],
-                uniform_values(7, 1, 3, 4, 4),
-                "failing",
-            ),
+            "a network that fails halfway": (["relu1"], other, "failing"),
         },
         mistakes=FEATURES_MISTAKES,
         seen_through=_watched,
@@ -81,10 +67,7 @@ def check_features(answer: Answer | None) -> Verdict:
 
 @in_steps()
 def check_content_loss(answer: Answer | None) -> Verdict:
-    """Check ``answer(extractor, sr, hr, layer_weights)``: its value and its slope.
-
-    Source: exercise 3 of lesson 02.
-    """
+    """Check ``answer(extractor, sr, hr, layer_weights)``: its value and its slope."""
     sr, hr = 1.6 * uniform_values(8, 2, 3, 8, 6) - 0.3, uniform_values(9, 2, 3, 8, 6)
     other, small = uniform_values(10, 1, 3, 5, 7), uniform_values(11, 1, 3, 5, 7)
     uneven = {"coarse": 1.0, "deep": 3.0, "fine": 0.2}
@@ -258,136 +241,104 @@ def _content_loss(
     return sum(w * distance(seen[name], wanted[name]) for name, w in layer_weights.items())
 
 
-NORMALIZE_MISTAKES = [
-    Mistake(lambda images, *_: images, "These are the pictures as they were given."),
-    Mistake(
-        lambda images, mean, std: images / std.view(3, 1, 1) - mean.view(3, 1, 1),
-        "The two steps have changed places; mean is in the unit of the picture.",
+NORMALIZE_MISTAKES: Mistakes = {
+    "These are the pictures as they were given.": lambda images, *_: images,
+    "The two steps have changed places; mean is in the unit of the picture.": (
+        lambda images, mean, std: images / std.view(3, 1, 1) - mean.view(3, 1, 1)
     ),
-    Mistake(
-        lambda images, mean, _: images - mean.view(3, 1, 1),
-        "The mean is gone, but std has not been used.",
+    "The mean is gone, but std has not been used.": lambda images, mean, _: (
+        images - mean.view(3, 1, 1)
     ),
-    Mistake(
-        lambda images, _, std: images / std.view(3, 1, 1),
-        "Divided, but the mean was not subtracted before.",
+    "Divided, but the mean was not subtracted before.": lambda images, _, std: (
+        images / std.view(3, 1, 1)
     ),
-    Mistake(
-        lambda images, mean, std: (images - mean.view(3, 1, 1)) * std.view(3, 1, 1),
-        "Here std makes the spread smaller still.",
+    "Here std makes the spread smaller still.": lambda images, mean, std: (
+        (images - mean.view(3, 1, 1)) * std.view(3, 1, 1)
     ),
-    Mistake(
-        lambda images, mean, std: (images + mean.view(3, 1, 1)) / std.view(3, 1, 1),
-        "The mean is added here; afterward it should be 0.",
+    "The mean is added here; afterward it should be 0.": lambda images, mean, std: (
+        (images + mean.view(3, 1, 1)) / std.view(3, 1, 1)
     ),
-    Mistake(
-        lambda images, mean, std: (255 * images - mean.view(3, 1, 1)) / std.view(3, 1, 1),
-        "Pictures are in [0, 1] here, and mean and std are too; this makes 255 of them.",
+    "Pictures are in [0, 1] here, and mean and std are too; this makes 255 of them.": (
+        lambda images, mean, std: (255 * images - mean.view(3, 1, 1)) / std.view(3, 1, 1)
     ),
-    Mistake(
-        lambda images, mean, std: _normalize(images.flip(1), mean, std),
-        "The channels of the picture are reversed.",
+    "The channels of the picture are reversed.": lambda images, mean, std: _normalize(
+        images.flip(1), mean, std
     ),
-    Mistake(
-        lambda images, mean, std: _normalize(images, mean.flip(0), std.flip(0)),
-        "mean and std are reversed: blue's numbers are used for red.",
+    "mean and std are reversed: blue's numbers are used for red.": (
+        lambda images, mean, std: _normalize(images, mean.flip(0), std.flip(0))
     ),
-    Mistake(
-        lambda images, *_: _normalize(images, images.mean((0, 2, 3)), images.std((0, 2, 3))),
-        "These are the mean and std of this picture; the network was trained with others.",
+    "These are the mean and std of this picture; the network was trained with others.": (
+        lambda images, *_: _normalize(images, images.mean((0, 2, 3)), images.std((0, 2, 3)))
     ),
-    Mistake(
-        lambda images, mean, std: _normalize(images, mean, std).clamp(0, 1),
-        "Clamped, though normalized values run below 0 and above 1.",
+    "Clamped, though normalized values run below 0 and above 1.": (
+        lambda images, mean, std: _normalize(images, mean, std).clamp(0, 1)
     ),
-    Mistake(
-        lambda images, mean, std: _normalize(
-            images, mean.mean().expand(3), std.mean().expand(3)
-        ),
-        "One mean and one std for all three channels.",
+    "One mean and one std for all three channels.": lambda images, mean, std: _normalize(
+        images, mean.mean().expand(3), std.mean().expand(3)
     ),
-    Mistake(
-        # An error at most sizes; three pictures of 3 px would pass unseen.
-        lambda images, mean, std: (images - mean) / std,
-        "The three numbers lie along another axis than the channels.",
+    # An error at most sizes; three pictures of 3 px would pass unseen.
+    "The three numbers lie along another axis than the channels.": (
+        lambda images, mean, std: (images - mean) / std
     ),
-]
+}
 
-FEATURES_MISTAKES = [
-    Mistake(
-        partial(_features, keep=lambda output: output),
-        "The ReLU behind a convolution works in place, and has changed what you kept.",
+FEATURES_MISTAKES: Mistakes = {
+    "The ReLU behind a convolution works in place, and has changed what you kept.": (
+        partial(_features, keep=lambda output: output)
     ),
-]
+}
 
-CONTENT_MISTAKES = [
-    Mistake(
-        partial(_content_loss, distance=lambda a, b: (a - b).square().mean()),
-        "These are squared differences.",
+CONTENT_MISTAKES: Mistakes = {
+    "These are squared differences.": (
+        partial(_content_loss, distance=lambda a, b: (a - b).square().mean())
     ),
-    Mistake(
-        partial(_content_loss, distance=lambda a, b: (a - b).mean()),
-        "Differences of both signs cancel.",
+    "Differences of both signs cancel.": (
+        partial(_content_loss, distance=lambda a, b: (a - b).mean())
     ),
-    Mistake(
-        partial(_content_loss, distance=lambda a, b: (a.mean() - b.mean()).abs()),
-        "This compares the means of whole layers, not place by place.",
+    "This compares the means of whole layers, not place by place.": (
+        partial(_content_loss, distance=lambda a, b: (a.mean() - b.mean()).abs())
     ),
-    Mistake(
-        partial(_content_loss, distance=lambda a, b: (a - b).abs().sum()),
-        "This is a sum: a layer with more values would count more.",
+    "This is a sum: a layer with more values would count more.": (
+        partial(_content_loss, distance=lambda a, b: (a - b).abs().sum())
     ),
-    Mistake(
+    "All layers count alike; their weights have no effect.": (
         lambda extractor, sr, hr, weights: _content_loss(
             extractor, sr, hr, dict.fromkeys(weights, 1.0)
-        ),
-        "All layers count alike; their weights have no effect.",
+        )
     ),
-    Mistake(
+    "The layers are averaged, and their weights have no effect.": (
         lambda extractor, sr, hr, weights: (
             _content_loss(extractor, sr, hr, dict.fromkeys(weights, 1.0)) / len(weights)
-        ),
-        "The layers are averaged, and their weights have no effect.",
+        )
     ),
-    Mistake(
-        lambda extractor, sr, hr, weights: (
-            _content_loss(extractor, sr, hr, weights) / len(weights)
-        ),
-        "Weighted, but then averaged over the layers.",
+    "Weighted, but then averaged over the layers.": lambda extractor, sr, hr, weights: (
+        _content_loss(extractor, sr, hr, weights) / len(weights)
     ),
-    Mistake(
+    "Divided by the sum of the weights, which need not be 1.": (
         lambda extractor, sr, hr, weights: (
             _content_loss(extractor, sr, hr, weights) / sum(weights.values())
-        ),
-        "Divided by the sum of the weights, which need not be 1.",
+        )
     ),
-    Mistake(
+    "A layer that has no weight counts here as well.": (
         lambda extractor, sr, hr, weights: _content_loss(
             extractor, sr, hr, {**dict.fromkeys(extractor(sr), 1.0), **weights}
-        ),
-        "A layer that has no weight counts here as well.",
+        )
     ),
-    Mistake(
-        # An error: one of the extractor's layers has no weight.
+    # An error: one of the extractor's layers has no weight.
+    "The extractor gives a layer that has no weight.": (
         lambda extractor, sr, hr, weights: _content_loss(
             extractor, sr, hr, {name: weights[name] for name in extractor(sr)}
-        ),
-        "The extractor gives a layer that has no weight.",
+        )
     ),
-    Mistake(
+    "Features of a difference are no difference of features.": (
         lambda extractor, sr, hr, weights: sum(
             w * extractor(sr - hr)[name].abs().mean() for name, w in weights.items()
-        ),
-        "Features of a difference are no difference of features.",
+        )
     ),
-    Mistake(
-        lambda _, sr, hr, weights: sum(weights.values()) * (sr - hr).abs().mean(),
-        "This compares pixels, not features.",
+    "This compares pixels, not features.": lambda _, sr, hr, weights: (
+        sum(weights.values()) * (sr - hr).abs().mean()
     ),
-    Mistake(
-        lambda extractor, sr, hr, weights: _content_loss(
-            extractor, sr.clamp(0, 1), hr, weights
-        ),
-        "Where sr is clamped, there is no slope to learn from.",
+    "Where sr is clamped, there is no slope to learn from.": (
+        lambda extractor, sr, hr, weights: _content_loss(extractor, sr.clamp(0, 1), hr, weights)
     ),
-]
+}

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srlab.checks.answers import named_type
-from srlab.checks.core import Answer, Finding, Mistake, Verdict, judge, judge_gradient
+from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 
 Layer = Callable[[Tensor], Tensor]
@@ -22,19 +22,13 @@ def check_variance(answer: Answer | None) -> Verdict:
         answer: variance of the first input, weight of each correction, number
             of blocks -> variance. Each block's correction is as large as the
             block's input, and independent of it.
-
-    Source: exercise 1 of lesson 03.
     """
     return judge(
         answer,
         right=_variance,
         cases={
-            f"variance {variance:g}, weight {weight:g}, {depth} blocks": (
-                variance,
-                weight,
-                depth,
-            )
-            for variance, weight, depth in (
+            f"variance {v:g}, weight {w:g}, {n} blocks": (v, w, n)
+            for v, w, n in (
                 (4.0, 0.6, 3),
                 (1.0, 0.1, 32),
                 (1.0, 1.0, 64),
@@ -66,8 +60,6 @@ def check_learned_block(answer: Answer | None) -> Verdict:
     Args:
         answer: called with ``num_features``, gives an ``nn.Module`` with
             ``conv1`` and ``conv2`` and a weight that starts at zero.
-
-    Source: exercise 2 of lesson 03.
     """
     x = _signal(1, 2, 4, 7, 5)
     return judge(
@@ -96,8 +88,6 @@ def check_channel_gates(answer: Answer | None) -> Verdict:
     Args:
         answer: the correction ``(N, F, h, w)`` and two 1 x 1 convolutions ->
             the weighted correction of the same shape.
-
-    Source: exercise 3 of lesson 03.
     """
     layers = _pointwise(6, 3), _pointwise(3, 6)
     wide = _pointwise(4, 2), _pointwise(2, 4)
@@ -118,48 +108,35 @@ def _variance(variance: float, weight: float, depth: int) -> float:
     return variance * (1 + weight**2) ** depth
 
 
-VARIANCE_MISTAKES = [
-    Mistake(
+VARIANCE_MISTAKES: Mistakes = {
+    "You added standard deviations; those of independent numbers do not add up.": (
         lambda v, w, n: v * (1 + abs(w)) ** (2 * n),
-        "You added standard deviations; those of independent numbers do not add up.",
-    ),
-    Mistake(
         lambda v, w, n: v * (1 + w) ** (2 * n),
-        "You added standard deviations; those of independent numbers do not add up.",
     ),
-    Mistake(
-        lambda v, w, n: v * (1 + w) ** n,
-        "A factor w does not make the variance w times as large.",
+    "A factor w does not make the variance w times as large.": lambda v, w, n: v * (1 + w) ** n,
+    "The 2 belongs to He's start; here a correction is as large as its input.": (
+        lambda v, w, n: v * (1 + 2 * w**2) ** n
     ),
-    Mistake(
-        lambda v, w, n: v * (1 + 2 * w**2) ** n,
-        "The 2 belongs to He's start; here a correction is as large as its input.",
+    "Each block adds the same here, though its input has grown.": lambda v, w, n: (
+        v * (1 + n * w**2)
     ),
-    Mistake(
-        lambda v, w, n: v * (1 + n * w**2),
-        "Each block adds the same here, though its input has grown.",
+    "Here each correction has a variance of 1, however large its block's input.": (
+        lambda v, w, n: v + n * w**2
     ),
-    Mistake(
-        lambda v, w, n: v + n * w**2,
-        "Here each correction has a variance of 1, however large its block's input.",
+    "The factor of one block is right; of several blocks it is not multiplied by depth.": (
+        lambda v, w, n: v * n * (1 + w**2)
     ),
-    Mistake(
-        lambda v, w, n: v * n * (1 + w**2),
-        "The factor of one block is right; of several blocks it is not multiplied by depth.",
+    "The growth is right, but the variance at the start has no effect.": lambda _, w, n: (
+        (1 + w**2) ** n
     ),
-    Mistake(
-        lambda _, w, n: (1 + w**2) ** n,
-        "The growth is right, but the variance at the start has no effect.",
+    "That is the standard deviation.": lambda v, w, n: (v * (1 + w**2) ** n) ** 0.5,
+    "The skip is missing: these are corrections of corrections.": lambda v, w, n: (
+        v * w ** (2 * n)
     ),
-    Mistake(lambda v, w, n: (v * (1 + w**2) ** n) ** 0.5, "That is the standard deviation."),
-    Mistake(
-        lambda v, w, n: v * w ** (2 * n),
-        "The skip is missing: these are corrections of corrections.",
-    ),
-    Mistake(lambda v, _, n: v * 2.0**n, "That is weight 1, whatever weight says."),
-    Mistake(lambda v, w, n: v * (1 + w**2) ** (n - 1), "One block is missing."),
-    Mistake(lambda v, w, n: v * (1 + w**2) ** (n + 1), "One block too many."),
-]
+    "That is weight 1, whatever weight says.": lambda v, _, n: v * 2.0**n,
+    "One block is missing.": lambda v, w, n: v * (1 + w**2) ** (n - 1),
+    "One block too many.": lambda v, w, n: v * (1 + w**2) ** (n + 1),
+}
 
 
 # Exercise 2 ----------------------------------------------------------------------------
@@ -306,68 +283,54 @@ class _NeverWakes(_LearnedBlock):
 
 CUT = "The values are right, but the gradient is not: somewhere the way back is cut."
 
-BLOCK_MISTAKES = [
-    Mistake(_NeverWakes, "Two zeros in one product never wake: the weight, and all of conv2."),
-    Mistake(_NotLearned, "No training changes a plain tensor or number."),
-    Mistake(_computing(lambda b, x: x + b.factor * b.correction(x).detach()), CUT),
-    Mistake(
-        _computing(lambda b, x: (1 - b.factor) * x + b.factor * b.correction(x)),
-        "The skip does not stay whole: x loses what the correction gets.",
+BLOCK_MISTAKES: Mistakes = {
+    "Two zeros in one product never wake: the weight, and all of conv2.": _NeverWakes,
+    "No training changes a plain tensor or number.": _NotLearned,
+    CUT: _computing(lambda b, x: x + b.factor * b.correction(x).detach()),
+    "The skip does not stay whole: x loses what the correction gets.": (
+        _computing(lambda b, x: (1 - b.factor) * x + b.factor * b.correction(x))
     ),
-    Mistake(_OneForEachChannel, "One weight for each channel, not one for the whole block."),
-    Mistake(_StartsAtOne, "At first this is the plain block: weight 1, or none at work."),
-    Mistake(
-        _computing(lambda b, x: x + b.correction(x)),
-        "The weight is there, but nothing is multiplied by it.",
+    "One weight for each channel, not one for the whole block.": _OneForEachChannel,
+    "At first this is the plain block: weight 1, or none at work.": _StartsAtOne,
+    "The weight is there, but nothing is multiplied by it.": (
+        _computing(lambda b, x: x + b.correction(x))
     ),
-    Mistake(
-        _computing(lambda b, x: b.factor * x + b.correction(x)),
-        "The weight is on the skip: at zero, the picture is lost.",
+    "The weight is on the skip: at zero, the picture is lost.": (
+        _computing(lambda b, x: b.factor * x + b.correction(x))
     ),
-    Mistake(
-        _computing(lambda b, x: b.factor * (x + b.correction(x))),
-        "With weight 0 nothing comes out: the weight is on the sum, or the skip is missing.",
+    "With weight 0 nothing comes out: the weight is on the sum, or the skip is missing.": (
+        _computing(lambda b, x: b.factor * (x + b.correction(x)))
     ),
-    Mistake(
-        _computing(lambda b, x: F.relu(x + b.factor * b.correction(x))),
-        "A ReLU behind the sum cuts off what the skip should carry unchanged.",
+    "A ReLU behind the sum cuts off what the skip should carry unchanged.": (
+        _computing(lambda b, x: F.relu(x + b.factor * b.correction(x)))
     ),
-    Mistake(
-        _computing(lambda b, x: x + b.factor * F.relu(b.correction(x))),
-        "A ReLU behind conv2 cuts off corrections of one sign.",
+    "A ReLU behind conv2 cuts off corrections of one sign.": (
+        _computing(lambda b, x: x + b.factor * F.relu(b.correction(x)))
     ),
-    Mistake(
-        _computing(lambda b, x: x + b.conv2(b.factor * F.relu(b.conv1(x)))),
-        "The weight stands before conv2, whose bias it then misses.",
+    "The weight stands before conv2, whose bias it then misses.": (
+        _computing(lambda b, x: x + b.conv2(b.factor * F.relu(b.conv1(x))))
     ),
-    Mistake(
-        _computing(lambda b, x: x + b.correction(b.factor * x)),
-        "The weight stands before conv1, whose bias it then misses.",
+    "The weight stands before conv1, whose bias it then misses.": (
+        _computing(lambda b, x: x + b.correction(b.factor * x))
     ),
-    Mistake(
-        _computing(lambda b, x: x + b.factor * b.conv2(b.conv1(x))),
-        "Two convolutions in a row do no more than one could.",
+    "Two convolutions in a row do no more than one could.": (
+        _computing(lambda b, x: x + b.factor * b.conv2(b.conv1(x)))
     ),
-    Mistake(
-        _computing(lambda b, x: x + b.factor + b.correction(x)),
-        "Here the weight is added.",
+    "Here the weight is added.": _computing(lambda b, x: x + b.factor + b.correction(x)),
+    "A sigmoid of 0 is 0.5, so a new block is not x.": (
+        _computing(lambda b, x: x + torch.sigmoid(b.factor) * b.correction(x))
     ),
-    Mistake(
-        _computing(lambda b, x: x + torch.sigmoid(b.factor) * b.correction(x)),
-        "A sigmoid of 0 is 0.5, so a new block is not x.",
+    "Right at zero, but a tanh bends every other weight.": (
+        _computing(lambda b, x: x + torch.tanh(b.factor) * b.correction(x))
     ),
-    Mistake(
-        _computing(lambda b, x: x + torch.tanh(b.factor) * b.correction(x)),
-        "Right at zero, but a tanh bends every other weight.",
-    ),
-]
+}
 
 
 # Exercise 3 ----------------------------------------------------------------------------
 
 
 def _gated(correction: Tensor, squeeze: Layer, expand: Layer) -> Tensor:
-    return correction * _gates(correction.mean((2, 3), keepdim=True), squeeze, expand)
+    return correction * _gates(_pooled(correction), squeeze, expand)
 
 
 def _gates(pooled: Tensor, squeeze: Layer, expand: Layer) -> Tensor:
@@ -395,77 +358,50 @@ def _signal(seed: int, *shape: int) -> Tensor:
     return values + torch.rand((*shape[:2], 1, 1), generator=generator) - 0.5
 
 
-ANOTHER_SHAPE = "What reaches a convolution has not its shape; squeeze wants (N, F, 1, 1)."
-
-GATES_MISTAKES = [
-    Mistake(
-        lambda c, squeeze, expand: c * expand(F.relu(squeeze(_pooled(c)))),
-        "These gates do not lie between 0 and 1.",
+GATES_MISTAKES: Mistakes = {
+    "These gates do not lie between 0 and 1.": lambda c, squeeze, expand: (
+        c * expand(F.relu(squeeze(_pooled(c))))
     ),
-    Mistake(
+    "These are the gates alone.": (
         lambda c, squeeze, expand: _gates(_pooled(c), squeeze, expand),
-        "These are the gates alone.",
-    ),
-    Mistake(
         lambda c, squeeze, expand: _gates(_pooled(c), squeeze, expand).expand_as(c),
-        "These are the gates alone.",
     ),
-    Mistake(
-        lambda c, squeeze, expand: c * _gates(c.mean((0, 2, 3), keepdim=True), squeeze, expand),
-        "The mean went over the batch too: all pictures have the same gates.",
+    "The mean went over the batch too: all pictures have the same gates.": (
+        lambda c, squeeze, expand: c * _gates(c.mean((0, 2, 3), keepdim=True), squeeze, expand)
     ),
-    Mistake(
-        lambda c, squeeze, expand: (
-            c * _gates(c.mean((1, 2, 3), keepdim=True).expand(-1, 6, 1, 1), squeeze, expand)
-        ),
-        "The mean went over the channels too.",
+    "The mean went over the channels too.": lambda c, squeeze, expand: (
+        c * _gates(c.mean((1, 2, 3), keepdim=True).expand(-1, 6, 1, 1), squeeze, expand)
     ),
-    Mistake(
+    # swapped layers raise the same error
+    "What reaches a convolution has not its shape; squeeze wants (N, F, 1, 1).": (
         lambda c, squeeze, expand: c * _gates(c.mean((2, 3)), squeeze, expand),
-        ANOTHER_SHAPE,
-    ),
-    Mistake(  # swapped layers raise the same error
         lambda c, squeeze, expand: c * _gates(c.mean((1, 2, 3), keepdim=True), squeeze, expand),
-        ANOTHER_SHAPE,
     ),
-    Mistake(
-        lambda c, squeeze, expand: c * _gates(c, squeeze, expand),
-        "Nothing was averaged: each pixel got gates of its own.",
+    "Nothing was averaged: each pixel got gates of its own.": lambda c, squeeze, expand: (
+        c * _gates(c, squeeze, expand)
     ),
-    Mistake(
-        lambda c, squeeze, expand: c * _gates(c.amax((2, 3), keepdim=True), squeeze, expand),
-        "This is the maximum of each channel.",
+    "This is the maximum of each channel.": lambda c, squeeze, expand: (
+        c * _gates(c.amax((2, 3), keepdim=True), squeeze, expand)
     ),
-    Mistake(
-        lambda c, squeeze, expand: c * _gates(c.sum((2, 3), keepdim=True), squeeze, expand),
-        "This is a sum: a larger picture opens the gates wider.",
+    "This is a sum: a larger picture opens the gates wider.": lambda c, squeeze, expand: (
+        c * _gates(c.sum((2, 3), keepdim=True), squeeze, expand)
     ),
-    Mistake(
-        lambda c, squeeze, expand: c * torch.sigmoid(expand(squeeze(_pooled(c)))),
-        "squeeze and expand follow each other at once, and so are one.",
+    "squeeze and expand follow each other at once, and so are one.": (
+        lambda c, squeeze, expand: c * torch.sigmoid(expand(squeeze(_pooled(c))))
     ),
-    Mistake(
-        lambda c, squeeze, expand: c * F.relu(torch.sigmoid(expand(squeeze(_pooled(c))))),
-        "The ReLU stands behind the sigmoid, where it does nothing.",
+    "The ReLU stands behind the sigmoid, where it does nothing.": (
+        lambda c, squeeze, expand: c * F.relu(torch.sigmoid(expand(squeeze(_pooled(c)))))
     ),
-    Mistake(
-        lambda c, squeeze, expand: (
-            c * torch.sigmoid(expand(torch.sigmoid(squeeze(_pooled(c)))))
-        ),
-        "There are two sigmoids.",
+    "There are two sigmoids.": lambda c, squeeze, expand: (
+        c * torch.sigmoid(expand(torch.sigmoid(squeeze(_pooled(c)))))
     ),
-    Mistake(
-        lambda c, squeeze, expand: (
-            c * torch.softmax(expand(F.relu(squeeze(_pooled(c)))), dim=1)
-        ),
-        "A softmax makes the channels share one whole; each gate is free.",
+    "A softmax makes the channels share one whole; each gate is free.": (
+        lambda c, squeeze, expand: c * torch.softmax(expand(F.relu(squeeze(_pooled(c)))), dim=1)
     ),
-    Mistake(
-        lambda c, squeeze, expand: c + _gates(_pooled(c), squeeze, expand),
-        "Here the gates are added.",
+    "Here the gates are added.": lambda c, squeeze, expand: (
+        c + _gates(_pooled(c), squeeze, expand)
     ),
-    Mistake(
-        lambda c, squeeze, expand: c * (1 + _gates(_pooled(c), squeeze, expand)),
-        "The correction itself is in the result once more.",
+    "The correction itself is in the result once more.": lambda c, squeeze, expand: (
+        c * (1 + _gates(_pooled(c), squeeze, expand))
     ),
-]
+}

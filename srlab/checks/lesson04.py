@@ -13,7 +13,7 @@ from srlab.checks.answers import normal_values, result_as, whole_number
 from srlab.checks.core import (
     Answer,
     Finding,
-    Mistake,
+    Mistakes,
     Verdict,
     judge,
     judge_gradient,
@@ -28,10 +28,7 @@ Wrap = Callable[[nn.Conv2d], nn.Module]
 
 @in_steps()
 def check_shuffle(answer: Answer | None) -> Verdict:
-    """Check ``answer(x, factor)``: what ``PixelShuffle(factor)`` does.
-
-    Source: exercise 1 of lesson 04.
-    """
+    """Check ``answer(x, factor)``: what ``PixelShuffle(factor)`` does."""
     third = _numbered(2, 12, 2, 3) / 3
     verdict = judge(
         without_calling(answer, "pixel_shuffle"),
@@ -64,10 +61,7 @@ def my_icnr(conv, factor):
 
 @in_steps(starter=DEAD_ICNR)
 def check_icnr(answer: Answer | None) -> Verdict:
-    """Check ``answer(conv, factor)``: ICNR, in place, judged by what is drawn.
-
-    Source: exercise 2 of lesson 04.
-    """
+    """Check ``answer(conv, factor)``: ICNR, in place, judged by what is drawn."""
     return judge(
         without_calling(answer, "icnr_"),
         right=icnr_,
@@ -89,10 +83,7 @@ def check_icnr(answer: Answer | None) -> Verdict:
 
 @in_steps()
 def check_distinct_kernels(answer: Answer | None) -> Verdict:
-    """Check ``answer(conv)``: how many of its kernels differ from one another.
-
-    Source: exercise 3 of lesson 04.
-    """
+    """Check ``answer(conv)``: how many of its kernels differ from one another."""
     return judge(
         answer,
         right=_distinct,
@@ -325,88 +316,67 @@ def _return_a_new_one(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
     return icnr_(fresh, factor)
 
 
-SHUFFLE_MISTAKES = [
-    Mistake(_by_blocks, "Here channels 0, C, 2C and 3C make a square, not neighbors."),
-    Mistake(
-        lambda x, f: _permuted(x, f, 4, 3, 5, 2),
-        "Within a square your numbers run down the column.",
+SHUFFLE_MISTAKES: Mistakes = {
+    "Here channels 0, C, 2C and 3C make a square, not neighbors.": _by_blocks,
+    "Within a square your numbers run down the column.": lambda x, f: _permuted(
+        x, f, 4, 3, 5, 2
     ),
-    Mistake(
-        lambda x, f: _permuted(x, f, 2, 4, 3, 5),
-        "These are whole pictures side by side, not squares.",
+    "These are whole pictures side by side, not squares.": lambda x, f: _permuted(
+        x, f, 2, 4, 3, 5
     ),
-    Mistake(
-        lambda x, f: x.reshape(len(x), -1, x.shape[2] * f, x.shape[3] * f),
-        "The shape is right, but the numbers are still in the order they had in x.",
+    "The shape is right, but the numbers are still in the order they had in x.": (
+        lambda x, f: x.reshape(len(x), -1, x.shape[2] * f, x.shape[3] * f)
     ),
-    Mistake(
-        lambda x, f: _permuted(x, f, 5, 2, 4, 3).reshape(F.pixel_shuffle(x, f).shape),
-        "Rows and columns have changed places.",
+    "Rows and columns have changed places.": lambda x, f: _permuted(x, f, 5, 2, 4, 3).reshape(
+        F.pixel_shuffle(x, f).shape
     ),
-    Mistake(F.pixel_unshuffle, "That is the way back: large squares to channels."),
-    Mistake(
-        lambda x, f: x[:, :: f**2].repeat_interleave(f, 2).repeat_interleave(f, 3),
-        "This repeats one channel of each square, and never looks at the others.",
+    "That is the way back: large squares to channels.": F.pixel_unshuffle,
+    "This repeats one channel of each square, and never looks at the others.": (
+        lambda x, f: x[:, :: f**2].repeat_interleave(f, 2).repeat_interleave(f, 3)
     ),
-]
+}
 
-LOST = "Under weight norm conv.weight is derived before each use; what you wrote is lost."
+ICNR_MISTAKES: Mistakes = {
+    "Nothing has changed.": lambda conv, _: conv,
+    "repeat gives 0, 1, 2, 0, 1, 2, but a square is made of neighbors.": (
+        _starting(lambda c, f: _kernels(c, f).repeat(f**2, 1, 1, 1), _zero)
+    ),
+    "Flat, but every channel has the same kernel.": (
+        _starting(lambda c, f: _kernels(c, f)[:1].expand_as(c.weight), _zero)
+    ),
+    "All zero, or nearly, is flat, and says nothing.": (
+        _starting(lambda c, _: torch.zeros_like(c.weight), _zero)
+    ),
+    "Flat, but with too few kernels.": _by_another_factor(lambda f: f**2),
+    "Each kernel has factor copies, but a square has more pixels.": (
+        _starting(lambda c, f: c.weight[::f].repeat_interleave(f, dim=0), _zero)
+    ),
+    "The kernels are right, but each pixel of a square has a bias of its own.": (
+        _starting(_interleaved)
+    ),
+    "Under weight norm conv.weight is derived before each use; what you wrote is lost.": (
+        _starting(_interleaved, _zero, _replace_parameter)
+    ),
+    "conv itself is as it was; the network holds that one, not yours.": _return_a_new_one,
+}
 
-ICNR_MISTAKES = [
-    Mistake(lambda conv, _: conv, "Nothing has changed."),
-    Mistake(
-        _starting(lambda c, f: _kernels(c, f).repeat(f**2, 1, 1, 1), _zero),
-        "repeat gives 0, 1, 2, 0, 1, 2, but a square is made of neighbors.",
+DISTINCT_MISTAKES: Mistakes = {
+    "This counts kernels, also equal ones.": lambda conv: conv.out_channels,
+    "Right while copies are neighbors, but they need not be.": _count_changes,
+    "This is what a right ICNR by 2 would give, whatever is really there.": lambda conv: (
+        conv.out_channels // 4
     ),
-    Mistake(
-        _starting(lambda c, f: _kernels(c, f)[:1].expand_as(c.weight), _zero),
-        "Flat, but every channel has the same kernel.",
+    "These are the different numbers, not kernels.": lambda conv: conv.weight.unique().numel(),
+    "dim=1 are the channels that come in, not the kernels.": lambda conv: conv.weight.unique(
+        dim=1
+    ).shape[1],
+    "Two kernels may have one sum and differ.": lambda conv: (
+        conv.weight.sum((1, 2, 3)).unique().numel()
     ),
-    Mistake(
-        _starting(lambda c, _: torch.zeros_like(c.weight), _zero),
-        "All zero, or nearly, is flat, and says nothing.",
+    "These are the kernels themselves, not their number.": lambda conv: conv.weight.flatten(
+        1
+    ).unique(dim=0),
+    "This is a whole shape; only one of its numbers was asked for.": lambda conv: tuple(
+        conv.weight.unique(dim=0).shape
     ),
-    Mistake(_by_another_factor(lambda f: f**2), "Flat, but with too few kernels."),
-    Mistake(
-        _starting(lambda c, f: c.weight[::f].repeat_interleave(f, dim=0), _zero),
-        "Each kernel has factor copies, but a square has more pixels.",
-    ),
-    Mistake(
-        _starting(_interleaved),
-        "The kernels are right, but each pixel of a square has a bias of its own.",
-    ),
-    Mistake(_starting(_interleaved, _zero, _replace_parameter), LOST),
-    Mistake(
-        _return_a_new_one,
-        "conv itself is as it was; the network holds that one, not yours.",
-    ),
-]
-
-DISTINCT_MISTAKES = [
-    Mistake(lambda conv: conv.out_channels, "This counts kernels, also equal ones."),
-    Mistake(_count_changes, "Right while copies are neighbors, but they need not be."),
-    Mistake(
-        lambda conv: conv.out_channels // 4,
-        "This is what a right ICNR by 2 would give, whatever is really there.",
-    ),
-    Mistake(
-        lambda conv: conv.weight.unique().numel(),
-        "These are the different numbers, not kernels.",
-    ),
-    Mistake(
-        lambda conv: conv.weight.unique(dim=1).shape[1],
-        "dim=1 are the channels that come in, not the kernels.",
-    ),
-    Mistake(
-        lambda conv: conv.weight.sum((1, 2, 3)).unique().numel(),
-        "Two kernels may have one sum and differ.",
-    ),
-    Mistake(
-        lambda conv: conv.weight.flatten(1).unique(dim=0),
-        "These are the kernels themselves, not their number.",
-    ),
-    Mistake(
-        lambda conv: tuple(conv.weight.unique(dim=0).shape),
-        "This is a whole shape; only one of its numbers was asked for.",
-    ),
-]
+}

@@ -16,7 +16,7 @@ from srlab.checks.answers import (
     uniform_values,
     value_and_slope,
 )
-from srlab.checks.core import Answer, Finding, Mistake, Verdict, judge, judge_gradient
+from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 from srlab.losses import gram_matrix, l1_loss, tv_loss
 
@@ -25,10 +25,7 @@ Terms = Mapping[str, Callable[[Tensor], Tensor]]
 
 @in_steps()
 def check_isotropic_tv(answer: Answer | None) -> Verdict:
-    """Check ``answer(images, eps)``: TV by the length of each step, and its slope.
-
-    Source: exercise 1 of lesson 05.
-    """
+    """Check ``answer(images, eps)``: TV by the length of each step, and its slope."""
     slanted = torch.arange(5.0)[:, None] + 2 * torch.arange(6.0)
     verdict = judge(
         answer,
@@ -52,10 +49,7 @@ def check_isotropic_tv(answer: Answer | None) -> Verdict:
 
 @in_steps()
 def check_gram_of_part(answer: Answer | None) -> Verdict:
-    """Check ``answer(features, mask)``: the Gram matrix of the pixels in the mask.
-
-    Source: exercise 2 of lesson 05.
-    """
+    """Check ``answer(features, mask)``: the Gram matrix of the pixels in the mask."""
     everywhere = torch.ones(2, 1, 4, 3)
     part = _signal(2, 2, 3, 4, 5), torch.stack([_mask(5, 4, 5), _mask(12, 4, 5)])
     smaller = _signal(3, 1, 4, 6, 3), _mask(7, 6, 3)[None]
@@ -79,10 +73,7 @@ def check_gram_of_part(answer: Answer | None) -> Verdict:
 
 @in_steps()
 def check_balance(answer: Answer | None) -> Verdict:
-    """Check ``answer(terms, sr, shares)``: weights that give the shares asked for.
-
-    Source: exercise 3 of lesson 05.
-    """
+    """Check ``answer(terms, sr, shares)``: weights that give the shares asked for."""
     terms = _terms(uniform_values(6, 2, 3, 6, 5))
     sr, other = uniform_values(7, 2, 3, 6, 5), uniform_values(8, 2, 3, 6, 5)
     return judge(
@@ -266,147 +257,106 @@ def _mask(pixels: int, height: int, width: int) -> Tensor:
     return (order < pixels).float().view(1, height, width)
 
 
-TV_MISTAKES = [
-    Mistake(lambda images, _: tv_loss(images), "This is tv_loss, which takes both axes apart."),
-    Mistake(
-        _from_steps(lambda right, down, _: right.abs().mean() + down.abs().mean()),
-        "The axes are still apart.",
+TV_MISTAKES: Mistakes = {
+    "This is tv_loss, which takes both axes apart.": lambda images, _: tv_loss(images),
+    "The axes are still apart.": (
+        _from_steps(lambda right, down, _: right.abs().mean() + down.abs().mean())
     ),
-    Mistake(
-        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).sqrt().sum()),
-        "This is a sum: a larger picture would count as a rougher one.",
+    "This is a sum: a larger picture would count as a rougher one.": (
+        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).sqrt().sum())
     ),
-    Mistake(
-        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).mean()),
-        "These are squared lengths: one edge costs more than a hundred small ones.",
+    "These are squared lengths: one edge costs more than a hundred small ones.": (
+        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).mean())
     ),
-    Mistake(
-        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).mean().sqrt()),
-        "This is the root of the mean, not the mean of the roots.",
+    "This is the root of the mean, not the mean of the roots.": (
+        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).mean().sqrt())
     ),
-    Mistake(_wrapping_tv, "roll goes around: the last column steps to the first."),
-    Mistake(_padded_tv, "Pixels with only one neighbor are counted here, too."),
-    Mistake(_unpaired_tv, "The two steps under one root start at different pixels."),
-    Mistake(
-        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps).sqrt().mean()),
-        "eps has the unit of a step; under the root stands the square of a step.",
+    "roll goes around: the last column steps to the first.": _wrapping_tv,
+    "Pixels with only one neighbor are counted here, too.": _padded_tv,
+    "The two steps under one root start at different pixels.": _unpaired_tv,
+    "eps has the unit of a step; under the root stands the square of a step.": (
+        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps).sqrt().mean())
     ),
-    Mistake(
+    "The value is right, but an inner root of 0 has no slope.": (
         _from_steps(
             lambda right, down, eps: (torch.hypot(right, down) ** 2 + eps**2).sqrt().mean()
-        ),
-        "The value is right, but an inner root of 0 has no slope.",
+        )
     ),
-    Mistake(
-        _from_steps(lambda right, down, eps: ((right**2 + down**2).sqrt() + eps).mean()),
-        "eps stands outside the root, where it keeps no slope from becoming nan.",
+    "eps stands outside the root, where it keeps no slope from becoming nan.": (
+        _from_steps(lambda right, down, eps: ((right**2 + down**2).sqrt() + eps).mean())
     ),
-    Mistake(
-        _from_steps(lambda right, down, _: (right**2 + down**2).sqrt().mean()),
-        "eps has no effect here; on a flat picture the slope is nan.",
+    "eps has no effect here; on a flat picture the slope is nan.": (
+        _from_steps(lambda right, down, _: (right**2 + down**2).sqrt().mean())
     ),
-    Mistake(
-        _from_steps(lambda right, down, eps: (right.abs() + down.abs() + eps).sqrt().mean()),
-        "The steps are not squared, so this is no length.",
+    "The steps are not squared, so this is no length.": (
+        _from_steps(lambda right, down, eps: (right.abs() + down.abs() + eps).sqrt().mean())
     ),
-    Mistake(
-        _from_steps(lambda right, _, eps: (right**2 + eps**2).sqrt().mean()),
-        "These are the steps to the right alone.",
+    "These are the steps to the right alone.": (
+        _from_steps(lambda right, _, eps: (right**2 + eps**2).sqrt().mean())
     ),
-    Mistake(
-        _from_steps(lambda _, down, eps: (down**2 + eps**2).sqrt().mean()),
-        "These are the steps downwards alone.",
+    "These are the steps downwards alone.": (
+        _from_steps(lambda _, down, eps: (down**2 + eps**2).sqrt().mean())
     ),
-    Mistake(
-        _from_steps(
-            lambda right, down, eps: (right**2 + down**2 + eps**2).sum(1).sqrt().mean()
-        ),
-        "All channels are under one root.",
+    "All channels are under one root.": (
+        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).sum(1).sqrt().mean())
     ),
-]
+}
 
-GRAM_MISTAKES = [
-    Mistake(
-        lambda features, _: gram_matrix(features),
-        "This is the Gram matrix of all pixels; mask has no effect.",
+GRAM_MISTAKES: Mistakes = {
+    "This is the Gram matrix of all pixels; mask has no effect.": lambda features, _: (
+        gram_matrix(features)
     ),
-    Mistake(
-        lambda features, mask: gram_matrix(features * mask),
-        "Divided by all h * w pixels, though fewer were added up.",
+    "Divided by all h * w pixels, though fewer were added up.": lambda features, mask: (
+        gram_matrix(features * mask)
     ),
-    Mistake(_products, "Not divided: the matrix would grow with the mask."),
-    Mistake(
-        lambda features, mask: _products(features, mask) / _pixels(mask),
-        "Divided by the pixels alone; gram_matrix divides by more.",
+    "Not divided: the matrix would grow with the mask.": _products,
+    "Divided by the pixels alone; gram_matrix divides by more.": lambda features, mask: (
+        _products(features, mask) / _pixels(mask)
     ),
-    Mistake(
-        lambda features, mask: _products(features, mask) / features.shape[1],
-        "Divided by the channels alone: the matrix grows with the mask.",
+    "Divided by the channels alone: the matrix grows with the mask.": (
+        lambda features, mask: _products(features, mask) / features.shape[1]
     ),
-    Mistake(
-        lambda features, mask: _products(features, mask) / (features.shape[1] * mask.sum()),
-        "This divides by the pixels of the whole batch.",
+    "This divides by the pixels of the whole batch.": lambda features, mask: (
+        _products(features, mask) / (features.shape[1] * mask.sum())
     ),
-    Mistake(
-        lambda features, mask: _products(features, mask) / (features.shape[1] * mask[0].sum()),
-        "This divides every matrix by the first picture's number of pixels.",
+    "This divides every matrix by the first picture's number of pixels.": (
+        lambda features, mask: _products(features, mask) / (features.shape[1] * mask[0].sum())
     ),
-    Mistake(_gram_of_the_batch, "This is one matrix for the whole batch."),
-    Mistake(_gram_of_the_first, "This is the matrix of the first picture alone."),
-    Mistake(
-        _gram_of_pixels,
-        "Pixels are multiplied with pixels here, not channels with channels.",
+    "This is one matrix for the whole batch.": _gram_of_the_batch,
+    "This is the matrix of the first picture alone.": _gram_of_the_first,
+    "Pixels are multiplied with pixels here, not channels with channels.": _gram_of_pixels,
+    "This is a covariance: a mean was subtracted.": _centered_gram,
+    "This is the product of two means, not the mean of products.": _gram_of_means,
+    "These are the pixels outside the mask.": lambda features, mask: _gram_of_part(
+        features, 1 - mask
     ),
-    Mistake(_centered_gram, "This is a covariance: a mean was subtracted."),
-    Mistake(_gram_of_means, "This is the product of two means, not the mean of products."),
-    Mistake(
-        lambda features, mask: _gram_of_part(features, 1 - mask),
-        "These are the pixels outside the mask.",
-    ),
-]
+}
 
-BALANCE_MISTAKES = [
-    Mistake(
+BALANCE_MISTAKES: Mistakes = {
+    "These are the shares themselves; the gradients have no effect.": (
         lambda terms, _, shares: _anchored({name: shares[name] for name in terms}),
-        "These are the shares themselves; the gradients have no effect.",
-    ),
-    Mistake(
         lambda terms, _, shares: {name: shares[name] for name in terms},
-        "These are the shares themselves; the gradients have no effect.",
     ),
-    Mistake(
-        lambda terms, sr, shares: _anchored({n: shares[n] / terms[n](sr) for n in terms}),
-        "Balanced by the values of the terms; a large value may hardly pull.",
+    "Balanced by the values of the terms; a large value may hardly pull.": (
+        lambda terms, sr, shares: _anchored({n: shares[n] / terms[n](sr) for n in terms})
     ),
-    Mistake(
-        lambda terms, sr, shares: _anchored(
-            {n: shares[n] * norm for n, norm in _norms(terms, sr).items()}
-        ),
-        "Here a term that pulls hard gets even more weight.",
+    "Here a term that pulls hard gets even more weight.": lambda terms, sr, shares: _anchored(
+        {n: shares[n] * norm for n, norm in _norms(terms, sr).items()}
     ),
-    Mistake(_by(lambda slope: slope.square().sum()), "These are squared norms."),
-    Mistake(
-        _by(lambda slope: slope.abs().mean()),
-        "This is the mean |gradient|, not its norm.",
+    "These are squared norms.": _by(lambda slope: slope.square().sum()),
+    "This is the mean |gradient|, not its norm.": _by(lambda slope: slope.abs().mean()),
+    "This is the largest slope, not the norm.": _by(lambda slope: slope.abs().max()),
+    "Each gradient holds the ones before: backward() adds to sr.grad.": _accumulating,
+    "All weights are equal; so the shares are not.": lambda terms, _, shares: {
+        name: float(shares[name] > 0) for name in terms
+    },
+    "All shares are equal, whatever was asked for.": lambda terms, sr, _: _balance(
+        terms, sr, dict.fromkeys(terms, 1)
     ),
-    Mistake(_by(lambda slope: slope.abs().max()), "This is the largest slope, not the norm."),
-    Mistake(_accumulating, "Each gradient holds the ones before: backward() adds to sr.grad."),
-    Mistake(
-        lambda terms, _, shares: {name: float(shares[name] > 0) for name in terms},
-        "All weights are equal; so the shares are not.",
+    "The shares are right, but the first weight is not 1.": lambda terms, sr, shares: {
+        n: shares[n] / norm for n, norm in _norms(terms, sr).items()
+    },
+    "The shares are right, but here the sum of the weights is 1, not the first weight.": (
+        _summing_to_one
     ),
-    Mistake(
-        lambda terms, sr, _: _balance(terms, sr, dict.fromkeys(terms, 1)),
-        "All shares are equal, whatever was asked for.",
-    ),
-    Mistake(
-        lambda terms, sr, shares: {
-            n: shares[n] / norm for n, norm in _norms(terms, sr).items()
-        },
-        "The shares are right, but the first weight is not 1.",
-    ),
-    Mistake(
-        _summing_to_one,
-        "The shares are right, but here the sum of the weights is 1, not the first weight.",
-    ),
-]
+}

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srlab.checks.answers import normal_values, result_as, whole_number
-from srlab.checks.core import Answer, Mistake, Verdict, judge, judge_gradient
+from srlab.checks.core import Answer, Mistakes, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
 
 Layers = tuple[tuple[str, int], ...]
@@ -17,10 +17,7 @@ Map = tuple[int, int, int]
 
 @in_steps()
 def check_field(answer: Answer | None) -> Verdict:
-    """Check ``answer(layers)``: how many px of lr one px of the last map sees.
-
-    Source: exercise 1 of lesson 06.
-    """
+    """Check ``answer(layers)``: how many px of lr one px of the last map sees."""
     conv, pool = ("conv", 3), ("pool", 2)
     return judge(
         answer,
@@ -44,10 +41,7 @@ def check_field(answer: Answer | None) -> Verdict:
 
 @in_steps()
 def check_shapes(answer: Answer | None) -> Verdict:
-    """Check ``answer(height, width, scale, num_features, depth)``: a UNet's maps.
-
-    Source: exercise 2 of lesson 06.
-    """
+    """Check ``answer(height, width, scale, num_features, depth)``: a UNet's maps."""
     return judge(
         answer,
         right=_shapes,
@@ -66,37 +60,20 @@ def check_shapes(answer: Answer | None) -> Verdict:
 
 @in_steps()
 def check_merge(answer: Answer | None) -> Verdict:
-    """Check ``answer(features, skip)``: joined, whatever size comes from below.
-
-    Source: exercise 3 of lesson 06.
-    """
-    larger = normal_values(4, 2, 3, 4, 6), normal_values(5, 2, 2, 5, 6)
-    verdict = judge(
-        answer,
-        right=_merge,
-        cases={
-            "both 2 channels of 4 x 6 px": (
-                normal_values(0, 1, 2, 4, 6),
-                normal_values(1, 1, 2, 4, 6),
-            ),
-            "4 x 6 px from below, a skip of 6 x 9": (
-                normal_values(2, 1, 2, 4, 6),
-                normal_values(3, 1, 2, 6, 9),
-            ),
-            "4 x 6 px from below, a skip of 5 x 6": larger,
-            "6 x 8 px from below, a skip of 5 x 8": (
-                normal_values(6, 1, 2, 6, 8),
-                normal_values(7, 1, 4, 5, 8),
-            ),
-            "4 x 8 px from below, a skip of 7 x 5": (
-                normal_values(8, 1, 1, 4, 8),
-                normal_values(9, 1, 2, 7, 5),
-            ),
-        },
-        mistakes=MERGE_MISTAKES,
-        tolerance=1e-6,
-    )
-    cases = {"a skip of 5 x 6": larger}
+    """Check ``answer(features, skip)``: joined, whatever size comes from below."""
+    shapes = {
+        "both 2 channels of 4 x 6 px": ((1, 2, 4, 6), (1, 2, 4, 6)),
+        "4 x 6 px from below, a skip of 6 x 9": ((1, 2, 4, 6), (1, 2, 6, 9)),
+        "4 x 6 px from below, a skip of 5 x 6": ((2, 3, 4, 6), (2, 2, 5, 6)),
+        "6 x 8 px from below, a skip of 5 x 8": ((1, 2, 6, 8), (1, 4, 5, 8)),
+        "4 x 8 px from below, a skip of 7 x 5": ((1, 1, 4, 8), (1, 2, 7, 5)),
+    }
+    cases = {
+        name: (normal_values(2 * i, *features), normal_values(2 * i + 1, *skip))
+        for i, (name, (features, skip)) in enumerate(shapes.items())
+    }
+    verdict = judge(answer, right=_merge, cases=cases, mistakes=MERGE_MISTAKES, tolerance=1e-6)
+    cases = {"a skip of 5 x 6": cases["4 x 6 px from below, a skip of 5 x 6"]}
     return judge_gradient(answer, after=verdict, right=_merge, cases=cases, toward=(0, 1))
 
 
@@ -189,40 +166,31 @@ def _multiply_at_poolings(layers: Layers) -> int:
     return seen
 
 
-FIELD_MISTAKES = [
-    Mistake(_seeing(lengthens=False, pool_counts=False), "Poolings have no effect here."),
-    Mistake(
-        _seeing(pool_counts=False),
-        "A pooling sees more than one pixel; here only what comes after it counts.",
+FIELD_MISTAKES: Mistakes = {
+    "Poolings have no effect here.": _seeing(lengthens=False, pool_counts=False),
+    "A pooling sees more than one pixel; here only what comes after it counts.": (
+        _seeing(pool_counts=False)
     ),
-    Mistake(
-        _seeing(too_early=True),
-        "The step grows before the pooling, but a pooling still reads the finer map.",
+    "The step grows before the pooling, but a pooling still reads the finer map.": (
+        _seeing(too_early=True)
     ),
-    Mistake(
-        _seeing(lengthens=False),
-        "After a pooling every layer still counts as before it, though its pixels are larger.",
+    "After a pooling every layer still counts as before it, though its pixels are larger.": (
+        _seeing(lengthens=False)
     ),
-    Mistake(_multiply_at_poolings, "What was seen before a pooling does not grow by it."),
-    Mistake(lambda layers: (_field(layers) - 1) // 2, "This is how far it sees to one side."),
-    Mistake(
-        lambda layers: _field(layers) ** 2,
-        "These are all pixels of the window, not those in a row.",
+    "What was seen before a pooling does not grow by it.": _multiply_at_poolings,
+    "This is how far it sees to one side.": lambda layers: (_field(layers) - 1) // 2,
+    "These are all pixels of the window, not those in a row.": lambda layers: (
+        _field(layers) ** 2
     ),
-    Mistake(_seeing(begin=0), "One too few: what does a pixel see before there is any layer?"),
-    Mistake(
-        _seeing(lambda size, step: size * step),
-        "Each window adds too much: it lies around a pixel that was seen already.",
+    "One too few: what does a pixel see before there is any layer?": _seeing(begin=0),
+    "Each window adds too much: it lies around a pixel that was seen already.": (
+        _seeing(lambda size, step: size * step)
     ),
-    Mistake(
-        _seeing(lambda size, step: size * step, begin=0),
-        "Here windows stand side by side, but they overlap.",
+    "Here windows stand side by side, but they overlap.": (
+        _seeing(lambda size, step: size * step, begin=0)
     ),
-    Mistake(
-        _seeing(lambda size, step: size // 2 * step),
-        "This counts one side of each window.",
-    ),
-]
+    "This counts one side of each window.": _seeing(lambda size, step: size // 2 * step),
+}
 
 # Mistakes of exercise 2 ----------------------------------------------------------------
 
@@ -250,56 +218,43 @@ def _one_width(maps: list[Map], _depth: int) -> list[Map]:
     return [*((maps[0][0], h, w) for _, h, w in maps[:-1]), maps[-1]]
 
 
-SHAPE_MISTAKES = [
-    Mistake(
-        _changing(_double_on_the_way_up),
-        "These are the channels between concatenation and convolution, not what a merge gives.",
+SHAPE_MISTAKES: Mistakes = {
+    "These are the channels between concatenation and convolution, not what a merge gives.": (
+        _changing(_double_on_the_way_up)
     ),
-    Mistake(_changing(_one_width), "Every map has the same number of channels here."),
-    Mistake(
-        _changing(lambda maps, depth: [*maps[: depth + 1], maps[depth], *maps[depth + 1 :]]),
-        "The deepest map stands there twice, but no merge gives it.",
+    "Every map has the same number of channels here.": _changing(_one_width),
+    "The deepest map stands there twice, but no merge gives it.": (
+        _changing(lambda maps, depth: [*maps[: depth + 1], maps[depth], *maps[depth + 1 :]])
     ),
-    Mistake(
-        _changing(lambda maps, depth: [*maps[: depth + 1], *maps[: depth + 1][-2::-1]]),
-        "The last one is missing.",
+    "The last one is missing.": (
+        _changing(lambda maps, depth: [*maps[: depth + 1], *maps[: depth + 1][-2::-1]])
     ),
-    Mistake(
-        _changing(lambda maps, depth: [*maps[: depth + 1], maps[-1]]),
-        "These are the encoder's maps and sr; the way up is missing.",
+    "These are the encoder's maps and sr; the way up is missing.": (
+        _changing(lambda maps, depth: [*maps[: depth + 1], maps[-1]])
     ),
-    Mistake(
-        _changing(lambda maps, depth: [*maps[: depth + 1], *maps[:depth], maps[-1]]),
-        "The merges are not in the order in which they run.",
+    "The merges are not in the order in which they run.": (
+        _changing(lambda maps, depth: [*maps[: depth + 1], *maps[:depth], maps[-1]])
     ),
-    Mistake(
-        _changing(lambda maps, _: [(h, w, c) for c, h, w in maps]),
-        "The channels stand last here.",
+    "The channels stand last here.": _changing(lambda maps, _: [(h, w, c) for c, h, w in maps]),
+    "Height and width have changed places.": (
+        _changing(lambda maps, _: [(c, w, h) for c, h, w in maps])
     ),
-    Mistake(
-        _changing(lambda maps, _: [(c, w, h) for c, h, w in maps]),
-        "Height and width have changed places.",
+    "The picture has become a square.": _square,
+    "Sides that could be halved already are padded as well.": (
+        _with_sides(lambda side, depth: _up(side + 1, 2**depth))
     ),
-    Mistake(_square, "The picture has become a square."),
-    Mistake(
-        _with_sides(lambda side, depth: _up(side + 1, 2**depth)),
-        "Sides that could be halved already are padded as well.",
+    "sr still has the padding.": _uncropped,
+    "Somewhere a halving does not come out even.": _with_sides(lambda side, _: side),
+    "The edge of the picture was cut off.": (
+        _with_sides(lambda side, depth: side - side % 2**depth)
     ),
-    Mistake(_uncropped, "sr still has the padding."),
-    Mistake(_with_sides(lambda side, _: side), "Somewhere a halving does not come out even."),
-    Mistake(
-        _with_sides(lambda side, depth: side - side % 2**depth),
-        "The edge of the picture was cut off.",
+    "A multiple of 2 * depth cannot be halved depth times.": (
+        _with_sides(lambda side, depth: _up(side, 2 * depth))
     ),
-    Mistake(
-        _with_sides(lambda side, depth: _up(side, 2 * depth)),
-        "A multiple of 2 * depth cannot be halved depth times.",
+    "An even side can be halved once, but perhaps not again.": (
+        _with_sides(lambda side, _: _up(side, 2))
     ),
-    Mistake(
-        _with_sides(lambda side, _: _up(side, 2)),
-        "An even side can be halved once, but perhaps not again.",
-    ),
-]
+}
 
 # Mistakes of exercise 3 ----------------------------------------------------------------
 
@@ -332,40 +287,35 @@ def _resized(mode: str) -> Answer:
     return resized
 
 
-STRETCHED = "Stretched: every pixel moves away from its partner in the skip."
-ADDED = "This adds: nobody can tell any more which part was the skip."
-SIDE_BY_SIDE = "This joins along another axis than the channels."
-
-MERGE_MISTAKES = [
-    Mistake(
-        lambda features, skip: torch.cat([features, skip], dim=1),
-        "Their sizes differ, and what differs cannot be joined.",
+MERGE_MISTAKES: Mistakes = {
+    "Their sizes differ, and what differs cannot be joined.": lambda features, skip: torch.cat(
+        [features, skip], dim=1
     ),
-    Mistake(lambda features, skip: _fitted(features, skip, "replicate") + skip, ADDED),
-    Mistake(lambda features, skip: _fitted(features, skip, "constant") + skip, ADDED),
-    Mistake(
-        lambda features, skip: torch.cat([skip, _fitted(features, skip, "replicate")], dim=1),
-        "The order is reversed: the skip comes first.",
+    "This adds: nobody can tell any more which part was the skip.": (
+        lambda features, skip: _fitted(features, skip, "replicate") + skip,
+        lambda features, skip: _fitted(features, skip, "constant") + skip,
     ),
-    Mistake(lambda features, skip: torch.cat([features, skip], dim=0), SIDE_BY_SIDE),
-    Mistake(lambda features, skip: torch.cat([features, skip], dim=2), SIDE_BY_SIDE),
-    Mistake(lambda features, skip: torch.cat([features, skip], dim=3), SIDE_BY_SIDE),
-    Mistake(
-        lambda features, skip: torch.cat([_fitted(features, skip, "constant"), skip], dim=1),
-        "This pads with zeros, which the next layer takes for an edge.",
+    "The order is reversed: the skip comes first.": lambda features, skip: torch.cat(
+        [skip, _fitted(features, skip, "replicate")], dim=1
     ),
-    Mistake(_cut_both, "This cuts the skip, so the edge of the picture is lost."),
-    Mistake(_cut_the_skip, "The skip was changed, though it has the right size."),
-    Mistake(
-        _at_the_left_and_above,
-        "Padded at the left and above: everything moves by a pixel.",
+    "This joins along another axis than the channels.": (
+        lambda features, skip: torch.cat([features, skip], dim=0),
+        lambda features, skip: torch.cat([features, skip], dim=2),
+        lambda features, skip: torch.cat([features, skip], dim=3),
     ),
-    Mistake(_around, "Padded on both sides: everything may move."),
-    Mistake(_resized("nearest"), STRETCHED),
-    Mistake(_resized("bilinear"), STRETCHED),
-    Mistake(_resized("bicubic"), STRETCHED),
-    Mistake(
-        lambda features, skip: torch.cat([_fitted(features, skip, "reflect"), skip], dim=1),
-        "Nearly: this mirrors the last rows.",
+    "This pads with zeros, which the next layer takes for an edge.": (
+        lambda features, skip: torch.cat([_fitted(features, skip, "constant"), skip], dim=1)
     ),
-]
+    "This cuts the skip, so the edge of the picture is lost.": _cut_both,
+    "The skip was changed, though it has the right size.": _cut_the_skip,
+    "Padded at the left and above: everything moves by a pixel.": _at_the_left_and_above,
+    "Padded on both sides: everything may move.": _around,
+    "Stretched: every pixel moves away from its partner in the skip.": (
+        _resized("nearest"),
+        _resized("bilinear"),
+        _resized("bicubic"),
+    ),
+    "Nearly: this mirrors the last rows.": lambda features, skip: torch.cat(
+        [_fitted(features, skip, "reflect"), skip], dim=1
+    ),
+}

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srlab.checks.answers import result_as
-from srlab.checks.core import Answer, Finding, Mistake, Verdict, judge, without_calling
+from srlab.checks.answers import result_as, uniform_values
+from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge, without_calling
 from srlab.checks.steps import in_steps
 from srlab.data import degrade
 from srlab.metrics import luma, psnr
@@ -20,10 +20,7 @@ Weights = dict[str, Tensor]
 
 @in_steps()
 def check_carry(answer: Answer | None) -> Verdict:
-    """Check ``answer(before, after)``: what a network begins with.
-
-    Source: exercise 1 of lesson 07.
-    """
+    """Check ``answer(before, after)``: what a network begins with."""
     return judge(
         without_calling(answer, "carry_weights"),
         right=_carry,
@@ -58,10 +55,7 @@ def check_carry(answer: Answer | None) -> Verdict:
 
 @in_steps()
 def check_consistency(answer: Answer | None) -> Verdict:
-    """Check ``answer(sr, lr)``: how well a picture agrees with its input, in dB.
-
-    Source: exercise 2 of lesson 07.
-    """
+    """Check ``answer(sr, lr)``: how well a picture agrees with its input, in dB."""
     return judge(
         answer,
         right=_consistency,
@@ -85,10 +79,7 @@ def check_consistency(answer: Answer | None) -> Verdict:
 
 @in_steps()
 def check_card(answer: Answer | None) -> Verdict:
-    """Check ``answer(start, model, sizes, pixels)``: a card that goes on to 8x.
-
-    Source: exercise 3 of lesson 07.
-    """
+    """Check ``answer(start, model, sizes, pixels)``: a card that goes on to 8x."""
     mine = ModelSpec(doubling="resize")
     small = ModelSpec(num_features=16, num_blocks=4, doubling="icnr")
     return judge(
@@ -199,28 +190,20 @@ def _with_zeros(before: Weights, after: Weights) -> Weights:
     return {name: fitting.get(name, torch.zeros_like(own)) for name, own in after.items()}
 
 
-CARRY_MISTAKES = [
-    Mistake(
-        _where(lambda n, before, _: n in before),
-        "An equal name is not enough: some of these tensors do not fit.",
+CARRY_MISTAKES: Mistakes = {
+    "An equal name is not enough: some of these tensors do not fit.": (
+        _where(lambda n, before, _: n in before)
     ),
-    Mistake(
-        lambda before, after: {**after, **before},
-        "Some names were carried that the network lacks, or with a shape it cannot hold.",
+    "Some names were carried that the network lacks, or with a shape it cannot hold.": (
+        lambda before, after: {**after, **before}
     ),
-    Mistake(_by_count, "As many numbers, but in another shape, so in another order."),
-    Mistake(_only_fitting, "What is not carried over is missing."),
-    Mistake(
-        _by_position,
-        "This goes by the place in the list, and one more layer shifts them all.",
-    ),
-    Mistake(_by_shape, "An equal shape under another name is another layer."),
-    Mistake(
-        _with_zeros,
-        "New tensors are zero here, and zeros in a middle layer let nothing through.",
-    ),
-    Mistake(lambda _, after: dict(after), "Nothing was carried."),
-]
+    "As many numbers, but in another shape, so in another order.": _by_count,
+    "What is not carried over is missing.": _only_fitting,
+    "This goes by the place in the list, and one more layer shifts them all.": _by_position,
+    "An equal shape under another name is another layer.": _by_shape,
+    "New tensors are zero here, and zeros in a middle layer let nothing through.": _with_zeros,
+    "Nothing was carried.": lambda _, after: dict(after),
+}
 
 # -- exercise 2 -------------------------------------------------------------------------
 
@@ -246,8 +229,7 @@ def _agreeing_pair(seed: int, scale: int, height: int, width: int) -> tuple[Tens
     sr, _ = _pair(seed, scale, height, width)
     sr = sr.clamp(0.1, 0.9).mul(255).round() / 255
     lr = degrade(sr, scale)
-    steps = torch.rand(lr.shape, generator=torch.Generator().manual_seed(seed)) < 0.2
-    return sr, lr + steps / 255
+    return sr, lr + (uniform_values(seed, *lr.shape) < 0.2) / 255
 
 
 def _shrunk(shrink: Callable[[Tensor, int], Tensor]) -> Answer:
@@ -273,50 +255,38 @@ def _small(sr: Tensor, lr: Tensor) -> Tensor:
     return degrade(sr.clamp(0, 1), sr.shape[-1] // lr.shape[-1])
 
 
-CONSISTENCY_MISTAKES = [
-    Mistake(
-        lambda sr, lr: psnr(degrade(sr, sr.shape[-1] // lr.shape[-1]), lr),
-        "Where sr leaves [0, 1], this measures what no picture file holds.",
+CONSISTENCY_MISTAKES: Mistakes = {
+    "Where sr leaves [0, 1], this measures what no picture file holds.": lambda sr, lr: psnr(
+        degrade(sr, sr.shape[-1] // lr.shape[-1]), lr
     ),
-    Mistake(
-        lambda sr, lr: psnr(sr, enlarge(lr, sr.shape[-1] // lr.shape[-1])),
-        "This asks how near sr is to bicubic.",
+    "This asks how near sr is to bicubic.": lambda sr, lr: psnr(
+        sr, enlarge(lr, sr.shape[-1] // lr.shape[-1])
     ),
-    Mistake(
-        lambda sr, lr: psnr(degrade(sr.clamp(0, 1), 4), lr),
-        "This takes the scale to be 4, whatever the sizes are.",
+    "This takes the scale to be 4, whatever the sizes are.": lambda sr, lr: psnr(
+        degrade(sr.clamp(0, 1), 4), lr
     ),
-    Mistake(
-        _shrunk(lambda sr, s: sr[..., ::s, ::s]),
-        "This passes over most pixels; degrade averages them.",
+    "This passes over most pixels; degrade averages them.": (
+        _shrunk(lambda sr, s: sr[..., ::s, ::s])
     ),
-    Mistake(
-        _shrunk(lambda sr, s: F.avg_pool2d(sr, s)),
-        "lr was made by degrade, not by averaging squares.",
+    "lr was made by degrade, not by averaging squares.": (
+        _shrunk(lambda sr, s: F.avg_pool2d(sr, s))
     ),
-    Mistake(_shrunk(_without_antialias), "Without antialiasing most pixels are passed over."),
-    Mistake(_shrunk(_without_rounding), "This is bicubic, but not degrade, which does more."),
-    Mistake(
+    "Without antialiasing most pixels are passed over.": _shrunk(_without_antialias),
+    "This is bicubic, but not degrade, which does more.": (
+        _shrunk(_without_rounding),
         _shrunk(lambda sr, s: _without_rounding(sr, s).clamp(0, 1)),
-        "This is bicubic, but not degrade, which does more.",
     ),
-    Mistake(
-        lambda sr, lr: (_small(sr, lr) - lr).square().mean(),
-        "This is the mean squared error, not a PSNR.",
+    "This is the mean squared error, not a PSNR.": lambda sr, lr: (
+        (_small(sr, lr) - lr).square().mean()
     ),
-    Mistake(
-        lambda sr, lr: psnr(luma(_small(sr, lr)), luma(lr)),
-        "This is luma alone: a picture can agree in luma and not in color.",
+    "This is luma alone: a picture can agree in luma and not in color.": lambda sr, lr: psnr(
+        luma(_small(sr, lr)), luma(lr)
     ),
-    Mistake(
-        lambda sr, lr: 10 * torch.log10(1 / (_small(sr, lr) - lr).square().mean()),
-        "You averaged the errors of all pictures; the mean of their PSNRs is another number.",
+    "You averaged the errors of all pictures; the mean of their PSNRs is another number.": (
+        lambda sr, lr: 10 * torch.log10(1 / (_small(sr, lr) - lr).square().mean())
     ),
-    Mistake(
-        lambda sr, lr: _small(sr, lr),
-        "That is the small picture itself, not how well it agrees.",
-    ),
-]
+    "That is the small picture itself, not how well it agrees.": lambda sr, lr: _small(sr, lr),
+}
 
 # -- exercise 3 -------------------------------------------------------------------------
 
@@ -386,67 +356,48 @@ def _card_of_many_steps(*arguments: Any) -> RunCard:
     return card.model_copy(update={"stages": stages})
 
 
-CARD_MISTAKES = [
-    Mistake(_card_of_many_steps, "A stage of 2,400 steps takes hours; few were asked for."),
-    Mistake(
-        _card_of_a_taken_name,
-        "The lesson has trained a run of this name, and its folder would be emptied.",
+CARD_MISTAKES: Mistakes = {
+    "A stage of 2,400 steps takes hours; few were asked for.": _card_of_many_steps,
+    "The lesson has trained a run of this name, and its folder would be emptied.": (
+        _card_of_a_taken_name
     ),
-    Mistake(
-        lambda _, model, sizes, pixels: _card("untrained", model, sizes, pixels),
-        "It begins untrained.",
+    "It begins untrained.": lambda _, model, sizes, pixels: _card(
+        "untrained", model, sizes, pixels
     ),
-    Mistake(
-        lambda start, _, sizes, pixels: _card(start, ModelSpec(), sizes, pixels),
-        "The card has another network than the checkpoint, so its upsampler is left behind.",
+    "The card has another network than the checkpoint, so its upsampler is left behind.": (
+        lambda start, _, sizes, pixels: _card(start, ModelSpec(), sizes, pixels)
     ),
-    Mistake(_card_with(scale=4), "These stages still enlarge 4 times."),
-    Mistake(
-        _card_with(batch=lambda pixels, size: max(1, pixels // size)),
-        "This takes a crop of side size for one of size pixels.",
+    "These stages still enlarge 4 times.": _card_with(scale=4),
+    "This takes a crop of side size for one of size pixels.": (
+        _card_with(batch=lambda pixels, size: max(1, pixels // size))
     ),
-    Mistake(
-        _card_with(batch=lambda pixels, size: max(1, pixels // (size // 8) ** 2)),
-        "This counts the pixels of the small crops, not those of hr.",
+    "This counts the pixels of the small crops, not those of hr.": (
+        _card_with(batch=lambda pixels, size: max(1, pixels // (size // 8) ** 2))
     ),
-    Mistake(
-        _card_with(batch=lambda pixels, size: -(-pixels // size**2)),
-        "Rounded up, a step has more pixels than allowed.",
+    "Rounded up, a step has more pixels than allowed.": (
+        _card_with(batch=lambda pixels, size: -(-pixels // size**2))
     ),
-    Mistake(
-        _card_with(batch=lambda pixels, size: max(1, round(pixels / size**2))),
-        "round goes up as often as down, and then a step has more pixels than allowed.",
+    "round goes up as often as down, and then a step has more pixels than allowed.": (
+        _card_with(batch=lambda pixels, size: max(1, round(pixels / size**2)))
     ),
-    Mistake(
-        _card_with(batch=lambda *_: 8), "Larger crops, and as many of them: each step grows."
+    "Larger crops, and as many of them: each step grows.": _card_with(batch=lambda *_: 8),
+    "The crops do not grow from stage to stage.": lambda start, model, sizes, pixels: _made(
+        start, model, [s // 8 * 8 for s in sizes], pixels
     ),
-    Mistake(
-        lambda start, model, sizes, pixels: _made(
-            start, model, [s // 8 * 8 for s in sizes], pixels
-        ),
-        "The crops do not grow from stage to stage.",
+    "Some crops are larger than asked for.": lambda start, model, sizes, pixels: _made(
+        start, model, [-(-s // 8) * 8 for s in sorted(sizes)], pixels
     ),
-    Mistake(
-        lambda start, model, sizes, pixels: _made(
-            start, model, [-(-s // 8) * 8 for s in sorted(sizes)], pixels
-        ),
-        "Some crops are larger than asked for.",
+    # A card refuses it; so does the next one, in another case.
+    "Some small crops would not have whole pixels.": lambda start, model, sizes, pixels: _made(
+        start, model, sorted(sizes), pixels
     ),
-    Mistake(
-        # A card refuses it; so does the next one, in another case.
-        lambda start, model, sizes, pixels: _made(start, model, sorted(sizes), pixels),
-        "Some small crops would not have whole pixels.",
+    "A step without a single crop: here not even one fits.": (
+        _card_with(batch=lambda pixels, size: pixels // size**2)
     ),
-    Mistake(
-        _card_with(batch=lambda pixels, size: pixels // size**2),
-        "A step without a single crop: here not even one fits.",
+    "This is the largest size alone.": lambda start, model, sizes, pixels: _card(
+        start, model, sorted(sizes)[-1:], pixels
     ),
-    Mistake(
-        lambda start, model, sizes, pixels: _card(start, model, sorted(sizes)[-1:], pixels),
-        "This is the largest size alone.",
+    "These are the stages, but no card.": lambda start, model, sizes, pixels: (
+        _card(start, model, sizes, pixels).stages
     ),
-    Mistake(
-        lambda start, model, sizes, pixels: _card(start, model, sizes, pixels).stages,
-        "These are the stages, but no card.",
-    ),
-]
+}
