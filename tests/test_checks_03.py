@@ -90,24 +90,30 @@ class Draft(nn.Module):
         return x + self.strength * self.correction(x)
 
 
-class StartsAtOne(Draft):
-    def __init__(self, num_features):
-        super().__init__(num_features)
-        self.strength = nn.Parameter(torch.ones(1))
+def computes(forward):
+    """A draft whose forward is this function of the block and its input."""
+    return type("Computes", (Draft,), {"forward": forward})
 
 
-class IsAPlainTensor(Draft):
-    def __init__(self, num_features):
-        super().__init__(num_features)
-        del self.strength
-        self.strength = torch.zeros(1)
+def starts(change):
+    """A draft in which something is changed as soon as it is made."""
+
+    class Started(Draft):
+        def __init__(self, num_features):
+            super().__init__(num_features)
+            change(self)
+
+    return Started
 
 
-class IsAPlainNumber(Draft):
-    def __init__(self, num_features):
-        super().__init__(num_features)
-        del self.strength
-        self.strength = 0.0
+def holds(strength):
+    """A draft with something else in its parameter's place."""
+
+    def replace(block):
+        del block.strength
+        block.strength = strength
+
+    return starts(replace)
 
 
 class IsABuffer(Draft):
@@ -123,109 +129,15 @@ class HasOneForEachChannel(Draft):
         self.strength = nn.Parameter(torch.zeros(1, num_features, 1, 1))
 
 
-class WeighsTheSkip(Draft):
-    def forward(self, x):
-        return self.strength * x + self.correction(x)
-
-
-class WeighsTheSum(Draft):
-    def forward(self, x):
-        return self.strength * (x + self.correction(x))
-
-
-class PutsReluBehindTheSum(Draft):
-    def forward(self, x):
-        return F.relu(super().forward(x))
-
-
-class PutsReluBehindConv2(Draft):
-    def forward(self, x):
-        return x + self.strength * F.relu(self.correction(x))
-
-
-class WeighsBeforeConv2(Draft):
-    def forward(self, x):
-        return x + self.conv2(self.strength * F.relu(self.conv1(x)))
-
-
-class WeighsBeforeConv1(Draft):
-    def forward(self, x):
-        return x + self.correction(self.strength * x)
-
-
-class ForgetsTheSkip(Draft):
-    def forward(self, x):
-        return self.strength * self.correction(x)
-
-
-class ForgetsTheRelu(Draft):
-    def forward(self, x):
-        return x + self.strength * self.conv2(self.conv1(x))
-
-
-class ForgetsTheWeight(Draft):
-    def forward(self, x):
-        return x + self.correction(x)
-
-
-class MixesBoth(Draft):
-    def forward(self, x):
-        return torch.lerp(x, self.correction(x), self.strength)
-
-
-class AddsTheWeight(Draft):
-    def forward(self, x):
-        return x + self.strength + self.correction(x)
-
-
-class TakesASigmoid(Draft):
-    def forward(self, x):
-        return x + self.strength.sigmoid() * self.correction(x)
-
-
-class TakesATanh(Draft):
-    def forward(self, x):
-        return x + self.strength.tanh() * self.correction(x)
-
-
 class TakesTheItem(Draft):
     def forward(self, x):
         return x + self.strength.item() * self.correction(x)
-
-
-class TakesTheData(Draft):
-    def forward(self, x):
-        return x + self.strength.data * self.correction(x)
-
-
-class DetachesTheCorrection(Draft):
-    def forward(self, x):
-        return x + self.strength * self.correction(x).detach()
 
 
 class DetachesConv2(Draft):
     def correction(self, x):
         weight, bias = self.conv2.weight.detach(), self.conv2.bias
         return F.conv2d(F.relu(self.conv1(x)), weight, bias, padding=1)
-
-
-class FreezesTheWeight(Draft):
-    def __init__(self, num_features):
-        super().__init__(num_features)
-        self.strength.requires_grad_(False)
-
-
-class FreezesABias(Draft):
-    def __init__(self, num_features):
-        super().__init__(num_features)
-        self.conv1.bias.requires_grad_(False)
-
-
-class StartsConv2AtZeroToo(Draft):
-    def __init__(self, num_features):
-        super().__init__(num_features)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
 
 
 class HasOneConvolution(nn.Module):
@@ -250,36 +162,60 @@ test_block_mistakes = refuses(
     check_learned_block,
     {
         ("learned numbers", "No training changes a plain"): (
-            IsAPlainTensor,
-            IsAPlainNumber,
+            holds(torch.zeros(1)),
+            holds(0.0),
             IsABuffer,
         ),
         ("learned numbers", "One weight for each channel"): HasOneForEachChannel,
-        ("a new block", "At first this is the"): StartsAtOne,
+        ("a new block", "At first this is the"): starts(lambda b: nn.init.ones_(b.strength)),
         ("a new block", "none at work"): (
-            ForgetsTheWeight,
-            AddsTheWeight,
+            computes(lambda b, x: x + b.correction(x)),
+            computes(lambda b, x: x + b.strength + b.correction(x)),
         ),
-        ("a new block", "The weight is on the skip"): WeighsTheSkip,
-        ("a new block", "the weight is on the sum"): WeighsTheSum,
-        ("a new block", "A ReLU behind the sum"): PutsReluBehindTheSum,
-        ("at 0.5", "A ReLU behind conv2 cuts"): PutsReluBehindConv2,
-        ("a new block", "before conv2"): WeighsBeforeConv2,
-        ("a new block", "before conv1"): WeighsBeforeConv1,
-        ("a new block", "or the skip is missing"): ForgetsTheSkip,
-        ("at 0.5", "Two convolutions in a row"): ForgetsTheRelu,
-        ("at 0.5", "The skip does not stay"): MixesBoth,
-        ("a new block", "A sigmoid of 0 is 0.5"): TakesASigmoid,
-        ("at 0.5", "Right at zero, but a"): TakesATanh,
+        ("a new block", "The weight is on the skip"): computes(
+            lambda b, x: b.strength * x + b.correction(x)
+        ),
+        ("a new block", "the weight is on the sum"): computes(
+            lambda b, x: b.strength * (x + b.correction(x))
+        ),
+        ("a new block", "A ReLU behind the sum"): computes(
+            lambda b, x: F.relu(x + b.strength * b.correction(x))
+        ),
+        ("at 0.5", "A ReLU behind conv2 cuts"): computes(
+            lambda b, x: x + b.strength * F.relu(b.correction(x))
+        ),
+        ("a new block", "before conv2"): computes(
+            lambda b, x: x + b.conv2(b.strength * F.relu(b.conv1(x)))
+        ),
+        ("a new block", "before conv1"): computes(
+            lambda b, x: x + b.correction(b.strength * x)
+        ),
+        ("a new block", "or the skip is missing"): computes(
+            lambda b, x: b.strength * b.correction(x)
+        ),
+        ("at 0.5", "Two convolutions in a row"): computes(
+            lambda b, x: x + b.strength * b.conv2(b.conv1(x))
+        ),
+        ("at 0.5", "The skip does not stay"): computes(
+            lambda b, x: torch.lerp(x, b.correction(x), b.strength)
+        ),
+        ("a new block", "A sigmoid of 0 is 0.5"): computes(
+            lambda b, x: x + b.strength.sigmoid() * b.correction(x)
+        ),
+        ("at 0.5", "Right at zero, but a"): computes(
+            lambda b, x: x + b.strength.tanh() * b.correction(x)
+        ),
         ("slopes", "The values are right, but"): (
             TakesTheItem,
-            TakesTheData,
-            DetachesTheCorrection,
+            computes(lambda b, x: x + b.strength.data * b.correction(x)),
+            computes(lambda b, x: x + b.strength * b.correction(x).detach()),
             DetachesConv2,
-            FreezesTheWeight,
+            starts(lambda b: b.strength.requires_grad_(False)),
         ),
-        ("slopes", "the way back is cut"): FreezesABias,
-        ("does training change", "Two zeros in one product never wake"): StartsConv2AtZeroToo,
+        ("slopes", "the way back is cut"): starts(lambda b: b.conv1.bias.requires_grad_(False)),
+        ("does training change", "Two zeros in one product never wake"): starts(
+            lambda b: [nn.init.zeros_(p) for p in b.conv2.parameters()]
+        ),
         ("learned numbers", "The block lacks one of"): HasOneConvolution,
         ("learned numbers", "This is no module"): gives_a_function,
     },
@@ -289,16 +225,6 @@ test_block_mistakes = refuses(
 class KnowsOnlyThatShape(Draft):
     def forward(self, x):
         return super().forward(x) if x.shape == (2, 4, 7, 5) else x
-
-
-class CutsNegativeWeights(Draft):
-    def forward(self, x):
-        return x + self.strength.clamp(min=0) * self.correction(x)
-
-
-class GivesItsInput(Draft):
-    def forward(self, x):
-        return x
 
 
 class AddsInPlace(Draft):
@@ -312,16 +238,6 @@ class KnowsOnlyFourFeatures(Draft):
         super().__init__(4)
 
 
-class DetachesTheSkip(Draft):
-    def forward(self, x):
-        return x.detach() + self.strength * self.correction(x)
-
-
-class DetachesWhatGoesIn(Draft):
-    def forward(self, x):
-        return x + self.strength * self.correction(x.detach())
-
-
 class ChangesTorch(Draft):
     def __init__(self, num_features):
         torch.set_default_dtype(torch.float64)
@@ -332,8 +248,16 @@ class ChangesTorch(Draft):
     ("answer", "case", "hint"),
     [
         (KnowsOnlyFourFeatures, "6 features", ""),
-        (DetachesTheSkip, "the gradient that comes back to x", ""),
-        (DetachesWhatGoesIn, "the gradient that comes back to x", "the way back is cut"),
+        (
+            computes(lambda b, x: x.detach() + b.strength * b.correction(x)),
+            "the gradient that comes back to x",
+            "",
+        ),
+        (
+            computes(lambda b, x: x + b.strength * b.correction(x.detach())),
+            "the gradient that comes back to x",
+            "the way back is cut",
+        ),
         (ChangesTorch, "", "left something changed"),
     ],
 )
@@ -345,8 +269,8 @@ def test_a_block_that_fits_one_place_only(answer, case, hint):
 test_block_other_wrong_answers = refuses(
     check_learned_block,
     KnowsOnlyThatShape,
-    CutsNegativeWeights,
-    GivesItsInput,
+    computes(lambda b, x: x + b.strength.clamp(min=0) * b.correction(x)),
+    computes(lambda _, x: x),
     AddsInPlace,
 )
 

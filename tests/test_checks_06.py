@@ -156,40 +156,25 @@ def asks_a_real_unet(height, width, scale, num_features, depth):
     return tuple(list(values.shape[1:]) for values in maps)
 
 
-def counts_channels_before_the_convolutions(height, width, scale, num_features, depth):
-    *maps, sr = pads_halves_and_crops(height, width, scale, num_features, depth)
-    return [*maps[: depth + 1], *((2 * c, h, w) for c, h, w in maps[depth + 1 :]), sr]
+def changed(change):
+    """The right maps, changed; ``change`` is also told the depth."""
+    return lambda *arguments: change(pads_halves_and_crops(*arguments), arguments[-1])
 
 
-def keeps_the_channels(height, width, scale, num_features, depth):
-    *maps, sr = pads_halves_and_crops(height, width, scale, num_features, depth)
-    return [*((num_features, h, w) for _, h, w in maps), sr]
+def by_sides(side_of):
+    """The maps of sides that are ``side_of(side, depth)``, with the sr of the right ones."""
 
+    def shapes(height, width, scale, num_features, depth):
+        sides = (side_of(side, depth) for side in (height, width))
+        maps = pads_nothing(*sides, 1, num_features, depth)
+        return [*maps[:-1], (3, scale * height, scale * width)]
 
-def merges_at_the_bottom(height, width, scale, num_features, depth):
-    maps = pads_halves_and_crops(height, width, scale, num_features, depth)
-    return [*maps[: depth + 1], *maps[depth:]]
-
-
-def forgets_the_way_up(*arguments):
-    maps = pads_halves_and_crops(*arguments)
-    return [*maps[: arguments[-1] + 1], maps[-1]]
-
-
-def goes_up_from_the_finest(*arguments):
-    maps, depth = pads_halves_and_crops(*arguments), arguments[-1]
-    return [*maps[: depth + 1], *maps[:depth], maps[-1]]
+    return shapes
 
 
 def pads_to_a_square(height, width, scale, num_features, depth):
     side = max(height, width)
     maps = pads_halves_and_crops(side, side, scale, num_features, depth)
-    return [*maps[:-1], (3, scale * height, scale * width)]
-
-
-def pads_always(height, width, scale, num_features, depth):
-    more = [side + 2**depth - side % 2**depth for side in (height, width)]
-    maps = pads_halves_and_crops(*more, scale, num_features, depth)
     return [*maps[:-1], (3, scale * height, scale * width)]
 
 
@@ -203,42 +188,12 @@ def pads_nothing(height, width, scale, num_features, depth):
     return [*down, *reversed(down[:-1]), (3, scale * height, scale * width)]
 
 
-def cuts_instead_of_padding(height, width, scale, num_features, depth):
-    less = [side // 2**depth * 2**depth for side in (height, width)]
-    maps = pads_halves_and_crops(*less, scale, num_features, depth)
-    return [*maps[:-1], (3, scale * height, scale * width)]
-
-
-def pads_to_a_multiple_of_2(height, width, scale, num_features, depth):
-    maps = pads_nothing(*(side + side % 2 for side in (height, width)), 1, num_features, depth)
-    return [*maps[:-1], (3, scale * height, scale * width)]
-
-
-def pads_to_a_multiple_of_twice_the_depth(height, width, scale, num_features, depth):
-    more = [side + -side % (2 * depth) for side in (height, width)]
-    return [
-        *pads_nothing(*more, 1, num_features, depth)[:-1],
-        (3, scale * height, scale * width),
-    ]
-
-
-def gives_floats(height, width, scale, num_features, depth):
-    maps = pads_halves_and_crops(height, width, scale, num_features, depth)
-    return [(c, h / 1, w / 1) for c, h, w in maps]
-
-
 test_shapes_are_whole_numbers = refuses(
     check_shapes,
-    gives_floats,
-    lambda *arguments: [
-        tuple(torch.tensor(shape)) for shape in pads_halves_and_crops(*arguments)
-    ],
+    changed(lambda maps, _: [(c, h / 1, w / 1) for c, h, w in maps]),
+    changed(lambda maps, _: [tuple(torch.tensor(shape)) for shape in maps]),
     hint="its type is no whole number",
 )
-
-
-def gives_numpys_numbers(*arguments):
-    return [tuple(map(np.int64, shape)) for shape in pads_halves_and_crops(*arguments)]
 
 
 def yields_them(*arguments):
@@ -249,8 +204,8 @@ test_shapes_done = takes(
     check_shapes,
     pads_halves_and_crops,
     asks_a_real_unet,
-    lambda *arguments: [torch.Size(shape) for shape in pads_halves_and_crops(*arguments)],
-    gives_numpys_numbers,
+    changed(lambda maps, _: [torch.Size(shape) for shape in maps]),
+    changed(lambda maps, _: [tuple(map(np.int64, shape)) for shape in maps]),
     yields_them,
 )
 
@@ -258,25 +213,32 @@ test_shapes_done = takes(
 test_shapes_mistakes = refuses(
     check_shapes,
     {
-        "These are the channels between": counts_channels_before_the_convolutions,
-        "Every map has the same": keeps_the_channels,
-        "The deepest map stands there": merges_at_the_bottom,
-        "The last one is missing": lambda *arguments: pads_halves_and_crops(*arguments)[:-1],
-        "These are the encoder's maps": forgets_the_way_up,
-        "The merges are not in": goes_up_from_the_finest,
-        "The channels stand last here": lambda *arguments: [
-            (h, w, c) for c, h, w in pads_halves_and_crops(*arguments)
-        ],
-        "Height and width have changed": lambda *arguments: [
-            (c, w, h) for c, h, w in pads_halves_and_crops(*arguments)
-        ],
+        "These are the channels between": changed(
+            lambda maps, n: [
+                (2 * c, h, w) if n < i < 2 * n + 1 else (c, h, w)
+                for i, (c, h, w) in enumerate(maps)
+            ]
+        ),
+        "Every map has the same": changed(
+            lambda maps, _: [*((maps[0][0], h, w) for _, h, w in maps[:-1]), maps[-1]]
+        ),
+        "The deepest map stands there": changed(lambda maps, n: [*maps[: n + 1], *maps[n:]]),
+        "The last one is missing": changed(lambda maps, _: maps[:-1]),
+        "These are the encoder's maps": changed(lambda maps, n: [*maps[: n + 1], maps[-1]]),
+        "The merges are not in": changed(lambda maps, n: [*maps[: n + 1], *maps[:n], maps[-1]]),
+        "The channels stand last here": changed(
+            lambda maps, _: [(h, w, c) for c, h, w in maps]
+        ),
+        "Height and width have changed": changed(
+            lambda maps, _: [(c, w, h) for c, h, w in maps]
+        ),
         "The picture has become a": pads_to_a_square,
-        "Sides that could be halved": pads_always,
+        "Sides that could be halved": by_sides(lambda side, n: side + 2**n - side % 2**n),
         "sr still has the padding": crops_nothing,
         "Somewhere a halving does not": pads_nothing,
-        "The edge of the picture": cuts_instead_of_padding,
-        "An even side can be halved once": pads_to_a_multiple_of_2,
-        "A multiple of 2 *": pads_to_a_multiple_of_twice_the_depth,
+        "The edge of the picture": by_sides(lambda side, n: side // 2**n * 2**n),
+        "An even side can be halved once": by_sides(lambda side, _: side + side % 2),
+        "A multiple of 2 *": by_sides(lambda side, n: side + -side % (2 * n)),
         "Pad up to a multiple": lambda height, width, _, num_features, depth: (
             pads_halves_and_crops(height, width, 4, num_features, depth)
         ),
@@ -301,8 +263,19 @@ def takes_rows_by_number(features, skip):
     return torch.cat([features[..., rows, :][..., columns], skip], dim=1)
 
 
-def adds(features, skip):
-    return features + skip
+def joins(fit):
+    """An answer that joins the skip to what ``fit`` makes of the features."""
+    return lambda features, skip: torch.cat([fit(features, skip), skip], dim=1)
+
+
+def pads(sides, mode="replicate"):
+    """An answer that pads by ``sides(rows, columns)``, of what is missing."""
+
+    def padded(features, skip):
+        missing = (skip.shape[n] - features.shape[n] for n in (-2, -1))
+        return F.pad(features, sides(*missing), mode=mode)
+
+    return joins(padded)
 
 
 def puts_the_skip_first(features, skip):
@@ -310,46 +283,14 @@ def puts_the_skip_first(features, skip):
     return both.roll(skip.shape[1], dims=1)
 
 
-def pads_with_zeros(features, skip):
-    height, width = skip.shape[-2:]
-    more = (0, width - features.shape[-1], 0, height - features.shape[-2])
-    return torch.cat([F.pad(features, more), skip], dim=1)
-
-
 def cuts_the_skip(features, skip):
     height, width = features.shape[-2:]
     return torch.cat([features, skip[..., :height, :width]], dim=1)
 
 
-def pads_at_the_left(features, skip):
-    more = (skip.shape[-1] - features.shape[-1], 0, skip.shape[-2] - features.shape[-2], 0)
-    return torch.cat([F.pad(features, more, mode="replicate"), skip], dim=1)
-
-
-def mirrors(features, skip):
-    more = (0, skip.shape[-1] - features.shape[-1], 0, skip.shape[-2] - features.shape[-2])
-    return torch.cat([F.pad(features, more, mode="reflect"), skip], dim=1)
-
-
-def stretches_smoothly(features, skip):
-    larger = F.interpolate(features, skip.shape[-2:], mode="bilinear")
-    return torch.cat([larger, skip], dim=1)
-
-
-def swaps_the_sides(features, skip):
-    more = (0, skip.shape[-2] - features.shape[-2], 0, skip.shape[-1] - features.shape[-1])
-    return torch.cat([F.pad(features, more, mode="replicate"), skip], dim=1)
-
-
 def pads_one_row_only(features, skip):
     larger = F.pad(features, (0, 1, 0, 1), mode="replicate")
     return torch.cat([larger[..., : skip.shape[-2], : skip.shape[-1]], skip], dim=1)
-
-
-def never_cuts(features, skip):
-    more = [max(skip.shape[n] - features.shape[n], 0) for n in (-1, -2)]
-    larger = F.pad(features, (0, more[0], 0, more[1]), mode="replicate")
-    return torch.cat([larger, skip], dim=1)
 
 
 def writes_into_the_skip(features, skip):
@@ -390,32 +331,30 @@ test_merge_done = takes(
 test_merge_mistakes = refuses(
     check_merge,
     {
-        "This adds": adds,
+        "This adds": lambda features, skip: features + skip,
         "This joins along another axis": (
             lambda features, skip: torch.cat([features, skip]),
             lambda features, skip: torch.cat([features, skip], dim=-1),
         ),
         "The order is reversed": puts_the_skip_first,
         "Their sizes differ, and what": (
-            lambda features, skip: torch.cat([features, skip], dim=1),
-            swaps_the_sides,
+            joins(lambda features, _: features),
+            pads(lambda rows, columns: (0, rows, 0, columns)),
             pads_one_row_only,
-            never_cuts,
+            pads(lambda rows, columns: (0, max(columns, 0), 0, max(rows, 0))),
         ),
-        "pads with zeros": pads_with_zeros,
+        "pads with zeros": pads(lambda rows, columns: (0, columns, 0, rows), "constant"),
         "This cuts the skip": cuts_the_skip,
-        "Padded at the left and above": pads_at_the_left,
-        "this mirrors": mirrors,
+        "Padded at the left and above": pads(lambda rows, columns: (columns, 0, rows, 0)),
+        "this mirrors": pads(lambda rows, columns: (0, columns, 0, rows), "reflect"),
         "Stretched: every pixel moves away": (
-            lambda features, skip: torch.cat(
-                [F.interpolate(features, skip.shape[-2:]), skip], dim=1
+            joins(lambda features, skip: F.interpolate(features, skip.shape[-2:])),
+            joins(
+                lambda features, skip: F.interpolate(features, skip.shape[-2:], mode="bilinear")
             ),
-            stretches_smoothly,
         ),
         "An argument is not what": writes_into_the_skip,
-        "Cut first": lambda features, skip: torch.cat(
-            [torch.zeros_like(skip[:, : features.shape[1]]), skip], dim=1
-        ),
+        "Cut first": joins(lambda features, skip: 0 * skip[:, : features.shape[1]]),
     },
     case="",
 )

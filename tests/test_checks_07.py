@@ -274,28 +274,30 @@ def goes_on(start, model, sizes, pixels):
     return RunCard(name="mine", model=model, start=start, stages=stages)
 
 
-def made(start, model, sizes, pixels, *, scale=8, batch=None, cut=True, order=sorted):
-    batch = batch or (lambda pixels, side: max(pixels // side**2, 1))
-    sides = [size - size % 8 if cut else size for size in order(sizes)]
-    stages = [
-        Stage(scale=scale, hr_size=s, batch_size=batch(pixels, s), steps=10) for s in sides
-    ]
-    return RunCard(name="mine", model=model, start=start, stages=stages)
+def makes(
+    *,
+    order=sorted,
+    cut=True,
+    batch=lambda pixels, side: max(pixels // side**2, 1),
+    scale=8,
+    steps=10,
+    **update,
+):
+    """An answer whose card has something done otherwise than ``goes_on``'s."""
+
+    def card(start, model, sizes, pixels):
+        sides = [size - size % 8 if cut else size for size in order(sizes)]
+        stages = [
+            Stage(scale=scale, hr_size=s, batch_size=batch(pixels, s), steps=steps)
+            for s in sides
+        ]
+        made = RunCard(name="mine", model=model, start=start, stages=stages)
+        return made.model_copy(update=update)
+
+    return card
 
 
-def counts_small_pixels(start, model, sizes, pixels):
-    batch = lambda p, side: max(p // (side // 8) ** 2, 1)  # noqa: E731
-    return made(start, model, sizes, min(pixels, 60_000), batch=batch)
-
-
-def keeps_the_batch(start, model, sizes, pixels):
-    return made(start, model, sizes, pixels, batch=lambda *_: 8)
-
-
-def takes_all_steps(start, model, sizes, pixels):
-    card = goes_on(start, model, sizes, pixels)
-    stages = [Stage(scale=8, hr_size=s.hr_size, batch_size=s.batch_size) for s in card.stages]
-    return card.model_copy(update={"stages": stages})
+keeps_the_batch = makes(batch=lambda *_: 8)
 
 
 def sorts_what_it_was_given(start, model, sizes, pixels):
@@ -313,60 +315,38 @@ test_card_done = takes(check_card, goes_on, goes_on_by_name)
 test_card_mistakes = refuses(
     check_card,
     {
-        ("64, 96, 160", "It begins untrained"): lambda _, model, sizes, pixels: made(
-            "untrained", model, sizes, pixels
+        "It begins untrained": makes(start="untrained"),
+        "A stage for each size": (
+            makes(start="small-x8"),
+            makes(order=lambda sizes: sorted(sizes, reverse=True)),
         ),
-        ("64, 96, 160", "A stage for each size"): (
-            lambda _, model, sizes, pixels: made("small-x8", model, sizes, pixels),
-            lambda start, model, sizes, pixels: made(
-                start, model, sizes, pixels, order=lambda s: sorted(s, reverse=True)
-            ),
+        "another network than the checkpoint": makes(model=ModelSpec()),
+        "These stages still enlarge 4": makes(scale=4),
+        "This takes a crop of": makes(batch=lambda p, side: max(p // side, 1)),
+        "This counts the pixels of": makes(batch=lambda p, side: max(p // (side // 8) ** 2, 1)),
+        "Rounded up": makes(batch=lambda p, side: -(-p // side**2)),
+        "round goes up as often": makes(batch=lambda p, side: max(round(p / side**2), 1)),
+        "Larger crops, and as many": keeps_the_batch,
+        "This is the largest size": makes(order=lambda sizes: [max(sizes)]),
+        "its folder would be emptied": makes(name="capstone"),
+        "2,400 steps takes hours": makes(steps=Stage().steps),
+        "An argument is not what": sorts_what_it_was_given,
+        "These are the stages, but": lambda *given: goes_on(*given).stages,
+    },
+    case="64, 96, 160",
+)
+
+
+test_card_mistakes_of_other_sizes = refuses(
+    check_card,
+    {
+        ("disorder", "The crops do not grow"): makes(order=list),
+        ("8 does not divide", "would not have whole pixels"): makes(cut=False),
+        ("8 does not divide", "Some crops are larger than"): makes(
+            order=lambda sizes: sorted(-(-size // 8) * 8 for size in sizes)
         ),
-        ("64, 96, 160", "another network than the checkpoint"): (
-            lambda start, _, sizes, pixels: made(start, ModelSpec(), sizes, pixels)
-        ),
-        ("64, 96, 160", "These stages still enlarge 4"): (
-            lambda start, model, sizes, pixels: made(start, model, sizes, pixels, scale=4)
-        ),
-        ("64, 96, 160", "This takes a crop of"): lambda start, model, sizes, pixels: made(
-            start, model, sizes, pixels, batch=lambda p, side: max(p // side, 1)
-        ),
-        ("64, 96, 160", "This counts the pixels of"): counts_small_pixels,
-        ("64, 96, 160", "Rounded up"): lambda start, model, sizes, pixels: made(
-            start, model, sizes, pixels, batch=lambda p, side: -(-p // side**2)
-        ),
-        ("64, 96, 160", "round goes up as often"): lambda start, model, sizes, pixels: made(
-            start, model, sizes, pixels, batch=lambda p, side: max(round(p / side**2), 1)
-        ),
-        ("64, 96, 160", "Larger crops, and as many"): keeps_the_batch,
-        ("disorder", "The crops do not grow"): lambda start, model, sizes, pixels: made(
-            start, model, sizes, pixels, order=list
-        ),
-        ("8 does not divide", "would not have whole pixels"): (
-            lambda start, model, sizes, pixels: made(start, model, sizes, pixels, cut=False)
-        ),
-        ("8 does not divide", "Some crops are larger than"): (
-            lambda start, model, sizes, pixels: made(
-                start, model, [-(-size // 8) * 8 for size in sizes], pixels
-            )
-        ),
-        ("larger than the budget", "A step without a single"): (
-            lambda start, model, sizes, pixels: made(
-                start, model, sizes, pixels, batch=lambda p, side: p // side**2
-            )
-        ),
-        ("64, 96, 160", "This is the largest size"): lambda start, model, sizes, pixels: made(
-            start, model, [max(sizes)], pixels
-        ),
-        ("64, 96, 160", "its folder would be emptied"): (
-            lambda start, model, sizes, pixels: made(start, model, sizes, pixels).model_copy(
-                update={"name": "capstone"}
-            )
-        ),
-        ("64, 96, 160", "2,400 steps takes hours"): takes_all_steps,
-        ("64, 96, 160", "An argument is not what"): sorts_what_it_was_given,
-        ("64, 96, 160", "These are the stages, but"): (
-            lambda start, model, sizes, pixels: made(start, model, sizes, pixels).stages
+        ("larger than the budget", "A step without a single"): makes(
+            batch=lambda p, side: p // side**2
         ),
     },
 )
