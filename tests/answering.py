@@ -48,6 +48,16 @@ def refuses(check: Check, *wrong: Any, **same: str) -> Callable[..., None]:
     return test
 
 
+def first(change: Callable[..., Any], answer: Callable[..., Any]) -> Callable[..., Any]:
+    """An answer that changes something, and then gives what ``answer`` gives."""
+    return lambda *given: (change(*given), answer(*given))[1]
+
+
+def last(answer: Callable[..., Any], change: Callable[..., Any]) -> Callable[..., Any]:
+    """An answer that gives what ``answer`` gives, and changes something behind it."""
+    return lambda *given: (answer(*given), change(*given))[0]
+
+
 def _row(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 

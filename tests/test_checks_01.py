@@ -11,7 +11,7 @@ from torch import nn
 
 from srlab.checks import check_charbonnier, check_residual_block, check_upsampler_channels
 from srlab.models import Upsampler
-from tests.answering import refuses, takes
+from tests.answering import first, last, refuses, takes
 
 # Exercise 1 ----------------------------------------------------------------------------
 
@@ -101,18 +101,13 @@ def detaches_the_weights(x, conv1, conv2):
     return x + F.conv2d(hidden, conv2.weight.detach(), conv2.bias, padding=1)
 
 
-@torch.no_grad()
-def computes_without_gradients(x, conv1, conv2):
-    return x + conv2(F.relu(conv1(x)))
-
-
 test_a_block_through_which_no_gradient_comes_back = refuses(
     check_residual_block,
     lambda x, conv1, conv2: x + conv2(F.relu(conv1(x))).detach(),
     lambda x, conv1, conv2: x.detach() + conv2(F.relu(conv1(x))),
     lambda x, conv1, conv2: x + conv2(F.relu(conv1(x)).detach()),
     detaches_the_weights,
-    computes_without_gradients,
+    torch.no_grad()(corrects),
     lambda x, conv1, conv2: torch.tensor(corrects(x, conv1, conv2).tolist()),
     case="the gradient, in a row",
     hint="The value is right, but",
@@ -124,30 +119,20 @@ def forgets_the_bias(x, conv1, conv2):
     return x + F.conv2d(hidden, conv2.weight, padding=1)
 
 
-def freezes_conv1(x, conv1, conv2):
-    conv1.requires_grad_(False)
-    return corrects(x, conv1, conv2)
-
-
-def leaves_a_hook(x, conv1, conv2):
-    conv1.register_forward_hook(lambda *_: None)
-    return corrects(x, conv1, conv2)
-
-
-def writes_into_the_weights(x, conv1, conv2):
-    y = corrects(x, conv1, conv2)
-    conv1.weight.data.zero_()
-    return y
-
-
 test_what_a_block_leaves_behind = refuses(
     check_residual_block,
     {
         ("with a bias", ""): forgets_the_bias,
-        ("2 pictures", "weight.requires_grad"): freezes_conv1,
+        ("2 pictures", "weight.requires_grad"): first(
+            lambda _, conv1, _2: conv1.requires_grad_(False), corrects
+        ),
         ("2 pictures", "training"): lambda x, conv1, conv2: x + conv2.eval()(F.relu(conv1(x))),
-        ("2 pictures", "hooks"): leaves_a_hook,
-        ("2 pictures", "the function changed"): writes_into_the_weights,
+        ("2 pictures", "hooks"): first(
+            lambda _, conv1, _2: conv1.register_forward_hook(lambda *_: None), corrects
+        ),
+        ("2 pictures", "the function changed"): last(
+            corrects, lambda _, conv1, _2: conv1.weight.data.zero_()
+        ),
     },
     hint="",
 )
@@ -272,11 +257,6 @@ def gives_a_number(sr, hr, eps):
     return charbonnier(sr, hr, eps).item()
 
 
-@torch.no_grad()
-def runs_without_gradients(sr, hr, eps):
-    return charbonnier(sr, hr, eps)
-
-
 def gives_one_for_each_picture(sr, hr, eps):
     return torch.sqrt((sr - hr) ** 2 + eps**2).mean(dim=(1, 2, 3))
 
@@ -308,7 +288,7 @@ test_charbonnier_mistakes = refuses(
         "a plain number": gives_a_number,
         "cut the way back": (
             lambda sr, hr, eps: charbonnier(sr, hr, eps).detach(),
-            runs_without_gradients,
+            torch.no_grad()(charbonnier),
         ),
         "One number for each picture": gives_one_for_each_picture,
     },
@@ -347,21 +327,9 @@ def test_values_are_shown_as_numbers():
 # All of them -----------------------------------------------------------------------------
 
 
-def cuts_the_input_in_place(x, conv1, conv2):
-    result = corrects(x, conv1, conv2)
-    x.relu_()
-    return result
-
-
 def subtracts_in_place(sr, hr, eps):
     sr -= hr
     return torch.sqrt(sr**2 + eps**2).mean()
-
-
-def spoils_the_truth(sr, hr, eps):
-    loss = charbonnier(sr, hr.clone(), eps)
-    hr.zero_()
-    return loss
 
 
 INPUT_CHANGED = {
@@ -371,12 +339,12 @@ INPUT_CHANGED = {
 
 test_block_that_writes_into_x = refuses(
     check_residual_block,
-    cuts_the_input_in_place,
+    last(corrects, lambda x, *_: x.relu_()),
     **INPUT_CHANGED,
 )
 test_loss_that_writes_into_a_picture = refuses(
     check_charbonnier,
     subtracts_in_place,
-    spoils_the_truth,
+    last(lambda sr, hr, eps: charbonnier(sr, hr.clone(), eps), lambda _, hr, __: hr.zero_()),
     **INPUT_CHANGED,
 )

@@ -11,7 +11,7 @@ from torchvision import transforms
 from srlab.checks import check_content_loss, check_features, check_normalize
 from srlab.features import FeatureExtractor, Hooks
 from srlab.losses import content_loss
-from tests.answering import refused, refuses, takes
+from tests.answering import first, last, refused, refuses, takes
 
 # Exercise 1 ----------------------------------------------------------------------------
 
@@ -48,9 +48,7 @@ def takes_the_batchs_own_statistics(images, mean, std):  # noqa: ARG001
     return (images - images.mean(dims, keepdim=True)) / images.std(dims, keepdim=True)
 
 
-def cuts_the_way_back(images, mean, std):
-    with torch.no_grad():
-        return normalizes(images, mean, std)
+cuts_the_way_back = torch.no_grad()(normalizes)
 
 
 def changes_its_input(images, mean, std):
@@ -170,14 +168,10 @@ def detaches(network, layers, images):
     return {name: values.detach() for name, values in watches(network, layers, images).items()}
 
 
-def looks_under_no_grad(network, layers, images):
-    with torch.no_grad():
-        return watches(network, layers, images)
-
-
-@torch.inference_mode()
-def looks_in_inference_mode(network, layers, images):
-    return watches(network, layers, images)
+def keeps_what_the_relu_changes(network, layers, images):
+    with Hooks(layers) as hooks:
+        network(images)
+    return {name: hook.output for name, hook in hooks.items()}
 
 
 def turns_inplace_off_for_a_while(network, layers, images):
@@ -185,12 +179,10 @@ def turns_inplace_off_for_a_while(network, layers, images):
     for relu in flags:
         relu.inplace = False
     try:
-        with Hooks(layers) as hooks:
-            network(images)
+        return keeps_what_the_relu_changes(network, layers, images)
     finally:
         for relu, flag in flags.items():
             relu.inplace = flag
-    return {name: hook.output for name, hook in hooks.items()}
 
 
 def looks_with_an_exit_stack(network, layers, images):
@@ -207,8 +199,8 @@ test_features_done = takes(
     watches,
     watches_with_the_lessons_hooks,
     detaches,
-    looks_under_no_grad,
-    looks_in_inference_mode,
+    torch.no_grad()(watches),
+    torch.inference_mode()(watches),
     turns_inplace_off_for_a_while,
     looks_with_an_exit_stack,
 )
@@ -279,20 +271,8 @@ def runs_once_for_each_layer(network, layers, images):
     }
 
 
-def keeps_what_the_relu_changes(network, layers, images):
-    with Hooks(layers) as hooks:
-        network(images)
-    return {name: hook.output for name, hook in hooks.items()}
-
-
 def gives_a_list(network, layers, images):
     return list(watches(network, layers, images).values())
-
-
-def clones_too_late(network, layers, images):
-    with Hooks(layers) as hooks:
-        network(images)
-    return {name: hook.output.clone() for name, hook in hooks.items()}
 
 
 def goes_from_layer_to_layer(network, layers, images):  # noqa: ARG001
@@ -315,7 +295,9 @@ test_features_mistakes = refuses(
         ("three layers", "The network ran more than"): runs_once_for_each_layer,
         ("three layers", "The ReLU behind a convolution"): (
             keeps_what_the_relu_changes,
-            clones_too_late,
+            lambda *given: {
+                n: v.clone() for n, v in keeps_what_the_relu_changes(*given).items()
+            },
         ),
         ("one layer", "The network itself did not"): goes_from_layer_to_layer,
         ("one layer", "The names are missing: this"): gives_a_list,
@@ -327,50 +309,16 @@ def leaves_every_relu_out_of_place(network, layers, images):
     for part in network.modules():
         if isinstance(part, nn.ReLU):
             part.inplace = False
-    with Hooks(layers) as hooks:
-        network(images)
-    return {name: hook.output for name, hook in hooks.items()}
+    return keeps_what_the_relu_changes(network, layers, images)
 
 
 def leaves_it_out_of_place_after_an_error(network, layers, images):
     relus = [part for part in network.modules() if isinstance(part, nn.ReLU)]
     for relu in relus:
         relu.inplace = False
-    with Hooks(layers) as hooks:
-        network(images)
+    features = keeps_what_the_relu_changes(network, layers, images)
     for relu in relus:
         relu.inplace = True
-    return {name: hook.output for name, hook in hooks.items()}
-
-
-def leaves_the_network_in_another_mode(network, layers, images):
-    network.eval()
-    return watches(network, layers, images)
-
-
-def thaws_the_network(network, layers, images):
-    network.requires_grad_(True)
-    return watches(network, layers, images)
-
-
-def leaves_a_hook_on_the_network(network, layers, images):
-    network.register_forward_pre_hook(lambda *_: None)
-    return watches(network, layers, images)
-
-
-def leaves_gradients_off(network, layers, images):
-    torch.set_grad_enabled(False)
-    return watches(network, layers, images)
-
-
-def leaves_a_hook_on_everything(network, layers, images):
-    nn.modules.module.register_module_forward_hook(lambda *_: None)
-    return watches(network, layers, images)
-
-
-def empties_the_layers(network, layers, images):
-    features = watches(network, layers, images)
-    layers.clear()
     return features
 
 
@@ -379,12 +327,37 @@ def empties_the_layers(network, layers, images):
     [
         (leaves_every_relu_out_of_place, "one layer", "relu1.inplace of the"),
         (leaves_it_out_of_place_after_an_error, "fails halfway", "relu1.inplace of the"),
-        (leaves_the_network_in_another_mode, "one layer", "training of the"),
-        (thaws_the_network, "one layer", "requires_grad of the network"),
-        (leaves_a_hook_on_the_network, "one layer", "hooks left behind"),
-        (leaves_gradients_off, "one layer", "whether gradients are on"),
-        (leaves_a_hook_on_everything, "one layer", "hooks on all modules"),
-        (empties_the_layers, "one layer", "the function changed"),
+        (first(lambda network, *_: network.eval(), watches), "one layer", "training of the"),
+        (
+            first(lambda network, *_: network.requires_grad_(True), watches),
+            "one layer",
+            "requires_grad of the network",
+        ),
+        (
+            first(
+                lambda network, *_: network.register_forward_pre_hook(lambda *_: None), watches
+            ),
+            "one layer",
+            "hooks left behind",
+        ),
+        (
+            first(lambda *_: torch.set_grad_enabled(False), watches),
+            "one layer",
+            "whether gradients are on",
+        ),
+        (
+            first(
+                lambda *_: nn.modules.module.register_module_forward_hook(lambda *_: None),
+                watches,
+            ),
+            "one layer",
+            "hooks on all modules",
+        ),
+        (
+            last(watches, lambda _, layers, __: layers.clear()),
+            "one layer",
+            "the function changed",
+        ),
     ],
 )
 def test_features_leaves_no_trace(answer, case, got):
@@ -569,12 +542,6 @@ def turns_the_slope_of_a_part_round(extractor, sr, hr, layer_weights):
     return compares_features(extractor, sr - turned.detach() + turned, hr, layer_weights)
 
 
-def forgets_a_weight(extractor, sr, hr, layer_weights):
-    loss = compares_features(extractor, sr, hr, layer_weights)
-    layer_weights.popitem()
-    return loss
-
-
 def halves_the_slope(extractor, sr, hr, layer_weights):
     half = (sr + sr.detach()) / 2
     return compares_features(extractor, half, hr, layer_weights)
@@ -598,5 +565,5 @@ test_content_other_wrong_answers = refuses(
 test_content_that_changes_what_should_stay = refuses(
     check_content_loss,
     turns_the_slope_of_a_part_round,
-    forgets_a_weight,
+    last(compares_features, lambda *given: given[-1].popitem()),
 )

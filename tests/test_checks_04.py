@@ -11,7 +11,7 @@ from torch import nn
 from srlab.checks import check_distinct_kernels, check_icnr, check_shuffle
 from srlab.models import UpsampleStage
 from srlab.upsamplers import IcnrStage, icnr_, set_weight
-from tests.answering import refused, refuses, takes
+from tests.answering import first, last, refused, refuses, takes
 
 warnings.filterwarnings("ignore", category=FutureWarning)
 
@@ -181,10 +181,21 @@ def without_bias(conv):
     return conv
 
 
-def starts_with_set_weight(conv, factor):
-    kernel = one_kernel_for_each_square(conv, factor)
-    set_weight(conv, kernel.repeat_interleave(factor**2, dim=0))
-    return without_bias(conv)
+def makes(weight):
+    """An answer that sets this weight of the convolution and the factor, and no bias."""
+
+    def start(conv, factor):
+        set_weight(conv, weight(conv, factor))
+        return without_bias(conv)
+
+    return start
+
+
+def copies(conv, factor):
+    return one_kernel_for_each_square(conv, factor).repeat_interleave(factor**2, dim=0)
+
+
+starts_with_set_weight = makes(copies)
 
 
 @torch.no_grad()
@@ -201,44 +212,11 @@ def starts_in_place_and_returns_nothing(conv, factor):
 
 @torch.no_grad()
 def writes_to_the_derived_weight(conv, factor):
-    kernel = one_kernel_for_each_square(conv, factor)
-    conv.weight.data.copy_(kernel.repeat_interleave(factor**2, dim=0))
-    if conv.bias is not None:
-        conv.bias.zero_()
-    return conv
-
-
-def repeats_instead_of_interleaving(conv, factor):
-    kernel = one_kernel_for_each_square(conv, factor)
-    set_weight(conv, kernel.repeat(factor**2, 1, 1, 1))
+    conv.weight.data.copy_(copies(conv, factor))
     return without_bias(conv)
 
 
-def forgets_the_bias(conv, factor):
-    kernel = one_kernel_for_each_square(conv, factor)
-    set_weight(conv, kernel.repeat_interleave(factor**2, dim=0))
-    return conv
-
-
-def copies_factor_times_only(conv, factor):
-    kernel = conv.weight[::factor].detach()
-    set_weight(conv, kernel.repeat_interleave(factor, dim=0))
-    return without_bias(conv)
-
-
-def makes_all_kernels_equal(conv, factor):  # noqa: ARG001
-    set_weight(conv, nn.init.kaiming_normal_(conv.weight[:1].detach()).expand_as(conv.weight))
-    return without_bias(conv)
-
-
-def makes_everything_constant(conv, factor):  # noqa: ARG001
-    set_weight(conv, torch.full_like(conv.weight, 0.1))
-    return without_bias(conv)
-
-
-def makes_everything_zero(conv, factor):  # noqa: ARG001
-    set_weight(conv, torch.zeros_like(conv.weight))
-    return without_bias(conv)
+makes_everything_zero = makes(lambda conv, _: torch.zeros_like(conv.weight))
 
 
 def hides_behind_the_bias(conv, factor):
@@ -271,10 +249,18 @@ test_icnr_done = takes(
 test_icnr_mistakes = refuses(
     check_icnr,
     {
-        ("a plain convolution", "repeat gives 0, 1, 2"): repeats_instead_of_interleaving,
+        ("a plain convolution", "repeat gives 0, 1, 2"): makes(
+            lambda conv, factor: one_kernel_for_each_square(conv, factor).repeat(
+                factor**2, 1, 1, 1
+            )
+        ),
         ("a plain convolution", "every channel has the same kernel"): (
-            makes_all_kernels_equal,
-            makes_everything_constant,
+            makes(
+                lambda conv, _: nn.init.kaiming_normal_(conv.weight[:1].detach()).expand_as(
+                    conv.weight
+                )
+            ),
+            makes(lambda conv, _: torch.full_like(conv.weight, 0.1)),
         ),
         ("a plain convolution", "All zero, or nearly, is"): (
             makes_everything_zero,
@@ -286,12 +272,16 @@ test_icnr_mistakes = refuses(
         ("a plain convolution", "Flat, but with too few"): lambda conv, factor: starts(
             conv, factor**2
         ),
-        ("a plain convolution", "Each kernel has factor copies"): copies_factor_times_only,
+        ("a plain convolution", "Each kernel has factor copies"): makes(
+            lambda conv, factor: conv.weight[::factor].detach().repeat_interleave(factor, dim=0)
+        ),
         ("a plain convolution", "Nothing has changed"): lambda conv, _: conv,
         ("a plain convolution", ""): lambda conv, factor: starts(
             nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1), factor
         ),
-        ("with bias", "a bias of its own"): forgets_the_bias,
+        ("with bias", "a bias of its own"): last(
+            lambda conv, _: conv, lambda conv, factor: set_weight(conv, copies(conv, factor))
+        ),
         ("under weight norm", "conv.weight is derived"): writes_to_the_derived_weight,
         ("under weight norm", "One kernel for each square"): takes_weight_norm_away,
         ("factor 3", "One kernel for each square"): lambda conv, _: starts(conv, 2),
@@ -299,17 +289,10 @@ test_icnr_mistakes = refuses(
 )
 
 
-def calls_it_without_its_decorator(conv, factor):
-    with torch.no_grad():
-        return icnr_.__wrapped__(conv, factor)
-
-
 def takes_it_from_a_stage(conv, factor):
     stage = IcnrStage(conv.in_channels, conv.out_channels // 4)
     set_weight(conv, stage[0].weight)
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv if factor == 2 else starts(conv, factor)
+    return without_bias(conv) if factor == 2 else starts(conv, factor)
 
 
 test_icnr_itself_is_no_answer = refuses(
@@ -317,7 +300,7 @@ test_icnr_itself_is_no_answer = refuses(
     icnr_,
     lambda conv, factor: icnr_(conv, factor),
     partial(icnr_, init=nn.init.xavier_normal_),
-    calls_it_without_its_decorator,
+    torch.no_grad()(icnr_.__wrapped__),
     takes_it_from_a_stage,
     hint="what the exercise forbids",
     got="^the function calls icnr_$",
@@ -337,11 +320,6 @@ def knows_only_6_features(conv, factor):
     return own
 
 
-def leaves_a_hook(conv, factor):
-    conv.register_forward_hook(lambda *_: None)
-    return starts(conv, factor)
-
-
 test_icnr_other_wrong_answers = refuses(
     check_icnr,
     {
@@ -350,7 +328,9 @@ test_icnr_other_wrong_answers = refuses(
         ("a plain convolution", "not as they were: "): lambda conv, factor: starts(
             conv, factor
         ).requires_grad_(False),
-        ("a plain convolution", "not as they were: .hooks"): leaves_a_hook,
+        ("a plain convolution", "not as they were: .hooks"): first(
+            lambda conv, _: conv.register_forward_hook(lambda *_: None), starts
+        ),
         ("a plain convolution", "not as they were: .training"): lambda conv, factor: starts(
             conv, factor
         ).eval(),
@@ -393,11 +373,6 @@ def counts_with_comparisons(conv):
     return len(found)
 
 
-def freezes_what_it_counts(conv):
-    conv.requires_grad_(False)
-    return counts_rows(conv)
-
-
 test_a_count_is_a_whole_number = refuses(
     check_distinct_kernels,
     {
@@ -411,7 +386,10 @@ test_a_count_is_a_whole_number = refuses(
 
 
 def test_counting_leaves_the_convolution_as_it_was():
-    refused(check_distinct_kernels(freezes_what_it_counts), hint="An argument is not what")
+    refused(
+        check_distinct_kernels(first(lambda conv: conv.requires_grad_(False), counts_rows)),
+        hint="An argument is not what",
+    )
 
 
 test_distinct_done = takes(

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from srlab.checks import check_balance, check_gram_of_part, check_isotropic_tv
 from srlab.losses import balanced_weights, gram_matrix, make_ledger, tv_loss
-from tests.answering import refused, refuses, takes
+from tests.answering import first, last, refused, refuses, takes
 
 # Exercise 1 ----------------------------------------------------------------------------
 
@@ -68,9 +68,7 @@ def gives_a_float(images, eps):
     return takes_the_length(images, eps).item()
 
 
-def cuts_the_way_back(images, eps):
-    with torch.no_grad():
-        return takes_the_length(images, eps)
+cuts_the_way_back = torch.no_grad()(takes_the_length)
 
 
 def steps_across_the_corner(images, eps):
@@ -81,15 +79,6 @@ def steps_across_the_corner(images, eps):
 def knows_only_square_pictures(images, eps):
     side = min(images.shape[-2:])
     return takes_the_length(images[..., :side, :side], eps)
-
-
-def writes_into_its_input(images, eps):
-    images -= images.mean()
-    return takes_the_length(images, eps)
-
-
-def has_a_fixed_eps(images, eps):  # noqa: ARG001
-    return takes_the_length(images, 0.1)
 
 
 test_isotropic_tv_mistakes = refuses(
@@ -125,14 +114,19 @@ test_isotropic_tv_mistakes = refuses(
             knows_only_square_pictures,
             lambda images, eps: takes_the_length(images[:1], eps),
         ),
-        "An argument is not what": writes_into_its_input,
+        "An argument is not what": first(
+            lambda images, _: images.sub_(images.mean()), takes_the_length
+        ),
     },
     case="2 pictures of 5 x 7 px",
 )
 
 
 def test_a_fixed_eps_is_seen():
-    refused(check_isotropic_tv(has_a_fixed_eps), case="1 picture of 6 x 6 px")
+    refused(
+        check_isotropic_tv(lambda images, _: takes_the_length(images, 0.1)),
+        case="1 picture of 6 x 6 px",
+    )
 
 
 def takes_hypot_twice(images, eps):
@@ -252,11 +246,6 @@ def views_instead_of_flattening(features, mask):
     return flat @ flat.mT / (features.shape[1] * counted(mask))
 
 
-def masks_in_place(features, mask):
-    features *= mask
-    return flattens_what_is_left(features, mask)
-
-
 test_gram_of_part_mistakes = refuses(
     check_gram_of_part,
     {
@@ -289,7 +278,9 @@ test_gram_of_part_mistakes = refuses(
             cuts_features_together,
             views_instead_of_flattening,
         ),
-        "An argument is not what": masks_in_place,
+        "An argument is not what": first(
+            lambda features, mask: features.mul_(mask), flattens_what_is_left
+        ),
     },
     case="2 pictures, 3 channels of 4 x 5 px",
 )
@@ -300,16 +291,11 @@ def detaches_one_factor(features, mask):
     return flat @ flat.detach().mT / (features.shape[1] * counted(mask))
 
 
-@torch.no_grad()
-def computes_without_gradients(features, mask):
-    return flattens_what_is_left(features, mask)
-
-
 test_a_gram_through_which_no_gradient_comes_back = refuses(
     check_gram_of_part,
     lambda features, mask: flattens_what_is_left(features.detach(), mask),
     detaches_one_factor,
-    computes_without_gradients,
+    torch.no_grad()(flattens_what_is_left),
     hint="The value is right, but",
     case="the gradient, in a row",
 )
@@ -422,11 +408,6 @@ def starts_with_one_though_it_is_off(terms, sr, shares):
     return {**weights, next(iter(weights)): 1.0}
 
 
-def darkens_the_picture(terms, sr, shares):
-    sr *= 0.5
-    return balances(terms, sr, shares)
-
-
 test_balance_mistakes = refuses(
     check_balance,
     {
@@ -457,7 +438,7 @@ test_balance_mistakes = refuses(
         ("30", "The names are missing: this"): gives_a_list,
         ("'bright': 0", "Terms that are off have"): leaves_out_what_is_off,
         ("'bright': 0", ""): starts_with_one_though_it_is_off,
-        ("30", "An argument is not what"): darkens_the_picture,
+        ("30", "An argument is not what"): first(lambda _, sr, __: sr.mul_(0.5), balances),
     },
 )
 
@@ -479,18 +460,14 @@ def leaves_a_gradient(terms, sr, shares):
     return starts_with_one(weights)
 
 
-def empties_the_shares(terms, sr, shares):
-    weights = balances(terms, sr, shares)
-    shares.clear()
-    return weights
-
-
 test_balance_leaves_everything_as_it_came = refuses(
     check_balance,
     {
         "^requires_grad is not as it was$": leaves_requires_grad_on,
         "^grad is not as it was$": leaves_a_gradient,
-        "^the function changed what it was given$": empties_the_shares,
+        "^the function changed what it was given$": last(
+            balances, lambda *given: given[-1].clear()
+        ),
         "^a str, not a number, as a weight$": lambda terms, sr, shares: {
             name: str(float(weight)) for name, weight in balances(terms, sr, shares).items()
         },

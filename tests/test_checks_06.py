@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from srlab.checks import check_field, check_merge, check_shapes
 from srlab.features import Hooks
 from srlab.unet import UNet, pad_to_multiple
-from tests.answering import refuses, takes
+from tests.answering import last, refuses, takes
 
 # Exercise 1 ----------------------------------------------------------------------------
 
@@ -293,12 +293,6 @@ def pads_one_row_only(features, skip):
     return torch.cat([larger[..., : skip.shape[-2], : skip.shape[-1]], skip], dim=1)
 
 
-def writes_into_the_skip(features, skip):
-    fitted = cuts_pads_and_concatenates(features, skip)
-    skip.zero_()
-    return fitted
-
-
 def repeats_the_last(features, skip):
     height, width = skip.shape[-2:]
     while features.shape[-2] < height:
@@ -308,16 +302,11 @@ def repeats_the_last(features, skip):
     return torch.cat([features[..., :height, :width], skip], dim=1)
 
 
-def merges_without_gradients(features, skip):
-    with torch.no_grad():
-        return cuts_pads_and_concatenates(features, skip)
-
-
 test_a_merge_through_which_no_gradient_comes_back = refuses(
     check_merge,
     lambda features, skip: cuts_pads_and_concatenates(features.detach(), skip),
     lambda features, skip: cuts_pads_and_concatenates(features, skip.detach()),
-    merges_without_gradients,
+    torch.no_grad()(cuts_pads_and_concatenates),
     hint="The value is right, but",
     case="the gradient",
 )
@@ -353,7 +342,9 @@ test_merge_mistakes = refuses(
                 lambda features, skip: F.interpolate(features, skip.shape[-2:], mode="bilinear")
             ),
         ),
-        "An argument is not what": writes_into_the_skip,
+        "An argument is not what": last(
+            cuts_pads_and_concatenates, lambda _, skip: skip.zero_()
+        ),
         "Cut first": joins(lambda features, skip: 0 * skip[:, : features.shape[1]]),
     },
     case="",
