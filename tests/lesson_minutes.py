@@ -22,7 +22,7 @@ from srlab.machine import pick_device
 NOTES, GUIDE = "minutes.json", "TEACHING.md"
 LESSON = re.compile(r"\d\d_")
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
-NOTHING = "not measured yet"
+NOT_MEASURED = "not measured yet"
 BEGIN, END = "<!-- minutes: begin -->", "<!-- minutes: end -->"
 
 # The rule of the estimate: a choice, not a measurement.
@@ -203,7 +203,7 @@ def _title(notebook: NotebookNode) -> str:
 
 
 def _minutes(timing: Timing | None) -> str:
-    return f"{timing.seconds / 60:.1f} min" if timing else NOTHING
+    return f"{timing.seconds / 60:.1f} min" if timing else NOT_MEASURED
 
 
 def _name_of(device: torch.device) -> str:

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from srlab import checks
-from srlab.checks.core import pairs
+from srlab.checks.core import each_mistake
 from srlab.grader.checker import _errors
 from srlab.grader.modules import recipe
 from srlab.grader.peer import Peer
@@ -38,7 +38,7 @@ LISTS = {
 def mistakes(check: Callable[..., Any]) -> list[Any]:
     name = LISTS[check.__name__.removeprefix("check_")]
     stored = getattr(importlib.import_module(check.__module__), f"{name}_MISTAKES")
-    return [answer for _, answer in pairs(stored)]
+    return [answer for _, answer in each_mistake(stored)]
 
 
 @contextmanager

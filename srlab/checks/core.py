@@ -154,7 +154,7 @@ def judge(
         if isinstance(got, Finding) and got.result is not None:
             got = got if same(expected, got.result, tolerance) else got.result
         if not same(expected, got, tolerance):
-            wrong = ((hint, seen_through(mistake)) for hint, mistake in pairs(mistakes))
+            wrong = ((hint, seen_through(mistake)) for hint, mistake in each_mistake(mistakes))
             hint = _recognize(got, arguments, wrong, tolerance)
             shown = told_apart(expected, got, tolerance)
             failed = isinstance(got, Exception)
@@ -162,7 +162,7 @@ def judge(
     return Verdict(True)
 
 
-def pairs(mistakes: Mistakes) -> Iterator[tuple[str, Answer]]:
+def each_mistake(mistakes: Mistakes) -> Iterator[tuple[str, Answer]]:
     """Each hint with each of its wrong answers, in their order."""
     for hint, answers in mistakes.items():
         for answer in answers if isinstance(answers, tuple) else (answers,):

@@ -123,10 +123,6 @@ def _pooled(sr: Tensor, hr: Tensor, border: int) -> float:
     return float(10 * torch.log10(1 / (one - two).square().mean()))
 
 
-def _blackened(images: Tensor, border: int) -> Tensor:
-    return images * (1 - _border_mask(images, border))
-
-
 def _border_mask(images: Tensor, border: int = BORDER) -> Tensor:
     """1 in the border, 0 inside."""
     mask = torch.ones_like(images)
@@ -136,14 +132,6 @@ def _border_mask(images: Tensor, border: int = BORDER) -> Tensor:
 
 def _rounded(images: Tensor) -> Tensor:
     return images.mul(255).round().div(255)
-
-
-def _truncated(images: Tensor) -> Tensor:
-    return images.clamp(0, 1).mul(255).floor().div(255)
-
-
-def _unclamped_bytes(images: Tensor) -> Tensor:
-    return images.mul(255).round().remainder(256).div(255)
 
 
 def _bytes(seed: int, *shape: int) -> Tensor:
@@ -255,7 +243,7 @@ PUBLISHED_MISTAKES: Mistakes = {
         _published_with(cut=lambda images, border: shave(images, 2 * border))
     ),
     "The border is black in both: it counts as perfect, and wins decibels.": (
-        _published_with(cut=_blackened)
+        _published_with(cut=lambda images, border: images * (1 - _border_mask(images, border)))
     ),
     "This always takes 4 px away, whatever border says.": (
         _published_with(cut=lambda images, _: shave(images, BORDER))
@@ -277,6 +265,10 @@ PUBLISHED_MISTAKES: Mistakes = {
     "You rounded luma; a file rounds red, green and blue.": (
         _published_with(store=lambda images: images, color=lambda images: _stored(luma(images)))
     ),
-    "Rounded down to the step below, not to the nearest.": _published_with(store=_truncated),
-    "Bytes wrap around above 255: 256 became 0.": _published_with(store=_unclamped_bytes),
+    "Rounded down to the step below, not to the nearest.": _published_with(
+        store=lambda images: images.clamp(0, 1).mul(255).floor().div(255)
+    ),
+    "Bytes wrap around above 255: 256 became 0.": _published_with(
+        store=lambda images: images.mul(255).round().remainder(256).div(255)
+    ),
 }

@@ -152,10 +152,6 @@ def _means(features: Tensor, mask: Tensor) -> Tensor:
     return (features * mask).flatten(2).sum(2) / _pixels(mask)[:, 0]
 
 
-def _centered_gram(features: Tensor, mask: Tensor) -> Tensor:
-    return _gram_of_part(features - _means(features, mask)[..., None, None], mask)
-
-
 def _gram_of_means(features: Tensor, mask: Tensor) -> Tensor:
     means = _means(features, mask)
     return means[:, :, None] * means[:, None] / features.shape[1]
@@ -164,10 +160,6 @@ def _gram_of_means(features: Tensor, mask: Tensor) -> Tensor:
 def _gram_of_the_batch(features: Tensor, mask: Tensor) -> Tensor:
     flat = (features * mask).transpose(0, 1).flatten(1)
     return flat @ flat.mT / (features.shape[1] * mask.sum())
-
-
-def _gram_of_the_first(features: Tensor, mask: Tensor) -> Tensor:
-    return _gram_of_part(features[:1], mask[:1])[0]
 
 
 def _gram_of_pixels(features: Tensor, mask: Tensor) -> Tensor:
@@ -323,9 +315,15 @@ GRAM_MISTAKES: Mistakes = {
         lambda features, mask: _products(features, mask) / (features.shape[1] * mask[0].sum())
     ),
     "This is one matrix for the whole batch.": _gram_of_the_batch,
-    "This is the matrix of the first picture alone.": _gram_of_the_first,
+    "This is the matrix of the first picture alone.": (
+        lambda features, mask: _gram_of_part(features[:1], mask[:1])[0]
+    ),
     "Pixels are multiplied with pixels here, not channels with channels.": _gram_of_pixels,
-    "This is a covariance: a mean was subtracted.": _centered_gram,
+    "This is a covariance: a mean was subtracted.": (
+        lambda features, mask: _gram_of_part(
+            features - _means(features, mask)[..., None, None], mask
+        )
+    ),
     "This is the product of two means, not the mean of products.": _gram_of_means,
     "These are the pixels outside the mask.": lambda features, mask: _gram_of_part(
         features, 1 - mask

@@ -200,10 +200,6 @@ def _square(h: int, w: int, scale: int, num_features: int, depth: int) -> list[M
     return [*_shapes(side, side, 1, num_features, depth)[:-1], (3, scale * h, scale * w)]
 
 
-def _uncropped(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
-    return _shapes(_up(h, 2**depth), _up(w, 2**depth), scale, num_features, depth)
-
-
 def _changing(change: Callable[[list[Map], int], list[Map]]) -> Answer:
     """The right maps, changed; ``change`` is also told the depth."""
     return lambda *arguments: change(_shapes(*arguments), arguments[-1])
@@ -214,15 +210,13 @@ def _double_on_the_way_up(maps: list[Map], depth: int) -> list[Map]:
     return [*maps[: depth + 1], *((2 * c, h, w) for c, h, w in up), maps[-1]]
 
 
-def _one_width(maps: list[Map], _depth: int) -> list[Map]:
-    return [*((maps[0][0], h, w) for _, h, w in maps[:-1]), maps[-1]]
-
-
 SHAPE_MISTAKES: Mistakes = {
     "These are the channels between concatenation and convolution, not what a merge gives.": (
         _changing(_double_on_the_way_up)
     ),
-    "Every map has the same number of channels here.": _changing(_one_width),
+    "Every map has the same number of channels here.": _changing(
+        lambda maps, _: [*((maps[0][0], h, w) for _, h, w in maps[:-1]), maps[-1]]
+    ),
     "The deepest map stands there twice, but no merge gives it.": (
         _changing(lambda maps, depth: [*maps[: depth + 1], maps[depth], *maps[depth + 1 :]])
     ),
@@ -243,7 +237,11 @@ SHAPE_MISTAKES: Mistakes = {
     "Sides that could be halved already are padded as well.": (
         _with_sides(lambda side, depth: _up(side + 1, 2**depth))
     ),
-    "sr still has the padding.": _uncropped,
+    "sr still has the padding.": (
+        lambda h, w, scale, num_features, depth: _shapes(
+            _up(h, 2**depth), _up(w, 2**depth), scale, num_features, depth
+        )
+    ),
     "Somewhere a halving does not come out even.": _with_sides(lambda side, _: side),
     "The edge of the picture was cut off.": (
         _with_sides(lambda side, depth: side - side % 2**depth)
@@ -262,10 +260,6 @@ SHAPE_MISTAKES: Mistakes = {
 def _cut_both(features: Tensor, skip: Tensor) -> Tensor:
     h, w = (min(features.shape[i], skip.shape[i]) for i in (-2, -1))
     return torch.cat([features[..., :h, :w], skip[..., :h, :w]], dim=1)
-
-
-def _cut_the_skip(features: Tensor, skip: Tensor) -> Tensor:
-    return torch.cat([features, _fitted(skip, features, mode="replicate")], dim=1)
 
 
 def _at_the_left_and_above(features: Tensor, skip: Tensor) -> Tensor:
@@ -307,7 +301,11 @@ MERGE_MISTAKES: Mistakes = {
         lambda features, skip: torch.cat([_fitted(features, skip, "constant"), skip], dim=1)
     ),
     "This cuts the skip, so the edge of the picture is lost.": _cut_both,
-    "The skip was changed, though it has the right size.": _cut_the_skip,
+    "The skip was changed, though it has the right size.": (
+        lambda features, skip: torch.cat(
+            [features, _fitted(skip, features, mode="replicate")], dim=1
+        )
+    ),
     "Padded at the left and above: everything moves by a pixel.": _at_the_left_and_above,
     "Padded on both sides: everything may move.": _around,
     "Stretched: every pixel moves away from its partner in the skip.": (

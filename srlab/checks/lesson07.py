@@ -162,15 +162,6 @@ def _where(fits: Callable[[str, Weights, Weights], bool]) -> Answer:
     return carry
 
 
-def _by_count(before: Weights, after: Weights) -> Weights:
-    return {
-        name: before[name].reshape(own.shape)
-        if name in before and before[name].numel() == own.numel()
-        else own
-        for name, own in after.items()
-    }
-
-
 def _only_fitting(before: Weights, after: Weights) -> Weights:
     return {n: t for n, t in before.items() if n in after and t.shape == after[n].shape}
 
@@ -197,7 +188,14 @@ CARRY_MISTAKES: Mistakes = {
     "Some names were carried that the network lacks, or with a shape it cannot hold.": (
         lambda before, after: {**after, **before}
     ),
-    "As many numbers, but in another shape, so in another order.": _by_count,
+    "As many numbers, but in another shape, so in another order.": (
+        lambda before, after: {
+            name: before[name].reshape(own.shape)
+            if name in before and before[name].numel() == own.numel()
+            else own
+            for name, own in after.items()
+        }
+    ),
     "What is not carried over is missing.": _only_fitting,
     "This goes by the place in the list, and one more layer shifts them all.": _by_position,
     "An equal shape under another name is another layer.": _by_shape,
@@ -346,10 +344,6 @@ NAMES_TAKEN = {"perceptual", "capstone", "unet"}
 """Runs of the lesson; another one of such a name would take their folder."""
 
 
-def _card_of_a_taken_name(*arguments: Any) -> RunCard:
-    return _card(*arguments).model_copy(update={"name": min(NAMES_TAKEN)})
-
-
 def _card_of_many_steps(*arguments: Any) -> RunCard:
     card = _card(*arguments)
     stages = [stage.model_copy(update={"steps": MANY}) for stage in card.stages]
@@ -359,7 +353,7 @@ def _card_of_many_steps(*arguments: Any) -> RunCard:
 CARD_MISTAKES: Mistakes = {
     "A stage of 2,400 steps takes hours; few were asked for.": _card_of_many_steps,
     "The lesson has trained a run of this name, and its folder would be emptied.": (
-        _card_of_a_taken_name
+        lambda *arguments: _card(*arguments).model_copy(update={"name": min(NAMES_TAKEN)})
     ),
     "It begins untrained.": lambda _, model, sizes, pixels: _card(
         "untrained", model, sizes, pixels
