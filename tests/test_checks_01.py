@@ -124,14 +124,14 @@ test_what_a_block_leaves_behind = refuses(
     {
         ("with a bias", ""): forgets_the_bias,
         ("2 pictures", "weight.requires_grad"): first(
-            lambda _, conv1, _2: conv1.requires_grad_(False), corrects
+            lambda *given: given[1].requires_grad_(False), corrects
         ),
         ("2 pictures", "training"): lambda x, conv1, conv2: x + conv2.eval()(F.relu(conv1(x))),
         ("2 pictures", "hooks"): first(
-            lambda _, conv1, _2: conv1.register_forward_hook(lambda *_: None), corrects
+            lambda *given: given[1].register_forward_hook(lambda *_: None), corrects
         ),
         ("2 pictures", "the function changed"): last(
-            corrects, lambda _, conv1, _2: conv1.weight.data.zero_()
+            corrects, lambda *given: given[1].weight.data.zero_()
         ),
     },
     hint="",
@@ -345,6 +345,6 @@ test_block_that_writes_into_x = refuses(
 test_loss_that_writes_into_a_picture = refuses(
     check_charbonnier,
     subtracts_in_place,
-    last(lambda sr, hr, eps: charbonnier(sr, hr.clone(), eps), lambda _, hr, __: hr.zero_()),
+    last(lambda sr, hr, eps: charbonnier(sr, hr.clone(), eps), lambda *given: given[1].zero_()),
     **INPUT_CHANGED,
 )

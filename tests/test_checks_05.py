@@ -438,7 +438,7 @@ test_balance_mistakes = refuses(
         ("30", "The names are missing: this"): gives_a_list,
         ("'bright': 0", "Terms that are off have"): leaves_out_what_is_off,
         ("'bright': 0", ""): starts_with_one_though_it_is_off,
-        ("30", "An argument is not what"): first(lambda _, sr, __: sr.mul_(0.5), balances),
+        ("30", "An argument is not what"): first(lambda *given: given[1].mul_(0.5), balances),
     },
 )
 

@@ -320,9 +320,7 @@ test_card_mistakes = refuses(
         "This is the largest size": makes(order=lambda sizes: [max(sizes)]),
         "its folder would be emptied": makes(name="capstone"),
         "2,400 steps takes hours": makes(steps=Stage().steps),
-        "An argument is not what": first(
-            lambda _, _2, sizes, _3: sizes.sort(reverse=True), goes_on
-        ),
+        "An argument is not what": first(lambda *given: given[2].sort(reverse=True), goes_on),
         "These are the stages, but": lambda *given: goes_on(*given).stages,
     },
     case="64, 96, 160",
