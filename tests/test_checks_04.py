@@ -107,6 +107,13 @@ test_the_shuffle_keeps_the_type_of_its_numbers = refuses(
 )
 
 
+test_the_shuffle_keeps_fractions = refuses(
+    check_shuffle,
+    lambda x, factor: shuffles(x.round(), factor),
+    case="numbers with a fraction",
+)
+
+
 test_a_shuffle_through_which_no_gradient_comes_back = refuses(
     check_shuffle,
     lambda x, factor: shuffles(x.detach(), factor),
