@@ -184,6 +184,14 @@ def open_network(name: str, scale: int, *, trust: bool = False) -> nn.Module:
     return load_model(name, scale)
 
 
+def open_networks(
+    names: Iterable[str], scale: int, *, trust: bool = False
+) -> dict[str, nn.Module]:
+    """The networks of a table, by their short names; bicubic is in every table anyway."""
+    named = table_names(name for name in names if name != "bicubic")
+    return {short: open_network(name, scale, trust=trust) for short, name in named.items()}
+
+
 def find_levels(network: ForeignNetwork) -> ForeignNetwork:
     """Find out between which numbers a network works, on a small photograph.
 

@@ -29,7 +29,7 @@ from srlab.runs.watch import BEST
 from srlab.scoring import SHOWN, Row, directions, score_models
 from srlab.zoo import build_model, load_model
 
-MOST_LOSS = 0.02
+MAX_LOSS = 0.02
 """What float16 may cost, in dB."""
 
 HELD_OUT = "the 24 [held-out photographs](PHOTOGRAPHS.md)"
@@ -117,7 +117,7 @@ def lighter(network: nn.Module, scale: int) -> nn.Module:
     network.load_state_dict(rounded)
     cost = before - score_models(photos, {"own": network}, scale=scale)[1]["psnr_y"]
     print(f"float16 costs {cost:+.4f} dB")
-    if cost < MOST_LOSS:
+    if cost < MAX_LOSS:
         return network.half()
     network.load_state_dict(whole)
     return network

@@ -5,7 +5,6 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +20,7 @@ from srlab.checkpoints import (
     require_same_weights,
     save_checkpoint,
 )
+from srlab.files import making
 from srlab.machine import pick_device, pick_precision, usable_threads, using_threads
 from srlab.runcard import WRITTEN, RunCard, save_card
 from srlab.runs.cardtable import write_schema
@@ -210,7 +210,7 @@ def run_card(
     state.card = team.agree(state.card.model_copy(update={"processes": team.size}))
     if state.card.share < 1:  # sooner than after hours
         _start_weights(state.card)
-    with _folder(out), using_threads(state.card.threads), team.watched():
+    with making(out), using_threads(state.card.threads), team.watched():
         if team.leads:
             _tell(state, resume, say)
             board = TensorBoard(out, state.done) if tensorboard else None
@@ -291,22 +291,6 @@ def _undisturbed(*actions: Callable[[], object]) -> None:
             action()
     if interrupts:
         raise KeyboardInterrupt
-
-
-@contextmanager
-def _folder(out: Path) -> Iterator[None]:
-    """Make a folder; it and those above it go again if nothing came into them."""
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        for folder in made:
-            try:
-                folder.rmdir()
-            except OSError:  # it holds something, or another process was quicker
-                break
-        raise
 
 
 def _resumed_network(state: _State) -> nn.Module:
