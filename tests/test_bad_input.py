@@ -17,50 +17,13 @@ import pytest
 import torch
 from PIL import Image
 
-import srlab.cli
 from srlab.checkpoints import save_checkpoint
 from srlab.images import read_image
 from srlab.models import SrResNet
 from srlab.runcard import ModelSpec, RunCard, Stage, save_card
 from tests import warm
-from tests.conftest import ONE_THREAD, Command
+from tests.conftest import BICUBIC, ONE_THREAD, Command, Srlab, one_sentence
 from tests.memory import peak_gib
-
-BICUBIC = ("--model", "bicubic", "--scale", "2")
-
-
-class Srlab:
-    """The command, called here; starting it each time would cost seconds."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-        self.patch, self.capsys = patch, capsys
-
-    def __call__(self, *args: object) -> tuple[int, str]:
-        """Exit code and what it wrote to standard error."""
-        self.patch.setattr(sys, "argv", ["srlab", *map(str, args)])
-        with pytest.raises(SystemExit) as end:
-            srlab.cli.main()
-        return int(end.value.code or 0), self.capsys.readouterr().err
-
-    def refused(self, *args: object) -> str:
-        """The one sentence with which it refuses."""
-        code, errors = self(*args)
-        assert code == 2
-        return one_sentence(errors)
-
-
-def one_sentence(errors: str) -> str:
-    assert errors.startswith("srlab: "), errors
-    assert errors.count("\n") == 1, errors
-    assert errors.endswith((".\n", "?\n")), errors
-    assert "Traceback" not in errors
-    return errors.removeprefix("srlab: ").strip()
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Srlab:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
-    return Srlab(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ from torch import Tensor
 import srlab.cli.batch
 from srlab.cli.batch import Batch, Job, plan_batch, save_beside
 from srlab.models import Bicubic
-from tests.conftest import ONE_THREAD
-from tests.test_bad_input import BICUBIC, Srlab
+from tests.conftest import BICUBIC, ONE_THREAD, Srlab
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -35,12 +34,6 @@ def color(path: Path) -> tuple[int, ...]:
 
 def files(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Srlab:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
-    return Srlab(monkeypatch, capsys)
 
 
 @pytest.fixture

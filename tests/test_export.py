@@ -19,12 +19,9 @@ from tests.conftest import ONE_THREAD
 from tests.test_runcard import cards
 from tests.test_runs import last, same, train_only
 
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
+
 TINY = ModelSpec(num_features=8, num_blocks=1)
-
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
 
 
 def steered(folder: Path, seed: int = 7) -> RunCard:

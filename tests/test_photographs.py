@@ -19,13 +19,10 @@ from srlab.runs.validation import Validation
 from srlab.scoring import MEASURES, score_models
 from tests.test_runs import last, same_training, train_only
 
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
+
 STAGE = Stage(hr_size=32, batch_size=2, steps=4)
 TINY = ModelSpec(num_features=4, num_blocks=1)
-
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
 
 
 def photo_folder(folder: Path, count: int, size: int = 48, left: int = 100) -> Path:

@@ -23,10 +23,7 @@ from tests import warm
 from tests.conftest import start_srlab
 from tests.test_runs import last, same_training, stage, tiny_card, train_only
 
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
 
 @pytest.fixture

@@ -15,10 +15,7 @@ from srlab.training import DivergedError
 from tests.conftest import start_srlab
 from tests.test_runs import Stop, last, stage, tiny_card, train_only
 
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
 
 def rows_of(out: Path) -> list[dict[str, str]]:

@@ -44,6 +44,8 @@ from srlab.zoo import build_model, load_model
 from tests.conftest import ONE_THREAD, judges_of
 from tests.watching import ctrl_c_at_line
 
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
+
 TINY = ModelSpec(num_features=8, num_blocks=1)
 
 # A process that trains, saves after every step, and says which step it did.
@@ -57,11 +59,6 @@ def report(progress):
 
 run_card(load_card(sys.argv[1]), sys.argv[2], resume=True, report=report, save_every=0)
 """
-
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
 
 
 def tiny_card(folder: Path, *stages: Stage, **changes: object) -> RunCard:

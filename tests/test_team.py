@@ -20,6 +20,8 @@ from srlab.runs import RunProgress, run_card
 from srlab.runs.team import ALONE, BatchShare, Team, join_team
 from tests.conftest import ONE_THREAD
 
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
+
 TINY = ModelSpec(num_features=8, num_blocks=1)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
 
@@ -45,11 +47,6 @@ finally:
 
 class Enough(Exception):  # noqa: N818
     """A test has seen what it wanted."""
-
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
 
 
 def card_of(folder: Path, steps: int, **changes: object) -> RunCard:
