@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from srlab.runcard import ModelSpec, RunCard, Stage, save_card
 from tests import warm
 from tests.conftest import BICUBIC, ONE_THREAD, Command, Srlab, one_sentence
 from tests.memory import peak_gib
+from tests.pictures import png_of
 
 
 @pytest.fixture
@@ -97,13 +97,6 @@ def test_gray_pictures_come_out_right(run: Srlab, tmp_path: Path, out: Path) -> 
         (out / f"{Path(name).stem}_x2.png").unlink()
 
 
-@pytest.mark.parametrize("size", [(1, 1), (5000, 1), (33, 17)])
-def test_any_size(run: Srlab, tmp_path: Path, out: Path, size: tuple[int, int]) -> None:
-    Image.new("RGB", size, RED).save(tmp_path / "a.png")
-    assert run("upscale", tmp_path / "a.png", *BICUBIC, "--out", out) == (0, "")
-    assert Image.open(out / "a_x2.png").size == (2 * size[0], 2 * size[1])
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
 def test_a_name_that_is_no_text(run: Srlab, tmp_path: Path, out: Path) -> None:
     photo = tmp_path / os.fsdecode(b"caf\xe9.png")
@@ -118,18 +111,10 @@ def test_a_name_that_is_no_text(run: Srlab, tmp_path: Path, out: Path) -> None:
 
 def write_bomb(path: Path, side: int = 30_000) -> None:
     """A PNG of 30,000 x 30,000 px in about 100 kB, all of it really there."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        checksum = zlib.crc32(name + data)
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", checksum)
-
     row = bytes(1 + (side + 7) // 8)  # one bit a pixel
     packer = zlib.compressobj(1)
     packed = b"".join(packer.compress(row * 100) for _ in range(side // 100)) + packer.flush()
-    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    with path.open("wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header))
-        file.write(chunk(b"IDAT", packed) + chunk(b"IEND", b""))
+    path.write_bytes(png_of(side, side, 1, 0, packed, pack=bytes))
 
 
 @pytest.fixture(scope="module")
@@ -205,16 +190,10 @@ def test_of_several_the_good_ones_are_done(
 def test_each_bad_one_is_named_at_the_end(
     run: Srlab, photo_folder: Path, wrong: Path, out: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "text.jpg").write_text("another one of that name")
     Image.new("1", (90_000, 1000)).save(tmp_path / "long.png")
-    bad = (wrong / "text.jpg", tmp_path / "text.jpg", wrong / "bomb.png", tmp_path / "long.png")
+    bad = (wrong / "text.jpg", wrong / "bomb.png", tmp_path / "long.png")
     code, errors = run(
         "upscale", *bad, photo_folder / "cat.png", "--model", "bicubic", "--out", out
-    )
-    assert code == 2
-    assert "would both become" in errors  # of one name: refused before the work
-    code, errors = run(
-        "upscale", *bad[1:], photo_folder / "cat.png", "--model", "bicubic", "--out", out
     )
     first, *reasons = errors.splitlines()
     assert (code, first) == (2, "srlab: 1 of 4 pictures are done, but not all:")
@@ -328,10 +307,6 @@ def card_values(**changes: object) -> dict[str, object]:
     [
         ("no JSON", "card.json is not JSON"),
         (json.dumps(card_values(sede=1)), "card.json: sede is an unknown key; remove it"),
-        (
-            json.dumps(card_values(stages=[{"hr_size": 33}])),
-            "card.json: stage 1: hr_size is 33",
-        ),
         (json.dumps(card_values(data="gone")), "gone is neither a folder nor one of: embedded"),
         (
             json.dumps(card_values(stages=[{"hr_size": 1024}])),

@@ -4,6 +4,7 @@ import io
 import struct
 import time
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -237,8 +238,6 @@ def test_a_long_history_is_no_damage() -> None:
 
 
 def test_texts_without_end_are_passed_over() -> None:
-    import zlib
-
     bomb = zlib.compress(bytes(40_000_000), 9)
     chunks = [chunk(b"zTXt", b"Comment\0\0" + bomb) for _ in range(20)]
     began = time.process_time()

@@ -13,12 +13,11 @@ import pytest
 import torch
 
 from srlab.checkpoints import load_checkpoint
-from srlab.cli import main
 from srlab.data import get_data
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
 from srlab.runs import RunProgress, run_card
 from srlab.runs.team import ALONE, BatchShare, Team, join_team
-from tests.conftest import ONE_THREAD
+from tests.conftest import ONE_THREAD, Srlab, judges_of
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
@@ -110,10 +109,7 @@ def test_other_errors_stay_as_they_are(team: Team):
 
 
 def test_a_process_that_does_not_lead_says_only_that_it_stopped(
-    photo_folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    run: Srlab, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """What is kept is the leading one's to say; it may be writing it still."""
     save_card(card_of(photo_folder, 5), tmp_path / "card.json")
@@ -123,13 +119,8 @@ def test_a_process_that_does_not_lead_says_only_that_it_stopped(
 
     monkeypatch.setattr("srlab.runs.team.join_team", lambda: Team(Fabric()))
     monkeypatch.setattr("srlab.runs.run_card", interrupted)
-    monkeypatch.setattr(
-        "sys.argv", ["srlab", "train", f"{tmp_path / 'card.json'}", "--out", f"{tmp_path}"]
-    )
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 130
-    assert capsys.readouterr().err == "srlab: process 1 stopped; go on with --resume.\n"
+    said = run("train", tmp_path / "card.json", "--out", tmp_path)
+    assert said == (130, "srlab: process 1 stopped; go on with --resume.\n")
 
 
 # -- real processes -------------------------------------------------------------------------
@@ -144,7 +135,9 @@ def together(*arguments: object) -> "subprocess.CompletedProcess[str]":
 
 def test_two_processes_train_as_one_with_the_double_batch(photo_folder: Path, tmp_path: Path):
     card, program = tmp_path / "card.json", tmp_path / "command.py"
-    save_card(card_of(photo_folder, 50, validate_every=1, ema=0.9), card)
+    judges = judges_of(photo_folder)
+    both = card_of(photo_folder, 20, validate_every=1, ema=0.9, validation=judges)
+    save_card(both, card)
     program.write_text(COMMAND)
     result = together(program, "train", card, "--out", tmp_path / "two")
     assert result.returncode == 0, result.stderr
@@ -157,7 +150,7 @@ def test_two_processes_train_as_one_with_the_double_batch(photo_folder: Path, tm
     ends = [load_checkpoint(tmp_path / name / "last.safetensors") for name in ("one", "two")]
     assert distance(ends[0].model, ends[1].model) < 1e-3
     assert distance(ends[0].average or {}, ends[1].average or {}) < 1e-3
-    assert others == [None] * 50, "one of them reads"
+    assert others == [None] * 20, "one of them reads"
     assert result.stdout.count("bicubic_psnr_y") == 1, "one of them tells the scores"
     assert "cpu x 2, fp32" in result.stdout
     assert load_card(tmp_path / "two" / "card.json").processes == 2
@@ -179,7 +172,8 @@ def test_a_killed_process_ends_the_run_and_it_goes_on(
     photo_folder: Path, tmp_path: Path, victim: int
 ):
     card, out = tmp_path / "card.json", tmp_path / "run"
-    save_card(card_of(photo_folder, 100_000, validate_every=1), card)
+    judges = judges_of(photo_folder)
+    save_card(card_of(photo_folder, 100_000, validate_every=1, validation=judges), card)
     run = subprocess.Popen(
         [*TORCHRUN, "-m", "srlab", "train", str(card), "--out", str(out)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
