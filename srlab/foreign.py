@@ -450,11 +450,10 @@ def _require_scale_of(sr: Tensor, lr: Tensor, scale: int, name: str) -> None:
         return
     own = made // height
     fits = own > 1 and (made, wide) == (height * own, width * own)
-    fix = f"score it with --scale {own}" if fits else "do its sides depend on padding?"
+    fix = f"score it with --scale {own}." if fits else "do its sides depend on padding?"
     raise ValueError(
         f"{name} made {made} x {wide} px of {height} x {width} px, but "
         f"{height * scale} x {width * scale} px were expected (x{scale}); {fix}"
-        + ("." if fits else "")
     )
 
 

@@ -19,9 +19,9 @@ from srlab.models import SrResNet
 from srlab.runcard import WRITTEN, ModelSpec, RunCard, load_card, save_card
 from srlab.runs import run_card
 from srlab.runs.run import _Saves
-from tests import warm
 from tests.conftest import judges_of, start_srlab
 from tests.test_runs import last, same_training, stage, tiny_card, train_only
+from tests.watching import wait_for
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
@@ -308,7 +308,7 @@ def test_a_kill_in_the_first_second_loses_little(folder: Path, tmp_path: Path) -
     save_card(tiny_card(folder, stage(10**6), validate_every=0), card)
     child = start_srlab("train", card, "--out", out)
     try:
-        wait_for(out / "last.safetensors", child)
+        wait_for((out / "last.safetensors").exists, "a checkpoint")
         time.sleep(0.5)
     finally:
         child.kill()
@@ -323,14 +323,6 @@ def test_a_kill_in_the_first_second_loses_little(folder: Path, tmp_path: Path) -
         )  # fmt: skip
     assert steps == [f"goes on after step {kept:,} of 1,000,000"]
     assert last(out).step == kept + 1
-
-
-def wait_for(path: Path, child: warm.Child, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert child.poll() is None, child.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_pauses_between_checkpoints_grow() -> None:

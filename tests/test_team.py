@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -15,9 +14,11 @@ import torch
 from srlab.checkpoints import load_checkpoint
 from srlab.data import get_data
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
-from srlab.runs import RunProgress, run_card
+from srlab.runs import run_card
 from srlab.runs.team import ALONE, BatchShare, Team, join_team
 from tests.conftest import ONE_THREAD, Srlab, judges_of
+from tests.test_runs import train_only
+from tests.watching import wait_for
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
@@ -42,10 +43,6 @@ try:
 finally:
     print("READINGS", json.dumps(seen), flush=True)
 """
-
-
-class Enough(Exception):  # noqa: N818
-    """A test has seen what it wanted."""
 
 
 def card_of(folder: Path, steps: int, **changes: object) -> RunCard:
@@ -180,7 +177,7 @@ def test_a_killed_process_ends_the_run_and_it_goes_on(
         env={**os.environ, **ONE_THREAD},
     )  # fmt: skip
     try:
-        wait_for_file(out / "best.safetensors", run)  # it trains
+        wait_for((out / "best.safetensors").exists, "the first look", 120)
         os.kill(process_of_rank(run.pid, victim), signal.SIGKILL)
         _, errors = run.communicate(timeout=120)
     finally:
@@ -191,28 +188,8 @@ def test_a_killed_process_ends_the_run_and_it_goes_on(
     if victim == 1:  # the one that leads lives long enough to keep the last step
         kept = load_checkpoint(out / "last.safetensors").step
         assert kept > 0
-        assert first_step_of_a_resumed(card, out) == kept + 1
-
-
-def first_step_of_a_resumed(card: Path, out: Path) -> int:
-    """One process goes on with what two began."""
-    steps: list[int] = []
-
-    def report(progress: RunProgress) -> None:
-        steps.append(progress.done)
-        raise Enough
-
-    with pytest.raises(Enough):
-        run_card(load_card(card), out, resume=True, report=report)
-    return steps[0]
-
-
-def wait_for_file(path: Path, run: "subprocess.Popen[str]", seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert run.poll() is None, run.communicate()[1]
-        assert time.monotonic() < end, f"no {path.name} after {seconds:g} s"
-        time.sleep(0.1)
+        goes_on = train_only(load_card(card), out, resume=True, steps=kept + 1)
+        assert goes_on == [kept + 1], "one process goes on with what two began"
 
 
 def process_of_rank(parent: int, rank: int) -> int:
