@@ -84,19 +84,6 @@ def test_unusual_pictures_come_out_right(run: Srlab, tmp_path: Path, out: Path) 
     assert written(out) == []
 
 
-def test_gray_pictures_come_out_right(run: Srlab, tmp_path: Path, out: Path) -> None:
-    bits = Image.new("1", (4, 4), 1)
-    sixteen = Image.fromarray(np.full((4, 4), 51400, dtype=np.uint16))  # 200 * 257
-    kinds = {"1.png": (bits, 255), "8.png": (Image.new("L", (4, 4), 200), 200)}
-    kinds |= {"16.png": (sixteen, 51400), "16.tiff": (sixteen, 51400)}
-    for name, (image, value) in kinds.items():
-        image.save(tmp_path / name)
-        assert run("upscale", tmp_path / name, *BICUBIC, "--out", out) == (0, ""), name
-        result = np.asarray(Image.open(out / f"{Path(name).stem}_x2.png"))
-        assert result.min() == result.max() == value, name
-        (out / f"{Path(name).stem}_x2.png").unlink()
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
 def test_a_name_that_is_no_text(run: Srlab, tmp_path: Path, out: Path) -> None:
     photo = tmp_path / os.fsdecode(b"caf\xe9.png")
@@ -243,25 +230,14 @@ def test_models_and_scales(
         assert sentence in run.refused(task, given, *options)
 
 
-def test_damaged_checkpoints(
-    run: Srlab, photo_folder: Path, checkpoint: Path, tmp_path: Path, out: Path
+def test_a_checkpoint_of_another_architecture(
+    run: Srlab, photo_folder: Path, tmp_path: Path, out: Path
 ) -> None:
-    whole = checkpoint.read_bytes()
-    flipped = bytearray(whole)
-    flipped[len(whole) // 2] ^= 4
     other = RunCard(name="a", model=ModelSpec(num_features=9, num_blocks=1), stages=[Stage()])
     path = tmp_path / "a.safetensors"
-    for content, sentence in [
-        (whole[: len(whole) // 2], "a.safetensors is damaged or no checkpoint"),
-        (bytes(flipped), "a.safetensors is damaged"),
-        (None, "a.safetensors holds the weights of another architecture"),
-    ]:
-        if content is None:
-            save_checkpoint(path, SrResNet(4, 8, 1), card=other.model_dump(), step=1)
-        else:
-            path.write_bytes(content)
-        photo = photo_folder / "cat.png"
-        assert sentence in run.refused("upscale", photo, "--model", path, "--out", out)
+    save_checkpoint(path, SrResNet(4, 8, 1), card=other.model_dump(), step=1)
+    said = run.refused("upscale", photo_folder / "cat.png", "--model", path, "--out", out)
+    assert said.startswith("a.safetensors holds the weights of another architecture")
     assert written(out) == []
 
 
