@@ -145,8 +145,9 @@ def test_one_bad_entry_is_left_out_and_stays_in_the_file(
 def test_nobody_takes_the_place_of_a_built_in_one(file: Path) -> None:
     mine = {"source": "", "weights": {"tv": 1.0}, "layers": {}}
     file.write_text(json.dumps({"pixel only": mine}))
-    with pytest.warns(UserWarning, match="'pixel only' is a built-in preset's name"):
+    with pytest.warns(UserWarning, match="'pixel only' is a built-in preset's name") as caught:
         assert read_presets() == PRESETS
+    assert caught[0].filename == __file__, "a warning names the caller's line"
 
 
 @pytest.mark.parametrize(

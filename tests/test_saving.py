@@ -93,8 +93,9 @@ def test_transparency_that_cannot_be_kept_is_said(ending: str, tmp_path: Path) -
     sentence = (
         rf"a\.{ending} cannot hold transparency, so the picture was laid over white; \.png"
     )
-    with pytest.warns(UserWarning, match=sentence):
+    with pytest.warns(UserWarning, match=sentence) as caught:
         save_image(GLASS, path)
+    assert caught[0].filename == __file__
     seen = np.asarray(Image.open(path).convert("RGB"))[1, 1]
     assert np.abs(seen - np.array([244, 204, 204])).max() <= 2
 
@@ -130,8 +131,10 @@ def test_other_modes_are_converted(mode: str, ending: str, tmp_path: Path) -> No
 
 
 def test_gif_says_what_it_cannot(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"a\.gif holds 256 colors at most; \.png keeps all"):
+    sentence = r"a\.gif holds 256 colors at most; \.png keeps all"
+    with pytest.warns(UserWarning, match=sentence) as caught:
         save_image(NOISE, tmp_path / "a.gif")
+    assert caught[0].filename == __file__
 
 
 def test_a_place_without_metadata_is_said(tmp_path: Path) -> None:
@@ -139,8 +142,9 @@ def test_a_place_without_metadata_is_said(tmp_path: Path) -> None:
     exif[315] = "Ada"
     image = NOISE.copy()
     image.info["exif"] = exif.tobytes()
-    with pytest.warns(UserWarning, match="cannot hold author, date and camera"):
+    with pytest.warns(UserWarning, match="cannot hold author, date and camera") as caught:
         save_image(image, tmp_path / "a.tga")
+    assert caught[0].filename == __file__, "a warning names the caller's line"
 
 
 @pytest.mark.parametrize("ending", [".pdf", ".eps", ".docx", ".xbm", ""])

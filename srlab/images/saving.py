@@ -100,7 +100,7 @@ def save_image(
         options |= LOSSLESS_WEBP
     image = _fitted(image, kind, path.name)
     if name == "GIF" and image.mode == "RGB":
-        warnings.warn(f"{path.name} holds 256 colors at most; .png keeps all.", stacklevel=3)
+        warnings.warn(f"{path.name} holds 256 colors at most; .png keeps all.", stacklevel=2)
     memory = BytesIO()  # on a full disk Pillow itself writes half a JPEG without an error
     try:
         image.save(memory, name, **options)
@@ -150,10 +150,10 @@ def _fitted(image: Image.Image, kind: Kind, name: str) -> Image.Image:
             warnings.warn(
                 f"{name} cannot hold transparency, so the picture was laid over white; "
                 f".png keeps it.",
-                stacklevel=4,
+                stacklevel=3,
             )
     if image.mode == "I;16" and not kind.deep:
-        warnings.warn(f"{name} holds 8 of the 16 bits; .png or .tiff keep all.", stacklevel=4)
+        warnings.warn(f"{name} holds 8 of the 16 bits; .png or .tiff keep all.", stacklevel=3)
         image = _eight_bits(image)
     return image
 
@@ -189,7 +189,7 @@ def _options(info: dict[Any, Any], name: str, quality: int) -> dict[str, Any]:
     if info.get("exif") and not KINDS[name].exif:
         warnings.warn(
             f"{name} cannot hold author, date and camera, which are left out; .png keeps them.",
-            stacklevel=4,
+            stacklevel=3,
         )  # fmt: skip
     if KINDS[name].exif and isinstance(info.get("exif"), bytes):
         options["exif"] = info["exif"]
