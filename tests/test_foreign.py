@@ -612,7 +612,7 @@ def test_functions_that_are_not_there(mine: str, tmp_path: Path) -> None:
     assert message.startswith(
         f"{mine} ({tmp_path / mine}.py) has no function twcie; there are "
     )
-    assert "twice, broken" in message
+    assert "twice, twice_255, broken" in message
     assert "Conv2d" not in message
     assert refused(f"{mine}:number") == (
         f"{mine}:number is a int, but a function lr -> sr was expected; name one that returns "
