@@ -86,6 +86,8 @@ def test_what_is_said_of_fastais_preset() -> None:
 def test_ones_own_come_after_the_built_in_ones(home: Path) -> None:
     assert read_presets() == PRESETS
     assert save_preset(MINE) == home / "presets.json"
+    entry = json.loads((home / "presets.json").read_text())["mine"]
+    assert entry.keys() == {"source", "weights", "layers"}, "its name is its key"
     assert read_presets() == {**PRESETS, "mine": MINE}
     assert [*read_presets()][-1] == "mine"
 

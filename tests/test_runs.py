@@ -385,7 +385,7 @@ def test_ctrl_c_at_any_line_leaves_a_whole_step(photo_folder: Path, tmp_path: Pa
             counts = {int(value) for name, value in moments.items() if name.endswith("step")}
             assert counts == {checkpoint.step - (checkpoint.step > 1)}, number
             seen.add(checkpoint.step)
-        number += 5
+        number += 3
     assert seen == {1, 2, 3}
     assert number > 100
 
