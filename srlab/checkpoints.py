@@ -6,7 +6,7 @@ The file is safetensors, which holds numbers only and runs no code on loading.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,8 +51,8 @@ class Checkpoint:
     card: dict[str, Any]
     step: int
     model: dict[str, Tensor]
-    optimizer: dict[str, Any] | None = field(default=None)
-    average: dict[str, Tensor] | None = field(default=None)
+    optimizer: dict[str, Any] | None = None
+    average: dict[str, Tensor] | None = None
 
 
 def save_checkpoint(

@@ -184,6 +184,14 @@ def open_network(name: str, scale: int, *, trust: bool = False) -> nn.Module:
     return load_model(name, scale)
 
 
+def open_networks(
+    names: Iterable[str], scale: int, *, trust: bool = False
+) -> dict[str, nn.Module]:
+    """The networks of a table, by their short names; bicubic is in every table anyway."""
+    named = table_names(name for name in names if name != "bicubic")
+    return {short: open_network(name, scale, trust=trust) for short, name in named.items()}
+
+
 def find_levels(network: ForeignNetwork) -> ForeignNetwork:
     """Find out between which numbers a network works, on a small photograph.
 
@@ -442,11 +450,10 @@ def _require_scale_of(sr: Tensor, lr: Tensor, scale: int, name: str) -> None:
         return
     own = made // height
     fits = own > 1 and (made, wide) == (height * own, width * own)
-    fix = f"score it with --scale {own}" if fits else "do its sides depend on padding?"
+    fix = f"score it with --scale {own}." if fits else "do its sides depend on padding?"
     raise ValueError(
         f"{name} made {made} x {wide} px of {height} x {width} px, but "
         f"{height * scale} x {width * scale} px were expected (x{scale}); {fix}"
-        + ("." if fits else "")
     )
 
 

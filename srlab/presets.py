@@ -107,10 +107,11 @@ def save_preset(preset: Preset) -> Path:
         raise ValueError(f"A preset's name has 1 to 60 characters, but got {preset.name!r}.")
     if name in PRESETS:
         raise ValueError(f"{name!r} is a built-in preset; choose another name.")
-    kept = _parsed(name, asdict(preset))
+    values = asdict(_parsed(name, asdict(preset)))
+    del values["name"]  # it is the key
     path = _path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    entries = _entries(put_aside=True) | {name: _values(kept)}
+    entries = _entries(put_aside=True) | {name: values}
     with replacing(path) as part:
         part.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
     return path
@@ -149,11 +150,6 @@ def _free_name(path: Path) -> Path:
     while (free := path.with_name(f"{path.stem}-damaged-{number}{path.suffix}")).exists():
         number += 1
     return free
-
-
-def _values(preset: Preset) -> dict[str, Any]:
-    """A preset as JSON; its name is the key."""
-    return {key: value for key, value in asdict(preset).items() if key != "name"}
 
 
 def _parsed(name: str, values: Any) -> Preset:

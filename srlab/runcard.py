@@ -28,8 +28,8 @@ SCHEMA = "runcard.schema.json"
 """What saved cards name as ``$schema``; a training writes it beside its card."""
 NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?$"
 """A name becomes a file's: no dot at its beginning, nor at its end, where Windows drops it."""
-MOST_STEPS = 10**9
-MOST_BYTES = 2_000_000
+MAX_STEPS = 10**9
+MAX_BYTES = 2_000_000
 """A card with a change after each of ten thousand steps is smaller."""
 WRITTEN = (
     "versions", "device", "processes", "seconds", "photographs", "start_sha256", "scores",
@@ -37,7 +37,7 @@ WRITTEN = (
 """What came of a training, written by it; all other fields are what somebody wants."""
 
 Scale = Literal[2, 4, 8]
-Positive = Annotated[int, Field(ge=1, le=MOST_STEPS)]
+Positive = Annotated[int, Field(ge=1, le=MAX_STEPS)]
 Share = Annotated[float, Field(gt=0, le=0.5)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Rate = Annotated[float, Field(gt=0, le=1)]
@@ -365,7 +365,7 @@ class RunCard(Part):
     optimizer: Literal["adam", "muon"] = "adam"
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    validate_every: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 500
+    validate_every: Annotated[int, Field(ge=0, le=MAX_STEPS)] = 500
     versions: dict[str, str] = {}
     device: str = ""
     threads: Annotated[int, Field(ge=0, le=4096)] = 0
@@ -392,7 +392,7 @@ class RunCard(Part):
             return value
         raise ValueError(
             f'"auto", "embedded", a folder or a share above 0 and at most 0.5 was expected, '
-            f"but got {_shown(value)}"
+            f"but got {shown(value)}"
         )
 
     @model_validator(mode="after")
@@ -457,7 +457,7 @@ def load_card(path: str | os.PathLike[str]) -> RunCard:
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; check the name.")
     with path.open("rb") as file:
-        return read_card(file.read(MOST_BYTES + 1), path.name)
+        return read_card(file.read(MAX_BYTES + 1), path.name)
 
 
 def read_card(data: bytes, name: str = "the file") -> RunCard:
@@ -470,10 +470,10 @@ def read_card(data: bytes, name: str = "the file") -> RunCard:
     Raises:
         ValueError: if it is no JSON or no valid card, or far too large for one.
     """
-    if len(data) > MOST_BYTES:
+    if len(data) > MAX_BYTES:
         raise ValueError(
             f"{name} is too large for a run card, which has less than "
-            f"{MOST_BYTES / 1e6:.0f} MB; choose the JSON file of a card."
+            f"{MAX_BYTES / 1e6:.0f} MB; choose the JSON file of a card."
         )
     try:
         values = json.loads(data.decode("utf-8-sig"))
@@ -518,10 +518,10 @@ def _sentence(error: Any) -> str:
         return f"{place} is missing; add it."
     if error["type"] == "value_error":  # one of ours, with the values in it
         return f"{place}: {error['msg'].removeprefix('Value error, ')}."
-    return f"{place}: {error['msg']}, but got {_shown(error['input'])}."
+    return f"{place}: {error['msg']}, but got {shown(error['input'])}."
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value on one line, not too long; not even a monstrous one is in the way."""
     try:
         text = repr(value)

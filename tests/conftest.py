@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+import srlab.cli
 from srlab.checkpoints import save_checkpoint
 from srlab.data import embedded_photo
 from srlab.images import to_image
@@ -21,6 +22,8 @@ from tests import warm
 
 # Tests run side by side, and equal bits need an equal number of threads.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "SRLAB_DEVICE": "cpu"}
+
+BICUBIC = ("--model", "bicubic", "--scale", "2")
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -133,3 +136,49 @@ def cold_command() -> Command:
         )  # fmt: skip
 
     return run
+
+
+class Srlab:
+    """The command, called here; starting it each time would cost seconds."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+        self.patch, self.capsys = patch, capsys
+
+    def __call__(self, *args: object) -> tuple[int, str]:
+        """Exit code and what it wrote to standard error; ``out`` has the rest."""
+        self.patch.setattr(sys, "argv", ["srlab", *map(str, args)])
+        with pytest.raises(SystemExit) as end:
+            srlab.cli.main()
+        self.out, errors = self.capsys.readouterr()
+        return int(end.value.code or 0), errors
+
+    def done(self, *args: object) -> str:
+        """What it wrote to standard error; it succeeds."""
+        code, errors = self(*args)
+        assert code == 0, errors
+        return errors
+
+    def refused(self, *args: object) -> str:
+        """The one sentence with which it refuses."""
+        code, errors = self(*args)
+        assert code == 2
+        return one_sentence(errors)
+
+
+def one_sentence(errors: str) -> str:
+    assert errors.startswith("srlab: "), errors
+    assert errors.count("\n") == 1, errors
+    assert errors.endswith((".\n", "?\n")), errors
+    assert "Traceback" not in errors
+    return errors.removeprefix("srlab: ").strip()
+
+
+@pytest.fixture
+def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Srlab:
+    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+    return Srlab(monkeypatch, capsys)

@@ -34,6 +34,16 @@ def chunk(name: bytes, data: bytes) -> bytes:
     )
 
 
+def png_of(
+    width: int, height: int, depth: int, color: int, rows: bytes,
+    pack: Callable[[bytes], bytes] = zlib.compress,
+) -> bytes:  # fmt: skip
+    """A PNG file by hand, for kinds that Pillow does not write."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
+    pixels = chunk(b"IDAT", pack(rows))
+    return b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")
+
+
 def png_with(image: Image.Image, *chunks: bytes) -> io.BytesIO:
     """A PNG file with chunks of one's own behind its header."""
     data = stored(image, "PNG").getvalue()

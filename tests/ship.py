@@ -29,7 +29,7 @@ from srlab.runs.watch import BEST
 from srlab.scoring import SHOWN, Row, directions, score_models
 from srlab.zoo import build_model, load_model
 
-MOST_LOSS = 0.02
+MAX_LOSS = 0.02
 """What float16 may cost, in dB."""
 
 HELD_OUT = "the 24 [held-out photographs](PHOTOGRAPHS.md)"
@@ -80,17 +80,7 @@ def ship(
     held_out: Path | None = None,
     assets: Path = ASSETS,
 ) -> None:
-    """Read a finished run, and write its three files.
-
-    Args:
-        run: its folder.
-        data: what it was trained on, in words.
-        best: take the best network, not the last.
-        start: the shipped name of what it began with, where the card has a file.
-        set5: folder of the Set5 pictures, to score on.
-        held_out: folder of the photographs that PHOTOGRAPHS.md holds out.
-        assets: where the files go.
-    """
+    """Read a finished run, and write its three files; ``main`` says what is what."""
     checkpoint = load_checkpoint(run / (BEST if best else FINISHED))
     card = load_card(run / CARD)
     network = build_model(card.model, card.scale)
@@ -117,7 +107,7 @@ def lighter(network: nn.Module, scale: int) -> nn.Module:
     network.load_state_dict(rounded)
     cost = before - score_models(photos, {"own": network}, scale=scale)[1]["psnr_y"]
     print(f"float16 costs {cost:+.4f} dB")
-    if cost < MOST_LOSS:
+    if cost < MAX_LOSS:
         return network.half()
     network.load_state_dict(whole)
     return network
@@ -226,13 +216,7 @@ def _cells(*texts: str) -> str:
 def rescore(
     set5: Path | None = None, held_out: Path | None = None, assets: Path = ASSETS
 ) -> None:
-    """Measure every network that has a page again, and replace the page's table.
-
-    Args:
-        set5, held_out: as for ``ship``; without them the table is of the test
-            photographs alone.
-        assets: where networks and pages are.
-    """
+    """Measure every network that has a page again, and replace the page's table."""
     for path in sorted((assets / "models").glob("*.safetensors")):
         target = path.with_suffix(".md")
         if target.exists():

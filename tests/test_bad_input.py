@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import time
@@ -17,50 +16,14 @@ import pytest
 import torch
 from PIL import Image
 
-import srlab.cli
 from srlab.checkpoints import save_checkpoint
 from srlab.images import read_image
 from srlab.models import SrResNet
 from srlab.runcard import ModelSpec, RunCard, Stage, save_card
 from tests import warm
-from tests.conftest import ONE_THREAD, Command
+from tests.conftest import BICUBIC, ONE_THREAD, Command, Srlab, one_sentence
 from tests.memory import peak_gib
-
-BICUBIC = ("--model", "bicubic", "--scale", "2")
-
-
-class Srlab:
-    """The command, called here; starting it each time would cost seconds."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-        self.patch, self.capsys = patch, capsys
-
-    def __call__(self, *args: object) -> tuple[int, str]:
-        """Exit code and what it wrote to standard error."""
-        self.patch.setattr(sys, "argv", ["srlab", *map(str, args)])
-        with pytest.raises(SystemExit) as end:
-            srlab.cli.main()
-        return int(end.value.code or 0), self.capsys.readouterr().err
-
-    def refused(self, *args: object) -> str:
-        """The one sentence with which it refuses."""
-        code, errors = self(*args)
-        assert code == 2
-        return one_sentence(errors)
-
-
-def one_sentence(errors: str) -> str:
-    assert errors.startswith("srlab: "), errors
-    assert errors.count("\n") == 1, errors
-    assert errors.endswith((".\n", "?\n")), errors
-    assert "Traceback" not in errors
-    return errors.removeprefix("srlab: ").strip()
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Srlab:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
-    return Srlab(monkeypatch, capsys)
+from tests.pictures import png_of
 
 
 @pytest.fixture
@@ -121,26 +84,6 @@ def test_unusual_pictures_come_out_right(run: Srlab, tmp_path: Path, out: Path) 
     assert written(out) == []
 
 
-def test_gray_pictures_come_out_right(run: Srlab, tmp_path: Path, out: Path) -> None:
-    bits = Image.new("1", (4, 4), 1)
-    sixteen = Image.fromarray(np.full((4, 4), 51400, dtype=np.uint16))  # 200 * 257
-    kinds = {"1.png": (bits, 255), "8.png": (Image.new("L", (4, 4), 200), 200)}
-    kinds |= {"16.png": (sixteen, 51400), "16.tiff": (sixteen, 51400)}
-    for name, (image, value) in kinds.items():
-        image.save(tmp_path / name)
-        assert run("upscale", tmp_path / name, *BICUBIC, "--out", out) == (0, ""), name
-        result = np.asarray(Image.open(out / f"{Path(name).stem}_x2.png"))
-        assert result.min() == result.max() == value, name
-        (out / f"{Path(name).stem}_x2.png").unlink()
-
-
-@pytest.mark.parametrize("size", [(1, 1), (5000, 1), (33, 17)])
-def test_any_size(run: Srlab, tmp_path: Path, out: Path, size: tuple[int, int]) -> None:
-    Image.new("RGB", size, RED).save(tmp_path / "a.png")
-    assert run("upscale", tmp_path / "a.png", *BICUBIC, "--out", out) == (0, "")
-    assert Image.open(out / "a_x2.png").size == (2 * size[0], 2 * size[1])
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
 def test_a_name_that_is_no_text(run: Srlab, tmp_path: Path, out: Path) -> None:
     photo = tmp_path / os.fsdecode(b"caf\xe9.png")
@@ -155,18 +98,10 @@ def test_a_name_that_is_no_text(run: Srlab, tmp_path: Path, out: Path) -> None:
 
 def write_bomb(path: Path, side: int = 30_000) -> None:
     """A PNG of 30,000 x 30,000 px in about 100 kB, all of it really there."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        checksum = zlib.crc32(name + data)
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", checksum)
-
     row = bytes(1 + (side + 7) // 8)  # one bit a pixel
     packer = zlib.compressobj(1)
     packed = b"".join(packer.compress(row * 100) for _ in range(side // 100)) + packer.flush()
-    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    with path.open("wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header))
-        file.write(chunk(b"IDAT", packed) + chunk(b"IEND", b""))
+    path.write_bytes(png_of(side, side, 1, 0, packed, pack=bytes))
 
 
 @pytest.fixture(scope="module")
@@ -242,16 +177,10 @@ def test_of_several_the_good_ones_are_done(
 def test_each_bad_one_is_named_at_the_end(
     run: Srlab, photo_folder: Path, wrong: Path, out: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "text.jpg").write_text("another one of that name")
     Image.new("1", (90_000, 1000)).save(tmp_path / "long.png")
-    bad = (wrong / "text.jpg", tmp_path / "text.jpg", wrong / "bomb.png", tmp_path / "long.png")
+    bad = (wrong / "text.jpg", wrong / "bomb.png", tmp_path / "long.png")
     code, errors = run(
         "upscale", *bad, photo_folder / "cat.png", "--model", "bicubic", "--out", out
-    )
-    assert code == 2
-    assert "would both become" in errors  # of one name: refused before the work
-    code, errors = run(
-        "upscale", *bad[1:], photo_folder / "cat.png", "--model", "bicubic", "--out", out
     )
     first, *reasons = errors.splitlines()
     assert (code, first) == (2, "srlab: 1 of 4 pictures are done, but not all:")
@@ -301,25 +230,14 @@ def test_models_and_scales(
         assert sentence in run.refused(task, given, *options)
 
 
-def test_damaged_checkpoints(
-    run: Srlab, photo_folder: Path, checkpoint: Path, tmp_path: Path, out: Path
+def test_a_checkpoint_of_another_architecture(
+    run: Srlab, photo_folder: Path, tmp_path: Path, out: Path
 ) -> None:
-    whole = checkpoint.read_bytes()
-    flipped = bytearray(whole)
-    flipped[len(whole) // 2] ^= 4
     other = RunCard(name="a", model=ModelSpec(num_features=9, num_blocks=1), stages=[Stage()])
     path = tmp_path / "a.safetensors"
-    for content, sentence in [
-        (whole[: len(whole) // 2], "a.safetensors is damaged or no checkpoint"),
-        (bytes(flipped), "a.safetensors is damaged"),
-        (None, "a.safetensors holds the weights of another architecture"),
-    ]:
-        if content is None:
-            save_checkpoint(path, SrResNet(4, 8, 1), card=other.model_dump(), step=1)
-        else:
-            path.write_bytes(content)
-        photo = photo_folder / "cat.png"
-        assert sentence in run.refused("upscale", photo, "--model", path, "--out", out)
+    save_checkpoint(path, SrResNet(4, 8, 1), card=other.model_dump(), step=1)
+    said = run.refused("upscale", photo_folder / "cat.png", "--model", path, "--out", out)
+    assert said.startswith("a.safetensors holds the weights of another architecture")
     assert written(out) == []
 
 
@@ -365,10 +283,6 @@ def card_values(**changes: object) -> dict[str, object]:
     [
         ("no JSON", "card.json is not JSON"),
         (json.dumps(card_values(sede=1)), "card.json: sede is an unknown key; remove it"),
-        (
-            json.dumps(card_values(stages=[{"hr_size": 33}])),
-            "card.json: stage 1: hr_size is 33",
-        ),
         (json.dumps(card_values(data="gone")), "gone is neither a folder nor one of: embedded"),
         (
             json.dumps(card_values(stages=[{"hr_size": 1024}])),

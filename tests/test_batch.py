@@ -17,8 +17,7 @@ from torch import Tensor
 import srlab.cli.batch
 from srlab.cli.batch import Batch, Job, plan_batch, save_beside
 from srlab.models import Bicubic
-from tests.conftest import ONE_THREAD
-from tests.test_bad_input import BICUBIC, Srlab
+from tests.conftest import BICUBIC, ONE_THREAD, Srlab
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -35,12 +34,6 @@ def color(path: Path) -> tuple[int, ...]:
 
 def files(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Srlab:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
-    return Srlab(monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -293,10 +286,7 @@ def test_quality(run: Srlab, here: Path, photo_folder: Path) -> None:
     photo = photo_folder / "cat.png"
     sizes = []
     for options in (("--quality", 30), (), ("--quality", 95)):
-        assert run("upscale", photo, *BICUBIC, "--format", "jpeg", "--overwrite", *options) == (
-            0,
-            "",
-        )
+        run.done("upscale", photo, *BICUBIC, "--format", "jpeg", "--overwrite", *options)
         sizes.append(Path("cat_x2.jpg").stat().st_size)
     assert sizes[0] < sizes[1] / 2
     assert sizes[1] == sizes[2] == (here / "cat_x2.jpg").stat().st_size

@@ -24,6 +24,7 @@ from srlab.checkpoints import (
 )
 from srlab.machine import place
 from srlab.models import SrResNet
+from tests.test_runcard import json_values
 
 CARD = {"name": "a", "stages": [{"scale": 2}]}
 
@@ -120,7 +121,7 @@ def test_any_flipped_bit_is_seen(path: Path) -> None:
     whole = path.read_bytes()
     header = 8 + int.from_bytes(whole[:8], "little")
     chance = random.Random(0)
-    places = [*range(0, header, 3), *chance.sample(range(header, len(whole)), 150)]
+    places = [*range(0, header, 5), *chance.sample(range(header, len(whole)), 100)]
     for place_ in places:
         damaged = bytearray(whole)
         damaged[place_] ^= 1 << chance.randrange(8)
@@ -229,15 +230,10 @@ def test_tensors_of_every_kind_pass_through_the_checksum(path: Path) -> None:
     assert [value.dtype for value in loaded.values()] == list(kinds)
 
 
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
+@settings(max_examples=100)
+@given(
+    st.dictionaries(st.sampled_from([*GOOD, "more"]), json_values) | json_values, st.booleans()
 )
-
-
-@settings(max_examples=200)
-@given(st.dictionaries(st.sampled_from([*GOOD, "more"]), values) | values, st.booleans())
 def test_anything_is_a_checkpoint_or_one_sentence(
     tmp_path_factory: pytest.TempPathFactory, about: object, filled: bool
 ) -> None:
@@ -250,13 +246,6 @@ def test_anything_is_a_checkpoint_or_one_sentence(
         said = str(error)
     assert said
     assert "\n" not in said
-
-
-def test_a_later_format(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("srlab.checkpoints.FORMAT", 2)
-    save_checkpoint(path, trained()[0], card=CARD, step=1)
-    monkeypatch.undo()
-    assert "has format 2, but this srlab reads 1; update srlab" in refusal(path)
 
 
 def test_no_such_file(tmp_path: Path) -> None:
@@ -279,19 +268,6 @@ def test_another_architecture(path: Path, model: nn.Module, what: str) -> None:
     with pytest.raises(ValueError, match=sentence) as error:
         load_weights(model, weights, "a")
     assert "\n" not in str(error.value)
-
-
-# -- all or nothing --------------------------------------------------------------
-
-
-def test_a_failure_keeps_the_old_file(path: Path) -> None:
-    before = path.read_bytes()
-    with pytest.raises(TypeError):
-        save_checkpoint(path, trained()[0], card={"name": object()}, step=3)
-    with pytest.raises(OSError, match="could not be written"):
-        save_checkpoint(path.parent / "no" / "a.safetensors", trained()[0], card=CARD, step=3)
-    assert path.read_bytes() == before
-    assert list(path.parent.iterdir()) == [path]
 
 
 def test_the_card_is_readable_without_srlab(path: Path) -> None:

@@ -1,9 +1,7 @@
 """One way in, one way out: every kind of picture, each with known values."""
 
 import io
-import struct
 import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from srlab.images import (
-    MAX_PIXELS,
-    cautions,
-    open_image,
-    read_image,
-    save_image,
-    to_bytes,
-    to_image,
-)
+from srlab.images import MAX_PIXELS, cautions, open_image, read_image, to_bytes, to_image
+from tests.pictures import png_of, stored
 
 COLORS = np.array(
     [[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[10, 20, 30], [255, 255, 0], [0, 0, 0]]],
@@ -50,26 +41,6 @@ def values(image: Image.Image | Path | io.BytesIO) -> np.ndarray:
     return tensor[0].permute(1, 2, 0).numpy() * 255
 
 
-def stored(image: Image.Image, kind: str, **options: object) -> io.BytesIO:
-    """The picture as a file of a kind, in memory."""
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    file.seek(0)
-    return file
-
-
-def write_png(width: int, height: int, depth: int, color: int, rows: bytes) -> bytes:
-    """A PNG made by hand, for kinds that Pillow does not write."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        checksum = zlib.crc32(name + data)
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", checksum)
-
-    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
-    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
 # -- in: every kind of picture ---------------------------------------------------
 
 
@@ -87,14 +58,6 @@ def test_exif_rotation_is_applied(orientation: int, kind: str) -> None:
     np.testing.assert_allclose(values(file), ORIENTATIONS[orientation](COLORS), atol=1e-4)
 
 
-@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12"])
-def test_broken_exif_leaves_the_picture(exif: bytes) -> None:
-    file = stored(Image.new("RGB", (4, 2), (9, 9, 9)), "JPEG", exif=exif)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert values(file).round().tolist() == [[[9, 9, 9]] * 4] * 2
-
-
 def test_transparency_lies_over_white() -> None:
     image = Image.new("RGBA", (3, 1))
     for x, pixel in enumerate([(200, 0, 0, 255), (0, 0, 0, 0), (0, 0, 0, 51)]):
@@ -107,14 +70,9 @@ def test_transparency_lies_over_white() -> None:
 def test_what_vanishes_on_white_is_said() -> None:
     icon = Image.new("RGBA", (4, 4), (255, 255, 255, 0))
     icon.paste("white", (1, 1, 3, 3))
-    with pytest.warns(UserWarning, match="white, where hardly anything of it can be seen"):
-        values(icon)
-
-
-def test_gray_with_transparency() -> None:
-    image = Image.new("LA", (1, 1), (100, 0))
-    with pytest.warns(UserWarning, match="laid over white"):
-        np.testing.assert_allclose(values(image), [[[255, 255, 255]]], atol=1)
+    for image in (icon, Image.new("LA", (4, 4), (9, 0))):
+        with pytest.warns(UserWarning, match="white, where hardly anything of it can be seen"):
+            assert values(image).min() == 255
 
 
 @pytest.mark.filterwarnings("ignore:.*laid over white")
@@ -153,7 +111,7 @@ def test_gray_of_16_bits_is_not_clipped(kind: str) -> None:
 
 def test_rgb_of_16_bits() -> None:
     pixels = np.array([[[65535, 0, 32768], [1000, 40000, 256]]], dtype=">u2")
-    file = io.BytesIO(write_png(2, 1, 16, 2, b"\0" + pixels.tobytes()))
+    file = io.BytesIO(png_of(2, 1, 16, 2, b"\0" + pixels.tobytes()))
     with pytest.warns(UserWarning, match="more than 8 bits a channel, but 8 come out"):
         np.testing.assert_allclose(values(file), pixels.astype(float) / 257, atol=1)
 
@@ -188,11 +146,6 @@ def test_a_second_picture_of_a_camera_is_no_frame() -> None:
     np.testing.assert_allclose(values(file)[8, 8], [254, 0, 0], atol=2)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (5000, 1), (1, 5000)])
-def test_extreme_sizes(size: tuple[int, int]) -> None:
-    assert read_image(Image.new("RGB", size)).shape == (1, 3, size[1], size[0])
-
-
 def test_path_open_file_and_image_agree(photo_folder: Path) -> None:
     path = photo_folder / "cat.png"
     with path.open("rb") as file:
@@ -204,20 +157,6 @@ def test_path_open_file_and_image_agree(photo_folder: Path) -> None:
 # -- in: what is no picture ------------------------------------------------------
 
 
-def test_what_is_no_picture(tmp_path: Path) -> None:
-    text, empty = tmp_path / "text.jpg", tmp_path / "empty.png"
-    text.write_text("Dear diary, this is no picture.")
-    empty.touch()
-    for path, error, sentence in [
-        (text, ValueError, "text.jpg is not a picture that can be read; save it as JPEG"),
-        (empty, ValueError, "empty.png is empty; copy it again"),
-        (tmp_path, IsADirectoryError, "is a folder, but a picture was expected"),
-        (tmp_path / "none.jpg", FileNotFoundError, "none.jpg does not exist; check the name"),
-    ]:
-        with pytest.raises(error, match=sentence):
-            read_image(path)
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_truncated_file(kind: str, tmp_path: Path) -> None:
     whole = stored(Image.effect_noise((64, 64), 80).convert("RGB"), kind).getvalue()
@@ -227,7 +166,9 @@ def test_truncated_file(kind: str, tmp_path: Path) -> None:
         read_image(path)
 
 
-def test_unsupported_kinds() -> None:
+def test_what_is_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match="is a folder, but a picture was expected"):
+        read_image(tmp_path)
     with pytest.raises(
         ValueError, match=r"floating-point pictures have no agreed range; save it with 8 or 16"
     ):
@@ -238,7 +179,7 @@ def test_unsupported_kinds() -> None:
 
 def test_too_many_pixels() -> None:
     side = int(MAX_PIXELS**0.5) + 1
-    header = write_png(side, side, 1, 0, b"")  # no pixels behind it: never decoded
+    header = png_of(side, side, 1, 0, b"")  # no pixels behind it: never decoded
     with pytest.raises(ValueError, match="has more than 100 million pixels; shrink or crop"):
         open_image(io.BytesIO(header))
     with pytest.raises(ValueError, match="has more than 100 million pixels"):
@@ -272,13 +213,3 @@ def test_out_clamps_and_rounds() -> None:
 def test_out_refuses(tensor: torch.Tensor, error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         to_image(tensor)
-
-
-def test_save_image_takes_its_kind_from_the_name(tmp_path: Path) -> None:
-    image = Image.fromarray(COLORS)
-    for name, kind in {"a.png": "PNG", "b.JPG": "JPEG", "c.webp": "WEBP"}.items():
-        save_image(image, tmp_path / name)
-        assert Image.open(tmp_path / name).format == kind
-    with pytest.raises(ValueError, match=r"d\.docx should end in \.png, \.jpg"):
-        save_image(image, tmp_path / "d.docx")
-    assert not (tmp_path / "d.docx").exists()

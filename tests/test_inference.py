@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor, nn
 
-from srlab.checkpoints import save_checkpoint
-from srlab.images import read_image, to_bytes
+from srlab.images import to_bytes
 from srlab.inference import default_tile, enlarge_in_tiles, enlarged_tiles, upscale
 from srlab.models import Bicubic, SrResNet
 from srlab.unet import UNet
-from srlab.zoo import load_model, model_names
+from srlab.zoo import load_model
 from tests.conftest import ONE_THREAD
 from tests.memory import peak_gib
 
@@ -56,7 +55,7 @@ def difference(one: Tensor, other: Tensor) -> int:
 sizes = st.integers(1, 70)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(height=sizes, width=sizes, tile=st.integers(8, 80), seed=st.integers(0, 9))
 def test_tiled_equals_whole(
     network: nn.Module, height: int, width: int, tile: int, seed: int
@@ -178,14 +177,6 @@ def test_extreme_sizes(checkpoint: Path, size: tuple[int, int]) -> None:
     assert result.size == (4 * size[0], 4 * size[1])
 
 
-def test_rotated_and_transparent_pictures(picture: Image.Image) -> None:
-    rotated = picture.copy()
-    rotated.getexif()[274] = 6
-    assert upscale(rotated, "bicubic", 2).size == (2 * picture.height, 2 * picture.width)
-    glass = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
-    assert upscale(glass, "bicubic", 2).getpixel((3, 3)) == (0, 0, 0, 0)
-
-
 def test_the_picture_given_is_left_alone(picture: Image.Image) -> None:
     before = picture.tobytes()
     upscale(picture, "bicubic", 2)
@@ -195,23 +186,9 @@ def test_the_picture_given_is_left_alone(picture: Image.Image) -> None:
 # -- what is refused -------------------------------------------------------------
 
 
-def test_scales(picture: Image.Image, checkpoint: Path) -> None:
-    with pytest.raises(ValueError, match="scale must be 2, 4 or 8, but got 3"):
-        upscale(picture, "bicubic", 3)
-    sentence = "tiny enlarges 4 times, but 2 times was asked for; there are bicubic"
-    with pytest.raises(ValueError, match=sentence):
-        upscale(picture, checkpoint, 2)
+def test_a_network_of_another_scale_is_refused(picture: Image.Image) -> None:
     with pytest.raises(ValueError, match=r"The model enlarges 2 times, .* give scale=2"):
         upscale(picture, TwoTimes(), 4)
-
-
-def test_unknown_models(picture: Image.Image, tmp_path: Path) -> None:
-    assert model_names()[0] == "bicubic"
-    sentence = "There is no model 'magic'; there are bicubic.*any checkpoint file"
-    with pytest.raises(ValueError, match=sentence):
-        upscale(picture, "magic")
-    with pytest.raises(FileNotFoundError, match=r"gone\.safetensors is no file"):
-        upscale(picture, tmp_path / "gone.safetensors")
 
 
 def test_too_large_a_result() -> None:
@@ -230,35 +207,12 @@ def test_tiles_of_nothing(picture: Image.Image, tile: int) -> None:
 
 
 def test_wrong_tensors() -> None:
-    for lr, error, sentence in [
-        (torch.zeros(3, 4, 4), ValueError, r"add the missing axis with lr\[None\]"),
-        (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), TypeError, r"use lr.float\(\) / 255"),
-        (torch.full((1, 3, 4, 4), 200.0), ValueError, "divide 8-bit values by 255"),
-        (torch.full((1, 3, 4, 4), torch.nan), ValueError, "runs from nan to nan"),
+    for lr, sentence in [
+        (torch.zeros(3, 4, 4), r"add the missing axis with lr\[None\]"),
+        (torch.full((1, 3, 4, 4), 200.0), "divide 8-bit values by 255"),
     ]:
-        with pytest.raises(error, match=sentence):
+        with pytest.raises(ValueError, match=sentence):
             enlarge_in_tiles(Bicubic(2), lr, scale=2)
-
-
-def test_a_checkpoint_whose_card_and_weights_disagree(
-    checkpoint: Path, picture: Image.Image, tmp_path: Path
-) -> None:
-    from srlab.checkpoints import load_checkpoint
-
-    card = load_checkpoint(checkpoint).card
-    path = tmp_path / "odd.safetensors"
-    save_checkpoint(path, SrResNet(4, 8, 2), card=card, step=1)
-    with pytest.raises(ValueError, match=r"odd\.safetensors holds the weights of another arch"):
-        upscale(picture, path, 4)
-    save_checkpoint(path, SrResNet(4, 8, 1), card={**card, "sede": 1}, step=1)
-    with pytest.raises(ValueError, match=r"odd\.safetensors: sede is an unknown key"):
-        upscale(picture, path, 4)
-
-
-def test_read_image_and_upscale_see_the_same(picture: Image.Image) -> None:
-    lr = read_image(picture)
-    expected = enlarge_in_tiles(Bicubic(2), lr, scale=2).permute(1, 2, 0).numpy()
-    assert np.array_equal(np.asarray(upscale(picture, "bicubic", 2)), expected)
 
 
 @pytest.mark.parametrize("name", ["pixel-x4", "perceptual-x4", "unet-x4"])

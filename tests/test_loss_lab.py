@@ -21,7 +21,7 @@ from srlab.losses import EXPANDED_TERMS, Entry, make_ledger
 from srlab.metrics import haarpsi, ridge
 from srlab.presets import PRESETS
 from srlab.runcard import (
-    MOST_BYTES,
+    MAX_BYTES,
     ModelSpec,
     RunCard,
     Stage,
@@ -711,7 +711,7 @@ TWO_STAGES = RunCard(name="two", stages=[Stage(steps=1), Stage(steps=1)])
         (b'{"name": "x"}', "odd.json: stages is missing; add it."),
         (b"[1]", "odd.json: "),
         (TWO_STAGES.to_json().encode(), "two has 2 stages, but the Loss Lab steers one"),
-        (b" " * (MOST_BYTES + 1), "odd.json is too large for a run card"),
+        (b" " * (MAX_BYTES + 1), "odd.json is too large for a run card"),
     ],
     ids=["no json", "no text", "half", "list", "stages", "large"],
 )

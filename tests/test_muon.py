@@ -7,12 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from srlab.checkpoints import load_checkpoint
 from srlab.models import SrResNet
 from srlab.runcard import ModelSpec, RunCard, Stage
-from srlab.runs import run_card
 from srlab.runs.muon import Muon, is_inner_kernel, orthogonalized
 from srlab.runs.stages import make_optimizer
+from tests.test_runs import same_training, stage, tiny_card, train_only
 
 
 @pytest.mark.parametrize("shape", [(16, 144), (144, 16), (32, 32), (1, 9)])
@@ -90,49 +89,22 @@ def test_what_has_no_gradient_stays() -> None:
     assert layer.weight.equal(convolution(24).weight)
 
 
-def card_of(folder: Path) -> RunCard:
-    return RunCard(
-        name="small",
-        model=ModelSpec(num_features=16, num_blocks=1),
-        data=str(folder),
-        validation="embedded",
-        optimizer="muon",
-        precision="fp32",
-        ema=0.5,
-        validate_every=0,
-        stages=[Stage(scale=2, hr_size=16, batch_size=2, steps=6)],
-    )
-
-
 @pytest.mark.parametrize(("name", "kind"), [("muon", Muon), ("adam", torch.optim.Adam)])
-def test_a_card_names_it(photo_folder: Path, name: str, kind: type) -> None:
-    card = card_of(photo_folder).model_copy(update={"optimizer": name})
+def test_a_card_names_it(name: str, kind: type) -> None:
+    card = RunCard(name="small", optimizer=name, stages=[Stage()])
     optimizer = make_optimizer(card, SrResNet(4, 16, 1), 0.25)
     assert type(optimizer) is kind
     assert {group["lr"] for group in optimizer.param_groups} == {0.25}
 
 
+@pytest.mark.usefixtures("on_the_cpu")
 def test_a_training_with_it_goes_on_exactly(photo_folder: Path, tmp_path: Path) -> None:
-    card = card_of(photo_folder)
-    run_card(card, tmp_path / "whole")
-
-    def stop(news: object) -> None:
-        if news.done == 3:  # type: ignore[attr-defined]
-            raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        run_card(card, tmp_path / "parts", report=stop)
-    assert load_checkpoint(tmp_path / "parts" / "last.safetensors").step == 3
-    run_card(card, tmp_path / "parts", resume=True)
-    one, other = (
-        load_checkpoint(tmp_path / name / "model.safetensors").model
-        for name in ("whole", "parts")
-    )
-    assert one.keys() == other.keys()
-    assert all(one[name].equal(other[name]) for name in one)
-    adam = card.model_copy(update={"optimizer": "adam"})
-    with pytest.raises(ValueError, match="its optimizer differs"):
-        run_card(adam, tmp_path / "parts", resume=True)
+    net = ModelSpec(num_features=16, num_blocks=1)
+    card = tiny_card(photo_folder, stage(6, 2), model=net, optimizer="muon", ema=0.5)
+    train_only(card, tmp_path / "whole")
+    train_only(card, tmp_path / "parts", steps=3)
+    train_only(card, tmp_path / "parts", resume=True)
+    assert same_training(tmp_path / "whole", tmp_path / "parts")
 
 
 def test_two_steps_by_hand() -> None:

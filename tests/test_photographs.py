@@ -11,21 +11,20 @@ from srlab.data import embedded_photo, get_data, load_photos
 from srlab.images import to_image
 from srlab.losses import pixel_loss
 from srlab.metrics import PATCH
+from srlab.models import SrResNet
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card
 from srlab.runs import run_card, scored
 from srlab.runs.photographs import RunPhotos, gather, make_pairs
 from srlab.runs.stages import stage_data
 from srlab.runs.validation import Validation
 from srlab.scoring import MEASURES, score_models
+from srlab.zoo import load_model
 from tests.test_runs import last, same_training, train_only
+
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
 STAGE = Stage(hr_size=32, batch_size=2, steps=4)
 TINY = ModelSpec(num_features=4, num_blocks=1)
-
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
 
 
 def photo_folder(folder: Path, count: int, size: int = 48, left: int = 100) -> Path:
@@ -152,20 +151,6 @@ def test_the_least_side_can_be_scored(tmp_path: Path, scale: int) -> None:
     assert row["pictures"] == 1
 
 
-def test_a_home_is_known_in_every_field(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: Path
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    photo_folder(tmp_path / "own", 4)
-    (tmp_path / "net.safetensors").write_bytes(checkpoint.read_bytes())
-    wide = ModelSpec(num_features=8, num_blocks=1)
-    card = card_of("~/own", start="~/net.safetensors", validation="~/own/..", model=wide)
-    with pytest.raises(ValueError, match="Every photograph of ~/own"):
-        run_card(card, tmp_path / "run")
-    finished = run_card(card_of("~/own", start="~/net.safetensors", model=wide), tmp_path / "r")
-    assert (finished.data, finished.start) == ("~/own", "~/net.safetensors")
-
-
 # -- what a run does with them -------------------------------------------------------
 
 
@@ -252,9 +237,6 @@ def test_small_photographs_are_continued_by_their_mirror_image(tmp_path: Path) -
 def test_a_single_photograph_still_shows_whether_a_network_draws(
     tmp_path: Path, checkpoint: Path
 ) -> None:
-    from srlab.models import SrResNet
-    from srlab.zoo import load_model
-
     photos = load_photos(photo_folder(tmp_path, 1, size=200))
     validation = Validation(4, pixel_loss(), photos=photos)
     assert validation.look(load_model(checkpoint, 4), 0).detail > 1e-3
@@ -262,8 +244,6 @@ def test_a_single_photograph_still_shows_whether_a_network_draws(
 
 
 def test_many_photographs_are_looked_at_in_parts(tmp_path: Path, checkpoint: Path) -> None:
-    from srlab.zoo import load_model
-
     photos = load_photos(photo_folder(tmp_path, 11, size=64))
     model = load_model(checkpoint, 4)
     many = Validation(4, pixel_loss(), photos=photos).look(model, 0)

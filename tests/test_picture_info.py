@@ -4,13 +4,14 @@ import io
 import struct
 import time
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from srlab.images import save_image
+from srlab.images import open_image, save_image
 from tests.pictures import chunk, png_with, stored, twice
 
 ORIENTATION, DATE, ARTIST, COPYRIGHT, DESCRIPTION = 274, 306, 315, 33432, 270
@@ -237,13 +238,14 @@ def test_a_long_history_is_no_damage() -> None:
 
 
 def test_texts_without_end_are_passed_over() -> None:
-    import zlib
-
     bomb = zlib.compress(bytes(40_000_000), 9)
     chunks = [chunk(b"zTXt", b"Comment\0\0" + bomb) for _ in range(20)]
     began = time.process_time()
-    with pytest.warns(UserWarning, match="its texts are too long and were left out"):
-        assert twice(png_with(FLAT, *chunks)).size == (16, 8)
+    file = png_with(FLAT, *chunks)
+    with pytest.warns(UserWarning, match="its texts are too long and were left out") as caught:
+        image = open_image(file)
+    assert caught[0].filename == __file__
+    assert twice(image).size == (16, 8)
     data = stored(FLAT, "PNG").getvalue()
     behind = io.BytesIO(data[:-12] + b"".join(chunks) + data[-12:])
     assert twice(behind).size == (16, 8)

@@ -42,13 +42,11 @@ ENDINGS = "jpg jfif jpe png webp avif jp2 ppm tga bmp gif tif heic jxl pcx sgi d
 def test_each_ending_opens(ending: str, tmp_path: Path) -> None:
     assert f".{ending}" in picture_suffixes()
     path = tmp_path / f"a.{ending}"
-    kind = Image.registered_extensions()[f".{ending}"]
-    if ending == "ico":
-        FLAT.resize((16, 16)).save(path, kind)
-    else:
-        FLAT.save(path, kind)
-    seen = read_image(path)
-    assert abs(seen.mean() * 255 - 120) < 4
+    picture = FLAT.resize((16, 16)) if ending == "ico" else FLAT
+    picture.save(path, Image.registered_extensions()[f".{ending}"])
+    assert abs(read_image(path).mean() * 255 - 120) < 4
+    extras = {"heic": "HEIC", "jxl": "JPEG XL"}
+    assert extra_kind(path.read_bytes()) == extras.get(ending), "AVIF is no HEIC"
 
 
 @pytest.mark.parametrize(
@@ -56,17 +54,13 @@ def test_each_ending_opens(ending: str, tmp_path: Path) -> None:
 )
 def test_what_is_missing_is_named(kind: str, pip: str, tmp_path: Path) -> None:
     picture_suffixes()  # teaches Pillow to write them
-    ending = {"HEIF": "heic", "JXL": "jxl"}[kind]
-    for name in (f"photo.{ending}", "photo.jpg"):
+    ending, what = {"HEIF": ("heic", "HEIC"), "JXL": ("jxl", "JPEG XL")}[kind]
+    names = [f"photo.{ending}", "photo.jpg"]
+    for name in names:
         FLAT.save(tmp_path / name, kind)
-    names = [str(tmp_path / name) for name in (f"photo.{ending}", "photo.jpg")]
-    done = warm.python("-c", WITHOUT_EXTRAS, *names)
-    what = {"HEIF": "HEIC", "JXL": "JPEG XL"}[kind]
-    assert done.stdout.splitlines() == [
-        "['.png']",
-        f"photo.{ending} is a {what} picture, which needs {pip}: pip install {pip}",
-        f"photo.jpg is a {what} picture, which needs {pip}: pip install {pip}",
-    ]
+    done = warm.python("-c", WITHOUT_EXTRAS, *(tmp_path / name for name in names))
+    said = f"is a {what} picture, which needs {pip}: pip install {pip}"
+    assert done.stdout.splitlines() == ["['.png']", *(f"{name} {said}" for name in names)]
 
 
 @pytest.mark.parametrize(
@@ -90,14 +84,8 @@ def test_what_is_refused_whatever_its_name(head: bytes, sentence: str, tmp_path:
         open_image(path)
 
 
-def test_avif_is_no_heic() -> None:
-    assert extra_kind(stored(FLAT, "AVIF").getvalue()) is None
-    picture_suffixes()
-    assert extra_kind(stored(FLAT, "HEIF").getvalue()) == "HEIC"
-
-
 @pytest.mark.parametrize(
-    "size", [(64, 64), (640, 480), (1000, 333), (17, 9), (3000, 2000), (90, 60), (1920, 1080)]
+    "size", [(64, 64), (640, 480), (1000, 333), (17, 9), (90, 60), (1920, 1080)]
 )
 def test_the_size_of_jpeg_xl_is_read_first(size: tuple[int, int]) -> None:
     picture_suffixes()

@@ -19,14 +19,11 @@ from srlab.models import SrResNet
 from srlab.runcard import WRITTEN, ModelSpec, RunCard, load_card, save_card
 from srlab.runs import run_card
 from srlab.runs.run import _Saves
-from tests import warm
-from tests.conftest import start_srlab
+from tests.conftest import judges_of, start_srlab
 from tests.test_runs import last, same_training, stage, tiny_card, train_only
+from tests.watching import wait_for
 
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
 
 @pytest.fixture
@@ -39,6 +36,9 @@ def folder(tmp_path: Path) -> Path:
     ):
         part = embedded_photo(name)[..., 100:148, 100 : 160 + number]
         to_image(part).save(made / f"{name}.png")
+    judges = Path(judges_of(made))  # or each run would load the package's own ten
+    judges.mkdir()
+    to_image(embedded_photo("raccoon-face")[..., 300:364, 300:364]).save(judges / "face.png")
     return made
 
 
@@ -166,7 +166,8 @@ def test_the_same_photographs_elsewhere_go_on(
     train_only(tiny_card(folder, stage(4)), stopped.parent / "whole")
     moved = folder.rename(folder.with_name("moved"))
     monkeypatch.chdir(moved.parent)
-    assert train_only(tiny_card(Path("moved"), stage(4)), stopped, resume=True) == [3, 4]
+    card = tiny_card(Path("moved"), stage(4), validation=judges_of(folder))
+    assert train_only(card, stopped, resume=True) == [3, 4]
     assert last(stopped).card["data"] == "moved"
     assert same_training(stopped, stopped.parent / "whole")
 
@@ -213,73 +214,55 @@ def test_a_start_is_known_by_its_content(
 def crafted(out: Path, **changes: Any) -> Path:
     """A run's ``last.safetensors`` with something else in it."""
     kept = last(out)
-    model, average = nn_of(kept.model), None
-    optimizer = Stated(changes.pop("state", kept.optimizer), model)
+    optimizer = Stated(changes.pop("state", kept.optimizer))
     save_checkpoint(
-        out / "last.safetensors", nn_of(changes.pop("model", kept.model)), average=average,
+        out / "last.safetensors", Stated(changes.pop("model", kept.model)),
         **{"card": kept.card, "step": kept.step, "optimizer": optimizer, **changes},
     )  # fmt: skip
     return out
 
 
 class Stated:
-    """Whatever somebody claims to be an optimizer's state."""
+    """Whatever somebody claims to be a network's or an optimizer's state."""
 
-    def __init__(self, state: Any, _: object):
+    def __init__(self, state: Any):
         self.state = state
 
     def state_dict(self) -> Any:
         return self.state
 
 
-def nn_of(weights: dict[str, torch.Tensor]) -> Any:
-    return Stated(weights, None)
-
-
 def test_states_that_no_optimizer_left(stopped: Path, folder: Path) -> None:
-    card = tiny_card(folder, stage(4))
-    kept = last(stopped)
+    card, kept = tiny_card(folder, stage(4)), last(stopped)
     assert kept.optimizer is not None
     moments = kept.optimizer["state"]
-
-    def told(**changes: Any) -> str:
-        return refusal(card, crafted(stopped, **changes))
-
-    def state(first: Any) -> dict[str, Any]:
-        return {"param_groups": [{"lr": 0.1}], "state": {**moments, 0: first}}
-
     one = moments[0]
-    nan = {**one, "exp_avg": one["exp_avg"] * torch.nan}
-    assert "exp_avg holds what is no finite number" in told(state=state(nan))
-    assert "exp_avg_sq is missing" in told(
-        state=state({key: one[key] for key in ("step", "exp_avg")})
-    )
-    assert "exp_avg is of shape (3,)" in told(state=state({**one, "exp_avg": torch.zeros(3)}))
-    assert "step is 9, but 2 was expected" in told(
-        state=state({**one, "step": torch.tensor(9.0)})
-    )
-    assert "exp_avg_sq is below 0" in told(
-        state=state({**one, "exp_avg_sq": -1 - one["exp_avg_sq"]})
-    )
-    assert "holds what is no finite number" in told(
-        state=state({**one, "exp_avg": one["exp_avg"].int()})
-    )
-    assert "of parameter 0 step is missing" in told(
-        state={"param_groups": [], "state": {k: v for k, v in moments.items() if k}}
-    )
-    assert "has moments of parameter 99, but the network has only" in told(
-        state={
-            "param_groups": [],
-            "state": {**moments, 99: {k: v.clone() for k, v in one.items()}},
-        }
-    )
-    assert "holds a network without its optimizer" in told(state=kept.optimizer, optimizer=None)
+
+    def first(**changes: Any) -> dict[str, Any]:
+        """The state with other moments of parameter 0; None takes one out."""
+        changed = {k: v for k, v in {**one, **changes}.items() if v is not None}
+        return {"state": {"param_groups": [], "state": {**moments, 0: changed}}}
+
+    strange = {**moments, 99: {k: v.clone() for k, v in one.items()}}
     nans = {name: value * torch.nan for name, value in kept.model.items()}
-    assert "holds no finite numbers" in told(state=kept.optimizer, model=nans)
     half = dict(list(kept.model.items())[:-1])
-    assert "holds the weights of another architecture" in told(model=half)
-    assert "says that 77 steps were done, but its card has 4" in told(model=kept.model, step=77)
-    assert "last.safetensors: stages is missing; add it." in told(card={"name": "a"}, step=2)
+    for changes, sentence in (
+        (first(exp_avg=one["exp_avg"] * torch.nan), "exp_avg holds what is no finite number"),
+        (first(exp_avg=one["exp_avg"].int()), "exp_avg holds what is no finite number"),
+        (first(exp_avg_sq=None), "exp_avg_sq is missing"),
+        (first(exp_avg=torch.zeros(3)), "exp_avg is of shape (3,)"),
+        (first(step=torch.tensor(9.0)), "step is 9, but 2 was expected"),
+        (first(exp_avg_sq=-1 - one["exp_avg_sq"]), "exp_avg_sq is below 0"),
+        (first(step=None, exp_avg=None, exp_avg_sq=None), "of parameter 0 step is missing"),
+        ({"state": {"param_groups": [], "state": strange}}, "has moments of parameter 99, but"),
+        ({"optimizer": None}, "holds a network without its optimizer"),
+        ({"model": nans}, "holds no finite numbers"),
+        ({"model": half}, "holds the weights of another architecture"),
+        ({"step": 77}, "says that 77 steps were done, but its card has 4"),
+        ({"card": {"name": "a"}}, "last.safetensors: stages is missing; add it."),
+    ):
+        given = {"model": kept.model, "state": kept.optimizer, "card": kept.card, "step": 2}
+        assert sentence in refusal(card, crafted(stopped, **{**given, **changes}))
 
 
 def test_strange_groups_are_of_no_importance(stopped: Path, folder: Path) -> None:
@@ -325,7 +308,7 @@ def test_a_kill_in_the_first_second_loses_little(folder: Path, tmp_path: Path) -
     save_card(tiny_card(folder, stage(10**6), validate_every=0), card)
     child = start_srlab("train", card, "--out", out)
     try:
-        wait_for(out / "last.safetensors", child)
+        wait_for((out / "last.safetensors").exists, "a checkpoint")
         time.sleep(0.5)
     finally:
         child.kill()
@@ -340,14 +323,6 @@ def test_a_kill_in_the_first_second_loses_little(folder: Path, tmp_path: Path) -
         )  # fmt: skip
     assert steps == [f"goes on after step {kept:,} of 1,000,000"]
     assert last(out).step == kept + 1
-
-
-def wait_for(path: Path, child: warm.Child, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert child.poll() is None, child.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_pauses_between_checkpoints_grow() -> None:
@@ -370,12 +345,6 @@ def test_a_checkpoint_is_kept_between_stages(folder: Path, tmp_path: Path) -> No
     run_card(tiny_card(folder, stage(3, 2), stage(1)), tmp_path, report=report, save_every=1e6)
     assert seen[0] == 0, "nothing is there before the first step"
     assert (seen[1], seen[3]) == (1, 3)
-
-
-def test_it_says_that_nothing_was_there(folder: Path, tmp_path: Path) -> None:
-    said: list[str] = []
-    run_card(tiny_card(folder, stage(1)), tmp_path, resume=True, say=said.append)
-    assert said == ["no checkpoint is there yet, so it begins with the first step"]
 
 
 def test_nothing_is_left_of_what_could_not_begin(folder: Path, tmp_path: Path) -> None:

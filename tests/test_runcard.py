@@ -68,17 +68,10 @@ cards = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(cards)
-def test_round_trip_as_text(card: RunCard) -> None:
-    assert parse_card(json.loads(card.to_json())) == card
-
-
-@settings(max_examples=20)
-@given(cards)
-def test_round_trip_through_a_file(
-    tmp_path_factory: pytest.TempPathFactory, card: RunCard
-) -> None:
-    path = tmp_path_factory.mktemp("card") / "card.json"
+def test_round_trip(tmp_path_factory: pytest.TempPathFactory, card: RunCard) -> None:
+    path = tmp_path_factory.getbasetemp() / f"{card.name}.json"
     save_card(card, path)
     assert load_card(path) == card
 
@@ -209,13 +202,6 @@ def test_a_card_from_notepad(tmp_path: Path) -> None:
     assert load_card(path).name == "a"
 
 
-def test_no_such_card(tmp_path: Path) -> None:
-    with pytest.raises(IsADirectoryError, match="is a folder, but a run card was expected"):
-        load_card(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"none\.json does not exist; check the name"):
-        load_card(tmp_path / "none.json")
-
-
 EARLY = Change(after=0, weights={"content": 0.5}, layers={"relu2_2": 0.0}, learning_rate=0.1)
 LATE = Change(after=3, weights={"tv": 2.0})
 LAST = Change(after=5, weights={"tv": 3.0})
@@ -273,12 +259,6 @@ def test_a_stage_that_names_no_learning_rate_gets_one_that_the_network_bears():
     assert "learning_rate" not in stages[0].model_fields_set  # the caller's own stays as it was
 
 
-def test_a_name_may_hold_dots(tmp_path: Path) -> None:
-    card = parse_card(card_with(name="content-0.02"))
-    save_card(card, tmp_path / f"{card.name}.json")
-    assert load_card(tmp_path / "content-0.02.json") == card
-
-
 def test_a_saved_card_names_its_schema(tmp_path: Path) -> None:
     save_card(parse_card(card_with()), tmp_path / "card.json")
     values = json.loads((tmp_path / "card.json").read_text())
@@ -295,7 +275,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.sampled_from([*RunCard.model_fields, "$schema"]), json_values),
     st.dictionaries(st.sampled_from([*Stage.model_fields]), json_values),

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-import srlab.runs.log
 from srlab.runcard import Change, FeatureSpec, RunCard, Stage, load_card, save_card
 from srlab.runs import run_card
 from srlab.runs.log import RunLog, TensorBoard, columns_of
@@ -15,10 +14,7 @@ from srlab.training import DivergedError
 from tests.conftest import start_srlab
 from tests.test_runs import Stop, last, stage, tiny_card, train_only
 
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
 
 def rows_of(out: Path) -> list[dict[str, str]]:
@@ -77,7 +73,7 @@ def test_columns_are_those_of_all_losses() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("step", [2, 3, 6])
 def test_it_goes_on_without_a_gap(photo_folder: Path, tmp_path: Path, step: int) -> None:
     card = both(photo_folder, validate_every=2)
     run_card(card, tmp_path / "whole")
@@ -253,10 +249,3 @@ def test_what_tensorboard_has_of_later_steps_is_purged(tmp_path: Path) -> None:
     later = TensorBoard(tmp_path, 2)
     later.write([{"step": n, "loss": 2.0} for n in (3, 4, 5)], sync=True)
     assert scalars(tmp_path)["loss"] == {1: 1.0, 2: 1.0, 3: 2.0, 4: 2.0, 5: 2.0}
-
-
-def test_any_other_log_is_refused() -> None:
-    srlab.runs.log.require_log("tensorboard")
-    srlab.runs.log.require_log(None)
-    with pytest.raises(ValueError, match=r"--log takes tensorboard, but got wandb; log.csv is"):
-        srlab.runs.log.require_log("wandb")

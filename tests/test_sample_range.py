@@ -1,6 +1,7 @@
 """Gray of more than 8 bits: white and black by the file's word, or said."""
 
 import io
+import re
 import warnings
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from srlab.images import open_image, read_image
-from tests.pictures import Make, chunk, raw_tiff, stored, tiff, twice
+from tests.pictures import Make, raw_tiff, stored, tiff, twice
 
 RAMP = np.linspace(0, 1, 256).reshape(16, 16)
 
@@ -77,13 +78,12 @@ def test_a_ramp_is_a_ramp(make: Make) -> None:
     ],
 )
 def test_a_guess_is_said(make: Make, sentence: str | None) -> None:
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         open_image(make())
-    assert len(said) == (sentence is not None), [str(warning.message) for warning in said]
-    if sentence:
-        with pytest.warns(UserWarning, match=sentence):
-            open_image(make())
+    said = [str(warning.message) for warning in caught]
+    assert len(said) == (sentence is not None), said
+    assert all(re.search(str(sentence), one) for one in said)
 
 
 def test_a_dark_picture_of_32_bits_is_read_by_16() -> None:
@@ -92,32 +92,17 @@ def test_a_dark_picture_of_32_bits_is_read_by_16() -> None:
     assert seen.max() == pytest.approx(65000 / 65535)
 
 
-@pytest.mark.parametrize("bits", [16, 32])
+@pytest.mark.parametrize("bits", [8, 16, 32])
 def test_numbers_below_zero_are_refused(bits: int) -> None:
-    values = (ramp(1000).astype(int) - 500).astype(f"<i{bits // 8}")
+    values = (ramp(200).astype(int) - 100).astype(f"<i{bits // 8}")
     with pytest.raises(ValueError, match=r"numbers below zero have no agreed range; save it"):
         read_image(raw_tiff(values, bits, sample_format=2))
 
 
-def test_bytes_below_zero_are_refused() -> None:
-    values = (ramp(200).astype(int) - 100).astype(np.int8)
-    with pytest.raises(ValueError, match=r"numbers below zero have no agreed range"):
-        read_image(raw_tiff(values, 8, sample_format=2))
-
-
 def test_more_than_8_bits_of_color_are_said() -> None:
-    rows = b"".join(b"\0" + bytes(range(96)) for _ in range(16))
-    import zlib
-    from struct import pack
-
-    head = chunk(b"IHDR", pack(">IIBBBBB", 16, 16, 16, 2, 0, 0, 0))
-    png = (
-        b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    )
     ppm = b"P6 16 16 1023\n" + ramp(1023).repeat(3).astype(">u2").tobytes()
-    for file in (png, ppm):
-        with pytest.warns(UserWarning, match="more than 8 bits a channel, but 8 come out"):
-            open_image(io.BytesIO(file))
+    with pytest.warns(UserWarning, match="more than 8 bits a channel, but 8 come out"):
+        open_image(io.BytesIO(ppm))
     dark = b"P6 16 16 65535\n" + ramp(4095).repeat(3).astype(">u2").tobytes()
     with pytest.warns(UserWarning, match="8 come out; none of them is above 16"):
         open_image(io.BytesIO(dark))

@@ -10,7 +10,7 @@ from srlab.scoring import score_models
 from srlab.zoo import load_model
 
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
-MOST_BYTES = 20e6
+MAX_BYTES = 20e6
 
 
 def test_there_is_a_model_for_each_scale_and_loss():
@@ -19,7 +19,7 @@ def test_there_is_a_model_for_each_scale_and_loss():
 
 
 def test_all_together_they_are_small():
-    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= MOST_BYTES
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= MAX_BYTES
 
 
 @pytest.mark.parametrize("name", NAMES)

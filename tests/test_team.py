@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -13,12 +12,15 @@ import pytest
 import torch
 
 from srlab.checkpoints import load_checkpoint
-from srlab.cli import main
 from srlab.data import get_data
 from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
-from srlab.runs import RunProgress, run_card
+from srlab.runs import run_card
 from srlab.runs.team import ALONE, BatchShare, Team, join_team
-from tests.conftest import ONE_THREAD
+from tests.conftest import ONE_THREAD, Srlab, judges_of
+from tests.test_runs import train_only
+from tests.watching import wait_for
+
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
 TINY = ModelSpec(num_features=8, num_blocks=1)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
@@ -41,15 +43,6 @@ try:
 finally:
     print("READINGS", json.dumps(seen), flush=True)
 """
-
-
-class Enough(Exception):  # noqa: N818
-    """A test has seen what it wanted."""
-
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SRLAB_DEVICE", "cpu")
 
 
 def card_of(folder: Path, steps: int, **changes: object) -> RunCard:
@@ -113,10 +106,7 @@ def test_other_errors_stay_as_they_are(team: Team):
 
 
 def test_a_process_that_does_not_lead_says_only_that_it_stopped(
-    photo_folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    run: Srlab, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """What is kept is the leading one's to say; it may be writing it still."""
     save_card(card_of(photo_folder, 5), tmp_path / "card.json")
@@ -126,13 +116,8 @@ def test_a_process_that_does_not_lead_says_only_that_it_stopped(
 
     monkeypatch.setattr("srlab.runs.team.join_team", lambda: Team(Fabric()))
     monkeypatch.setattr("srlab.runs.run_card", interrupted)
-    monkeypatch.setattr(
-        "sys.argv", ["srlab", "train", f"{tmp_path / 'card.json'}", "--out", f"{tmp_path}"]
-    )
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 130
-    assert capsys.readouterr().err == "srlab: process 1 stopped; go on with --resume.\n"
+    said = run("train", tmp_path / "card.json", "--out", tmp_path)
+    assert said == (130, "srlab: process 1 stopped; go on with --resume.\n")
 
 
 # -- real processes -------------------------------------------------------------------------
@@ -147,7 +132,9 @@ def together(*arguments: object) -> "subprocess.CompletedProcess[str]":
 
 def test_two_processes_train_as_one_with_the_double_batch(photo_folder: Path, tmp_path: Path):
     card, program = tmp_path / "card.json", tmp_path / "command.py"
-    save_card(card_of(photo_folder, 50, validate_every=1, ema=0.9), card)
+    judges = judges_of(photo_folder)
+    both = card_of(photo_folder, 20, validate_every=1, ema=0.9, validation=judges)
+    save_card(both, card)
     program.write_text(COMMAND)
     result = together(program, "train", card, "--out", tmp_path / "two")
     assert result.returncode == 0, result.stderr
@@ -160,7 +147,7 @@ def test_two_processes_train_as_one_with_the_double_batch(photo_folder: Path, tm
     ends = [load_checkpoint(tmp_path / name / "last.safetensors") for name in ("one", "two")]
     assert distance(ends[0].model, ends[1].model) < 1e-3
     assert distance(ends[0].average or {}, ends[1].average or {}) < 1e-3
-    assert others == [None] * 50, "one of them reads"
+    assert others == [None] * 20, "one of them reads"
     assert result.stdout.count("bicubic_psnr_y") == 1, "one of them tells the scores"
     assert "cpu x 2, fp32" in result.stdout
     assert load_card(tmp_path / "two" / "card.json").processes == 2
@@ -182,14 +169,15 @@ def test_a_killed_process_ends_the_run_and_it_goes_on(
     photo_folder: Path, tmp_path: Path, victim: int
 ):
     card, out = tmp_path / "card.json", tmp_path / "run"
-    save_card(card_of(photo_folder, 100_000, validate_every=1), card)
+    judges = judges_of(photo_folder)
+    save_card(card_of(photo_folder, 100_000, validate_every=1, validation=judges), card)
     run = subprocess.Popen(
         [*TORCHRUN, "-m", "srlab", "train", str(card), "--out", str(out)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, **ONE_THREAD},
     )  # fmt: skip
     try:
-        wait_for_file(out / "best.safetensors", run)  # it trains
+        wait_for((out / "best.safetensors").exists, "the first look", 120)
         os.kill(process_of_rank(run.pid, victim), signal.SIGKILL)
         _, errors = run.communicate(timeout=120)
     finally:
@@ -200,28 +188,8 @@ def test_a_killed_process_ends_the_run_and_it_goes_on(
     if victim == 1:  # the one that leads lives long enough to keep the last step
         kept = load_checkpoint(out / "last.safetensors").step
         assert kept > 0
-        assert first_step_of_a_resumed(card, out) == kept + 1
-
-
-def first_step_of_a_resumed(card: Path, out: Path) -> int:
-    """One process goes on with what two began."""
-    steps: list[int] = []
-
-    def report(progress: RunProgress) -> None:
-        steps.append(progress.done)
-        raise Enough
-
-    with pytest.raises(Enough):
-        run_card(load_card(card), out, resume=True, report=report)
-    return steps[0]
-
-
-def wait_for_file(path: Path, run: "subprocess.Popen[str]", seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert run.poll() is None, run.communicate()[1]
-        assert time.monotonic() < end, f"no {path.name} after {seconds:g} s"
-        time.sleep(0.1)
+        goes_on = train_only(load_card(card), out, resume=True, steps=kept + 1)
+        assert goes_on == [kept + 1], "one process goes on with what two began"
 
 
 def process_of_rank(parent: int, rank: int) -> int:

@@ -207,7 +207,7 @@ def score(
     from srlab.cli.score_files import picture_keeper, write_csv
     from srlab.data import load_folder
     from srlab.files import making
-    from srlab.foreign import open_network, table_names
+    from srlab.foreign import open_networks
     from srlab.require import require_scale
     from srlab.scoring import format_rows, rows_to_json, score_models
 
@@ -215,8 +215,7 @@ def score(
     if csv and csv.suffix.lower() != ".csv":
         raise ValueError(f"--csv is {csv}, but a name that ends in .csv was expected.")
     photos = load_folder(folder, pattern=pattern)
-    named = table_names(name for name in model or [] if name != "bicubic")
-    models = {short: open_network(name, scale, trust=trust) for short, name in named.items()}
+    models = open_networks(model or [], scale, trust=trust)
     everyone = ["bicubic", *models]
     keep = picture_keeper(save, folder, everyone, photos, overwrite=overwrite) if save else None
     if csv and csv.exists() and not overwrite:
@@ -248,7 +247,7 @@ def sheet(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Draw twelve crops, each enlarged by every network: input first, truth last."""
-    from srlab.foreign import open_network, table_names
+    from srlab.foreign import open_networks
     from srlab.require import require_scale
     from srlab.sheet import CROPS, draw_sheet, read_crops, require_ending, save_sheet
     from srlab.sheet import shipped_models as shipped
@@ -257,8 +256,7 @@ def sheet(
     require_ending(out)
     rows = read_crops(crops or CROPS)
     asked = [*([] if only else shipped(scale)), *(model or [])]
-    named = table_names(name for name in asked if name != "bicubic")
-    models = {short: open_network(name, scale, trust=trust) for short, name in named.items()}
+    models = open_networks(asked, scale, trust=trust)
     drawn = draw_sheet(rows, models, scale=scale, zoom=zoom)
     typer.echo(printable(str(save_sheet(drawn, out, overwrite=overwrite))))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from srlab.images.opening import picture_suffixes
+from srlab.images.kinds import picture_suffixes
 
 PLURAL = {
     "that is no picture": "that are no pictures",

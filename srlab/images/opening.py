@@ -17,8 +17,7 @@ import torch
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
-from srlab.images import kinds as picture_kinds
-from srlab.images import saving
+from srlab.images import kinds
 from srlab.images.caution import find_cautions
 from srlab.images.decoding import Decoded, decode
 from srlab.images.profiles import coded_colors
@@ -92,7 +91,7 @@ def open_image(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
     except Image.DecompressionBombError:
         raise ValueError(_too_large(name)) from None
     except UnidentifiedImageError:
-        raise ValueError(picture_kinds.why_refused(head, name)) from None
+        raise ValueError(kinds.why_refused(head, name)) from None
     except Exception as error:
         if isinstance(error, OSError) and error.errno:  # the file, not what is in it
             raise
@@ -104,21 +103,6 @@ def open_image(source: str | os.PathLike[str] | BinaryIO) -> Image.Image:
     for sentence in cautions(image):
         warnings.warn(sentence, stacklevel=2)
     return image
-
-
-def picture_suffixes() -> frozenset[str]:
-    """The endings of picture files: one list for every command.
-
-    Small letters with their dot; ``.heic`` and ``.jxl`` are among them where
-    the packages that read them are installed.
-
-    Example:
-        >>> {".jpg", ".jfif", ".avif"} <= picture_suffixes()
-        True
-
-    Source: Pillow's own list, less what is no photograph.
-    """
-    return picture_kinds.picture_suffixes()
 
 
 def cautions(image: Image.Image) -> list[str]:
@@ -178,38 +162,6 @@ def to_bytes(images: Tensor) -> Tensor:
     return images.detach().clamp(0, 1).mul_(255).round_().to(torch.uint8)
 
 
-def save_image(
-    image: Image.Image,
-    path: str | Path,
-    *,
-    quality: int = 95,
-    overwrite: bool = True,
-    lossless: bool = False,
-) -> None:
-    """Write ``image`` to ``path``, all of it or nothing.
-
-    JPEG and AVIF keep each pixel's own color (4:4:4); WebP cannot,
-    unless it is lossless. What the kind of file
-    cannot hold, transparency or 16 bits, is converted with a warning. EXIF
-    data, dpi and texts in ``image.info`` are written where the kind has a
-    place for them.
-
-    Args:
-        image: RGB, RGBA, L, LA or I;16; other modes are converted.
-        path: its ending says the kind.
-        quality: 1 to 100, of JPEG, WebP and AVIF.
-        overwrite: replace what is there.
-        lossless: keep every pixel in WebP, which can do so, too.
-
-    Raises:
-        FileExistsError: if it is there and ``overwrite`` is not set.
-        OSError: if the target cannot be written.
-        ValueError: if the file name's ending names no picture format, or the
-            picture has too many pixels for it.
-    """
-    saving.save(image, Path(path), quality, overwrite=overwrite, lossless=lossless)
-
-
 def decode_image(image: Image.Image, name: str) -> Decoded:
     """``decode``, with errors that say which picture and what to do.
 
@@ -264,12 +216,12 @@ class _Named(BytesIO):
 
 def _open(source: str | os.PathLike[str] | BinaryIO, head: bytes, name: str) -> Image.Image:
     """Pillow's ``open``; a PNG whose texts are too long for it comes without them."""
-    kinds = picture_kinds.picture_kinds()
+    formats = kinds.picture_kinds()
     start = 0 if isinstance(source, str | os.PathLike) else source.tell()
     try:
-        return Image.open(source, formats=kinds)
+        return Image.open(source, formats=formats)
     except ValueError as error:
-        if not head.startswith(picture_kinds.PNG) or "text" not in str(error).lower():
+        if not head.startswith(kinds.PNG) or "text" not in str(error).lower():
             raise
     warnings.warn(f"{name}: its texts are too long and were left out.", stacklevel=3)
     data = (
@@ -277,7 +229,7 @@ def _open(source: str | os.PathLike[str] | BinaryIO, head: bytes, name: str) -> 
         if isinstance(source, str | os.PathLike)
         else _rest(source, start)
     )
-    return Image.open(_Named(picture_kinds.without_texts(data), name), formats=kinds)
+    return Image.open(_Named(kinds.without_texts(data), name), formats=formats)
 
 
 def _rest(file: BinaryIO, start: int) -> bytes:
@@ -288,19 +240,19 @@ def _rest(file: BinaryIO, start: int) -> bytes:
 def _head(source: str | os.PathLike[str] | BinaryIO) -> bytes:
     if isinstance(source, str | os.PathLike):
         with Path(source).open("rb") as file:
-            return file.read(picture_kinds.HEAD)
+            return file.read(kinds.HEAD)
     place = source.tell()
-    head = source.read(picture_kinds.HEAD)
+    head = source.read(kinds.HEAD)
     source.seek(place)
     return head
 
 
 def _require_known(head: bytes, name: str) -> None:
     """Raise for what needs a package that is missing, and for JPEG XL's bombs."""
-    if sentence := picture_kinds.missing_extra(head, name):
+    if sentence := kinds.missing_extra(head, name):
         raise ValueError(sentence)
-    if picture_kinds.extra_kind(head) == "JPEG XL":  # unpacked as soon as it is opened
-        width, height = picture_kinds.jxl_size(head) or (0, 0)
+    if kinds.extra_kind(head) == "JPEG XL":  # unpacked as soon as it is opened
+        width, height = kinds.jxl_size(head) or (0, 0)
         if not width:
             raise ValueError(f"{name} is a damaged JPEG XL picture; copy it again.")
         if width * height > MAX_PIXELS:

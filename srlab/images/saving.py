@@ -61,15 +61,35 @@ KINDS = {
 EXTRA_ENDINGS = {".heic": "HEIC", ".heif": "HEIC", ".jxl": "JPEG XL"}
 
 
-def save(
+def save_image(
     image: Image.Image,
-    path: Path,
-    quality: int,
+    path: str | Path,
     *,
+    quality: int = 95,
     overwrite: bool = True,
     lossless: bool = False,
 ) -> None:
-    """``srlab.images.save_image``."""
+    """Write ``image`` to ``path``, all of it or nothing.
+
+    JPEG and AVIF keep each pixel's own color (4:4:4); WebP cannot, unless it
+    is lossless. What the kind of file cannot hold, transparency or 16 bits, is
+    converted with a warning. EXIF data, dpi and texts in ``image.info`` are
+    written where the kind has a place for them.
+
+    Args:
+        image: RGB, RGBA, L, LA or I;16; other modes are converted.
+        path: its ending says the kind.
+        quality: 1 to 100, of JPEG, WebP and AVIF.
+        overwrite: replace what is there.
+        lossless: keep every pixel in WebP, which can do so, too.
+
+    Raises:
+        FileExistsError: if it is there and ``overwrite`` is not set.
+        OSError: if the target cannot be written.
+        ValueError: if the file name's ending names no picture format, or the
+            picture has too many pixels for it.
+    """
+    path = Path(path)
     name = _kind_name(path)
     if not 1 <= quality <= 100:
         raise ValueError(f"quality must be from 1 to 100, but got {quality}; 95 suits most.")
@@ -80,7 +100,7 @@ def save(
         options |= LOSSLESS_WEBP
     image = _fitted(image, kind, path.name)
     if name == "GIF" and image.mode == "RGB":
-        warnings.warn(f"{path.name} holds 256 colors at most; .png keeps all.", stacklevel=4)
+        warnings.warn(f"{path.name} holds 256 colors at most; .png keeps all.", stacklevel=2)
     memory = BytesIO()  # on a full disk Pillow itself writes half a JPEG without an error
     try:
         image.save(memory, name, **options)
@@ -130,10 +150,10 @@ def _fitted(image: Image.Image, kind: Kind, name: str) -> Image.Image:
             warnings.warn(
                 f"{name} cannot hold transparency, so the picture was laid over white; "
                 f".png keeps it.",
-                stacklevel=5,
+                stacklevel=3,
             )
     if image.mode == "I;16" and not kind.deep:
-        warnings.warn(f"{name} holds 8 of the 16 bits; .png or .tiff keep all.", stacklevel=5)
+        warnings.warn(f"{name} holds 8 of the 16 bits; .png or .tiff keep all.", stacklevel=3)
         image = _eight_bits(image)
     return image
 
@@ -169,7 +189,7 @@ def _options(info: dict[Any, Any], name: str, quality: int) -> dict[str, Any]:
     if info.get("exif") and not KINDS[name].exif:
         warnings.warn(
             f"{name} cannot hold author, date and camera, which are left out; .png keeps them.",
-            stacklevel=5,
+            stacklevel=3,
         )  # fmt: skip
     if KINDS[name].exif and isinstance(info.get("exif"), bytes):
         options["exif"] = info["exif"]

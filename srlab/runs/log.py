@@ -114,7 +114,7 @@ class RunLog:
         """Keep what belongs to the steps done; set aside what is no log of this card."""
         kept: list[LogRow] = []
         if self.path.exists():
-            found = _whole_rows(self.path, self.columns)
+            found = _complete_rows(self.path, self.columns)
             if found is None:
                 self.path.replace(free_path(self.path.with_name("log-old.csv")))
             else:
@@ -201,18 +201,18 @@ def _short(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.6g}"
 
 
-def _whole_rows(path: Path, columns: list[str]) -> list[LogRow] | None:
+def _complete_rows(path: Path, columns: list[str]) -> list[LogRow] | None:
     """The rows of a log, each step once; None if the file is something else."""
     try:
         text = path.read_text(encoding="utf-8")
         lines = text[: text.rfind("\n") + 1].splitlines()  # a last line may be cut off
         if not lines or lines[0] != ",".join(columns):
             return None
-        rows = {int(row["step"]): row for row in csv.DictReader(lines) if _is_whole(row)}
+        rows = {int(row["step"]): row for row in csv.DictReader(lines) if _is_complete(row)}
     except (ValueError, csv.Error):
         return None
     return [rows[step] for step in sorted(rows)]
 
 
-def _is_whole(row: LogRow) -> bool:
+def _is_complete(row: LogRow) -> bool:
     return None not in row and None not in row.values()

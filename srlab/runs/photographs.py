@@ -17,7 +17,7 @@ from srlab.require import require_photos
 from srlab.runcard import Photographs, RunCard, Stage
 
 KEPT_BACK = 0.1
-MOST_KEPT_BACK = 16
+MAX_KEPT_BACK = 16
 """More tell little more, and each takes time at every look."""
 FEWEST = 4
 """Of fewer photographs none is kept back: it would be missed more than it tells."""
@@ -132,7 +132,7 @@ def _shared_out(card: RunCard, own: Photos) -> RunPhotos:
     if card.validation != "auto":
         return _with_some_kept_back(card, own, count)
     if len(own) >= FEWEST:
-        return _with_some_kept_back(card, own, min(count, MOST_KEPT_BACK))
+        return _with_some_kept_back(card, own, min(count, MAX_KEPT_BACK))
     doubt = (
         f"{card.data} holds {_count(own)}, too few to keep one back, so the embedded "
         f"photographs judge this training; name a folder of others with --val."

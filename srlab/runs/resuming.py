@@ -7,7 +7,7 @@ from typing import Any
 
 from srlab.checkpoints import Checkpoint, load_checkpoint
 from srlab.machine import require_device, usable_threads
-from srlab.runcard import WRITTEN, RunCard, parse_card, place_of
+from srlab.runcard import WRITTEN, RunCard, parse_card, place_of, shown
 from srlab.runs.photographs import LIST, RunPhotos
 from srlab.zoo import find_checkpoint
 
@@ -51,7 +51,9 @@ def require_same_card(saved: RunCard, card: RunCard, out: Path) -> None:
     for name in RunCard.model_fields:
         if name in WRITTEN or _agree(name, saved, card):
             continue
-        place, before, now = _difference([name], *(_plain(one, name) for one in (saved, card)))
+        place, before, now = _difference(
+            [name], *(one.model_dump()[name] for one in (saved, card))
+        )
         differs = "differ" if name == "stages" else "differs"
         raise ValueError(
             f"{out / LAST} belongs to another card: its {name} {differs} "
@@ -129,10 +131,6 @@ def _as_given(saved: RunCard, card: RunCard) -> RunCard:
     return saved.model_copy(update=update)
 
 
-def _plain(card: RunCard, name: str) -> object:
-    return card.model_dump()[name]
-
-
 def _difference(place: list[str | int], before: object, now: object) -> tuple[str, str, str]:
     """Where two values first differ, and how."""
     if isinstance(before, dict) and isinstance(now, dict) and before.keys() == now.keys():
@@ -143,12 +141,7 @@ def _difference(place: list[str | int], before: object, now: object) -> tuple[st
             return f"the number of {place_of(place)}", f"{len(before)}", f"{len(now)}"
         index = next(i for i, value in enumerate(before) if value != now[i])
         return _difference([*place, index], before[index], now[index])
-    return place_of(place), _shown(before), _shown(now)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return place_of(place), shown(before), shown(now)
 
 
 def _way_on(saved: RunCard, card: RunCard, out: Path) -> str:

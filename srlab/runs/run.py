@@ -5,7 +5,6 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +20,7 @@ from srlab.checkpoints import (
     require_same_weights,
     save_checkpoint,
 )
+from srlab.files import making
 from srlab.machine import pick_device, pick_precision, usable_threads, using_threads
 from srlab.runcard import WRITTEN, RunCard, save_card
 from srlab.runs.cardtable import write_schema
@@ -74,16 +74,6 @@ class RunProgress:
     def done(self) -> int:
         """Steps over all stages."""
         return self.before + self.step.number
-
-    @property
-    def total(self) -> int:
-        """Steps that all stages have together."""
-        return self.card.steps
-
-    @property
-    def scale(self) -> int:
-        """Of the present stage."""
-        return self.training.stage.scale
 
     @property
     def model(self) -> nn.Module:
@@ -210,7 +200,7 @@ def run_card(
     state.card = team.agree(state.card.model_copy(update={"processes": team.size}))
     if state.card.share < 1:  # sooner than after hours
         _start_weights(state.card)
-    with _folder(out), using_threads(state.card.threads), team.watched():
+    with making(out), using_threads(state.card.threads), team.watched():
         if team.leads:
             _tell(state, resume, say)
             board = TensorBoard(out, state.done) if tensorboard else None
@@ -261,7 +251,8 @@ def _lead(
 
     try:
         for progress in _steps(state, out, team):
-            _note(log, progress, state.card.seconds + time.monotonic() - began)
+            step, seconds = progress.step, state.card.seconds + time.monotonic() - began
+            log.note(progress.done, progress.number, step.learning_rate, seconds, step.terms)
             if progress.reading:
                 log.read(progress.reading)
             if report:
@@ -273,45 +264,19 @@ def _lead(
     finally:  # Ctrl-C and a diverged loss leave the last whole step behind
         if progress and progress.count_updates() > saves.done:
             save(progress)
-    # Without a step it was resumed after the last one.
-    network = progress.model if progress else _resumed_network(state)
-    return _finish(out, stamped(), network, state.photos)
+    if progress:
+        return _finish(out, stamped(), progress.model, state.photos)
+    network = stage_network(state.card, state.card.stages[-1], state.counting)
+    return _finish(out, stamped(), network, state.photos)  # resumed after the last step
 
 
-def _note(log: RunLog, progress: RunProgress, seconds: float) -> None:
-    step = progress.step
-    log.note(progress.done, progress.number, step.learning_rate, seconds, step.terms)
-
-
-def _undisturbed(*actions: Callable[[], object]) -> None:
+def _undisturbed(action: Callable[[], object]) -> None:
     """Do all of it; Ctrl-C waits until it is done."""
     # torchrun ends those that lost a partner while they save; the impatient press twice.
     with undivided() as interrupts:
-        for action in actions:
-            action()
+        action()
     if interrupts:
         raise KeyboardInterrupt
-
-
-@contextmanager
-def _folder(out: Path) -> Iterator[None]:
-    """Make a folder; it and those above it go again if nothing came into them."""
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        for folder in made:
-            try:
-                folder.rmdir()
-            except OSError:  # it holds something, or another process was quicker
-                break
-        raise
-
-
-def _resumed_network(state: _State) -> nn.Module:
-    """The network of a training that had come to its end."""
-    return stage_network(state.card, state.card.stages[-1], state.counting)
 
 
 def _begin(card: RunCard, out: Path) -> _State:
@@ -405,17 +370,13 @@ def _save_last(
 def _finish(out: Path, card: RunCard, model: nn.Module, photos: RunPhotos) -> RunCard:
     """Score on the validation photographs and write model and card."""
     if card.share < 1:
-        _stay_near_start(card, model)
+        start = _start_weights(card)
+        model.load_state_dict(blend_weights(start, model.state_dict(), card.share))
     finished = scored(card, model, photos)
     save_checkpoint(out / FINISHED, model, card=finished.model_dump(), step=card.steps)
     write_schema(out)
     save_card(finished, out / CARD)
     return finished
-
-
-def _stay_near_start(card: RunCard, model: nn.Module) -> None:
-    """Take back what the card's share leaves of the training."""
-    model.load_state_dict(blend_weights(_start_weights(card), model.state_dict(), card.share))
 
 
 def _start_weights(card: RunCard) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from srlab.scoring import Scene
 
 SIZE = 192
 """Side of the part of each photograph that is looked at, px: quick, and the same always."""
-SEEN_AT_MOST = 64
+MAX_SEEN = 64
 """Photographs that are looked at on the way; all of them count for the scores at the end."""
 AT_ONCE = 8
 """Photographs that a network enlarges together, as many as training crops."""
@@ -64,7 +64,7 @@ class Validation:
         photos: Mapping[str, Tensor] | None = None,
     ):
         photos = load_photos("embedded", "val") if photos is None else photos
-        views = [_middle(photo) for photo in islice(photos.values(), SEEN_AT_MOST)]
+        views = [_middle(photo) for photo in islice(photos.values(), MAX_SEEN)]
         views += [view.flip(2) for view in views] if len(views) == 1 else []
         self.loss, self.scene = loss, Scene(torch.stack(views).to(device), scale)
         self.bicubic = self._psnr(self.scene.bicubic)

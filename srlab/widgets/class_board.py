@@ -12,7 +12,7 @@ from ipywidgets import HTML, Dropdown, HBox, Layout, ToggleButton, VBox
 from PIL import Image
 
 from srlab.files import at_home, replacing
-from srlab.runcard import MOST_BYTES, SCHEMA
+from srlab.runcard import MAX_BYTES, SCHEMA
 from srlab.scoring import MEASURES, short
 from srlab.widgets.board_cards import (
     ORDERS,
@@ -230,7 +230,7 @@ class ClassBoard(PosterMixin, VBox):  # type: ignore[misc]
             "Run cards", self._on_upload, multiple=True,
             tooltip="Open the card.json files of a class, or drop them here",
             accept=".json,application/json", wanted="a run card, a JSON file",
-            limit=MOST_BYTES, advice="choose the JSON file of a card.",
+            limit=MAX_BYTES, advice="choose the JSON file of a card.",
         )  # fmt: skip
         self.scale = Dropdown(description="Scale", tooltip="Cards of one scale are compared")
         self.order = Dropdown(

@@ -16,7 +16,7 @@ from ipywidgets import (
 )
 
 from srlab.losses import EXPANDED_TERMS
-from srlab.runcard import MOST_BYTES
+from srlab.runcard import MAX_BYTES
 from srlab.widgets.dials import EXACT, LARGEST_WEIGHT, OFF, rate_dial
 from srlab.widgets.ledger_view import HEAD
 from srlab.widgets.parts import TEXT, action_button
@@ -80,7 +80,7 @@ def upload(take: Take) -> Any:
     button = upload_button(
         "Load card", take, tooltip="Read a run card, a JSON file; Start then repeats its run",
         accept=".json,application/json", wanted="a run card, a JSON file",
-        limit=MOST_BYTES, advice="choose the JSON file of a card.",
+        limit=MAX_BYTES, advice="choose the JSON file of a card.",
     )  # fmt: skip
     return button.add_class("srlab-load-card")
 
