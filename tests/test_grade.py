@@ -314,7 +314,7 @@ def run_grade(
         # Where a room bars user namespaces there is no cage for anyone but root.
         program = (
             "import json, sys; sys.path.insert(0, sys.argv.pop(1)); import launch; "
-            "launch.bar_namespaces = lambda: None; "
+            "launch.bar_namespaces = lambda _: None; "
             "launch.main(json.loads(sys.argv[1]), sys.argv[2:])"
         )
         launch = [sys.executable, "-I", "-c", program, str(PACKAGE / "classroom")]

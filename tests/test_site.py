@@ -12,8 +12,7 @@ import pytest
 
 from srlab.course.copy import course_files
 from srlab.course.site import MARK, build_site
-from srlab.course.site.exporter import is_widget
-from srlab.course.site.formulas import to_mathml
+from srlab.course.site.exporter import is_widget, to_mathml
 from srlab.course.site.links import html_name, page_link
 from tests.conftest import Command
 from tests.lesson_cells import ROOT, notebooks
@@ -217,7 +216,7 @@ def test_what_is_missing_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    for ours in ("formulas", "exporter", "reference"):
+    for ours in ("exporter", "reference"):
         monkeypatch.delitem(sys.modules, f"srlab.course.site.{ours}", raising=False)
     name = missing.partition(".")[0]
     with pytest.raises(
