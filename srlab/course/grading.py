@@ -27,7 +27,7 @@ c.ClearSolutions.code_stub = {"python": "# fill in what stands above"}
 """
 
 
-def write_assignments(folder: Path, source: Path | None = None) -> list[str]:
+def write_assignments(folder: Path) -> list[str]:
     """Write a course for nbgrader: one assignment a lesson, with its solutions.
 
     ``nbgrader generate_assignment lesson_01`` makes the version for learners,
@@ -35,7 +35,6 @@ def write_assignments(folder: Path, source: Path | None = None) -> list[str]:
 
     Args:
         folder: a new or empty one, or a course that this function wrote.
-        source: the course of lessons; that of this srlab if None.
 
     Returns:
         The names of the assignments, such as ``lesson_01``.
@@ -46,7 +45,7 @@ def write_assignments(folder: Path, source: Path | None = None) -> list[str]:
     """
     import nbformat
 
-    source = source or course_folder()
+    source = course_folder()
     require_own_folder(folder, CONFIG)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)  # answers, codes and marks are no learner's of this machine
