@@ -38,6 +38,7 @@ from srlab.classroom.room import (
 )
 from srlab.classroom.roster import Learner, account_name, read_roster
 from srlab.classroom.sockets import url_of
+from tests.browser.lab import wait_until
 from tests.classroom import needs_root
 from tests.conftest import Command
 from tests.test_setup import ROOT
@@ -511,23 +512,21 @@ def test_what_is_the_teachers_is_closed(state: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_silent_computation_is_activity() -> None:
-    idle = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    try:
-        time.sleep(1)  # its start is work
+    """Of a thread, or of a command in a terminal."""
+    code = "print(flush=True)\ninput()\nwhile True: pass"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
+        process.stdout.readline()  # its start is work
         activity = Activity()
         time.sleep(1)
         assert not activity.goes_on(["idle"])
         assert activity.goes_on(["idle", "busy"])
-        busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        process.stdin.write(b"\n")
+        process.stdin.flush()
         try:
-            time.sleep(2)
-            assert activity.goes_on(["idle"]), "a thread, or a command in a terminal"
+            wait_until(lambda: activity.goes_on(["idle"]), timeout=30, what="the computation")
         finally:
-            busy.kill()
-            busy.wait()
-    finally:
-        idle.kill()
-        idle.wait()
+            process.kill()
 
 
 @needs_root

@@ -322,21 +322,14 @@ def given_answers() -> list:
     return found
 
 
-IMPORTS = """
-import torch
-import torch.nn.functional as F
-from torch import nn
-from srlab.upsamplers import icnr_
-step_in_square = lambda conv: 0.0
-"""
-
-
 @pytest.mark.parametrize(("source", "called", "name"), given_answers())
 def test_what_the_lesson_gives_is_no_attempt(home, source, called, name):
     """Also where it gives a class, or a function to be repaired."""
     assert called.startswith(f"check_{name}(")
     space: dict = {}
-    exec(IMPORTS + source, space)
+    exec("import torch\nimport torch.nn.functional as F\nfrom torch import nn", space)
+    exec("from srlab.upsamplers import icnr_\nstep_in_square = lambda conv: 0.0", space)
+    exec(source, space)
     verdict = eval(called, {**space, **vars(checks)})
     assert not verdict.done
     assert names_of(verdict) == ["begin"]
