@@ -6,7 +6,6 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,9 +32,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at versions, device, memory, assets, browser and write access."""
-    looks: list[Callable[[], Finding]] = [
-        _python, _packages, _device, _memory, _assets, _browser, _write_access,
-    ]  # fmt: skip
+    looks = (_python, _packages, _device, _memory, _assets, _browser, _write_access)
     return [look() for look in looks]
 
 
@@ -124,7 +121,7 @@ def _write_access() -> Finding:
     locked = [str(place) for place in places if not _can_write(place)]
     if locked:
         return Finding("writing", f"no access to {', '.join(locked)}", False)
-    return Finding("writing", f"{', '.join(map(str, places))}")
+    return Finding("writing", ", ".join(map(str, places)))
 
 
 def _can_write(folder: Path) -> bool:

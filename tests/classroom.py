@@ -30,11 +30,9 @@ from tests.browser.lab import LabPage, _family, wait_until
 SCRATCH = "scratch.ipynb"
 
 
-def why_not_here() -> str:
-    """Why no classroom for several can run here; "" if one can."""
-    if sys.platform != "linux" or os.getuid() != 0:
-        return "several learners need root on Linux"
-    return ""
+IS_ROOT = sys.platform == "linux" and os.getuid() == 0
+WHY_NOT = "several learners need root on Linux"
+needs_root = pytest.mark.skipif(not IS_ROOT, reason=WHY_NOT)
 
 
 class Classroom:
@@ -86,11 +84,8 @@ class Classroom:
 
     def kill_hub(self) -> str:
         """End the hub as a power cut would; what the command said then."""
-        [hub] = [
-            child
-            for child in psutil.Process(self._process.pid).children()
-            if "jupyterhub" in child.cmdline()
-        ]
+        children = psutil.Process(self._process.pid).children()
+        [hub] = [child for child in children if "jupyterhub" in child.cmdline()]
         hub.kill()
         return self._process.communicate(timeout=90)[0]
 
@@ -273,10 +268,9 @@ class Desk:
         uid = self.classroom.first_uid + self.classroom.names.index(self.name)
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        driven = {"LabApp": {"expose_app_in_browser": True}}
         files = {
-            ".jupyter/jupyter_lab_config.json": json.dumps(
-                {"LabApp": {"expose_app_in_browser": True}}
-            ),
+            ".jupyter/jupyter_lab_config.json": json.dumps(driven),
             f"srlab-lessons/{SCRATCH}": nbformat.writes(notebook),
         }
         for name, text in files.items():
@@ -315,6 +309,3 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError("no free port")
-
-
-needs_root = pytest.mark.skipif(bool(why_not_here()), reason=why_not_here())

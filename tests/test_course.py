@@ -78,6 +78,9 @@ def test_the_first_copy_is_whole(mine: Path, source: Path) -> None:
     visit = copy_course(mine, source)
     assert texts(mine) == COURSE
     assert describe(visit, mine) == f"copied 6 files into {mine}"
+    manifest = json.loads((mine / MANIFEST).read_text())
+    assert (manifest["format"], manifest["srlab"]) == (1, __version__)
+    assert manifest["files"].keys() == COURSE.keys()
 
 
 def test_the_second_call_does_nothing(copy: Path, source: Path) -> None:
@@ -87,14 +90,9 @@ def test_the_second_call_does_nothing(copy: Path, source: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*.ipynb")} == before
 
 
-def test_only_the_course_is_copied(source: Path, mine: Path) -> None:
+def test_only_the_course_is_copied_and_no_teachers_guide(source: Path, mine: Path) -> None:
     write(source, {".ipynb_checkpoints/03-checkpoint.ipynb": "", "my-runs/a.json": ""})
     write(source, {"images/.DS_Store": "", "notes.txt": "", "solutions/.a.ipynb": ""})
-    copy_course(mine, source)
-    assert texts(mine) == COURSE
-
-
-def test_the_teachers_guide_stays_with_the_teacher(source: Path, mine: Path) -> None:
     write(source, {"TEACHING.md": "what a good answer says", "minutes.json": "{}"})
     copy_course(mine, source)
     assert texts(mine) == COURSE
@@ -121,24 +119,29 @@ def test_what_the_learner_changed_stays_and_is_said_each_time(copy: Path, source
         assert (copy / "03_weighted.ipynb").read_text() == "my three"
 
 
-def test_several_kept_lessons_are_named_with_their_numbers(copy: Path, source: Path) -> None:
-    for name in ("03_weighted.ipynb", "05_gram.ipynb"):
+@pytest.mark.parametrize(
+    ("names", "advice"),
+    [
+        (
+            "03_weighted.ipynb, 05_gram.ipynb",
+            "srlab lessons {} --reset N, N being 03 or 05, brings the course's and keeps yours",
+        ),
+        ("README.md", "give yours another name, and the next call brings the newer"),
+    ],
+)
+def test_what_is_kept_says_how_to_get_the_newer(
+    copy: Path, source: Path, names: str, advice: str
+) -> None:
+    for name in names.split(", "):
         (copy / name).write_text("mine")
         (source / name).write_text("better")
     said = describe(copy_course(copy, source), copy)
-    assert f"03_weighted.ipynb, 05_gram.ipynb (srlab lessons {copy} --reset N, " in said
-    assert "N being 03 or 05, brings the course's and keeps yours)" in said
+    assert said == f"newer, but yours is kept: {names} ({advice.format(copy)})"
 
 
-def test_a_changed_page_says_how_to_get_the_newer(copy: Path, source: Path) -> None:
-    (copy / "README.md").write_text("my map")
-    (source / "README.md").write_text("a better map")
-    said = describe(copy_course(copy, source), copy)
-    assert said == (
-        "newer, but yours is kept: README.md "
-        "(give yours another name, and the next call brings the newer)"
-    )
+def test_a_page_under_another_name_makes_room_for_the_newer(copy: Path, source: Path) -> None:
     (copy / "README.md").rename(copy / "my.md")
+    (source / "README.md").write_text("a better map")
     assert describe(copy_course(copy, source), copy) == "new: README.md"
     assert (copy / "README.md").read_text() == "a better map"
 
@@ -181,19 +184,6 @@ def test_a_folder_with_files_of_the_learners(mine: Path, source: Path) -> None:
     assert texts(mine) == {**COURSE, "README.md": "my own project", "other.txt": "keep"}
 
 
-def test_saved_outputs_count_as_the_learners(tmp_path: Path) -> None:
-    """The real course: a lesson run and saved differs in its outputs alone."""
-    source = write(tmp_path / "lessons", {"README.md": ""})
-    lesson = {"cells": [{"source": "1 + 1", "outputs": []}]}
-    write(source, {"00_a.ipynb": json.dumps(lesson)})
-    copy_course(tmp_path / "mine", source)
-    lesson["cells"][0]["outputs"] = ["2"]
-    (tmp_path / "mine/00_a.ipynb").write_text(json.dumps(lesson))
-    (source / "00_a.ipynb").write_text("a newer one")
-    copy_course(tmp_path / "mine", source)
-    assert json.loads((tmp_path / "mine/00_a.ipynb").read_text()) == lesson
-
-
 # -- bringing one lesson back ------------------------------------------------------
 
 
@@ -219,13 +209,10 @@ def test_reset_is_for_everything_of_that_number(copy: Path, source: Path) -> Non
     assert (copy / "03_weighted.ipynb").read_text() == "mine"
 
 
-def test_reset_of_what_is_as_it_should_be(copy: Path, source: Path) -> None:
+def test_reset_of_a_lesson_that_nobody_touched(copy: Path, source: Path) -> None:
     said = describe_reset(reset_lesson(copy, "03", source))
     assert said == "nothing to bring: it is as the course has it"
     assert texts(copy) == COURSE
-
-
-def test_reset_of_an_older_lesson_that_nobody_touched(copy: Path, source: Path) -> None:
     (source / "03_weighted.ipynb").write_text("three, better")
     assert describe_reset(reset_lesson(copy, "03", source)) == "brought 03_weighted.ipynb"
     assert texts(copy) == {**COURSE, "03_weighted.ipynb": "three, better"}
@@ -293,18 +280,15 @@ def test_something_stands_where_a_folder_belongs(mine: Path, source: Path, kind:
     assert texts(elsewhere) == {"unet.png": "not yours"}
 
 
-def test_the_folder_itself_may_be_a_link(mine: Path, source: Path) -> None:
-    (mine.parent / "disk").mkdir()
-    link(mine, mine.parent / "disk")
-    copy_course(mine, source)
-    assert texts(mine.parent / "disk") == COURSE
-
-
-def test_the_folder_is_a_file(mine: Path, source: Path) -> None:
+def test_the_folder_itself_may_be_a_link_but_no_file(mine: Path, source: Path) -> None:
     mine.write_text("keep me")
     with pytest.raises(ValueError, match=r"mine is a file; give the name of a folder\.$"):
         copy_course(mine, source)
     assert mine.read_text() == "keep me"
+    (mine.parent / "disk").mkdir()
+    link(mine, mine.parent / "disk")
+    copy_course(mine, source)
+    assert texts(mine.parent / "disk") == COURSE
 
 
 @pytest.mark.parametrize("below", [".", "deep", "..", "images/.."])
@@ -385,15 +369,11 @@ def test_a_full_disk_loses_nothing_and_the_next_call_goes_on(mine: Path) -> None
     sentence = f"srlab: {first} could not be written: file too large.\n"
     assert on_a_full_disk("lessons", mine) == sentence
     copy_course(mine)
-    assert len(texts_of_names(mine)) == len(course_files(course_folder()))
+    assert course_files(mine) == course_files(course_folder())
     first.write_text("mine")
     assert on_a_full_disk("lessons", mine, "--reset", "00") == sentence
     assert first.read_text() == "mine"
     assert not list(mine.rglob("*.mine*"))
-
-
-def texts_of_names(folder: Path) -> list[str]:
-    return [p.name for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST]
 
 
 # -- the manifest -------------------------------------------------------------------
@@ -426,12 +406,6 @@ def test_a_manifest_of_a_newer_version(copy: Path, source: Path) -> None:
     with pytest.raises(ValueError, match=re.escape(sentence)):
         copy_course(copy, source)
     assert (copy / MANIFEST).read_text() == '{"format": 2, "lessons": []}'
-
-
-def test_the_manifest_says_what_was_copied(copy: Path) -> None:
-    manifest = json.loads((copy / MANIFEST).read_text())
-    assert (manifest["format"], manifest["srlab"]) == (1, __version__)
-    assert manifest["files"].keys() == COURSE.keys()
 
 
 # -- the commands, for real ----------------------------------------------------------
@@ -566,11 +540,14 @@ def ask(port: int, path: str, token: str) -> dict[str, list[dict[str, str]]]:
 # -- a graded course ---------------------------------------------------------------------
 
 
-def test_a_copy_without_solutions_stays_without_until_it_is_asked_for(tmp_path: Path) -> None:
+def test_a_copy_without_solutions_stays_without_until_it_is_asked_for(
+    tmp_path: Path, command: Command
+) -> None:
     """Also through a call that says nothing of them, such as that of a classroom's server."""
     mine = tmp_path / "mine"
-    copy_course(mine, solutions=False)
-    assert (mine / "README.md").exists()
+    done = command("lessons", mine, "--no-solutions")
+    assert done.returncode == 0, done.stderr
+    assert len(list(mine.glob("0?_*.ipynb"))) >= 9
     assert not (mine / "solutions").exists()
     copy_course(mine)
     reset_lesson(mine, "03")
@@ -579,17 +556,8 @@ def test_a_copy_without_solutions_stays_without_until_it_is_asked_for(tmp_path: 
     assert len(list((mine / "solutions").iterdir())) == 8
 
 
-def test_solutions_that_are_there_are_not_taken_away(tmp_path: Path) -> None:
-    mine = tmp_path / "mine"
-    copy_course(mine)
-    (mine / "solutions" / "00_pairs_and_metrics.ipynb").write_text("my notes")
-    said = describe(copy_course(mine, solutions=False), mine)
-    assert "yours stays: solutions/00" in said
-    assert (mine / "solutions" / "00_pairs_and_metrics.ipynb").read_text() == "my notes"
-
-
-def test_the_command_leaves_solutions_out(tmp_path: Path, command: Command) -> None:
-    done = command("lessons", tmp_path / "mine", "--no-solutions")
-    assert done.returncode == 0, done.stderr
-    assert not (tmp_path / "mine" / "solutions").exists()
-    assert list((tmp_path / "mine").glob("07_*.ipynb"))
+def test_solutions_that_are_there_are_not_taken_away(copy: Path, source: Path) -> None:
+    (copy / "solutions" / "03_weighted.ipynb").write_text("my notes")
+    said = describe(copy_course(copy, source, solutions=False), copy)
+    assert "yours stays: solutions/03" in said
+    assert (copy / "solutions" / "03_weighted.ipynb").read_text() == "my notes"

@@ -8,15 +8,7 @@ from pathlib import Path
 import pytest
 
 from srlab.files import ASSETS, SHIPPED
-from tests.credits import (
-    COLUMNS,
-    HELD_OUT,
-    LEARNED,
-    LEFT_OUT,
-    SHEET,
-    label,
-    write,
-)
+from tests.credits import COLUMNS, HELD_OUT, LEARNED, LEFT_OUT, SHEET, label, write
 
 FILES = ("a.jpg", "small512/b.png", "c.jpg", "d.jpg")
 TABLE = [
@@ -30,14 +22,11 @@ LISTS = {"held_out": ["a.jpg"], "left_out": ["c.jpg"], "earlier": ["c.jpg"]}
 SHOWN = {("github:me/here@1", "in/d.jpg"), ("github:me/here@1", "in/a.jpg")}
 
 
-def test_each_has_one_use() -> None:
+def test_each_has_one_use_and_is_written(tmp_path: Path) -> None:
     rows = label(TABLE, **LISTS, shown=SHOWN)
     assert [row["use"] for row in rows] == [HELD_OUT, LEARNED, LEFT_OUT, SHEET]
     assert [row["earlier"] for row in rows] == ["", "", "yes", ""]
-
-
-def test_what_is_written(tmp_path: Path) -> None:
-    write(label(TABLE, **LISTS, shown=SHOWN), tmp_path)
+    write(rows, tmp_path)
     lines = (tmp_path / "PHOTOGRAPHS.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == ",".join(COLUMNS)
     assert lines[1] == 'held out,,a.jpg,A,"B, C",CC0-1.0,github:me/here@1 (blob 2)'

@@ -20,6 +20,11 @@ def found(subject: str) -> Finding:
     return finding
 
 
+def sick(subject: str, text: str) -> bool:
+    finding = found(subject)
+    return not finding.fine and text in finding.text
+
+
 def test_everything_is_looked_at_and_fine() -> None:
     findings = {finding.subject: finding for finding in examine()}
     assert list(findings) == [
@@ -49,30 +54,19 @@ def test_a_changed_and_a_missing_asset_are_named(
     with (copy / "photos" / "coffee-cup.jpg").open("ab") as file:
         file.write(b"!")
     (copy / "photos" / "dahlia-flower.jpg").unlink()
-    finding = found("assets")
-    assert not finding.fine
-    assert "missing or changed: photos/coffee-cup.jpg, photos/dahlia-flower.jpg" in finding.text
+    bad = "photos/coffee-cup.jpg, photos/dahlia-flower.jpg"
+    assert sick("assets", f"missing or changed: {bad}; install again")
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("srlab.doctor.PACKAGES", ("torch", "no-such-package"))
-    finding = found("packages")
-    assert not finding.fine
-    assert "no-such-package missing" in finding.text
-
-
-def test_a_place_without_write_access(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sick("packages", "no-such-package missing")
     (tmp_path / "file").touch()
     monkeypatch.setenv("SRLAB_CACHE", str(tmp_path / "file"))
-    finding = found("writing")
-    assert (finding.fine, finding.text) == (False, f"no access to {tmp_path / 'file'}")
-
-
-def test_a_device_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sick("writing", f"no access to {tmp_path / 'file'}")
+    assert str(Path.cwd()) not in found("writing").text
     monkeypatch.setenv("SRLAB_DEVICE", "gpu")
-    finding = found("device")
-    assert not finding.fine
-    assert "There is no device 'gpu' here" in finding.text
+    assert sick("device", "There is no device 'gpu' here")
 
 
 def test_it_says_where_the_precision_is_kept(

@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
@@ -239,23 +238,14 @@ SLOW = {"loops", "sleeps", "loops_when_called", "prints_for_ever"}
 QUICK = {"patches_torch", "reads_secrets", "deletes", "calls_out", "kills", "leaves_a_daemon"}
 
 
-@dataclass
 class Afternoon:
     """A course whose learners attack, and what became of it."""
 
-    folder: Path
-    sleep: str = field(default_factory=lambda: f"9{secrets.randbelow(10**8)}.5")
-    secret: str = field(default_factory=lambda: secrets.token_hex(16))
-    output: str = ""
-    rows: dict[str, dict[str, str]] = field(default_factory=dict)
-    attacks: set[str] = field(default_factory=set)
-    connected: bool = False
-    seconds: float = 0
-
-    @property
-    def secrets(self) -> list[Path]:
+    def __init__(self, folder: Path):
+        self.folder, self.connected = folder, False
+        self.sleep, self.secret = f"9{secrets.randbelow(10**8)}.5", secrets.token_hex(16)
         names = ("hub/codes.txt", "gradebook.db", "submitted/honest/notes.txt")
-        return [self.folder / name for name in names]
+        self.secrets = [folder / name for name in names]
 
     def prepare(self, port: int, name: str) -> None:
         for path in self.secrets:
@@ -291,9 +281,13 @@ class Afternoon:
                     self.connected = True
         self.output = done.stdout + done.stderr
         assert done.returncode == 0, self.output
-        with (self.folder / "out" / "grades.csv").open(newline="") as file:
-            found = [row for row in csv.DictReader(file) if row["title"] == "residual_block"]
-        self.rows = {row["learner"]: row for row in found}
+        found = rows_of(self.folder / "out" / "grades.csv")
+        self.rows = {one["learner"]: one for one in found if one["title"] == "residual_block"}
+
+
+def rows_of(table: Path) -> list[dict[str, str]]:
+    with table.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def run_grade(
@@ -314,7 +308,7 @@ def run_grade(
         # Where a room bars user namespaces there is no cage for anyone but root.
         program = (
             "import json, sys; sys.path.insert(0, sys.argv.pop(1)); import launch; "
-            "launch.bar_namespaces = lambda: None; "
+            "launch.bar_namespaces = lambda _: None; "
             "launch.main(json.loads(sys.argv[1]), sys.argv[2:])"
         )
         launch = [sys.executable, "-I", "-c", program, str(PACKAGE / "classroom")]
@@ -328,13 +322,9 @@ def run_grade(
     return done
 
 
-def as_root() -> bool:
-    return os.geteuid() == 0
-
-
 @pytest.fixture(scope="module", params=[None, SOMEBODY], ids=["as you", "as another user"])
 def afternoon(request: pytest.FixtureRequest) -> Iterator[Afternoon]:
-    if request.param and not as_root():
+    if request.param and os.geteuid():
         pytest.skip("only root becomes somebody else")
     # Not below pytest's own folders, which are closed to all but their owner.
     folder = Path(tempfile.mkdtemp(prefix="srlab-afternoon-"))
@@ -419,8 +409,7 @@ def all_lessons(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]
             shutil.copy(source, target)
     done = run_grade(folder, "--csv", folder / "grades.csv")
     assert done.returncode == 0, done.stderr
-    with (folder / "grades.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+    return rows_of(folder / "grades.csv")
 
 
 def test_every_solution_is_done_and_nothing_else(all_lessons: list[dict[str, str]]) -> None:
@@ -457,25 +446,23 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> "subprocess.CompletedPro
     return done
 
 
-Done = "subprocess.CompletedProcess[str]"
-
-
-def test_helpers_and_cells_around_an_answer_count(course: Done) -> None:
-    assert re.search(r"^helped +01/1 \w+ +done$", course.stdout, re.MULTILINE)
-    missing = r"^helped +01/3 charbonnier +not yet +there is no my_charbonnier$"
-    assert re.search(missing, course.stdout, re.MULTILINE)
-
-
-def test_a_mistake_in_an_answer_is_told(course: Done) -> None:
-    assert "cell 1, SyntaxError: invalid syntax" in course.stdout
-    assert "got AttributeError: 'Tensor' object has no attribute 'nothing'" in course.stdout
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"helped +01/1 \w+ +done$",  # helpers and cells around an answer count
+        "helped +01/3 charbonnier +not yet +there is no my_charbonnier$",
+        "misspelt +01/1 .*cell 1, SyntaxError: invalid syntax",
+        "raises +01/1 .*got AttributeError: 'Tensor' object has no attribute 'nothing'",
+        r"twice +01_pixel_loss(\.| \(1).* error +lesson 01 was handed in twice",
+        "twice +1 of 3 points",
+        r"broken +broken\.ipynb +error +it is damaged: not JSON",
+    ],
+)
+def test_honest_learners_are_told(
+    course: "subprocess.CompletedProcess[str]", line: str
+) -> None:
+    assert re.search(f"^{line}", course.stdout, re.MULTILINE), course.stdout
     assert "case     2 pictures" in (course.args / "feedback" / "raises.txt").read_text()
-
-
-def test_a_lesson_handed_in_twice_is_told_and_counts_once(course: Done) -> None:
-    assert "error    lesson 01 was handed in twice" in course.stdout
-    assert re.search("^twice +1 of 3 points", course.stdout, re.MULTILINE)
-    assert "error    it is damaged: not JSON" in course.stdout
 
 
 # -- what is handed in -----------------------------------------------------------------
@@ -528,22 +515,16 @@ def test_what_is_no_notebook_is_told(tmp_path: Path) -> None:
     assert read_code(tmp_path / "odd.ipynb") == [""]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["nowhere"], "nowhere does not exist; check the name."),
-        (["."], "There is no notebook in .; name a folder such as submitted/"),
-        ([".", "--seconds=0"], "--seconds is 0; give 1 to 3600, such as 30."),
-        ([".", "--jobs=-1"], "--jobs is -1; give 1 or more"),
-        ([".", "--memory=0.1"], "give 1.5 or more"),
-    ],
-)
-def test_what_does_not_fit_is_one_sentence(
-    arguments: list[str], sentence: str, tmp_path: Path, command: Command
-) -> None:
-    done = command("grade", *arguments, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)})
-    assert done.returncode == 2
-    assert sentence in done.stderr
+def test_what_does_not_fit_is_one_sentence(tmp_path: Path, command: Command) -> None:
+    for arguments, sentence in {
+        "nowhere": "nowhere does not exist; check the name.",
+        ".": "There is no notebook in .; name a folder such as submitted/",
+        ". --seconds=0": "--seconds is 0; give 1 to 3600, such as 30.",
+        ". --jobs=-1": "--jobs is -1; give 1 or more",
+        ". --memory=0.1": "give 1.5 or more",
+    }.items():
+        done = command("grade", *arguments.split(), cwd=tmp_path)
+        assert (done.returncode, sentence in done.stderr) == (2, True), done.stderr
 
 
 # -- where no cage can be had ------------------------------------------------------------
@@ -564,15 +545,16 @@ def test_without_a_cage_it_is_refused_until_the_teacher_says_so(tmp_path: Path) 
         pytest.skip("this system makes no user namespaces")
     command = [*locked, sys.executable, "-m", "srlab", "grade", str(tmp_path), "--seconds=3"]
     env = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
+    done, again = (
+        subprocess.run([*command, *more], capture_output=True, text=True, timeout=120, env=env)
+        for more in ([], ["--uncaged"])
+    )
     assert done.returncode == 2, done.stdout
     assert "lets no process be closed in" in done.stderr
     assert "or add --uncaged, for learners whom you trust" in done.stderr
-    command.append("--uncaged")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
-    assert "no cage here: each answer runs as you and can read files" in done.stderr
-    assert "ada  01/1 residual_block      done" in done.stdout, done.stderr
-    assert "ben  01/1 residual_block      error    it took more than 3 seconds" in done.stdout
+    assert "no cage here: each answer runs as you and can read files" in again.stderr
+    assert "ada  01/1 residual_block      done" in again.stdout, again.stderr
+    assert "ben  01/1 residual_block      error    it took more than 3 seconds" in again.stdout
 
 
 # -- the table ---------------------------------------------------------------------------
@@ -581,8 +563,7 @@ def test_without_a_cage_it_is_refused_until_the_teacher_says_so(tmp_path: Path) 
 def test_no_cell_of_the_csv_is_a_formula(tmp_path: Path) -> None:
     rows = [Row("=HYPERLINK(1)", "01", 1, "residual_block", "not yet", '@x, "y"\n')]
     write_csv(rows, tmp_path / "grades.csv")
-    with (tmp_path / "grades.csv").open(newline="") as file:
-        (row,) = csv.DictReader(file)
+    (row,) = rows_of(tmp_path / "grades.csv")
     assert row["learner"] == "'=HYPERLINK(1)"
     assert row["reason"].startswith("'@x")
 

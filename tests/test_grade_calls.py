@@ -6,6 +6,7 @@ same mistake at the other end.
 
 import importlib
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,11 +15,13 @@ from typing import Any
 import pytest
 import torch
 
+import srlab
 from srlab import checks
 from srlab.checks.core import each_mistake
-from srlab.grader.checker import _errors
+from srlab.grader.checker import _errors, one_line
 from srlab.grader.modules import recipe
 from srlab.grader.peer import Peer
+from srlab.grader.sandbox import hide_checks
 from srlab.grader.wire import SIZES, Broken, Channel
 from tests import test_checks_02, test_checks_03, test_checks_05
 from tests.test_checks import CHECKS
@@ -42,23 +45,37 @@ def mistakes(check: Callable[..., Any]) -> list[Any]:
 
 
 @contextmanager
-def outside(answer: Any, check: Any) -> Iterator[Callable[..., Any]]:
-    """The answer, called through a socket."""
+def across(
+    serve: Callable[[Channel], None], errors: dict[str, type[Exception]]
+) -> Iterator[Callable[..., Any]]:
+    """What a thread serves at the other end of a socket, to be called."""
     here, there = socket.socketpair()
-    inner = Peer(Channel(there), inside=True)
-    inner.functions.append(answer)
+    here.settimeout(20)
 
-    def serve() -> None:
-        with suppress(Broken):
-            inner.serve()
+    def work() -> None:
+        with suppress(Broken, OSError):
+            serve(Channel(there))
 
-    thread = threading.Thread(target=serve, daemon=True)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    peer = Peer(Channel(here), inside=False, errors=_errors(check))
+    peer = Peer(Channel(here), inside=False, errors=errors)
     yield lambda *arguments, **named: peer.call(0, arguments, named)
     here.close()
     thread.join()
     there.close()
+
+
+@contextmanager
+def outside(answer: Any, check: Any) -> Iterator[Callable[..., Any]]:
+    """The answer, called through a socket."""
+
+    def serve(channel: Channel) -> None:
+        inner = Peer(channel, inside=True)
+        inner.functions.append(answer)
+        inner.serve()
+
+    with across(serve, _errors(check)) as called:
+        yield called
 
 
 # Answers that are refused for something else than their value.
@@ -142,6 +159,22 @@ def test_a_finding_is_the_checkers_alone() -> None:
         assert not verdict.known, "as any unknown error"
 
 
+def test_a_reason_is_one_short_line() -> None:
+    assert one_line("a\n\033[2J\rb") == "a [2J b"
+    assert one_line("x" * 300) == "x" * 300
+    assert one_line("x" * 301) == "x" * 297 + "..."
+
+
+def test_a_sandbox_has_checks_that_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "srlab.checks", checks)
+    monkeypatch.setattr(srlab, "checks", checks)
+    hide_checks()
+    hidden = importlib.import_module("srlab.checks")
+    assert hidden.check_icnr(1, answer=2) is None
+    with pytest.raises(ModuleNotFoundError, match="is not a package"):
+        importlib.import_module("srlab.checks.hidden")
+
+
 def test_a_sandbox_learns_no_name_of_the_checks_own_findings() -> None:
     network = checks.lesson02._Network("failing")
     assert recipe(network, {})["errors"] == ["Fails"]
@@ -153,24 +186,17 @@ def test_a_sandbox_learns_no_name_of_the_checks_own_findings() -> None:
 @contextmanager
 def lying(reply: Any) -> Iterator[Callable[..., Any]]:
     """An answer whose process gives this reply to each call."""
-    here, there = socket.socketpair()
-    here.settimeout(20)
-    channel = Channel(there)
 
-    def serve() -> None:
-        with suppress(Broken, OSError):
-            while True:
-                channel.receive()
-                if isinstance(reply, bytes):
-                    there.sendall(reply)
-                else:
-                    channel.send({"do": "reply", **reply[0]}, reply[1])
+    def serve(channel: Channel) -> None:
+        while True:
+            channel.receive()
+            if isinstance(reply, bytes):
+                channel._end.sendall(reply)
+            else:
+                channel.send({"do": "reply", **reply[0]}, reply[1])
 
-    threading.Thread(target=serve, daemon=True).start()
-    peer = Peer(Channel(here), inside=False)
-    yield lambda *arguments, **named: peer.call(0, arguments, named)
-    here.close()
-    there.close()
+    with across(serve, {}) as called:
+        yield called
 
 
 PLAIN = {"slopes": [], "after": [], "graph": 0}

@@ -17,7 +17,7 @@ import pytest
 
 from srlab.course.grading import CONFIG, exercise_sheet, grading_marks, write_assignments
 from tests.conftest import ONE_THREAD, Command
-from tests.lesson_cells import ROOT, notebooks, read_notebook
+from tests.lesson_cells import notebooks, read_notebook
 from tests.warm_kernels import in_use
 
 pytestmark = pytest.mark.slow
@@ -60,13 +60,19 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, **ONE_THREAD, **own, "PATH": programs, "SRLAB_BUDGET": "quick"}
 
 
-def grade(course: Path, step: str, names: list[str], students: tuple[str, ...] = ()) -> dict:
+def run(course: Path, *command: object) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", GRADE, course, json.dumps([step, names, students])],
+        command,
         cwd=course, env=environment(course), capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads(done.stdout.rpartition("SCORES")[2])
+    return done.stdout
+
+
+def grade(course: Path, step: str, names: list[str], students: tuple[str, ...] = ()) -> dict:
+    job = json.dumps([step, names, students])
+    said = run(course, sys.executable, "-c", GRADE, course, job)
+    return json.loads(said.rpartition("SCORES")[2])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -144,12 +150,8 @@ def test_nbgraders_own_commands_grade_a_whole_lesson(course: Path) -> None:
     with_solutions(course, lesson, whole)
     answers(whole)[1].source = "def my_full_luma(images):\n    return images"
     hand_in(course, "half", lesson, whole)
-    programs = Path(sys.executable).parent
-    done = subprocess.run(
-        [programs / "nbgrader", "autograde", NAMES[0], "--create", "--student=half"],
-        cwd=course, env=environment(course), capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    nbgrader = Path(sys.executable).parent / "nbgrader"
+    run(course, nbgrader, "autograde", NAMES[0], "--create", "--student=half")
     assert grade(course, "grade", NAMES[:1])[f"{NAMES[0]} half"] == [2, EXERCISES]
 
 
@@ -203,8 +205,7 @@ def test_the_lessons_own_cells_carry_the_same_marks(lesson: Path) -> None:
 def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
     lesson = read_notebook(LESSONS[0])
     solutions = read_notebook(LESSONS[0].parent / "solutions" / LESSONS[0].name)
-    without = [cell for cell in solutions.cells if cell.id != "solution-2"]
-    solutions.cells = without
+    solutions.cells = [cell for cell in solutions.cells if cell.id != "solution-2"]
     with pytest.raises(ValueError, match=r"There is no cell solution-2, which an exercise and"):
         exercise_sheet(lesson, solutions)
     (tmp_path / "mine.txt").touch()
@@ -218,7 +219,3 @@ def test_what_the_teacher_set_stays(tmp_path: Path, command: Command) -> None:
     (tmp_path / "course" / CONFIG).write_text("mine")
     assert command("grading", tmp_path / "course").returncode == 0
     assert (tmp_path / "course" / CONFIG).read_text() == "mine"
-
-
-def test_the_course_is_that_of_the_clone() -> None:
-    assert LESSONS[0].parent == ROOT / "lessons"

@@ -32,7 +32,9 @@ def test_a_run_is_measured_on_the_validation_photographs(home):
     assert run.figures["psnr_y"] == pytest.approx(sum(wanted) / 3, abs=0.01)
     assert run.bicubic["sharpness"] > run.figures["sharpness"] > 0
     assert "seconds" not in run.figures
-    assert str(run).startswith(f"softer: {run.figures['psnr_y']:.2f} dB, sharpness 0.")
+    own = "{psnr_y:.2f} dB, sharpness {sharpness:.2f}".format(**run.figures)
+    bicubic = "bicubic {psnr_y:.2f} dB, {sharpness:.2f}".format(**run.bicubic)
+    assert str(run) == f"softer: {own} ({bicubic})"
     assert read_runs() == [run]
     assert [path.name for path in home.iterdir()] == ["runs.jsonl"]
 

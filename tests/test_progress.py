@@ -17,6 +17,7 @@ from srlab.course.syllabus import lessons
 from srlab.learner import progress
 from srlab.learner.progress import (
     Progress,
+    _further,
     do_not_remember,
     note_answer,
     note_attempt,
@@ -56,23 +57,17 @@ def test_nothing_is_written_before_something_is_done(home):
 
 
 def test_attempts_and_answers_come_back(home):
-    note_attempt(KEY, done=False, fingerprint="a")
-    note_attempt(KEY, done=True, fingerprint="b")
-    note_answer("03/growth", right=False)
-    note_answer("03/growth", right=True)
-    note_answer("03/growth", right=False)
+    for fingerprint, done in (("a", False), ("b", True), ("c", False)):
+        note_attempt(KEY, done=done, fingerprint=fingerprint)
+    for right in (False, True, False):
+        note_answer("03/growth", right=right)
     known, trouble = read_progress()
     tried, answered = known.exercises[KEY], known.questions["03/growth"]
     assert trouble == ""
-    assert (tried.attempts, tried.done, tried.hints) == (2, True, 1)
+    assert (tried.attempts, tried.done, tried.hints) == (3, True, 2), "done stays done"
     assert (answered.tries, answered.right) == (3, True), "right once is right"
     assert saved(home)["format"] == 1
     assert {path.name for path in home.iterdir()} == {"progress.json", "progress.lock"}
-
-
-def test_done_stays_done():
-    note_attempt(KEY, done=True, fingerprint="a")
-    assert note_attempt(KEY, done=False, fingerprint="b")[0].done
 
 
 def test_the_same_answer_again_is_no_new_attempt():
@@ -149,25 +144,29 @@ def test_a_file_from_a_newer_srlab_is_left_untouched(home):
     assert path.read_text() == text
 
 
-def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "file" / "own"))
-    tried, trouble = note_attempt(KEY, done=True)
-    assert tried.done
-    path = tmp_path / "file" / "own" / "progress.json"
-    told = rf"Not remembered: {re.escape(str(path))} could not be (read|written): [a-z ]+\."
-    assert re.fullmatch(told, trouble), trouble
-    assert str(CourseMap()).startswith("Your course: 1 of 24"), "this kernel remembers"
-
-
-def test_what_could_not_be_written_is_written_when_it_can(tmp_path, monkeypatch):
-    home = tmp_path / "own"
+def test_what_cannot_be_written_is_written_when_it_can(home):
     home.write_text("in the way")
-    monkeypatch.setenv("SRLAB_HOME", str(home))
-    assert note_attempt(KEY, done=True)[1]
+    verdict = check_variance(lambda v, w, n: v * (1 + w**2) ** n)
+    path = re.escape(str(home / "progress.json"))
+    told = rf"Not remembered: {path} could not be (read|written): [a-z ]+\."
+    assert re.match(rf"Done\.\n  note     {told}", repr(verdict)), verdict
+    assert str(CourseMap()).startswith("Your course: 1 of 24"), "this kernel remembers"
     home.unlink()
     assert note_answer("03/growth", right=True)[1] == ""
     assert saved(home)["exercises"][KEY]["done"] is True
+
+
+@pytest.mark.parametrize("first_is_further", [True, False])
+def test_of_two_memories_the_one_that_got_further_counts(first_is_further):
+    further = {"attempts": 3, "done": True}, {"tries": 2, "right": True}
+    behind = {"attempts": 5, "done": False}, {"tries": 4, "right": False}
+    here, there = (further, behind) if first_is_further else (behind, further)
+    known = Progress.model_validate({"exercises": {KEY: here[0]}, "questions": {"q": here[1]}})
+    other = Progress.model_validate(
+        {"exercises": {KEY: there[0]}, "questions": {"q": there[1]}}
+    )
+    both = _further(known, other)
+    assert (both.exercises[KEY].attempts, both.questions["q"].tries) == (3, 2)
 
 
 READ_ONLY = """
@@ -265,18 +264,9 @@ def test_help_comes_in_steps_and_never_before_an_attempt(home):
     for factor, names in zip((2, 3, 4), steps, strict=True):
         verdict = check_variance(lambda v, w, n, factor=factor: v + w + n + factor)
         assert names_of(verdict) == names
-        assert names_of(hint_as_verdict()) == names
+        assert [name for name, _ in hint(check_variance).rows] == names
     assert verdict.help[:2] == (("nudge", texts.nudge), ("hint", texts.hint))
     assert "exercise 1 of solutions/03_weighted_residuals.ipynb" in verdict.help[2][1]
-
-
-def hint_as_verdict():
-    """What ``hint`` shows, in the form of a verdict."""
-
-    class Shown:
-        help = hint(check_variance).rows
-
-    return Shown
 
 
 def test_a_known_mistake_is_named_in_the_nudges_place():
@@ -286,26 +276,14 @@ def test_a_known_mistake_is_named_in_the_nudges_place():
     assert "<code>You added" not in verdict._repr_html_(), "words are no code"
 
 
-def test_the_same_wrong_answer_earns_no_further_step():
-    def wrong(variance, weight, depth):
-        return variance + weight + depth
-
-    first, second = check_variance(wrong), check_variance(wrong)
-    assert names_of(first) == names_of(second) == ["nudge", "next"]
-
-    def wrong_otherwise(variance, weight, depth):
-        return variance - weight - depth
-
-    assert "hint" in names_of(check_variance(wrong_otherwise))
-
-
-def test_a_helper_that_changed_makes_it_another_answer():
+def test_the_same_wrong_answer_earns_no_further_step_until_a_helper_changes():
     state = {"by": 1}
 
     def wrong(variance, weight, depth):
         return variance + weight + depth + state["by"]
 
-    check_variance(wrong)
+    first, second = check_variance(wrong), check_variance(wrong)
+    assert names_of(first) == names_of(second) == ["nudge", "next"]
     state["by"] = 2
     assert "hint" in names_of(check_variance(wrong))
 
@@ -323,13 +301,6 @@ def test_a_right_answer_is_remembered(home):
     assert saved(home)["exercises"][KEY] | {"last": ""} == {
         "attempts": 1, "done": True, "hints": 0, "last": "",
     }  # fmt: skip
-
-
-def test_a_verdict_tells_that_it_was_not_remembered(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "file"))
-    verdict = check_variance(lambda v, w, n: v * (1 + w**2) ** n)
-    assert repr(verdict).startswith("Done.\n  note     Not remembered: ")
 
 
 def test_hint_wants_a_check():
@@ -399,12 +370,9 @@ def test_the_map_says_by_signs_and_words_where_one_is():
     assert re.findall(r'href="([^"]+)"', page) == [f"{one.file}.ipynb" for one in lessons()]
 
 
-def test_the_map_is_the_same_each_time():
+def test_the_map_is_the_same_each_time_and_tells_trouble(home):
     assert CourseMap("00")._repr_html_() == CourseMap("00")._repr_html_()
     assert "you are here" not in CourseMap()._repr_html_()
-
-
-def test_the_map_tells_trouble(home):
     home.mkdir()
     (home / "progress.json").write_text("{")
     assert str(CourseMap()).endswith(

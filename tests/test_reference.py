@@ -114,14 +114,17 @@ def test_each_name_that_python_knows_is_explained(site: Path, module: str) -> No
 
 
 def test_the_parts_of_a_docstring_have_their_places(site: Path) -> None:
-    shown = part(page_of(site, "srlab.losses"), "content_loss")
+    html = page_of(site, "srlab.losses")
+    link = '<a href="losses.html#content_loss"><code>content_loss</code></a>'
+    assert link in part(html, "ContentLoss"), "a name leads to its place"
+    shown = part(html, "content_loss")
     terms = re.findall(r"<dt><code>(.*?)</code></dt>", shown)
     assert terms == ["sr_features, hr_features", "layer_weights"]
     assert "<strong>Returns</strong></p>\n<p>A scalar.</p>" in shown
     assert 'href="../02_perceptual_loss.html">lesson 02</a>' in shown
     assert "tensor(0.5000)" in words(shown).partition("Example")[2]
     assert "def content_loss" in words(shown.replace("details>", "div>"))
-    spectrum = part(page_of(site, "srlab.losses"), "log_spectrum")
+    spectrum = part(html, "log_spectrum")
     assert "(N, 32, 17): by frequency" in words(spectrum)
     assert "<dt><code>ValueError</code></dt>" in spectrum
 
@@ -133,28 +136,16 @@ def test_no_part_of_a_docstring_is_without_a_name(site: Path) -> None:
         assert "None</code></dt>" not in html, path.name
 
 
-def test_a_name_leads_to_its_place(site: Path) -> None:
-    html = part(page_of(site, "srlab.losses"), "ContentLoss")
-    assert '<a href="losses.html#content_loss"><code>content_loss</code></a>' in html
-
-
-@pytest.fixture
-def course(tmp_path: Path) -> Path:
+def course_of(folder: Path, code: str) -> Path:
     """A course of one lesson."""
-    folder = tmp_path / "course"
     folder.mkdir()
+    cell = nbformat.v4.new_code_cell(code)
+    title = nbformat.v4.new_markdown_cell("# 00 · One")
+    nbformat.write(nbformat.v4.new_notebook(cells=[title, cell]), folder / "00_a.ipynb")
     return folder
 
 
-def write_lesson(course: Path, code: str) -> None:
-    cell = nbformat.v4.new_code_cell(code)
-    title = nbformat.v4.new_markdown_cell("# 00 · One")
-    nbformat.write(nbformat.v4.new_notebook(cells=[title, cell]), course / "00_a.ipynb")
-
-
-def test_a_docstring_is_text(
-    tmp_path: Path, course: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_docstring_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where it looks like HTML."""
     from srlab.course.site import reference
 
@@ -165,8 +156,8 @@ def test_a_docstring_is_text(
         '"""Saves <stem>.png."""\ndef f(x: int = 1):\n    """An <b> & `f`."""\n'
         'def _g():\n    """Hidden."""\ndef silent(): ...\n'
     )
-    write_lesson(course, "from srlab.a import f")
     monkeypatch.setattr(reference, "PACKAGE", package)
+    course = course_of(tmp_path / "course", "from srlab.a import f")
     written = build_site(tmp_path / "site", course)
     assert written == ["00_a.html", "reference/index.html", "reference/a.html"]
     html = (tmp_path / "site/reference/a.html").read_text("utf-8")
@@ -184,12 +175,8 @@ print({"torch", "matplotlib", "ipywidgets"} & sys.modules.keys())
 """
 
 
-def test_what_is_documented_is_not_imported(tmp_path: Path, course: Path) -> None:
-    write_lesson(course, "from srlab.losses import l1_loss")
-    done = subprocess.run(
-        [sys.executable, "-c", BUILD, tmp_path / "site", course],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
+def test_what_is_documented_is_not_imported(tmp_path: Path) -> None:
+    course = course_of(tmp_path / "course", "from srlab.losses import l1_loss")
+    command = [sys.executable, "-c", BUILD, tmp_path / "site", course]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "reference/losses.html\nset()\n", done.stderr

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, count, takewhile
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,6 +26,8 @@ ACCOUNTS, CODES, LOCK = "accounts.json", "codes.txt", "accounts.lock"
 LEARNERS = 500  # learners in a room
 
 WRONG = "Name or password is wrong; at the first login give your teacher's code as well."
+
+Stored = TypeVar("Stored", bound=BaseModel)
 
 
 class Account(BaseModel):
@@ -151,8 +154,7 @@ class Accounts:
             ValueError: if nobody is called so.
         """
         with self._changing() as (book, codes):
-            if name not in book.accounts:
-                raise ValueError(f"No learner is called {name}; there are {_some(book)}.")
+            _require_account(book, name)
             book.accounts[name].password = ""
             book.accounts[name].session = secrets.token_hex()
             codes[name] = new_code()
@@ -186,8 +188,7 @@ class Accounts:
             ValueError: if nobody is called so.
         """
         with self._changing() as (book, codes):
-            if name not in book.accounts:
-                raise ValueError(f"No learner is called {name}; there are {_some(book)}.")
+            _require_account(book, name)
             aside = next(each for each in _removed(name) if each not in book.accounts)
             book.accounts[aside] = Account(uid=book.accounts.pop(name).uid, enrolled=False)
             codes.pop(name, None)
@@ -268,22 +269,16 @@ class Accounts:
             yield book, codes
             # A kill in between leaves a code that no longer counts.
             write_private(self.folder / ACCOUNTS, book.model_dump_json(indent=1))
-            words = {name: book.accounts[name].word for name in codes}
+            words = self.words(list(codes))
             lines = [
-                f"{name}  {code}{f'  {words[name]}' if words[name] not in ('', name) else ''}\n"
+                f"{name}  {code}{f'  {words[name]}' if name in words else ''}\n"
                 for name, code in sorted(codes.items())
             ]
             write_private(self.folder / CODES, "".join(lines))
 
     def _read(self) -> Book:
-        path = self.folder / ACCOUNTS
-        try:
-            return Book.model_validate_json(path.read_bytes()) if path.exists() else Book()
-        except ValidationError:
-            raise ValueError(
-                f"{path} is damaged; bring it back from a copy, or move it away and every "
-                f"learner gets a new code."
-            ) from None
+        advice = "bring it back from a copy, or move it away and every learner gets a new code"
+        return read_stored(Book, self.folder / ACCOUNTS, advice)
 
     def _read_codes(self) -> dict[str, str]:
         path = self.folder / CODES
@@ -313,6 +308,18 @@ def fits(password: str, scrambled: str) -> bool:
 NOBODYS = scramble(secrets.token_hex())
 
 
+def read_stored(kind: type[Stored], path: Path, advice: str) -> Stored:
+    """What a file of ours holds; an empty one of its kind if there is none.
+
+    Raises:
+        ValueError: if it is damaged, with the advice.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes()) if path.exists() else kind()
+    except ValidationError:
+        raise ValueError(f"{path} is damaged; {advice}.") from None
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read; the folder keeps others out meanwhile."""
     with replacing(path) as part:
@@ -325,5 +332,8 @@ def _removed(name: str) -> Iterator[str]:
     return chain([f"{name}.removed"], (f"{name}.removed-{n}" for n in count(2)))
 
 
-def _some(book: Book) -> str:
-    return ", ".join(sorted(filter(NAME.fullmatch, book.accounts))) or "none yet"
+def _require_account(book: Book, name: str) -> None:
+    """Raise unless somebody is called so."""
+    if name not in book.accounts:
+        there = ", ".join(sorted(filter(NAME.fullmatch, book.accounts))) or "none yet"
+        raise ValueError(f"No learner is called {name}; there are {there}.")

@@ -9,11 +9,10 @@ import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from srlab.classroom.accounts import LEARNERS, write_private
+from srlab.classroom.accounts import LEARNERS, read_stored, write_private
 from srlab.classroom.limits import users_of_processes
 
 FOLDER = Path("/var/lib/srlab")
@@ -63,8 +62,7 @@ def first_number(state: Path, learners: Collection[int] = ()) -> int:
         ValueError: if the machine has none left.
     """
     with _opened() as claims:
-        own = _own(claims, state)
-        if own:
+        if own := _own(claims, state):
             return own.numbers[0][0]
         if learners:
             return min(learners)
@@ -115,10 +113,8 @@ def claim(state: Path, first: int, others: Collection[int] = ()) -> None:
 def _own(claims: Claims, state: Path) -> Claim | None:
     """The room's claim, also if it was moved; a copy has none beside its original."""
     mark = _mark(state)
-    for each in claims.rooms:
-        if each.mark == mark and (each.room == state or not each.stands()):
-            return each
-    return None
+    own = (one for one in claims.rooms if one.mark == mark)
+    return next((one for one in own if one.room == state or not one.stands()), None)
 
 
 def _user_of(numbers: Collection[int], claims: Claims, state: Path) -> str:
@@ -160,26 +156,15 @@ def _given_by_system() -> Iterator[tuple[str, str, range]]:
 @contextmanager
 def _opened() -> Iterator[Claims]:
     """All claims, locked; changes are kept."""
+    import fcntl  # not on Windows, where there is no JupyterHub either
+
     FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
     path = FOLDER / "classrooms.json"
     with (FOLDER / "classrooms.lock").open("w") as lock:
-        _wait_for(lock)
-        try:
-            claims = (
-                Claims.model_validate_json(path.read_bytes()) if path.exists() else Claims()
-            )
-        except ValidationError:
-            raise ValueError(
-                f"{path} is damaged; move it away, and start every classroom again."
-            ) from None
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        claims = read_stored(Claims, path, "move it away, and start every classroom again")
         yield claims
         write_private(path, claims.model_dump_json(indent=1))
-
-
-def _wait_for(lock: IO[str]) -> None:
-    import fcntl
-
-    fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def _mark(state: Path) -> str | None:

@@ -13,13 +13,12 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from srlab.classroom.homes import NotTheirsError, read_own, write_own
+from srlab.classroom.homes import NotTheirsError, read_own, why_not, write_own
 from srlab.classroom.overview import require_room
 from srlab.classroom.room import Room
 from srlab.course.syllabus import lesson as find_lesson
 from srlab.files import replacing
 
-LARGEST = 50 * 2**20  # bytes of a notebook with its pictures
 LESSONS = "srlab-lessons"
 
 
@@ -54,9 +53,9 @@ def collect(room: Room, number: str, folder: Path) -> Passed:
     source = f"{LESSONS}/{lesson.file}.ipynb"
     for name, uid in sorted(room.accounts.learners().items()):
         try:
-            data = read_own(room.home(name), source, room.owner(uid), largest=LARGEST)
+            data = read_own(room.home(name), source, room.owner(uid))
         except (NotTheirsError, OSError) as error:
-            passed.troubles[name] = _why(error)
+            passed.troubles[name] = why_not(error)
             continue
         target = folder / "submitted" / name / f"lesson_{number}" / f"{lesson.file}.ipynb"
         _make_private(target.parent)
@@ -89,7 +88,7 @@ def hand_back(room: Room, number: str, folder: Path) -> Passed:
                 write_own(room.home(name), target, room.owner(uid), path.read_bytes())
                 passed.names.append(name)
         except (NotTheirsError, OSError) as error:
-            passed.troubles[name] = _why(error)
+            passed.troubles[name] = why_not(error)
     if not passed.names and not passed.troubles:
         raise ValueError(
             f"{folder} has no feedback for anybody; it needs a file such as ada.txt, or a "
@@ -103,14 +102,6 @@ def _feedback(folder: Path, name: str, assignment: str) -> list[Path]:
     own = [folder / f"{name}{ending}" for ending in (".txt", ".html", ".md")]
     own += sorted((folder / name / assignment).glob("*"))
     return [path for path in own if path.is_file()]
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "is not there"
-    if isinstance(error, OSError) and error.strerror:
-        return f"failed: {error.strerror.lower()}"
-    return str(error)
 
 
 def _make_private(folder: Path) -> None:

@@ -5,18 +5,17 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from srlab.classroom.accounts import CODES
 from srlab.classroom.claims import first_number
 from srlab.classroom.collect import Passed, collect, hand_back
 from srlab.classroom.leaving import remove_learner, reset_learner
-from srlab.classroom.limits import Limits
+from srlab.classroom.limits import Limits, end_processes
 from srlab.classroom.overview import overview, write_csv
 from srlab.classroom.room import (
     Room,
     appoint,
     can_cover,
     close_to_learners,
-    codes_file,
-    end_server,
     end_servers,
     prepare,
     run,
@@ -55,9 +54,10 @@ def open_room(
     """
     _require_system()
     _require_numbers(port, idle, first_uid)
-    limits = Limits(memory=memory, cpus=cpus)
-    room = Room(state.resolve(), port, limits, idle * 60, covered=can_cover())
-    room = replace(room, teachers_enter=teachers_enter)
+    room = Room(
+        state.resolve(), port, Limits(memory=memory, cpus=cpus), idle * 60,
+        covered=can_cover(), teachers_enter=teachers_enter,
+    )  # fmt: skip
     if reset or remove:
         return _change_learner(room, reset, remove)
     if room.as_root:
@@ -71,7 +71,8 @@ def open_room(
         _appoint(room, teachers)
     if forget:
         room.accounts.forget(forget)
-        end_server(room, forget)
+        if room.as_root:
+            end_processes(room.accounts.uid_of(forget))
         _say_codes(room, [forget])
     if forget or ((learners or teachers) and runs_already(room)):
         return 0
@@ -114,7 +115,7 @@ def _say_codes(room: Room, new: list[str]) -> None:
     if len(called) > SAID:
         _say(f"and {len(called) - SAID} more, as the codes say")
     names = ", ".join(new[:SAID]) + (" ..." if len(new) > SAID else "")
-    _say(f"new codes for {names}, in {codes_file(room)}: hand them out")
+    _say(f"new codes for {names}, in {room.hub / CODES}: hand them out")
 
 
 def _run(room: Room, learners: Path | None) -> int:

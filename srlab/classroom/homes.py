@@ -20,6 +20,7 @@ from srlab.classroom.launch import give_up_root
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 NAMES = 2000  # names of a folder
+LARGEST = 50 * 2**20  # bytes of a notebook with its pictures, or of another file
 PATIENCE = 60  # seconds, in which the learner's number writes, or is stopped
 
 
@@ -27,7 +28,16 @@ class NotTheirsError(ValueError):
     """Why a file is not read, in a few words."""
 
 
-def read_own(home: Path, name: str, uid: int, *, largest: int) -> bytes:
+def why_not(error: Exception) -> str:
+    """Why a file was not read or written, after its name."""
+    if isinstance(error, FileNotFoundError):
+        return "is not there"
+    if isinstance(error, OSError) and error.strerror:
+        return f"failed: {error.strerror.lower()}"
+    return str(error)
+
+
+def read_own(home: Path, name: str, uid: int, *, largest: int = LARGEST) -> bytes:
     """A file in a learner's home.
 
     Args:

@@ -22,7 +22,7 @@ PR_SET_NO_NEW_PRIVS = 38
 
 OPEN_TO_ALL = 0o001  # others may pass through the folder
 SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # where everyone may write
-POOL, MOST_FILES = "/tmp", 200_000
+POOL, FILES_AT_MOST = "/tmp", 200_000
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -72,7 +72,9 @@ def cover(keep: list[str], hide: list[str], size: int) -> None:
     shared = [path for path in (*SHARED, *other_memory()) if os.path.isdir(path)]
     tops = outermost({*hide, *shared, *closed_parents(keep)})
     # One file system for all, since each of its own would have the whole size.
-    mount("tmpfs", POOL, "tmpfs", MS_NOSUID | MS_NODEV, f"size={size},nr_inodes={MOST_FILES}")
+    mount(
+        "tmpfs", POOL, "tmpfs", MS_NOSUID | MS_NODEV, f"size={size},nr_inodes={FILES_AT_MOST}"
+    )
     parts = {path: _part(number) for number, path in enumerate(shared)}
     for top in sorted(tops, key=POOL.__eq__):  # what hides the pool itself comes last
         if top in parts:
@@ -87,7 +89,7 @@ def cover(keep: list[str], hide: list[str], size: int) -> None:
         os.close(handle)
     with suppress(OSError):  # where a container shows a /proc of its own
         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV, "hidepid=invisible")
-    bar_namespaces()
+    bar_namespaces(f"{POOL}/.srlab-root")
 
 
 def _part(number: int) -> int:
@@ -118,14 +120,13 @@ def _listed(folder: Path) -> list[Path]:
         return []
 
 
-def bar_namespaces() -> None:
+def bar_namespaces(root: str) -> None:
     """See to it that no namespace can be made in which a learner would be root.
 
     There any file system in memory could be mounted, of any size. Linux refuses
     that to who lives in another root than the machine's, so all is bound into
-    a folder, and that becomes the root.
+    a new folder, and that becomes the root.
     """
-    root = f"{POOL}/.srlab-root"
     os.mkdir(root)
     mount("/", root, "", MS_BIND | MS_REC)
     os.chroot(root)
@@ -154,8 +155,14 @@ def inside(path: str, folder: str) -> bool:
 def mount(what: str, where: str, kind: str, flags: int, options: str = "") -> None:
     """By the system call: the command of that name would resolve a descriptor's path."""
     arguments = (what.encode(), where.encode(), kind.encode(), flags, options.encode())
-    if libc.mount(*arguments):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), where)
+    check(libc.mount(*arguments), where)
+
+
+def check(result: int, what: str) -> None:
+    """Raise what the system said, if it refused."""
+    if result:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what)
 
 
 def set_limits(memory: int, processes: int) -> None:
@@ -170,8 +177,7 @@ def give_up_root(uid: int) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "rights could not be given up")
+    check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "rights")
 
 
 def say_into(log: str) -> None:

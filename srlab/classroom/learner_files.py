@@ -17,8 +17,6 @@ from tornado import web
 from srlab.classroom.homes import NotTheirsError, list_own, read_own
 from srlab.classroom.room import Room
 
-LARGEST = 50 * 2**20  # bytes of a file
-
 
 class LearnerFiles(BaseHandler):  # type: ignore[misc]
     """``/hub/learners``, and ``/hub/learners/ada/...``: folders as lists, files to keep."""
@@ -48,8 +46,7 @@ class LearnerFiles(BaseHandler):  # type: ignore[misc]
             with suppress(NotTheirsError):  # no folder, so perhaps a file
                 names = await asyncio.to_thread(list_own, home, path)
                 return await self.show(f"{name}/{path}", names, f"{name}/{path}")
-            owner = self.room.owner(uid)
-            data = await asyncio.to_thread(read_own, home, path, owner, largest=LARGEST)
+            data = await asyncio.to_thread(read_own, home, path, self.room.owner(uid))
         except (NotTheirsError, OSError) as error:
             raise web.HTTPError(404, str(error)) from None
         self.give(PurePosixPath(path).name, data)

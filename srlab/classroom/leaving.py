@@ -65,17 +65,8 @@ def _find(room: Room, word: str) -> tuple[str, int]:
 def _end(room: Room, uid: int) -> None:
     """End all that runs under a learner's number, and wait until it has."""
     end = time.monotonic() + 10
-    while room.as_root and any(map(_runs, processes_of(uid))):
+    while room.as_root and processes_of(uid):
         if time.monotonic() > end:
             raise OSError(f"User number {uid} starts processes faster than they end.")
         end_processes(uid)
         time.sleep(0.05)
-
-
-def _runs(number: int) -> bool:
-    """Whether a process does anything yet: one that ended may wait to be noticed."""
-    try:
-        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in "ZX"

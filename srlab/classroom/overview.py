@@ -6,15 +6,15 @@ stands there.
 """
 
 import csv
-import io
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from srlab.classroom.accounts import ACCOUNTS
-from srlab.classroom.homes import NotTheirsError, read_own
+from srlab.classroom.homes import NotTheirsError, read_own, why_not
 from srlab.classroom.room import Room
 from srlab.course.syllabus import Exercise, Lesson, lessons
 from srlab.files import replacing
@@ -132,8 +132,7 @@ def standing(room: Room, name: str, uid: int) -> Standing:
     try:
         progress = _progress(room, name, uid)
     except (NotTheirsError, OSError) as error:
-        why = error.strerror.lower() if isinstance(error, OSError) and error.strerror else error
-        return Standing(name, trouble=f"the progress file {why}")
+        return Standing(name, trouble=f"the progress file {why_not(error)}")
     places = (
         Place(one, part, progress.exercises.get(one.key(part), Tried()))
         for one in lessons()
@@ -186,12 +185,18 @@ def write_csv(found: Overview, path: Path) -> None:
     Raises:
         OSError: if the file cannot be written.
     """
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerows([COLUMNS, *([plain_cell(cell) for cell in row] for row in found.rows())])
-    with replacing(path) as part:
-        part.write_text(text.getvalue(), encoding="utf-8", newline="")
+    write_table(path, COLUMNS, found.rows())
     path.chmod(0o600)  # it is about people
+
+
+def write_table(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Write a CSV file, no cell of which is a formula: learners wrote some of them.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([columns, *(map(plain_cell, row) for row in rows)])
 
 
 def plain_cell(text: str) -> str:

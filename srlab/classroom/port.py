@@ -37,7 +37,7 @@ class Holder:
             ValueError: if somebody else has the port.
         """
         with self.note.open("a+") as lock:
-            if not _locked(lock):
+            if not locked(lock):
                 if self._noted(lock)[1] == self.port:
                     return
                 self._end(lock)
@@ -56,14 +56,14 @@ class Holder:
     def release(self) -> None:
         """End the holder, if there is one."""
         with self.note.open("a+") as lock:
-            if not _locked(lock):
+            if not locked(lock):
                 self._end(lock)
 
     def _end(self, lock: IO[str]) -> None:
         with suppress(ProcessLookupError):
             os.kill(self._noted(lock)[0], signal.SIGKILL)
         end = time.monotonic() + PATIENCE
-        while not _locked(lock) and time.monotonic() < end:
+        while not locked(lock) and time.monotonic() < end:
             time.sleep(0.05)
 
     def _noted(self, lock: IO[str]) -> tuple[int, int]:
@@ -110,8 +110,8 @@ def _socket(family: socket.AddressFamily, address: str, port: int) -> socket.soc
     return each
 
 
-def _locked(lock: IO[str]) -> bool:
-    """Whether the lock is ours now."""
+def locked(lock: IO[str]) -> bool:
+    """Whether the lock is ours now; it is until this process and its heirs close it."""
     import fcntl  # not on Windows, where there is no JupyterHub either
 
     try:

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from srlab.classroom.accounts import ACCOUNTS, CODES, LEARNERS, LOCK, Accounts
+from srlab.classroom.accounts import ACCOUNTS, LEARNERS, LOCK, Accounts
 from srlab.classroom.claims import FIRST_UID, claim
 from srlab.classroom.limits import (
     Limits,
@@ -32,9 +32,9 @@ from srlab.classroom.limits import (
     processes_of,
     remove_groups,
 )
-from srlab.classroom.port import Holder, sockets
+from srlab.classroom.port import Holder, locked, sockets
 from srlab.classroom.roster import Learner, on_the_list
-from srlab.course.copy import FOR_TEACHERS, course_folder
+from srlab.course.copy import FOR_TEACHERS, course_folder, require_folder
 from srlab.files import PACKAGE
 
 BIN = Path(sys.executable).parent
@@ -116,7 +116,7 @@ class Room:
             ValueError: if something else stands where the home should be.
         """
         home = self.home(name)
-        _make_home(home, uid if self.as_root else os.getuid())
+        _make_home(home, self.owner(uid))
         needed = [
             Path(sys.base_prefix), Path(sys.prefix), PACKAGE, course_folder(), self.door, home,
         ]  # fmt: skip
@@ -174,8 +174,7 @@ def appoint(room: Room, names: list[str]) -> list[str]:
 
 def _make_state(room: Room) -> None:
     """The folders; that of the hub is its owner's alone."""
-    if room.state.exists() and not room.state.is_dir():
-        raise ValueError(f"{room.state} is a file; give the name of a folder.")
+    require_folder(room.state)
     open_to_pass = [room.state, room.door, room.state / "homes"]
     for folder, mode in [*((folder, 0o711) for folder in open_to_pass), (room.hub, 0o700)]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -261,12 +260,8 @@ def _require_usable_python(room: Room) -> None:
     uid, name = room.first_uid + LEARNERS, ".probe"
     try:
         plan = {**room.plan(name, uid), "lessons": ["true"]}
-        command = [
-            *room.launcher(plan),
-            sys.executable,
-            "-c",
-            "import srlab.course.copy, jupyterhub",
-        ]
+        imports = "import srlab.course.copy, jupyterhub"
+        command = [*room.launcher(plan), sys.executable, "-c", imports]
         done = subprocess.run(command, capture_output=True, text=True, cwd="/")
         log = Path(plan["log"])
         said = done.stderr + (log.read_text() if log.exists() else "")
@@ -324,12 +319,6 @@ def _require_port(room: Room) -> None:
         each.close()
 
 
-def end_server(room: Room, name: str) -> None:
-    """End what a learner has running."""
-    if room.as_root:
-        end_processes(room.accounts.uid_of(name))
-
-
 def end_servers(room: Room) -> int:
     """End what the learners have running; how many of them had something."""
     if not room.as_root:
@@ -347,15 +336,11 @@ def end_servers(room: Room) -> int:
 @contextmanager
 def _alone(room: Room) -> Iterator[int]:
     """Hold the folder's lock, which the hub inherits: two hubs would spoil it."""
-    import fcntl
-
     with (room.hub / "running.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not locked(lock):
             raise ValueError(
                 f"A hub already runs on {room.state}; stop it first, or name another folder."
-            ) from None
+            )
         yield lock.fileno()
 
 
@@ -428,7 +413,3 @@ def _close(path: Path) -> str:
     except OSError as error:
         return f"{path} can be read by every learner: it could not be closed ({error.strerror})"
     return f"{path} was open to every user of this machine; now to its owner alone"
-
-
-def codes_file(room: Room) -> Path:
-    return room.hub / CODES

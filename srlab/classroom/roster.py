@@ -24,19 +24,10 @@ MAILS = {"mail", "email", "e-mail", "email address", "e-mail address", "e-mail-a
 NUMBERS = {"id", "number", "student id", "student number", "matrikelnummer", "matriculation"}
 OTHERS = {"name", "full name", "first name", "last name", "surname", "vorname", "nachname"}
 
-SPELLED = str.maketrans(
-    {
-        "ä": "ae",
-        "ö": "oe",
-        "ü": "ue",
-        "ß": "ss",
-        "æ": "ae",
-        "ø": "oe",
-        "å": "aa",
-        "ł": "l",
-        "đ": "d",
-    }
-)
+SPELLED = str.maketrans({
+    "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "ł": "l",
+    "đ": "d",
+})  # fmt: skip
 OURS = {"root", "admin", "hub", "jupyterhub"}  # on every machine
 FIRST_OF_PEOPLE = 1000  # smaller user numbers are the system's own
 

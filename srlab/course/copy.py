@@ -102,11 +102,11 @@ def copy_course(
     _make_folders(folder, names)
     visit, sums = Visit(first=not known), {}
     for name in names:
-        if found := _bring(folder / name, (source / name).read_bytes(), known.get(name)):
-            sums[name] = found[1]
-            _note(visit, name, found[0])
-        else:
-            visit.theirs.append(name)
+        kind, checksum = _bring(folder / name, (source / name).read_bytes(), known.get(name))
+        if kind != "same":
+            getattr(visit, kind).append(name)
+        if checksum:
+            sums[name] = checksum
     visit.retired = sorted(known.keys() - set(names))
     _write_manifest(folder, sums, solutions=manifest.solutions)
     return visit
@@ -178,7 +178,8 @@ def course_files(source: Path) -> list[str]:
 def describe(visit: Visit, folder: Path) -> str:
     """What a visit did, one line a kind."""
     if visit.first and visit.new:
-        lines = [f"copied {_files(visit.new)} into {folder}"]
+        count = len(visit.new)
+        lines = [f"copied {count} file{'s' * (count > 1)} into {folder}"]
     else:
         lines = [
             _line("new", visit.new),
@@ -224,8 +225,8 @@ def open_lab(folder: Path, arguments: list[str]) -> None:
 # -- one file ------------------------------------------------------------------
 
 
-def _bring(target: Path, data: bytes, copied: str | None) -> tuple[str, str] | None:
-    """What became of a file, and the checksum to remember it by; None: not ours.
+def _bring(target: Path, data: bytes, copied: str | None) -> tuple[str, str]:
+    """What became of a file, by its name in ``Visit``, and what to remember it by.
 
     Args:
         target: where the learner has it.
@@ -241,13 +242,8 @@ def _bring(target: Path, data: bytes, copied: str | None) -> tuple[str, str] | N
         _write(target, data)
         return ("new" if present is None else "updated"), offered
     if copied is None:
-        return None
+        return "theirs", ""
     return ("same" if offered == copied else "kept"), copied
-
-
-def _note(visit: Visit, name: str, kind: str) -> None:
-    if kind != "same":
-        getattr(visit, kind).append(name)
 
 
 def _checksum(path: Path) -> str | None:
@@ -270,20 +266,34 @@ def _write(target: Path, data: bytes) -> None:
 
 def _replace(target: Path, data: bytes, *, keep: bool) -> str:
     """Write ``target`` anew; the name beside it that the old one got, or ""."""
-    mine = _free_name(target) if keep and os.path.lexists(target) else None
+    keep = keep and os.path.lexists(target)
+    mine = free_path(target.with_name(f"{target.stem}.mine{target.suffix}"))
     with replacing(target) as part:
         part.write_bytes(data)
-        if mine:  # only now: on a full disk theirs stays where it is
+        if keep:  # only now: on a full disk theirs stays where it is
             target.rename(mine)
-    return mine.name if mine else ""
-
-
-def _free_name(target: Path) -> Path:
-    """``03_a.ipynb`` -> ``03_a.mine.ipynb``, ``03_a.mine-2.ipynb``, ..."""
-    return free_path(target.with_name(f"{target.stem}.mine{target.suffix}"))
+    return mine.name if keep else ""
 
 
 # -- the folder ----------------------------------------------------------------
+
+
+def require_own_folder(folder: Path, mark: str) -> None:
+    """Raise if files would lie among, or over, others of another kind.
+
+    Args:
+        folder: where they should lie.
+        mark: the name of a file that only our own folders have.
+    """
+    require_folder(folder)
+    if folder.exists() and any(folder.iterdir()) and not (folder / mark).exists():
+        raise ValueError(f"{folder} holds other files; name a new or an empty folder.")
+
+
+def require_folder(folder: Path) -> None:
+    """Raise if something else stands there."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; give the name of a folder.")
 
 
 def _require_own_place(folder: Path, source: Path) -> None:
@@ -294,8 +304,7 @@ def _require_own_place(folder: Path, source: Path) -> None:
         raise ValueError(
             f"{folder} is part of srlab itself; name another folder for your own copy."
         )
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; give the name of a folder.")
+    require_folder(folder)
 
 
 def _make_folders(folder: Path, names: list[str]) -> None:
@@ -371,10 +380,6 @@ def _number(name: str) -> str:
 
 def _line(kind: str, names: list[str], more: str = "") -> str:
     return f"{kind}: {', '.join(names)}{more}" if names else ""
-
-
-def _files(names: list[str]) -> str:
-    return f"{len(names)} file{'s' if len(names) > 1 else ''}"
 
 
 def _how_to_get(folder: Path, names: list[str]) -> str:

@@ -9,13 +9,12 @@ import ast
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srlab.course.copy import course_files, course_folder
+from srlab.course.copy import SOLUTIONS, course_files, course_folder, require_own_folder
 from srlab.files import replacing
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-POINTS = 1  # of each exercise
 CONFIG = "nbgrader_config.py"
 NO_KEEPING = "do_not_remember()"
 
@@ -28,7 +27,7 @@ c.ClearSolutions.code_stub = {"python": "# fill in what stands above"}
 """
 
 
-def write_assignments(folder: Path, source: Path | None = None) -> list[str]:
+def write_assignments(folder: Path) -> list[str]:
     """Write a course for nbgrader: one assignment a lesson, with its solutions.
 
     ``nbgrader generate_assignment lesson_01`` makes the version for learners,
@@ -36,7 +35,6 @@ def write_assignments(folder: Path, source: Path | None = None) -> list[str]:
 
     Args:
         folder: a new or empty one, or a course that this function wrote.
-        source: the course of lessons; that of this srlab if None.
 
     Returns:
         The names of the assignments, such as ``lesson_01``.
@@ -47,13 +45,12 @@ def write_assignments(folder: Path, source: Path | None = None) -> list[str]:
     """
     import nbformat
 
-    source = source or course_folder()
-    if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).exists():
-        raise ValueError(f"{folder} holds other files; name a new or an empty folder.")
+    source = course_folder()
+    require_own_folder(folder, CONFIG)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)  # answers, codes and marks are no learner's of this machine
     names = []
-    for solution in [name for name in course_files(source) if name.startswith("solutions/")]:
+    for solution in [name for name in course_files(source) if name.startswith(SOLUTIONS)]:
         name = Path(solution).name
         sheet = exercise_sheet(
             nbformat.read(source / name, 4), nbformat.read(source / solution, 4)
@@ -116,15 +113,9 @@ def grading_marks(cell_id: str) -> dict[str, Any] | None:
     if not cell_id.startswith("exercise-") or kind not in ("yours", "check"):
         return None
     graded = kind == "check"
-    marks = {
-        "grade": graded,
-        "grade_id": cell_id,
-        "locked": graded,
-        "schema_version": 3,
-        "solution": not graded,
-        "task": False,
-    }
-    return {**marks, "points": POINTS} if graded else marks
+    marks = {"grade": graded, "locked": graded, "solution": not graded, "task": False}
+    points = {"points": 1} if graded else {}
+    return {**marks, **points, "grade_id": cell_id, "schema_version": 3}
 
 
 def exercise_numbers(lesson: "NotebookNode") -> list[int]:

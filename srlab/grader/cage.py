@@ -18,12 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from pydantic import BaseModel, ConfigDict
+
 from srlab.classroom.launch import (
     MS_BIND,
     MS_NODEV,
     MS_NOSUID,
     MS_REC,
     PR_SET_NO_NEW_PRIVS,
+    bar_namespaces,
+    check,
     give_up_root,
     libc,
     mount,
@@ -46,6 +50,8 @@ WRITABLE = ("home", "tmp", "dev/shm")
 NEW_ROOT = "/tmp"  # only until it becomes /
 ROOM = 64 * 2**20  # bytes of files
 FILES = 4000
+HIDDEN = ("checks", "lessons/solutions", "assets/course")  # of srlab
+SPARE = 10  # seconds of the processor: so that the clock is what ends it
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,48 @@ class Cage:
     processes: int
     seconds: int
     groups: tuple[str, ...] = ()
+
+
+class Rules(BaseModel):
+    """How a checker and its sandbox are closed in.
+
+    Args:
+        uids: user numbers of a sandbox and of a checker; None: stay who you are.
+        groups: control groups of a sandbox.
+        memory, processes, seconds: as for ``Cage``, and seconds on the clock.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    uids: tuple[int, int] | None
+    groups: tuple[str, ...]
+    memory: int
+    processes: int
+    seconds: int
+
+    def cage(self, *, trusted: bool, closed: bool) -> Cage:
+        """For a checker, which is trusted, or a sandbox.
+
+        Args:
+            trusted: which of the two.
+            closed: whether it gets file system and network of its own.
+        """
+        return Cage(
+            uid=self.uids[trusted] if self.uids else None,
+            closed=closed,
+            hidden=() if trusted else hidden_folders(),
+            memory=self.memory,
+            processes=self.processes,
+            seconds=self.seconds + SPARE,
+            groups=() if trusted else self.groups,
+        )
+
+
+def hidden_folders() -> tuple[str, ...]:
+    """Checks and solutions, of this srlab and of any other that Python has here."""
+    packages = {str(PACKAGE), *(os.path.join(path, "srlab") for path in sys.path if path)}
+    packages |= {os.path.realpath(path) for path in packages}
+    return tuple(f"{path}/{name}" for path in sorted(packages) for name in HIDDEN)
 
 
 def enter(cage: Cage, keep: list[int], alive: int) -> None:
@@ -209,19 +257,9 @@ def take_view() -> None:
     os.chdir(NEW_ROOT)
     check(libc.pivot_root(b".", b"."), "the root")
     check(libc.umount2(b".", MNT_DETACH), "the root")
-    bar_namespaces()
+    bar_namespaces("/.root")
     os.chdir("/home")
     live_in("/home", "/tmp")
-
-
-def bar_namespaces() -> None:
-    """See to it that no further namespace can be made, with file systems of any size.
-
-    Linux refuses one to whoever lives in another root than the machine's.
-    """
-    os.mkdir("/.root")
-    mount("/", "/.root", "", MS_BIND | MS_REC)
-    os.chroot("/.root")
 
 
 def take_folder(uid: int | None) -> None:
@@ -267,30 +305,12 @@ def give_up_rights(cage: Cage) -> None:
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "rights")
 
 
-def check(result: int, what: str) -> None:
-    """Raise what the system said, if it refused."""
-    if result:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), what)
-
-
-@dataclass(frozen=True)
-class Caged:
-    """A process in a cage; it ends, at the latest, with this one."""
-
-    pid: int
-    alive: int
-
-    def let_go(self) -> None:
-        os.close(self.alive)
-
-
 def run_in(
     cage: Cage,
     keep: list[int],
     work: Callable[[], None],
     explain: Callable[[Exception], None] = lambda _: None,
-) -> Caged:
+) -> int:
     """Fork, enter the cage, do the work there, and end.
 
     Args:
@@ -298,11 +318,14 @@ def run_in(
         keep: descriptors that the work needs.
         work: what is done in the cage.
         explain: takes what went wrong, if the cage could not be entered.
+
+    Returns:
+        A descriptor; at the latest when it is closed, the process ends.
     """
     read, write = os.pipe()
-    if pid := os.fork():
+    if os.fork():
         os.close(read)
-        return Caged(pid, write)
+        return write
     try:
         try:
             enter(cage, keep, read)

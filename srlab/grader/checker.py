@@ -41,13 +41,15 @@ def one_line(text: str) -> str:
 
 
 def _judged(channel: Channel, check: str, name: str) -> Found:
-    function = _plain_check(check)
+    # The check itself, which remembers no attempt.
+    function = getattr(importlib.import_module("srlab.checks"), check).__wrapped__
     ready, _ = channel.receive()
     if ready.get("do") != "ready":
         raise Broken(UNREADABLE)
     trouble = one_line(str(ready.get("trouble", "")))
     if not ready.get("found"):
-        return error_found(trouble) if trouble else _missing(name)
+        missing = {"verdict": "not yet", "reason": f"there is no {name}", "details": []}
+        return error_found(trouble) if trouble else missing
     peer = Peer(channel, inside=False, errors=_errors(function))
 
     def answer(*arguments: Any, **named: Any) -> Any:
@@ -56,19 +58,10 @@ def _judged(channel: Channel, check: str, name: str) -> Found:
     return _told(function(answer), trouble)
 
 
-def _plain_check(name: str) -> Any:
-    """A check that remembers no attempt."""
-    return getattr(importlib.import_module("srlab.checks"), name).__wrapped__
-
-
 def _errors(check: Any) -> dict[str, type[Exception]]:
     """The errors that a lesson's own networks raise, which its check tells apart."""
     found = modules.own_errors(importlib.import_module(check.__module__))
     return {error.__name__: error for error in found}
-
-
-def _missing(name: str) -> Found:
-    return {"verdict": "not yet", "reason": f"there is no {name}", "details": []}
 
 
 def _told(verdict: Any, trouble: str) -> Found:
@@ -77,8 +70,8 @@ def _told(verdict: Any, trouble: str) -> Found:
     details = [[word, one_line(text)] for word, text in rows if text]
     if verdict.done is True:
         return {"verdict": "done", "reason": "", "details": []}
-    reason = f"{verdict.case}: expected {verdict.expected}, got {verdict.got}"
-    reason = reason if verdict.case else verdict.hint
+    told = f"{verdict.case}: expected {verdict.expected}, got {verdict.got}"
+    reason = told if verdict.case else verdict.hint
     if trouble:
         details.append(["cell", trouble])
         reason = f"{trouble}; {reason}"

@@ -10,12 +10,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from srlab.classroom.limits import Limits, make_groups, remove_groups
 from srlab.files import PACKAGE
+from srlab.grader.cage import Rules
 from srlab.grader.numbers import claimed_numbers
 from srlab.grader.results import Row
 from srlab.grader.submissions import (
@@ -36,17 +37,6 @@ main()
 PROCESSES = 64
 PROCESSES_ALONE = 16  # where only those limits are left that count for each process
 SLOW_START = 300  # seconds: torch, from a cold disk
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How answers are closed in; see ``nursery.Rules``."""
-
-    uids: tuple[int, int] | None
-    groups: tuple[str, ...]
-    memory: int
-    processes: int
-    seconds: int
 
 
 def grade_all(
@@ -125,17 +115,14 @@ def _plan(submissions: list[Submission], lesson: str | None) -> list[_Asked | Ro
                     f"remove one of the two"
                 )
         except ValueError as error:
-            plan.append(_not_read(learner, one.path, str(error)))
+            reason = _printable(str(error))
+            plan.append(Row(learner, "", 0, _printable(one.path.name), "error", reason))
             continue
         seen[one.learner, number] = one.path
         plan += [_Asked(learner, task, cells) for task in tasks(number)]
     if not plan:
         raise ValueError(f"No notebook answers lesson {lesson}; leave --lesson out.")
     return plan
-
-
-def _not_read(learner: str, path: Path, reason: str) -> Row:
-    return Row(learner, "", 0, _printable(path.name), "error", _printable(reason))
 
 
 def _printable(text: str) -> str:
@@ -158,7 +145,7 @@ class Nursery:
 
     def _start(self) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - end() closes it
-        command = [sys.executable, "-I", "-c", START, json.dumps(asdict(self.rules))]
+        command = [sys.executable, "-I", "-c", START, self.rules.model_dump_json()]
         own = {"PATH": os.defpath, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
         own |= {"SRLAB_DEVICE": "cpu", "CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "Agg"}
         self._process = subprocess.Popen(
@@ -213,12 +200,6 @@ class Nursery:
         self._process.communicate()
         self._errors.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
 
 @contextmanager
 def _nurseries(count: int, limits: Limits, seconds: int) -> Iterator[Free]:
@@ -232,16 +213,17 @@ def _nurseries(count: int, limits: Limits, seconds: int) -> Iterator[Free]:
             rules = _rules(own, limits, seconds)
             if own:
                 held.callback(remove_groups, own[0])
-            free.put(held.enter_context(Nursery(rules)))
+            free.put(nursery := Nursery(rules))
+            held.callback(nursery.end)
         yield free
 
 
 def _rules(uids: tuple[int, int] | None, limits: Limits, seconds: int) -> Rules:
-    groups = tuple(str(path) for path in make_groups(uids[0], limits)) if uids else ()
+    groups = tuple(map(str, make_groups(uids[0], limits))) if uids else ()
     processes = limits.processes if groups else PROCESSES_ALONE
-    if not uids:  # others of the same user count as well, but for a user namespace
-        processes = PROCESSES_ALONE
-    return Rules(uids, groups, limits.bytes, processes, seconds)
+    return Rules(
+        uids=uids, groups=groups, memory=limits.bytes, processes=processes, seconds=seconds
+    )
 
 
 def _closed_in(free: Free, limits: Limits, *, uncaged: bool) -> tuple[bool, str]:

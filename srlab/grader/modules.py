@@ -45,9 +45,7 @@ def recipe(module: nn.Module, numbers: dict[int, int]) -> Recipe:
 
 def _kind(module: nn.Module, numbers: dict[int, int]) -> Recipe:
     if isinstance(module, nn.Conv2d):
-        settings = {name: getattr(module, name) for name in CONV}
-        settings["bias"] = module.bias is not None
-        return {"conv": settings, "norm": _norm(module)}
+        return {"conv": _settings(module), "norm": _norm(module)}
     if isinstance(module, nn.ReLU):
         return {"relu": module.inplace}
     children = {name: recipe(child, numbers) for name, child in module.named_children()}
@@ -58,6 +56,10 @@ def _kind(module: nn.Module, numbers: dict[int, int]) -> Recipe:
         "children": children,
         "attributes": attributes(module),
     }
+
+
+def _settings(conv: nn.Conv2d) -> dict[str, Any]:
+    return {**{name: getattr(conv, name) for name in CONV}, "bias": conv.bias is not None}
 
 
 def _norm(conv: nn.Conv2d) -> str:
@@ -210,13 +212,9 @@ def _put_hooks(part: nn.Module, count: int) -> None:
 
 def describe(module: nn.Module) -> Recipe:
     """What the checker is told of a network that an answer has made."""
-    convs = {
-        name: {**{key: getattr(part, key) for key in CONV}, "bias": part.bias is not None}
-        for name, part in module.named_modules()
-        if name and type(part) is nn.Conv2d
-    }
+    parts = module.named_modules()
     return {
-        "convs": convs,
+        "convs": {n: _settings(p) for n, p in parts if n and type(p) is nn.Conv2d},
         "learned": [name for name, p in module.named_parameters() if p.requires_grad],
         "parameters": [name for name, _ in module.named_parameters()],
     }
@@ -232,17 +230,15 @@ class Outside(nn.Module):
         super().__init__()
         self._run = run
         for name, settings in told["convs"].items():
-            _place(self, name).add_module(_last(name), _empty_conv(settings))
+            known = {key: settings[key] for key in (*CONV, "bias")}
+            empty = nn.Conv2d(**known, device="meta")
+            _place(self, name).add_module(_last(name), empty)
         for name, value in state.items():
             _put(_place(self, name), _last(name), value, told, name)
 
     def forward(self, *inputs: Any) -> Any:
         numbers = {**dict(self.named_parameters()), **dict(self.named_buffers())}
         return self._run(numbers, *inputs)
-
-
-def _empty_conv(settings: Recipe) -> nn.Conv2d:
-    return nn.Conv2d(**{name: settings[name] for name in (*CONV, "bias")}, device="meta")
 
 
 def _put(place: nn.Module, last: str, value: Tensor, told: Recipe, name: str) -> None:

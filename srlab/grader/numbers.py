@@ -1,6 +1,5 @@
 """User numbers for graded code: nobody's, and claimed for as long as they are used."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from srlab.classroom.claims import is_free
+from srlab.classroom.port import locked
 
 NUMBERS = range(40_000, 50_000)  # below those of a classroom
 CLAIMS = Path("/run/srlab-grade")
@@ -38,9 +38,7 @@ def claimed_numbers(count: int) -> Iterator[list[int]]:
 def _claim(number: int) -> IO[str] | None:
     """A lock that holds as long as this process; None if another has it."""
     lock = open(CLAIMS / str(number), "w")  # noqa: SIM115 - it is held
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not locked(lock):
         lock.close()
         return None
     os.set_inheritable(lock.fileno(), False)

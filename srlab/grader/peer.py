@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from srlab import runcard
 from srlab.grader import modules
-from srlab.grader.noting import MOST_NAMES, call_again, calls_told
+from srlab.grader.noting import NAMES_TOLD, call_again, calls_told
 from srlab.grader.wire import (
-    MOST_NUMBERS,
+    LARGEST_NUMBERS,
     TOO_LARGE,
     UNREADABLE,
     Broken,
@@ -167,8 +167,7 @@ class Peer:
                 value.data.copy_(new)
             modules.put_marks(value, after)
         elif isinstance(value, nn.Module) and "state" in after:
-            state = {name: tensors[at] for name, at in after["state"].items()}
-            modules.bring_up_to_date(value, state, after)
+            modules.bring_up_to_date(value, state_in(after, tensors), after)
         elif isinstance(value, dict):
             self._write_back_dict(value, after, tensors)
         elif isinstance(value, list):
@@ -211,22 +210,19 @@ class Peer:
     ) -> None:
         """Send what the work gives, or its error; and how it has left its arguments."""
         caught = BaseException if self.inside else Exception
+        packer = _Packer(self)
         try:
-            packer = _Packer(self)
-            reply = {**work(packer), "after": self._left(packer, arguments)}
-            reply["called"] = sorted(self.called)[:MOST_NAMES]
-            self.channel.send({"do": "reply", **reply}, packer.tensors)
+            self._send_reply(work(packer), packer, arguments)
         except Broken:
             raise
         except caught as error:  # a learner's draft may raise anything, SystemExit too
-            packer = _Packer(self)
-            reply = {"error": [type(error).__name__, _text(error)]}
-            reply["after"] = self._left(packer, arguments)
-            reply["called"] = sorted(self.called)[:MOST_NAMES]
-            self.channel.send({"do": "reply", **reply}, packer.tensors)
+            reply = {"error": [type(error).__name__, text_of(error)]}
+            self._send_reply(reply, _Packer(self), arguments)
 
-    def _left(self, packer: "_Packer", arguments: Iterable[Any]) -> list[Node]:
-        return [packer.pack_left(value) for value in arguments] if self.inside else []
+    def _send_reply(self, reply: Message, packer: "_Packer", arguments: Iterable[Any]) -> None:
+        left = [packer.pack_left(value) for value in arguments] if self.inside else []
+        more = {"do": "reply", "after": left, "called": sorted(self.called)[:NAMES_TOLD]}
+        self.channel.send({**reply, **more}, packer.tensors)
 
     def _called(self, message: Message, tensors: Tensors) -> None:
         leaves: list[Tensor] = []
@@ -340,7 +336,7 @@ class _Packer:
     def _numbers(self, value: Tensor) -> str:
         """Copy them into the message; its limit is held before memory is taken."""
         self.size += value.numel() * value.element_size()
-        if self.size > MOST_NUMBERS:
+        if self.size > LARGEST_NUMBERS:
             raise ValueError(TOO_LARGE)
         name = f"t{len(self.tensors)}"
         plain = value.detach().as_subclass(Tensor)
@@ -356,16 +352,14 @@ class _Packer:
     def _module(self, value: nn.Module) -> Node:
         known = self.peer.numbers.get(id(value))
         if self.peer.inside:
-            if known is not None:
-                return {"given": known}
-            return self._outside(value)
+            return self._outside(value) if known is None else {"given": known}
         if known is None:
             self.peer._kept.append(value)
         told = modules.recipe(value, self.peer.numbers)
         self._remember(value)
-        if torch.is_grad_enabled() and "same" not in told:
-            self.slopes += modules.parameters_of(value)
         slope = torch.is_grad_enabled()
+        if slope and "same" not in told:
+            self.slopes += modules.parameters_of(value)
         return {"module": told, "state": self._state(value), "slope": slope}
 
     def _remember(self, value: nn.Module) -> None:
@@ -382,10 +376,13 @@ class _Packer:
         def run(numbers: dict[str, Tensor], *inputs: Any) -> Any:
             return torch.func.functional_call(value, numbers, inputs)
 
-        self.peer.functions.append(run)
-        number = len(self.peer.functions) - 1
-        told = modules.describe(value)
+        number, told = self._number_of(run), modules.describe(value)
         return {"outside": told, "run": number, "state": self._state(value)}
+
+    def _number_of(self, function: Callable[..., Any]) -> int:
+        """By which the other side calls it from now on."""
+        self.peer.functions.append(function)
+        return len(self.peer.functions) - 1
 
     def _card(self, value: BaseModel) -> Node:
         name = type(value).__name__
@@ -395,8 +392,7 @@ class _Packer:
 
     def _other(self, value: Any) -> Node:
         if callable(value) and not self.peer.inside and not isinstance(value, type):
-            self.peer.functions.append(value)
-            return {"function": len(self.peer.functions) - 1}
+            return {"function": self._number_of(value)}
         return {"other": type(value).__name__}
 
     def pack_left(self, value: Any) -> Node:
@@ -411,25 +407,20 @@ class _Packer:
                 "marks": {n: modules.marks(p) for n, p in value.named_parameters()},
             }
         if isinstance(value, dict):
-            left = [[self.pack(k), self.pack_left(x)] for k, x in value.items()]
-            return {"dict": left}
+            return {"dict": [[self.pack(k), self.pack_left(x)] for k, x in value.items()]}
         if isinstance(value, list):
             return {"list": [self.pack_left(x) for x in value]}
         return None if callable(value) else self.pack(value)
 
 
+@dataclass
 class _Unpacker:
     """Values from the JSON and the tensors of one message."""
 
-    def __init__(
-        self,
-        peer: Peer,
-        tensors: Tensors,
-        with_slope: Callable[[str, bool], Tensor] | None = None,
-        leaves: list[Tensor] | None = None,
-    ):
-        self._peer, self._tensors, self._with_slope = peer, tensors, with_slope
-        self._leaves = [] if leaves is None else leaves
+    peer: Peer
+    tensors: Tensors
+    with_slope: Callable[[str, bool], Tensor] | None = None
+    leaves: list[Tensor] = field(default_factory=list)
 
     def unpack(self, node: Node) -> Any:
         if not isinstance(node, dict):
@@ -450,12 +441,12 @@ class _Unpacker:
 
     def _tensor(self, node: Node) -> Tensor:
         name = node["tensor"]
-        if node.get("slope") and self._with_slope:
-            return self._with_slope(name, bool(node.get("leaf")))
-        return self._tensors[name]
+        if node.get("slope") and self.with_slope:
+            return self.with_slope(name, bool(node.get("leaf")))
+        return self.tensors[name]
 
     def _array(self, node: Node) -> Any:
-        return self._tensors[node["array"]].numpy()
+        return self.tensors[node["array"]].numpy()
 
     def _card(self, node: Node) -> Any:
         if node["card"] not in CARDS:
@@ -469,29 +460,32 @@ class _Unpacker:
         return foreign(str(node["other"]))
 
     def _given(self, node: Node) -> nn.Module:
-        return self._peer.modules[node["given"]]
+        return self.peer.modules[node["given"]]
 
     def _living(self, node: Node) -> Any:
         """What is more than a value; each side takes what the other may send."""
-        peer = self._peer
-        if peer.inside and "function" in node:
-            return _there(peer, node["function"])
-        if peer.inside and "module" in node:
+        if self.peer.inside and "function" in node:
+            return _there(self.peer, node["function"])
+        if self.peer.inside and "module" in node:
             return self._built(node)
-        if not peer.inside and "outside" in node:
-            state = {name: self._tensors[at] for name, at in node["state"].items()}
-            return modules.Outside(node["outside"], state, _there(peer, int(node["run"])))
+        if not self.peer.inside and "outside" in node:
+            run = _there(self.peer, int(node["run"]))
+            return modules.Outside(node["outside"], state_in(node, self.tensors), run)
         raise ValueError("nothing that is known here")
 
     def _built(self, node: Node) -> nn.Module:
-        module = modules.build(node["module"], self._peer.modules)
-        state = {name: self._tensors[at] for name, at in node["state"].items()}
-        module.load_state_dict(state)
+        module = modules.build(node["module"], self.peer.modules)
+        module.load_state_dict(state_in(node, self.tensors))
         if node["slope"] and "same" not in node["module"]:
-            self._leaves += modules.parameters_of(module)
-        for number, part in self._peer.modules.items():
-            self._peer.numbers[id(part)] = number
+            self.leaves += modules.parameters_of(module)
+        for number, part in self.peer.modules.items():
+            self.peer.numbers[id(part)] = number
         return module
+
+
+def state_in(node: Node, tensors: Tensors) -> Tensors:
+    """The numbers of a module."""
+    return {name: tensors[at] for name, at in node["state"].items()}
 
 
 def _there(peer: Peer, number: int) -> Callable[..., Any]:
@@ -514,7 +508,8 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """What an error of a learner's says."""
     try:
         # Of a KeyError, its key: as text it would get quotes twice.
         said = error.args[0] if isinstance(error, KeyError) and error.args else error

@@ -1,15 +1,14 @@
 """What was found: the table, the CSV, and a page for each learner."""
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from srlab.classroom.overview import write_table
 from srlab.files import replacing
 
 COLUMNS = ("learner", "lesson", "exercise", "title", "verdict", "points", "of", "reason")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
 
 
 @dataclass(frozen=True)
@@ -69,18 +68,12 @@ def write_csv(rows: list[Row], path: Path) -> None:
     Raises:
         OSError: if the file cannot be written.
     """
-    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for row in rows:
-            which = row.learner, row.lesson, row.exercise or "", row.title
-            found = row.verdict, row.points, row.possible, row.reason
-            writer.writerow([_harmless(value) for value in (*which, *found)])
+    write_table(path, COLUMNS, map(_cells, rows))
 
 
-def _harmless(value: object) -> object:
-    """A learner writes names and values; a spreadsheet would compute =1+1."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+def _cells(row: Row) -> list[str]:
+    which = row.learner, row.lesson, row.exercise or "", row.title
+    return [*map(str, which), row.verdict, str(row.points), str(row.possible), row.reason]
 
 
 def write_feedback(rows: list[Row], folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import srlab
-from srlab.grader.peer import Peer
+from srlab.grader.peer import Peer, text_of
 from srlab.grader.wire import Broken, Channel
 
 HIDDEN = "srlab.checks"  # in its place stands an empty one
@@ -60,13 +60,11 @@ def run_cells(cells: list[str], name: str) -> tuple[dict[str, Any], str]:
         code = ast.Module([statement], [])
         try:
             exec(compile(code, f"<cell {cell}>", "exec"), space)
-        except NameError as error:
-            if name in bound(statement):  # else it may try an answer, as lesson 04 does
-                trouble = trouble or f"cell {cell}, NameError: {error}"
-        except Exception as error:
-            trouble = trouble or f"cell {cell}, {type(error).__name__}: {error}"
-        except BaseException as error:  # such as sys.exit()
-            trouble = trouble or f"cell {cell}, {type(error).__name__}"
+        except BaseException as error:  # also sys.exit()
+            # What only tries an answer may miss a name, as in lesson 04.
+            counts = not isinstance(error, NameError) or name in bound(statement)
+            told = f"cell {cell}, {type(error).__name__}: {text_of(error)}"
+            trouble = trouble or (told if counts else "")
     return space, unread or trouble
 
 
@@ -101,7 +99,7 @@ def needed_for(name: str, statements: list[Statement]) -> list[Statement]:
     what only tries it in its own cell gets nothing defined. Imports are all kept.
     """
     cells = {cell for cell, statement in statements if name in bound(statement)}
-    kept = [_is_kept(cell in cells, statement) for cell, statement in statements]
+    kept = [c in cells or isinstance(s, ast.Import | ast.ImportFrom) for c, s in statements]
     last = max(cells, default=0)
     wanted, before = {name}, set[str]()
     while before != wanted:
@@ -114,10 +112,6 @@ def needed_for(name: str, statements: list[Statement]) -> list[Statement]:
                 kept[at] = True
                 wanted |= used(statement)
     return [one for one, keep in zip(statements, kept, strict=True) if keep]
-
-
-def _is_kept(is_answers: bool, statement: ast.stmt) -> bool:
-    return is_answers or isinstance(statement, ast.Import | ast.ImportFrom)
 
 
 def _given(statements: list[Statement], kept: list[bool]) -> set[str]:

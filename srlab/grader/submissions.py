@@ -10,11 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from srlab.classroom.homes import LARGEST
 from srlab.course.copy import LESSON, course_folder
-from srlab.course.syllabus import Lesson, lessons
+from srlab.course.syllabus import lesson as find_lesson
+from srlab.course.syllabus import lessons
 
-LARGEST = 50 * 2**20  # bytes of a notebook, with its pictures
-MOST_CODE = 2**20  # letters
+LONGEST_CODE = 2**20  # letters
 ASSIGNMENT = re.compile(r"lesson_\d\d$")
 PASSED_OVER = {".ipynb_checkpoints", "solutions"}
 
@@ -114,7 +115,7 @@ def read_code(path: Path) -> list[str]:
     if not isinstance(cells, list):
         raise ValueError("it is no notebook, or of a version before 4")
     code = [_source(one) for one in cells if _is_code(one)]
-    if sum(map(len, code)) > MOST_CODE:
+    if sum(map(len, code)) > LONGEST_CODE:
         raise ValueError("it has more than a million letters of code")
     return code
 
@@ -180,16 +181,12 @@ def tasks(number: str) -> tuple[Task, ...]:
     Raises:
         ValueError: if there is no such lesson.
     """
-    known = [one for one in lessons() if one.number == number]
-    if not known:
-        there = ", ".join(one.number for one in lessons())
-        raise ValueError(f"There is no lesson {number}; there are {there}.")
-    return tuple(_tasks(known[0]))
-
-
-def _tasks(lesson: Lesson) -> Iterator[Task]:
-    for source in read_code(course_folder() / f"{lesson.file}.ipynb"):
-        call = re.search(r"^check_(\w+)\((\w+)\)\s*\Z", source, re.MULTILINE)
-        ids = [one.id for one in lesson.exercises]
-        if call and call[1] in ids:
-            yield Task(lesson.number, ids.index(call[1]) + 1, call[1], call[2])
+    lesson = find_lesson(number)
+    ids = [one.id for one in lesson.exercises]
+    code = read_code(course_folder() / f"{lesson.file}.ipynb")
+    calls = [re.search(r"^check_(\w+)\((\w+)\)\s*\Z", one, re.MULTILINE) for one in code]
+    return tuple(
+        Task(number, ids.index(call[1]) + 1, call[1], call[2])
+        for call in calls
+        if call and call[1] in ids
+    )

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-MOST_WORDS = 4 * 2**20  # bytes of JSON in a message
-MOST_NUMBERS = 32 * 2**20  # bytes of tensors in a message
-MOST_MESSAGES = 20_000
+LARGEST_WORDS = 4 * 2**20  # bytes of JSON in a message
+LARGEST_NUMBERS = 32 * 2**20  # bytes of tensors in a message
+MESSAGES = 20_000
 SIZES = struct.Struct("!II")
 
 Message = dict[str, Any]
@@ -32,7 +32,7 @@ class Channel:
 
     def __init__(self, end: socket.socket):
         self._end = end
-        self._left = MOST_MESSAGES
+        self._left = MESSAGES
 
     def send(self, message: Message, tensors: Tensors | None = None) -> None:
         """Send one message.
@@ -45,7 +45,7 @@ class Channel:
 
         words = json.dumps(message).encode()
         numbers = save(tensors) if tensors else b""
-        if len(words) > MOST_WORDS or len(numbers) > MOST_NUMBERS:
+        if len(words) > LARGEST_WORDS or len(numbers) > LARGEST_NUMBERS:
             raise ValueError(TOO_LARGE)
         try:
             self._end.sendall(SIZES.pack(len(words), len(numbers)) + words + numbers)
@@ -62,9 +62,9 @@ class Channel:
 
         self._left -= 1
         if self._left < 0:
-            raise Broken(f"the answer sent more than {MOST_MESSAGES:,} messages")
+            raise Broken(f"the answer sent more than {MESSAGES:,} messages")
         words, numbers = SIZES.unpack(self._exactly(SIZES.size))
-        if words > MOST_WORDS or numbers > MOST_NUMBERS:
+        if words > LARGEST_WORDS or numbers > LARGEST_NUMBERS:
             raise Broken(TOO_LARGE)
         said, blob = self._exactly(words), self._exactly(numbers)
         try:

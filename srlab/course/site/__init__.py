@@ -8,12 +8,11 @@ host for anything.
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srlab.course.copy import course_files, course_folder
-from srlab.course.site.links import html_name, relative
-from srlab.course.site.titles import title_of
+from srlab.course.copy import course_files, course_folder, require_own_folder
+from srlab.course.site.links import html_name, relative, title_of
 from srlab.files import PACKAGE, replacing
 
 if TYPE_CHECKING:
@@ -56,14 +55,12 @@ def build_site(folder: Path, source: Path | None = None) -> list[str]:
         ValueError: if ``folder`` holds other files, or a formula cannot be
             written.
         ImportError: if what writes the pages is not installed.
-
-    Source: built by srlab; ``srlab site DIR`` writes it.
     """
     exporter = _exporter()
     from srlab.course.site.reference import INDEX, read_reference, write_reference
 
     source = source or course_folder()
-    _require_own_folder(folder)
+    require_own_folder(folder, MARK)
     pages = list(_pages(source))
     reference = read_reference(source, pages)
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +68,8 @@ def build_site(folder: Path, source: Path | None = None) -> list[str]:
     shutil.copy(HERE / STYLE, folder / STYLE)
     for name in course_files(source):
         if name.startswith("images/"):
-            _copy(source / name, folder / name)
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copy(source / name, folder / name)
     for page in pages:
         html = _html(exporter, source, page, pages, reference)
         (folder / page.target).parent.mkdir(exist_ok=True)
@@ -95,14 +93,6 @@ def _exporter() -> "HTMLExporter":
     return page_exporter(HERE / "templates")
 
 
-def _require_own_folder(folder: Path) -> None:
-    """Raise if pages would lie among, or over, files of another kind."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; give the name of a folder.")
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
-        raise ValueError(f"{folder} holds other files; name a new or an empty folder.")
-
-
 def _pages(source: Path) -> Iterator[Page]:
     """The map, the lessons, then the rest, each with its page."""
     names = [name for name in course_files(source) if not name.startswith("images/")]
@@ -122,11 +112,8 @@ def _html(
 ) -> str:
     from nbformat.v4 import new_markdown_cell, new_notebook
 
-    resources = {
-        "page": page,
-        "reference": reference.links(page),
-        **_around(page, pages, reference),
-    }
+    resources = {"page": page, "reference": reference.links(page)}
+    resources |= _around(page, pages, reference)
     if page.source.endswith(".ipynb"):
         return str(exporter.from_filename(str(source / page.source), resources)[0])
     path = source / page.source
@@ -139,23 +126,14 @@ def _around(page: Page, pages: list[Page], reference: "Reference") -> dict[str, 
     """The style, and the navigation: (link, title, whether it is this page)."""
     tops = [other for other in pages if "/" not in other.source]
     links = [(relative(one.target, page.target), one.title, one == page) for one in tops]
-    return {
-        "style": relative(STYLE, page.target),
-        "links": links + reference.start(page.target),
-    }
+    links += reference.start(page.target)
+    return {"style": relative(STYLE, page.target), "links": links}
 
 
 def _list_of_solutions(pages: list[Page]) -> str:
-    folder = str(PurePosixPath(SOLUTIONS).parent)
-    there = [page for page in pages if page.source.startswith(f"{folder}/")]
     lines = [
-        f"- [{page.title}]({PurePosixPath(page.source).name})"
-        for page in there
-        if page.source != SOLUTIONS
+        f"- [{page.title}]({page.source.removeprefix('solutions/')})"
+        for page in pages
+        if page.source.startswith("solutions/") and page.source != SOLUTIONS
     ]
     return "\n".join(["# Solutions\n", "One way to solve each exercise.\n", *lines])
-
-
-def _copy(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(path, target)

@@ -1,21 +1,32 @@
-"""nbconvert with the pages' own template, links and formulas."""
+"""nbconvert with the pages' own template, links and formulas.
+
+Formulas become MathML, which a browser draws and reads out by itself.
+"""
 
 import re
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from latex2mathml.converter import convert
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from traitlets.config import Config
 
-from srlab.course.site.formulas import to_mathml
 from srlab.course.site.links import page_link
 
 BOX = re.compile(r"^<div[^>]*><pre>(<span></span>)?|</pre></div>\s*$")
 LINK = re.compile(r"""href=(["'])(.*?)\1""")
 OUTSIDE = re.compile(r"https?:|mailto:")
 IMAGES = ("image/png", "image/jpeg", "image/svg+xml")
+
+# What latex2mathml would show as it stands, or letter by letter, in other words.
+REWORDED = (
+    (re.compile(r"\\mathrm\{(\w+)\}"), r"\\text{\1}"),
+    (re.compile(r"\\_"), "_"),
+    (re.compile(r"\\([lr])Vert\b"), "‖"),
+)
+LEFT_OVER = re.compile(r"\\\w+|\$")
 
 
 def page_exporter(templates: Path, template: str = "srlab") -> HTMLExporter:
@@ -24,11 +35,8 @@ def page_exporter(templates: Path, template: str = "srlab") -> HTMLExporter:
     settings.TemplateExporter.extra_template_basedirs = [str(templates)]
     settings.HTMLExporter.template_name = template
     exporter = HTMLExporter(config=settings)
-    exporter.register_filter("page_html", page_html)
-    exporter.register_filter("with_page_links", with_page_links)
-    exporter.register_filter("code_only", code_only)
-    exporter.register_filter("alt_text", alt_text)
-    exporter.register_filter("is_widget", is_widget)
+    for own in (page_html, with_page_links, code_only, alt_text, is_widget):
+        exporter.register_filter(own.__name__, own)
     return exporter
 
 
@@ -58,6 +66,32 @@ def is_widget(output: Any) -> bool:
     """Whether a stored picture is a widget's poster, whose words are also its text."""
     words = alt_text(output)
     return bool(words) and words == output.get("data", {}).get("text/plain")
+
+
+def to_mathml(tex: str, *, block: bool = False) -> str:
+    r"""A formula in TeX as MathML.
+
+    Args:
+        tex: without the dollars around it.
+        block: on a line of its own.
+
+    Raises:
+        ValueError: if a command in it is not known.
+
+    Example:
+        >>> "<mfrac>" in to_mathml(r"\frac{1}{2}")
+        True
+    """
+    reworded = tex.strip()
+    for pattern, words in REWORDED:
+        reworded = pattern.sub(words, reworded)
+    mathml = convert(reworded, display="block" if block else "inline")
+    if left := LEFT_OVER.search(mathml):
+        raise ValueError(
+            f"The formula {tex.strip()!r} cannot be written as MathML, since {left[0]} is "
+            f"not known; write it in another way."
+        )
+    return mathml
 
 
 class PageRenderer(IPythonRenderer):

@@ -93,9 +93,7 @@ class Reference:
 
     def start(self, target: str) -> list[tuple[str, str, bool]]:
         """The link to the reference in the navigation of a page, if there is one."""
-        if not self.modules:
-            return []
-        return [(relative(INDEX, target), "Reference", False)]
+        return [(relative(INDEX, target), "Reference", False)] if self.modules else []
 
     def users(self, module: str) -> list[tuple[str, str]]:
         """The lessons that import a module, seen from a page of the reference."""
@@ -127,10 +125,7 @@ def _modules(path: Path) -> list[str]:
 
 
 def write_reference(
-    reference: Reference,
-    folder: Path,
-    exporter: "HTMLExporter",
-    around: dict[str, Any],
+    reference: Reference, folder: Path, exporter: "HTMLExporter", around: dict[str, Any]
 ) -> list[str]:
     """Write a page for each module, and one that lists them.
 
@@ -149,14 +144,12 @@ def write_reference(
     environment = exporter.environment
     environment.filters |= {"documented": documented, "signature": signature, "told": told}
     for target, title, module in _targets(reference):
-        prose = Prose(reference, target)
-        page = {"target": target, "title": title}
         html = environment.get_template("reference.html.j2").render(
-            resources={**around, "page": page},
+            resources={**around, "page": {"target": target, "title": title}},
             reference=reference,
             module=module and reference.module(module),
             entries=reference.entries(module) if module else [],
-            prose=prose,
+            prose=Prose(reference, target),
         )
         with replacing(folder / target) as part:
             part.write_text(html, encoding="utf-8")
@@ -176,8 +169,6 @@ def target_of(module: str) -> str:
     Example:
         >>> target_of("srlab.widgets.loss_lab")
         'reference/widgets.loss_lab.html'
-
-    Source: built by srlab.
     """
     return f"{FOLDER}/{module.partition('.')[2]}.html"
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from srlab.course.copy import course_files, course_folder
-from srlab.course.site.titles import HEADING
+from srlab.course.site.links import first_heading
 from srlab.files import PACKAGE, replacing
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ def write_slides(lesson: Path, out: Path) -> int:
         ValueError: if the notebook is damaged or has nothing to show, ``out``
             is another file, or a formula cannot be written.
         ImportError: if what writes the pages is not installed.
-
-    Source: built by srlab; ``srlab slides LESSON`` writes it.
     """
     exporter = _exporter(lesson.parent)
     _require_own_file(out)
@@ -67,8 +65,6 @@ def find_lesson(name: str) -> Path:
     Example:
         >>> find_lesson("01").name
         '01_pixel_loss.ipynb'
-
-    Source: built by srlab.
     """
     if Path(name).is_file():
         return Path(name)
@@ -189,11 +185,10 @@ def _read(lesson: Path) -> "NotebookNode":
 def _around(talk: "NotebookNode", lesson: Path, count: int) -> dict[str, Any]:
     """What the page has besides the slides."""
     texts = [cell.source for cell in talk.cells if cell.cell_type == "markdown"]
-    title = HEADING.search("\n".join(texts))
     script = (HERE / "slides.js").read_text(encoding="utf-8")
     style = [(HERE / name).read_text(encoding="utf-8") for name in ("site.css", "slides.css")]
     return {
-        "title": title[1].replace("`", "").strip() if title else lesson.stem,
+        "title": first_heading("\n".join(texts)) or lesson.stem,
         "count": count,
         "generator": GENERATOR,
         "style": "\n".join(style),
