@@ -1,4 +1,4 @@
-"""HaarPSI and MDSI: which way they go, what they refuse, and when piq is imported."""
+"""HaarPSI and MDSI: which way they go, and what they refuse."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srlab.metrics import haarpsi, mdsi
-from tests import warm
 
 BOTH = pytest.mark.parametrize("measure", [haarpsi, mdsi])
 
@@ -72,8 +71,3 @@ def test_what_is_refused(measure: Callable[..., Tensor], photo: Tensor) -> None:
         measure(photo, photo[..., :-4])
     with pytest.raises(ValueError, match="divide 8-bit values by 255"):
         measure(photo * 255, photo)
-
-
-def test_piq_is_imported_when_it_is_needed() -> None:
-    code = "import sys, srlab.cli, srlab.metrics, srlab.scoring; print('piq' in sys.modules)"
-    assert warm.python("-c", code).stdout == "False\n"
