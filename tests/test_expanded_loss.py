@@ -8,7 +8,6 @@ import torch
 
 from srlab.features import FeatureExtractor, count_hooks
 from srlab.losses import (
-    ContentLoss,
     ExpandedLoss,
     SpectralLoss,
     balanced_weights,
@@ -48,17 +47,6 @@ def test_gram_by_hand():
     features = torch.tensor([[[[1.0, 2.0], [0.0, 1.0]], [[3.0, 0.0], [1.0, 1.0]]]])
     wanted = torch.tensor([[[6.0, 4.0], [4.0, 11.0]]]) / 8  # F * h * w = 8
     torch.testing.assert_close(gram_matrix(features), wanted)
-
-
-def test_gram_does_not_care_where_pixels_lie():
-    features = torch.rand(2, 5, 6, 7)
-    shuffled = features.flatten(2)[..., torch.randperm(42)].view(2, 5, 6, 7)
-    torch.testing.assert_close(gram_matrix(shuffled), gram_matrix(features))
-
-
-def test_gram_does_not_grow_with_the_picture():
-    features = torch.rand(1, 4, 6, 6)
-    torch.testing.assert_close(gram_matrix(features.repeat(1, 1, 3, 2)), gram_matrix(features))
 
 
 def test_gram_keeps_all_digits_under_autocast():
@@ -104,12 +92,6 @@ def test_the_sum_is_of_its_terms_and_names_them(loss, extractor, pair):
     for name, term in expected.items():
         torch.testing.assert_close(terms[name], term)
     assert count_hooks(loss) == 0
-
-
-def test_content_agrees_with_lesson_02(loss, extractor, pair):
-    torch.testing.assert_close(
-        loss.raw(*pair, ["content"])["content"], ContentLoss(extractor, LAYERS)(*pair)
-    )
 
 
 @pytest.mark.parametrize("off", ["pixel", "content", "style", "tv"])
@@ -206,14 +188,8 @@ def test_balance_keeps_the_first_weight_or_gives_it_one(loss, pair):
 
 @pytest.mark.parametrize(
     "shares",
-    [
-        {},
-        {"pixel": 0},
-        {"pixel": -1, "tv": 2},
-        {"pixel": math.nan, "tv": 2},
-        {"tv": 2, "pixel": math.nan},
-        {"pixel": math.inf, "tv": 2},
-    ],
+    [{}, {"pixel": 0}, *({"tv": 2, "pixel": bad} for bad in (-1, math.nan, math.inf))],
+    ids=str,
 )
 def test_impossible_shares_are_refused(loss, pair, shares):
     with pytest.raises(ValueError, match="Shares must be 0 or more"):
@@ -248,12 +224,6 @@ def wave(across: float, side: int = 96) -> torch.Tensor:
     return line.expand(1, 3, side, side)
 
 
-def test_a_wave_stands_at_its_frequency():
-    spectrum = log_spectrum(wave(12))
-    assert spectrum.shape == (1, 32, 17)
-    assert divmod(spectrum.argmax().item(), 17) == (0, 12)
-
-
 def test_energy_by_hand():
     """A wave of amplitude a has (a / 2 * sum of the window)^2 at its frequency."""
     energy = (0.2 * 219 / 255 / 2 * torch.hann_window(32, periodic=False).sum() ** 2) ** 2
@@ -275,36 +245,11 @@ def test_a_spectrum_does_not_care_where_detail_lies():
     assert l1_loss(shifted, wave(12)) > 0.1 > spectrum_loss(shifted, wave(12))
 
 
-def test_what_nobody_sees_asks_for_nothing():
-    flat = torch.full((1, 3, 64, 64), 0.5)
-    speck = flat + torch.randn(flat.shape, generator=torch.Generator().manual_seed(0)) / 2550
-    assert spectrum_loss(flat, speck) < 0.02
-
-
-def test_blur_and_grid_both_count_and_a_step_mends_them():
-    hr = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    blur = torch.nn.functional.avg_pool2d(hr, 3, 1, 1, count_include_pad=False)
-    grid = hr.clone()
-    grid[..., ::4, ::4] += 0.5
-    for sr in (blur, grid):
-        sr = sr.requires_grad_()
-        loss = spectrum_loss(sr, hr)
-        loss.backward()
-        step = 0.01 * sr.grad / sr.grad.norm()
-        assert spectrum_loss(sr.detach() - step, hr) < loss
-
-
 @pytest.mark.parametrize(
     ("shapes", "sentence"),
     [
-        (
-            ((1, 3, 32, 31), (1, 3, 32, 31)),
-            r"32 x 31 px, but a spectrum can be measured from 32",
-        ),
-        (
-            ((1, 3, 32, 32), (1, 3, 32, 64)),
-            r"sr is \(1, 3, 32, 32\) and hr is \(1, 3, 32, 64\)",
-        ),
+        ([(1, 3, 32, 31)] * 2, "32 x 31 px, but a spectrum can be measured from 32"),
+        ([(1, 3, 32, 32), (1, 3, 32, 64)], r"hr is \(1, 3, 32, 64\)"),
     ],
 )
 def test_spectra_of_what_cannot_be(shapes, sentence):
