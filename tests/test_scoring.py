@@ -4,15 +4,18 @@ import csv
 import io
 import json
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from srlab.data import crop_to_multiple, degrade
 from srlab.images import to_bytes
 from srlab.metrics import score_pair
-from srlab.models import Bicubic, SrResNet, count_parameters, enlarge
+from srlab.models import Bicubic, SrResNet, Upsampler, count_parameters, enlarge
+from srlab.residuals import ChannelGates, WeightedResidualBlock
 from srlab.scoring import (
     MEASURES,
     WORK_SIZE,
@@ -30,6 +33,8 @@ from srlab.scoring import (
     score_models,
     short,
 )
+from srlab.unet import UNet, VggEncoder
+from srlab.upsamplers import TransposedStage
 
 
 class Truth(nn.Module):
@@ -64,13 +69,6 @@ def test_bicubic_by_hand(photos: dict[str, Tensor]) -> None:
     assert row["protocol"] == "Y of BT.601 (16-235), border of 4 px left out, 8 bits"
 
 
-def test_bicubic_is_always_first(photos: dict[str, Tensor]) -> None:
-    rows = score_models(photos, {"net": SrResNet(2, 4, 1)}, scale=2)
-    assert [row["model"] for row in rows] == ["bicubic", "net"]
-    for key in MEASURES:  # an untrained network is bicubic
-        assert rows[0][key] == pytest.approx(rows[1][key], abs=1e-4)
-
-
 def test_the_truth_is_perfect_and_still_valid_json(photos: dict[str, Tensor]) -> None:
     photo = {"even": photos["even"]}
     _, row = score_models(photo, {"truth": Truth(as_batch(photos["even"]))}, scale=4)
@@ -85,11 +83,6 @@ def test_the_truth_is_perfect_and_still_valid_json(photos: dict[str, Tensor]) ->
     (read,) = json.loads(rows_to_json([row]), parse_constant=refuse)
     assert read["psnr_y"] is None
     assert read["sharpness"] == 1
-
-
-def test_what_is_no_number_is_null() -> None:
-    rows = [{"model": "a", "pictures": 2, "psnr_y": 30.5, "sharpness": math.nan}]
-    assert json.loads(rows_to_json(rows)) == [{**rows[0], "sharpness": None}]
 
 
 @pytest.mark.parametrize("side", [3, 8, 16])
@@ -228,6 +221,66 @@ def test_the_table_says_its_protocol() -> None:
     assert "128 x 128 px" in text
     assert f"{count_parameters(SrResNet(4, 8, 1)):,}" in text
     assert [line.split()[0] for line in text.splitlines()[-2:]] == ["bicubic", "mine"]
+
+
+# -- multiply-adds, against what torch counts ------------------------------------------
+
+
+def test_a_convolution_by_hand():
+    assert count_multiply_adds(nn.Conv2d(3, 8, 5, padding=2), 10, 20) == 25 * 3 * 8 * 200
+    assert count_multiply_adds(nn.Conv2d(3, 8, 3, 2, 1), 10, 20) == 9 * 3 * 8 * 50
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SrResNet(4, 8, 2),
+        SrResNet(2, 4, 1, upsampler=partial(Upsampler, stage=TransposedStage)),
+        SrResNet(2, 4, 1, block=lambda n: WeightedResidualBlock(n, ChannelGates(n))),
+        UNet(4, 4, 2),
+        UNet(2, encoder=VggEncoder(1)),
+        nn.Conv2d(3, 6, 3, stride=2, groups=3),
+        nn.Sequential(conv := nn.Conv2d(3, 3, 3), conv),
+    ],
+    ids=["srresnet", "transposed", "gates", "unet", "vgg", "groups", "used twice"],
+)
+def test_half_of_the_flops_that_torch_counts(model):
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(torch.rand(1, 3, 9, 14))
+    assert count_multiply_adds(model, 9, 14) == counter.get_total_flops() // 2 > 0
+
+
+@pytest.mark.parametrize(
+    "model",
+    [SrResNet(4, 8, 1), UNet(4, 4, 1), UNet(4, encoder=VggEncoder(1)), ChannelGates(3)],
+    ids=["srresnet", "unet", "vgg", "gates"],
+)
+def test_the_model_stays_as_it_was(model):
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.train()
+    count_multiply_adds(model, 8, 8)
+    assert model.training
+    assert all(value.equal(before[name]) for name, value in model.state_dict().items())
+    assert all(p.grad is None and p.device.type == "cpu" for p in model.parameters())
+    assert model(torch.rand(1, 3, 8, 8)).isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_precision_does_not_matter(dtype):
+    plain = count_multiply_adds(UNet(2, 4, 1), 8, 8)
+    assert count_multiply_adds(UNet(2, 4, 1).to(dtype), 8, 8) == plain
+
+
+@pytest.mark.parametrize(
+    ("size", "sentence"),
+    [
+        ((0, 8), "height must be 1 or more, but got 0"),
+        ((8, -1), "width must be 1 or more, but got -1"),
+    ],
+)
+def test_a_picture_without_pixels_is_refused(size, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        count_multiply_adds(Bicubic(4), *size)
 
 
 # -- the one list of measures ---------------------------------------------------------
