@@ -2,8 +2,6 @@
 
 import math
 import signal
-import threading
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -23,6 +21,7 @@ from srlab.training import (
     training_step,
     undivided,
 )
+from tests.watching import from_another_thread
 
 
 class Recorded(list):  # type: ignore[type-arg]
@@ -262,16 +261,10 @@ def test_ignored_ctrl_c_stays_ignored(model: SrResNet, batches: Recorded) -> Non
 
 
 def test_it_trains_in_another_thread_too(model: SrResNet, batches: Recorded) -> None:
-    numbers: list[int] = []
-
-    def run() -> None:
-        steps: Iterator[Step] = train(model, batches, pixel_loss(), adam(model), steps=2)
-        numbers.extend(step.number for step in steps)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join(60)
-    assert numbers == [1, 2]
+    done: list[Step] = []
+    steps = train(model, batches, pixel_loss(), adam(model), steps=2)
+    from_another_thread(lambda: done.extend(steps))
+    assert [step.number for step in done] == [1, 2]
 
 
 @pytest.mark.parametrize(
