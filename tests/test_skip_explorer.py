@@ -82,7 +82,7 @@ def trained() -> UNet:
 def unet(trained: UNet) -> Iterator[UNet]:
     """The trained UNet, checked afterwards: no test may leave it changed."""
     weights = weights_of(trained)
-    yield trained
+    yield trained.train()
     assert count_hooks(trained) == 0
     assert equal(weights, weights_of(trained))
 
