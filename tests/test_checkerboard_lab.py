@@ -43,7 +43,7 @@ from srlab.widgets.checkerboard_pictures import (
     whole_spectrum,
 )
 from srlab.widgets.drawing import ORANGE
-from srlab.widgets.live import LiveTraining
+from srlab.widgets.kit.live import LiveTraining
 from srlab.widgets.poster import BYTES_LIMIT
 from tests.test_parts import alt_of
 from tests.watching import equal, numbers_of, wait_for, weights_of

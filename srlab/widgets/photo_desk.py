@@ -24,7 +24,7 @@ from torch import Tensor
 from srlab.files import ASSETS, at_home, free_path
 from srlab.images import picture_suffixes, save_image
 from srlab.widgets.compare import compare
-from srlab.widgets.live import LiveTraining, State
+from srlab.widgets.kit.live import LiveTraining, State
 from srlab.widgets.parts import TEXT, LivePicture, action_button, bytes_text
 from srlab.widgets.photo_look import PartBox, PartLook, is_whole, part_box, take_look
 from srlab.widgets.photo_shelf import Model, Networks, PhotoShelf, Source
