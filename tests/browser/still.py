@@ -55,6 +55,7 @@ MODEL = """async ({state, buffers, paths}) => {
     };
     window.still = {
         values, saved: [], sent: [],
+        listeners: () => Object.values(handlers).flat().length,
         receive: ({state, buffers, paths}) => take(unpack(state, buffers, paths)),
     };
     const model = {

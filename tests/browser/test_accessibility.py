@@ -61,11 +61,6 @@ MetricLab()""",
     "Compare": """\
 from srlab.widgets.compare import compare
 compare({"dark": torch.zeros(1, 3, 32, 32), "bright": torch.ones(1, 3, 32, 32)})""",
-    "Compare without anywidget": """\
-os.environ["SRLAB_WIDGETS"] = "core"
-core = compare({"dark": torch.zeros(1, 3, 32, 32), "bright": torch.ones(1, 3, 32, 32)})
-del os.environ["SRLAB_WIDGETS"]
-core""",
     "SkipExplorer": """\
 from srlab.widgets.skip_explorer import SkipExplorer
 skips = SkipExplorer(UNet(2, num_features=4))
