@@ -33,7 +33,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help lab classroom check test test-units test-lessons test-browser test-gpu \
-	lessons app site bundle sync lint types bench lock sums install check-python clean
+	lessons app site bundle kit sync lint types bench lock sums install check-python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -76,12 +76,18 @@ site: install ## the course as static pages, in site/
 bundle: install ## a folder that installs without a network (BUNDLE_ARGS="--extra app")
 	$(VENV_PYTHON) -m tests.bundle bundle $(BUNDLE_ARGS)
 
+kit: install ## the labs' JavaScript: lint, format and bundle; needs Node 20
+	cd srlab/widgets/kit && npm ci --no-audit --no-fund
+	$(VENV_PYTHON) -m tests.kit lint --fix
+	$(VENV_PYTHON) -m tests.kit
+
 sync: install ## rewrite the lessons' build cells from the package
 	$(VENV_PYTHON) -m tests.lesson_cells sync
 
 lint: install ## style of code, notebooks and workflows
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(VENV_PYTHON) -m tests.kit lint
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 types: install ## type check of the package

@@ -14,7 +14,7 @@ from srlab.losses import pixel_loss
 from srlab.metrics import Protocol, psnr
 from srlab.models import SrResNet, enlarge
 from srlab.training import DivergedError
-from srlab.widgets.live import LiveTraining
+from srlab.widgets.kit.live import LiveTraining
 from srlab.widgets.poster import BYTES_LIMIT
 from srlab.widgets.training_lab import TrainingLab
 from srlab.widgets.workbench import Figures, History, Workbench

@@ -5,7 +5,7 @@ import time
 
 from ipywidgets import HTML, VBox
 
-from srlab.widgets.live import LiveTraining, State
+from srlab.widgets.kit.live import LiveTraining, State
 from srlab.widgets.parts import TEXT, action_button
 from srlab.widgets.poster import PosterMixin
 

@@ -17,8 +17,8 @@ from srlab.runcard import RunCard
 from srlab.training import Step
 from srlab.widgets.dials import as_position, require_in_reach
 from srlab.widgets.drawing import beside, picture_strip
+from srlab.widgets.kit.live import State
 from srlab.widgets.ledger_view import ledger_lines
-from srlab.widgets.live import State
 from srlab.widgets.live_lab import LiveLab
 from srlab.widgets.loss_actions import Actions
 from srlab.widgets.loss_bench import LossBench

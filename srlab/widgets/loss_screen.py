@@ -11,8 +11,8 @@ from torch import Tensor
 
 from srlab.losses import Entry
 from srlab.widgets.drawing import Point
+from srlab.widgets.kit.live import State
 from srlab.widgets.ledger_view import ledger_html, reweighed
-from srlab.widgets.live import State
 from srlab.widgets.loss_bench import LossBench
 from srlab.widgets.loss_branch import LossFigures
 from srlab.widgets.loss_panel import CHARTS, LossPanel

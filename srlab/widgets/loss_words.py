@@ -4,8 +4,8 @@ import html
 from typing import Any
 
 from srlab.runcard import ModelSpec
+from srlab.widgets.kit.live import State
 from srlab.widgets.ledger_view import swatch
-from srlab.widgets.live import State
 from srlab.widgets.loss_bench import LossBench
 from srlab.widgets.parts import TEXT
 from srlab.widgets.workbench import Figures

@@ -24,7 +24,7 @@ from torch import Tensor
 from srlab.files import ASSETS, at_home, free_path
 from srlab.images import picture_suffixes, save_image
 from srlab.widgets.compare import compare
-from srlab.widgets.live import LiveTraining, State
+from srlab.widgets.kit.live import LiveTraining, State
 from srlab.widgets.parts import TEXT, LivePicture, action_button, bytes_text
 from srlab.widgets.photo_look import PartBox, PartLook, is_whole, part_box, take_look
 from srlab.widgets.photo_shelf import Model, Networks, PhotoShelf, Source
@@ -43,7 +43,7 @@ from srlab.widgets.photo_views import (
     progress_html,
     spoken,
 )
-from srlab.widgets.poster import PosterMixin, stack, text_lines
+from srlab.widgets.poster import PosterMixin, filmstrip, stack, text_lines
 from srlab.widgets.slider_names import slider_names
 from srlab.widgets.upload import Upload, upload_button
 
@@ -317,7 +317,7 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
     def poster(self) -> Image.Image:
         """The photograph, and a part of it compared."""
         lines = text_lines([self.summary(), "Detail that was not there before is invented."])
-        shown = [self._comparison.poster()] if self._comparison else []
+        shown = [_compared(self.look)] if self.look else []
         box = _part(self.task, self.setting, self.job)
         return stack(lines, framed(self._seen(), self.task, box), *shown)
 
@@ -580,6 +580,13 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
     def _complain(self, *sentences: str) -> None:
         self._complaints = sentences
         self._alert.value = alert(sentences)
+
+
+def _compared(look: PartLook) -> Image.Image:
+    """The pictures of the part, side by side."""
+    captions = look.captions()
+    named = look.pictures.items()
+    return filmstrip([(picture, f"{n} {captions.get(n, '')}") for n, picture in named])
 
 
 def _part(task: Task, setting: Setting, job: Enlargement) -> PartBox | None:

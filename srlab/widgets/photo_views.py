@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from srlab.images import save_image, to_image
-from srlab.widgets.compare_scene import SETTINGS, Comparison
+from srlab.widgets.compare import SETTINGS, Comparison
 from srlab.widgets.parts import TEXT, bytes_text
 from srlab.widgets.photo_look import PartBox, is_whole, on_checker
 from srlab.widgets.photo_task import Enlargement, Task, size_text

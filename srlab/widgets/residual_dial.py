@@ -23,7 +23,7 @@ from srlab.widgets.drawing import (
     beside,
     curve_chart,
 )
-from srlab.widgets.live import State
+from srlab.widgets.kit.live import State
 from srlab.widgets.live_lab import LiveLab
 from srlab.widgets.parts import TEXT, LivePicture
 from srlab.widgets.poster import stack, text_lines

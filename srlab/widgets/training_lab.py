@@ -32,7 +32,7 @@ from srlab.widgets.drawing import (
     map_chart,
     picture_strip,
 )
-from srlab.widgets.live import State
+from srlab.widgets.kit.live import State
 from srlab.widgets.live_lab import LiveLab
 from srlab.widgets.parts import TEXT, LivePicture, action_button
 from srlab.widgets.poster import stack, text_lines

@@ -2,11 +2,19 @@
 
 One daemon thread, alive only while there is something to do. Callbacks of
 widgets may come from any thread, so they only leave notes under a lock; the
-worker alone touches the network and the pictures.
+worker alone touches the network and the pictures. Its states::
+
+    ready ──start──> running ──pause──> paused ──start──> running
+      ^                 │                 │
+      │                 └─────error────> failed ──start──> running
+      └──reset── (from any of them, after a pause)
+
+    notes (start, pause, change, do)  ->  [lock]  ->  worker: acts, steps, draws
 """
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -42,13 +50,15 @@ class LiveTraining:
 
     Args:
         work: what is trained and shown.
+        between: seconds from one drawing to the next, if nothing is changed.
     """
 
     _turn: ClassVar[threading.Lock] = threading.Lock()  # held during a step
     _current: ClassVar["LiveTraining | None"] = None
 
-    def __init__(self, work: Workpiece):
+    def __init__(self, work: Workpiece, *, between: float | None = None):
         self.work = work
+        self.between = SECONDS_BETWEEN_FRAMES if between is None else between
         self.state: State = "ready"
         self._lock = threading.Lock()
         self._news = threading.Condition(self._lock)
@@ -59,6 +69,7 @@ class LiveTraining:
         self._drawn = 0.0  # when, on the monotonic clock
         self._thread: threading.Thread | None = None  # the one that may touch the work
         self._steps: Iterator[object] | None = None
+        self._ends: deque[float] = deque(maxlen=30)  # of the last steps, monotonic
 
     def start(self) -> None:
         """Begin or go on; whatever else trains in this kernel is paused."""
@@ -101,6 +112,12 @@ class LiveTraining:
         finally:  # Ctrl-C too leaves a training that can go on
             self._enter("paused")
             self._hand_over()
+
+    @property
+    def steps_per_second(self) -> float:
+        """Over the last 30 steps without a rest; 0 before there are two."""
+        ends = tuple(self._ends)
+        return (len(ends) - 1) / (ends[-1] - ends[0]) if len(ends) > 1 else 0.0
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is left to do; tell whether that came true."""
@@ -179,6 +196,7 @@ class LiveTraining:
     def _enter(self, state: State, error: str = "") -> None:
         self.state = state
         self.work.draw(state, error)
+        self._ends.clear()  # a rest is no slow step
 
     def _take_notes(self) -> bool:
         """Do what the notes say; tell whether there were any."""
@@ -207,8 +225,9 @@ class LiveTraining:
         except BaseException:
             self._steps = None  # a generator that raised gives no more steps
             raise
+        self._ends.append(time.monotonic())
         self.state = "running"
-        if changed or time.monotonic() - self._drawn > SECONDS_BETWEEN_FRAMES:
+        if changed or time.monotonic() - self._drawn > self.between:
             self.work.draw(self.state)
             self._drawn = time.monotonic()
 

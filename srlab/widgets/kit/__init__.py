@@ -1,0 +1,1 @@
+"""What every lab is made of: traits, one worker, and a view in JavaScript."""

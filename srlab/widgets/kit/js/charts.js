@@ -1,0 +1,377 @@
+// Charts, drawn by uPlot: curves over the steps, and the map of sharpness over
+// PSNR. Hover reads the values; at rest the last ones stand there.
+
+import { html } from "lit-html";
+import uPlot from "uplot";
+import { mounted } from "./directives.js";
+import { logTicks, short } from "./numbers.js";
+
+const FONT = "11px system-ui, sans-serif";
+const NEAR = 24; // px within which a point of the map is read
+
+// Curves on one scale.
+//   series: [{name, color, points: [[x, y], ...], dash, width}]
+//   references: [{name, value}], dashed across; vertical: {x, name}
+//   log: of y; alt: what the numbers say.
+export function lineChart({ name, title, alt, ...spec }) {
+  return figure(
+    name,
+    title + (spec.log ? " (log scale)" : ""),
+    alt,
+    mounted((el) => new Curves(el), spec),
+  );
+}
+
+// A map: paths, the last point of each as a dot, and marks to compare with.
+//   x, y: {label}; paths: [{name, color, points, quiet}]; marks: [{name, x, y}]
+//   truth: a y that is always in sight, as a line.
+export function mapChart({ name, title, alt, ...spec }) {
+  return figure(
+    name,
+    title,
+    alt,
+    mounted((el) => new Places(el), spec),
+  );
+}
+
+const figure = (name, title, alt, draw) => html`<figure class="chart" data-name=${name} role="img"
+  aria-label="${title}. ${alt ?? ""}"><figcaption>${title}</figcaption><div class="plot" ${draw}></div></figure>`;
+
+// What both have: a uPlot that follows its element's size and the theme.
+class Chart {
+  constructor(el) {
+    this.el = el;
+    this.stage = document.createElement("div");
+    this.legend = document.createElement("div");
+    this.legend.className = "legend";
+    this.probe = document.createElement("i");
+    this.probe.hidden = true;
+    el.append(this.stage, this.legend, this.probe);
+    this.observer = new ResizeObserver(() => this.fit());
+    this.observer.observe(this.stage);
+  }
+
+  size() {
+    return { width: Math.max(this.stage.clientWidth, 50), height: Math.max(this.stage.clientHeight, 50) };
+  }
+
+  fit() {
+    const { width, height } = this.size();
+    if (this.plot && (this.plot.width !== width || this.plot.height !== height))
+      this.plot.setSize({ width, height });
+  }
+
+  // A color as a canvas takes it; a theme's is written var(--accent).
+  color(text) {
+    if (!text.startsWith("var(")) return text;
+    this.probe.style.color = text;
+    return getComputedStyle(this.probe).color;
+  }
+
+  axis(label, more = {}) {
+    return {
+      stroke: () => this.color("var(--quiet)"),
+      grid: { stroke: () => this.color("var(--grid)"), width: 1 },
+      ticks: { show: false },
+      font: FONT,
+      labelFont: FONT,
+      label,
+      labelSize: label ? 16 : 0,
+      size: label && !more.side ? 30 : 26,
+      values: (_, ticks) => ticks.map((tick) => short(tick, 6)),
+      ...more,
+    };
+  }
+
+  // Words on the canvas, at a place of the chart; with a halo, since a path may run below.
+  write(text, x, y, { color = "var(--quiet)", align = "left", baseline = "middle" } = {}) {
+    const { ctx } = this.plot;
+    ctx.save();
+    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    Object.assign(ctx, { textAlign: align, textBaseline: baseline, lineJoin: "round" });
+    Object.assign(ctx, { lineWidth: 3 * devicePixelRatio, strokeStyle: this.color("var(--paper)") });
+    ctx.strokeText(text, x, y);
+    ctx.fillStyle = this.color(color);
+    ctx.fillText(text, x, y);
+    ctx.restore();
+  }
+
+  stroke(points, { color, width = 1, dash = [] }) {
+    const { ctx } = this.plot;
+    ctx.save();
+    ctx.beginPath();
+    for (const [x, y] of points) ctx.lineTo(x, y);
+    ctx.setLineDash(dash.map((px) => px * devicePixelRatio));
+    Object.assign(ctx, {
+      strokeStyle: this.color(color),
+      lineWidth: width * devicePixelRatio,
+      lineJoin: "round",
+    });
+    ctx.stroke();
+    ctx.restore();
+  }
+
+  // A value -> px of the canvas.
+  at(x, y) {
+    return [this.plot.valToPos(x, "x", true), this.plot.valToPos(y, "y", true)];
+  }
+
+  update(spec) {
+    this.spec = spec;
+    const made = this.madeOf(spec);
+    if (this.made !== made) {
+      this.plot?.destroy();
+      this.legend.replaceChildren();
+      this.plot = new uPlot({ ...this.size(), ...this.options() }, this.data(), this.stage);
+      this.made = made;
+    } else {
+      this.plot.setData(this.data());
+    }
+    this.rest();
+  }
+
+  remove() {
+    this.observer.disconnect();
+    this.plot?.destroy();
+    this.el.replaceChildren();
+  }
+}
+
+class Curves extends Chart {
+  madeOf({ series, log }) {
+    return JSON.stringify([log, series.map(({ name, dash, width }) => [name, dash, width])]);
+  }
+
+  shown({ points }) {
+    return this.spec.log ? points.filter(([, y]) => y > 0) : points;
+  }
+
+  data() {
+    const tables = this.spec.series.map((each) => {
+      const points = this.shown(each);
+      return [points.map(([x]) => x), points.map(([, y]) => y)];
+    });
+    return tables.length ? uPlot.join(tables) : [[]];
+  }
+
+  options() {
+    const { log, x = "step" } = this.spec;
+    return {
+      padding: [8, 12, 0, 0],
+      scales: {
+        x: { time: false, range: (_, low, high) => this.across(low, high) },
+        y: { distr: log ? 3 : 1, range: (_, low, high) => this.range(low, high) },
+      },
+      axes: [
+        this.axis(x, { space: 60, size: 24 }),
+        this.axis("", {
+          side: 3,
+          size: 48,
+          space: 28,
+          ...(log ? { splits: (_, __, low, high) => logTicks(low, high), filter: (_, ticks) => ticks } : {}),
+        }),
+      ],
+      series: [{ label: x, value: (_, v) => short(v, 6) }, ...this.spec.series.map((_, i) => this.line(i))],
+      cursor: {
+        y: false,
+        dataIdx: (plot, i, hovered) => nearest(plot.data[i], hovered),
+        points: { size: 6 },
+      },
+      legend: {
+        mount: (_, table) => this.legend.append(table),
+        markers: { width: 0, fill: (_, i) => this.color(this.spec.series[i - 1]?.color ?? "transparent") },
+      },
+      hooks: {
+        draw: [() => this.drawLines()],
+        setCursor: [(plot) => plot.cursor.idx === null && this.rest()],
+      },
+    };
+  }
+
+  line(i) {
+    const { name, dash, width = 1.75 } = this.spec.series[i];
+    return {
+      label: name,
+      stroke: () => this.color(this.spec.series[i]?.color ?? "var(--accent)"),
+      width,
+      dash,
+      spanGaps: true,
+      points: { show: (plot) => plot.data[i + 1].filter((v) => v != null).length < 2, size: 6 },
+      value: (_, v) => short(v, 4),
+    };
+  }
+
+  across(low, high) {
+    const beyond = this.spec.vertical?.x ?? low;
+    return [Math.min(low ?? 0, beyond ?? 0), Math.max(high ?? 1, beyond ?? 1, (low ?? 0) + 1)];
+  }
+
+  // All curves and all references in sight, with some air.
+  range(low, high) {
+    const { references = [], log, least = [] } = this.spec;
+    const values = [low, high, ...references.map(({ value }) => value), ...least].filter(
+      (value) => Number.isFinite(value) && (!log || value > 0),
+    );
+    if (!values.length) return log ? [0.1, 1] : [0, 1];
+    const [from, to] = [Math.min(...values), Math.max(...values)];
+    if (log) return [from / 1.25, to * 1.25];
+    const air = (to - from || Math.abs(to) || 1) * 0.08;
+    return [from - air, to + air];
+  }
+
+  drawLines() {
+    const { left, top, width, height } = this.plot.bbox;
+    const { references = [], vertical } = this.spec;
+    for (const { name, value, color = "var(--quiet)" } of references) {
+      const [, y] = this.at(0, value);
+      this.stroke(
+        [
+          [left, y],
+          [left + width, y],
+        ],
+        { color, dash: [5, 4] },
+      );
+      const above = y - top > height / 4;
+      this.write(name, left + width - 4, y + (above ? -4 : 4) * devicePixelRatio, {
+        align: "right",
+        baseline: above ? "bottom" : "top",
+        color,
+      });
+    }
+    if (vertical) {
+      const [x] = this.at(vertical.x, 0);
+      this.stroke(
+        [
+          [x, top],
+          [x, top + height],
+        ],
+        { color: "var(--quiet)", dash: [2, 3] },
+      );
+      this.write(vertical.name ?? "", x + 4 * devicePixelRatio, top, { baseline: "top" });
+    }
+  }
+
+  // Nobody points at the chart: each curve's last value stands in the legend.
+  rest() {
+    if (!this.plot || this.plot.cursor.left >= 0) return;
+    this.plot.setLegend({ idxs: this.plot.data.map((column) => nearest(column, column.length - 1)) }, false);
+  }
+}
+
+// The nearest place at or before `from`, or else after it, where a column has a number.
+function nearest(column, from) {
+  if (!column?.length || from === null) return from;
+  for (let away = 0; away < column.length; away++) {
+    if (column[from - away] != null) return from - away;
+    if (column[from + away] != null) return from + away;
+  }
+  return from;
+}
+
+class Places extends Chart {
+  madeOf() {
+    return "map";
+  }
+
+  data() {
+    return [
+      [0, 1],
+      [0, 1],
+    ];
+  }
+
+  options() {
+    const { x, y } = this.spec;
+    return {
+      padding: [8, 12, 0, 0],
+      scales: {
+        x: { time: false, auto: false, range: () => this.range(0) },
+        y: { auto: false, range: () => this.range(1) },
+      },
+      axes: [this.axis(x.label, { space: 60 }), this.axis(y.label, { side: 3, size: 40, space: 28 })],
+      series: [{}, { paths: () => null, points: { show: false } }],
+      cursor: { x: false, y: false, points: { show: false }, drag: { x: false, y: false } },
+      legend: { show: false },
+      hooks: { draw: [() => this.drawPlaces()], setCursor: [() => this.read()] },
+    };
+  }
+
+  places() {
+    const { paths = [], marks = [] } = this.spec;
+    return [...paths.flatMap(({ points }) => points), ...marks.map(({ x, y }) => [x, y])];
+  }
+
+  range(axis) {
+    const beside = axis === 1 && this.spec.truth !== undefined ? [this.spec.truth] : [];
+    const values = [...this.places().map((place) => place[axis]), ...beside].filter(Number.isFinite);
+    if (!values.length) return [0, 1];
+    const [from, to] = [Math.min(...values), Math.max(...values)];
+    const air = Math.max(to - from, 0.02 * Math.abs(to), 1e-6) * 0.12;
+    return [from - air, to + air];
+  }
+
+  drawPlaces() {
+    const { left, width } = this.plot.bbox;
+    const { paths = [], marks = [], truth } = this.spec;
+    if (truth !== undefined) {
+      const [, y] = this.at(0, truth);
+      this.stroke(
+        [
+          [left, y],
+          [left + width, y],
+        ],
+        { color: "var(--quiet)", dash: [5, 4] },
+      );
+      this.write("truth", left + width - 4, y - 4 * devicePixelRatio, { align: "right", baseline: "bottom" });
+    }
+    for (const path of paths) this.drawPath(path);
+    for (const { name, x, y, color = "var(--quiet)" } of marks) this.dot(x, y, name, { color, hollow: true });
+  }
+
+  drawPath({ name, points, color = "var(--accent)", quiet = false }) {
+    if (!points.length) return;
+    this.stroke(
+      points.map(([x, y]) => this.at(x, y)),
+      { color, width: quiet ? 1 : 2 },
+    );
+    const [x, y] = points.at(-1);
+    this.dot(x, y, name, { color });
+  }
+
+  dot(x, y, name, { color, hollow = false }) {
+    const { ctx, bbox } = this.plot;
+    const [left, top] = this.at(x, y);
+    ctx.save();
+    ctx.beginPath();
+    ctx.arc(left, top, 4.5 * devicePixelRatio, 0, 7);
+    Object.assign(ctx, {
+      fillStyle: this.color(hollow ? "var(--paper)" : color),
+      strokeStyle: this.color(color),
+      lineWidth: 1.5 * devicePixelRatio,
+    });
+    ctx.fill();
+    ctx.stroke();
+    ctx.restore();
+    const onTheRight = left > bbox.left + bbox.width / 2;
+    this.write(name ?? "", left + (onTheRight ? -9 : 9) * devicePixelRatio, top, {
+      align: onTheRight ? "right" : "left",
+    });
+  }
+
+  // What lies under the pointer, in words below.
+  read() {
+    const { left, top } = this.plot.cursor;
+    const named = [
+      ...(this.spec.paths ?? []).flatMap(({ name, points }) => points.map(([x, y]) => [name, x, y])),
+      ...(this.spec.marks ?? []).map(({ name, x, y }) => [name, x, y]),
+    ];
+    const away = ([, x, y]) =>
+      Math.hypot(this.plot.valToPos(x, "x") - left, this.plot.valToPos(y, "y") - top);
+    const [best] = named.filter((each) => away(each) < NEAR).sort((a, b) => away(a) - away(b));
+    this.legend.textContent = best
+      ? `${best[0]}: ${this.spec.x.label} ${short(best[1], 4)}, ${this.spec.y.label} ${short(best[2], 3)}`
+      : "";
+  }
+
+  rest() {}
+}

@@ -1,0 +1,14 @@
+// What a lab's view imports.
+
+export { html, nothing, svg } from "lit-html";
+export { lineChart, mapChart } from "./charts.js";
+export { button, choice, field, menu, slider, tabs, toggle, trainingButtons } from "./controls.js";
+export { points } from "./curves.js";
+export { attributes, mounted } from "./directives.js";
+export { clamp, short } from "./numbers.js";
+export { status } from "./status.js";
+export { table } from "./table.js";
+export { LOOK_NAMES, pixels, tiles } from "./tiles.js";
+
+// The color of each term, everywhere; the values stand in kit.css.
+export const color = (term) => `var(--term-${term})`;

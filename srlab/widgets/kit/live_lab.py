@@ -1,0 +1,94 @@
+"""A lab that trains: one worker, and the state of its training as traits."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from traitlets import Float, Int, Unicode
+
+from srlab.widgets.kit.lab import Lab
+from srlab.widgets.kit.live import SECONDS_BETWEEN_FRAMES, LiveTraining, State
+
+
+class LiveLab(Lab):
+    """The base of labs around one live training; a lab is its ``Workpiece``.
+
+    A subclass writes ``steps``, ``change``, ``start_over`` and ``moment``,
+    which the worker alone calls, and ends its ``__init__`` with
+    ``self.draw("ready")``.
+    """
+
+    seconds_between_frames = SECONDS_BETWEEN_FRAMES
+
+    state = Unicode("ready", help="ready, running, paused or failed").tag(sync=True)
+    topic = Unicode(help="a change of it is said aloud at once").tag(sync=True)
+    said = Unicode(help="where the training stands, in a sentence").tag(sync=True)
+    step = Int(help="optimizer steps done").tag(sync=True)
+    rate = Float(help="steps per second").tag(sync=True)
+
+    def __init__(self, **traits: Any):
+        super().__init__(**traits)
+        self.live = LiveTraining(self, between=self.seconds_between_frames)
+        self.presses |= {
+            "start": self.live.start,
+            "pause": self.live.pause,
+            "reset": self.live.reset,
+        }
+
+    # What notebooks and tests call
+
+    def start(self) -> None:
+        """Begin or go on in the background."""
+        self.live.start()
+
+    def pause(self) -> None:
+        """Stop after the present step, and wait for that."""
+        self.live.pause()
+        self.live.wait()
+
+    def reset(self) -> None:
+        """Pause and go back to the start; the settings stay."""
+        self.live.reset()
+        self.live.wait()
+
+    def run_steps(self, count: int) -> Any:
+        """Train ``count`` steps here and now; the settings count."""
+        self.live.run_steps(count)
+
+    def settle(self, timeout: float | None = None) -> bool:
+        """Wait until every change was acted on."""
+        return self.live.settle(timeout)
+
+    # What a subclass writes, for one thread at a time
+
+    def steps(self) -> Iterator[object]:
+        """Training steps, one for each item asked for."""
+        raise NotImplementedError
+
+    def change(self, name: str, value: Any) -> None:
+        """Take over the new value of a setting."""
+        raise NotImplementedError
+
+    def start_over(self) -> None:
+        """Go back to the untrained network."""
+        raise NotImplementedError
+
+    def moment(self) -> dict[str, Any]:
+        """Trait -> value of all that this moment shows; ``step`` and ``said`` too."""
+        raise NotImplementedError
+
+    # What the kit does with it
+
+    def changed(self, name: str, value: Any) -> None:
+        """Leave a note for the worker."""
+        self.live.change(name, value)
+
+    def draw(self, state: State, error: str = "") -> None:
+        """Show this moment: pictures, numbers and words in one message."""
+        moment = {"rate": self.live.steps_per_second, **self.moment()}
+        if state == "paused" and moment["step"] == 0:
+            state = "ready"  # it started over
+        self.tell(**{"state": state, "error": error, **moment})
+
+    def summary(self) -> str:
+        """One sentence for readers without a kernel."""
+        return f"{type(self).__name__}: {self.said}"
