@@ -35,6 +35,7 @@ from nbformat import NotebookNode
 from srlab.course.grading import grading_marks
 from srlab.files import replacing
 from tests import lesson_minutes
+from tests.posters import WIDGET_VIEW, Posters
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,7 +45,6 @@ ALMOST_HEADER = re.compile(r"#.*srlab/\S*\.py")
 CELL_SECONDS = 3600
 SLIDE_LINES = 16
 UNSHOWN = ("setup", "your-map")  # in a talk
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 VOLATILE = ("collapsed", "execution", "ExecuteTime", "scrolled")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -298,13 +298,15 @@ def store(path: Path) -> float:
         kernel_name=KERNEL["name"],
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
-        store_widget_state=False,
+        store_widget_state=True,  # of which posters are drawn
         coalesce_streams=True,
     )
+    posters = Posters(client)
     start = time.perf_counter()
     with TemporaryDirectory() as home:  # a reader must not see somebody's own runs
         client.execute(env={**os.environ, "SRLAB_HOME": home})
     seconds = time.perf_counter() - start
+    posters.draw()
     write_notebook(tidied(notebook), path)
     return seconds
 

@@ -12,6 +12,7 @@ would draw. It notes what the view sends, and takes messages as from a kernel::
 
 import json
 from base64 import b64encode
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ class Still:
         page.on("pageerror", lambda error: self.problems.append(f"{error}"))
         open_page(page)
         state = {n: v for n, v in widget.get_state().items() if n not in ("_esm", "_css")}
-        page.evaluate(MODEL, packed(state))
+        draw(page, packed(state))
 
     @property
     def set(self) -> dict[str, Any]:
@@ -128,6 +129,11 @@ def open_page(page: Page) -> None:
     """An empty page that can load the bundle and the modules it is made of."""
     page.route(f"{ADDRESS}/**", partial(_answer))
     page.goto(f"{ADDRESS}/")
+
+
+def draw(page: Page, state: Mapping[str, Any]) -> None:
+    """Draw a lab of this state, as ``packed`` gives it, on a page that is open."""
+    page.evaluate(MODEL, state)
 
 
 def packed(state: dict[str, Any]) -> dict[str, Any]:
