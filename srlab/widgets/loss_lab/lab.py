@@ -288,7 +288,7 @@ class LossLab(LiveLab):
             yield
 
     def change(self, name: str, value: Any) -> None:
-        """Take over a setting's value; a weight is shown before the next step, which takes long."""
+        """Take over a setting's value; a weight is shown before the next step."""
         if name == "photo":
             self._try(lambda: self._show(value))
         elif name == "seed":
@@ -383,9 +383,7 @@ class LossLab(LiveLab):
     def _split(self) -> str:
         self._keep_runs()
         name = self.side_by_side.split()
-        self._say(
-            f"B is {name}, a fork of A. Change a weight of one; both get the same batches."
-        )
+        self._say(f"B is {name}, a fork of A; both get the same batches. Change a weight.")
         return name
 
     def _join(self, keep: str = "A") -> None:

@@ -78,7 +78,7 @@ class Chart {
       label,
       labelSize: label ? 16 : 0,
       size: label && !more.side ? 30 : 26,
-      values: (_, ticks) => ticks.map((tick) => short(tick, 6)),
+      values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : short(tick, 6))),
       ...more,
     };
   }
@@ -168,7 +168,7 @@ class Curves extends Chart {
           side: 3,
           size: 48,
           space: 28,
-          ...(log ? { splits: (_, __, low, high) => logTicks(low, high) } : {}),
+          ...(log ? { splits: (_, __, low, high) => logTicks(low, high), filter: (_, ticks) => ticks } : {}),
         }),
       ],
       series: [{ label: x, value: (_, v) => short(v, 6) }, ...this.spec.series.map((_, i) => this.line(i))],
@@ -313,6 +313,7 @@ class Places extends Chart {
   drawPlaces() {
     const { left, width } = this.plot.bbox;
     const { paths = [], marks = [], truth } = this.spec;
+    this.lines = [];
     if (truth !== undefined) {
       const [, y] = this.at(0, truth);
       this.stroke(
@@ -353,9 +354,18 @@ class Places extends Chart {
     ctx.stroke();
     ctx.restore();
     const onTheRight = left > bbox.left + bbox.width / 2;
-    this.write(name ?? "", left + (onTheRight ? -9 : 9) * devicePixelRatio, top, {
+    this.write(name ?? "", left + (onTheRight ? -9 : 9) * devicePixelRatio, this.free(top, onTheRight), {
       align: onTheRight ? "right" : "left",
     });
+  }
+
+  // A line for a name, below those that stand there already.
+  free(top, onTheRight) {
+    const line = 12 * devicePixelRatio;
+    const taken = this.lines.filter((each) => each.onTheRight === onTheRight).sort((a, b) => a.top - b.top);
+    for (const each of taken) if (Math.abs(each.top - top) < line) top = each.top + line;
+    this.lines.push({ top, onTheRight });
+    return top;
   }
 
   // What lies under the pointer, in words below.
