@@ -31,7 +31,7 @@ export function loss(lab) {
   const two = sides.length > 1;
   const side = two ? (lab.local.side ?? "A") : "A"; // whose weights are in hand
   const here = sides[side === "B" ? 1 : 0];
-  return html`<div class="lab loss">
+  return html`<div class="lab loss ${two ? "two" : ""}">
     ${head(lab, sides)}
     ${commands(lab, two, side)}
     <div class="split">
@@ -129,10 +129,10 @@ function shownPictures(lab, two) {
 function weights(lab, two, side, here) {
   const dial = (name, range, more = {}) => weight(lab, two, side, name, range, more);
   return html`<div class="panel side weights">
-    ${two ? tabs(lab, "side", { label: "These weights are of", options: ["A", "B"] }) : nothing}
+    ${two ? tabs(lab, "side", { label: "Weights of", options: ["A", "B"] }) : nothing}
     <h4>Terms of the loss</h4>
     ${TERMS.map((name) => dial(name, WEIGHT, { color: color(name), title: `Weight of the term ${name}` }))}
-    <h4 title="Where the frozen VGG is listened to">VGG layers of content and style</h4>
+    <h4 title="At which content and style look at a picture">VGG layers</h4>
     <div class="panel compact">
       ${LAYERS.map((name) => dial(name, { ...WEIGHT, max: 100 }, { title: `Weight of the layer ${name}` }))}
       <div class="no-off">${dial("learning_rate", RATE, { label: "learning rate", title: "Step size of the optimizer" })}</div>
@@ -160,8 +160,7 @@ function recipes(lab, side, here) {
     })}
     ${typed(lab, "shares", { label: "balance", first: "50/40/5/5", title: "Shares of the gradient: pixel/content/style/tv", press: "Balance", act: (shares) => lab.press("balance", { shares, side }) })}
     ${typed(lab, "own", { label: "own", title: "What to call the present weights", press: "Save preset", act: (name) => lab.press("save_preset", { name, side }) })}
-    <p class="note" data-name="source">${here.source}</p>
-    <p class="note" data-name="heading">${lab.get("heading")}</p>`;
+    <p class="note source" data-name="source" tabindex="0" role="region" aria-label="Where these weights come from">${here.source}</p>`;
 }
 
 // A line to type in that only this page knows, and what is done with it.
@@ -184,10 +183,11 @@ function typed(lab, name, { label, title, first = "", press, act }) {
 function charts(lab, sides) {
   const which = sides.map((side, i) => ({ ...side, name: names(sides)[i], curve: lab.curve("AB"[i]) }));
   return html`<div class="charts">
-    ${lineChart({ name: "terms", title: "Weighted terms", log: true, alt: termsInWords(sides), series: which.flatMap(termSeries) })}
+    ${lineChart({ name: "terms", title: "Terms over steps", label: "", log: true, alt: termsInWords(sides), series: which.flatMap(termSeries) })}
     ${lineChart({
       name: "psnr",
-      title: "PSNR, dB",
+      title: "PSNR over steps, dB",
+      label: "",
       alt: lab.get("said"),
       series: which.map(({ name, curve }, i) => ({
         name,
@@ -222,6 +222,7 @@ function termSeries({ name, curve }) {
     name: `${term}${suffix}`,
     color: color(term),
     dash,
+    digits: 3,
     points: points(curve, 0, 2 + i),
   })).filter((each) => each.points.length);
 }
@@ -241,10 +242,10 @@ function ledger(lab, two, side, here) {
     { key: "weighted", label: "weighted", title: "Times its weight: what it adds to the loss" },
     {
       key: "share",
-      label: "share of the gradient",
+      label: "gradient",
       format: percent,
       bar: { max: 1 },
-      title: "Who pulls how hard",
+      title: "Share of the gradient: who pulls how hard",
     },
   ];
   const rows = here.ledger.map((row) => ({ ...row, color: color(row.term) }));
@@ -285,7 +286,7 @@ function measures(lab, sides) {
 
 const aboutSlow = (lab) => {
   const slow = lab.get("columns").filter((each) => each.slow);
-  return `${slow.map(({ title }) => title).join(" and ")}: measured at rest. VGG distance is what the VGG inside the package sees; a loss that looks through it makes it small by design.`;
+  return `${slow.map(({ title }) => title).join(" and ")}: measured at rest; the VGG is the package’s own, so content and style make its distance small by design.`;
 };
 
 const written = (key, value) =>
@@ -301,6 +302,7 @@ function experiments(lab, sides, side) {
   }}>
     <summary>Experiments: seed, stop, run card, and a table of ${rows.length} ${rows.length === 1 ? "run" : "runs"}</summary>
     <div class="panel">
+      <p class="note" data-name="heading">${lab.get("heading")}</p>
       <div class="commands">
         ${whole(lab, "seed", { title: "Of first weights and crops; another one begins a new run" })}
         ${whole(lab, "stop_at", { label: "stop at step", title: "Rest after so many steps; 0: never" })}

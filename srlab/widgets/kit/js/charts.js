@@ -10,9 +10,9 @@ const FONT = "11px system-ui, sans-serif";
 const NEAR = 24; // px within which a point of the map is read
 
 // Curves on one scale.
-//   series: [{name, color, points: [[x, y], ...], dash, width}]
+//   series: [{name, color, points: [[x, y], ...], dash, width, digits}]
 //   references: [{name, value}], dashed across; vertical: {x, name}
-//   log: of y; alt: what the numbers say.
+//   log: of y; label: below the axis, else "step"; alt: what the numbers say.
 export function lineChart({ name, title, alt, ...spec }) {
   return figure(
     name,
@@ -155,7 +155,7 @@ class Curves extends Chart {
   }
 
   options() {
-    const { log, x = "step" } = this.spec;
+    const { log, x = "step", label = x } = this.spec;
     return {
       padding: [8, 12, 0, 0],
       scales: {
@@ -163,7 +163,7 @@ class Curves extends Chart {
         y: { distr: log ? 3 : 1, range: (_, low, high) => this.range(low, high) },
       },
       axes: [
-        this.axis(x, { space: 60, size: 24 }),
+        this.axis(label, { space: 60, size: 24 }),
         this.axis("", {
           side: 3,
           size: 48,
@@ -189,7 +189,7 @@ class Curves extends Chart {
   }
 
   line(i) {
-    const { name, dash, width = 1.75 } = this.spec.series[i];
+    const { name, dash, width = 1.75, digits = 4 } = this.spec.series[i];
     return {
       label: name,
       stroke: () => this.color(this.spec.series[i]?.color ?? "var(--accent)"),
@@ -197,7 +197,7 @@ class Curves extends Chart {
       dash,
       spanGaps: true,
       points: { show: (plot) => plot.data[i + 1].filter((v) => v != null).length < 2, size: 6 },
-      value: (_, v) => short(v, 4),
+      value: (_, v) => short(v, digits),
     };
   }
 
