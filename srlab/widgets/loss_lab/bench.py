@@ -459,7 +459,7 @@ class Sides:
     def require_one(self, why: str) -> None:
         """Raise ValueError while two train side by side."""
         if self.two:
-            raise ValueError(f"Two networks {why}; press One network first.")
+            raise ValueError(f"Two networks {why}; press Only A or Only B first.")
 
 
 @contextmanager
