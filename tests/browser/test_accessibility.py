@@ -87,12 +87,7 @@ display(Image(file.getvalue(), format="png"))"""
 NAMED = """\
 display(Image(file.getvalue(), format="png", alt="a black square"))"""
 
-EXCEPTIONS = {
-    ("Compare without anywidget", "aria-input-field-name"): (
-        "ipywidgets gives a slider's handle no name, and the page can name it only "
-        "through anywidget, without which this widget has to do"
-    ),
-}
+EXCEPTIONS: dict[tuple[str, str], str] = {}
 """(widget, rule) -> why it is left as it is."""
 
 # As JupyterLab's own file browser opens a notebook; the page stays the same.

@@ -153,11 +153,9 @@ def test_swipe_by_mouse(comparer: Comparer):
 def test_a_movement_sends_one_message_a_frame(comparer: Comparer):
     comparer.press("s")
     before = comparer.page.evaluate("still.saved.length")
-    moves = (
-        "for (let i = 0; i < 9; i++) slider.stepUp(), slider.dispatchEvent(new Event('input'))"
-    )
-    slider = comparer.page.get_by_label("Divider")
-    slider.evaluate(f"slider => {{ {moves} }}")
+    move = "slider.stepUp(), slider.dispatchEvent(new Event('input'))"
+    slider = comparer.page.get_by_role("slider", name="Divider")
+    slider.evaluate(f"slider => {{ for (let i = 0; i < 9; i++) {move} }}")
     comparer.still.frame()
     assert comparer.page.evaluate("still.saved.length") == before + 1
     assert comparer.trait("position") == pytest.approx(0.59)
@@ -295,8 +293,8 @@ def test_each_control_has_a_name_and_can_be_reached(comparer: Comparer):
     for _ in range(15):
         seen.append(
             comparer.page.evaluate(
-                "document.activeElement.dataset.name ?? document.activeElement.className"
-                " || document.activeElement.closest('[data-name]').dataset.name"
+                "document.activeElement.dataset.name || document.activeElement.className"
+                " || document.activeElement.closest('[data-name]')?.dataset.name"
             )
         )
         comparer.page.keyboard.press("Tab")

@@ -135,7 +135,7 @@ class Reader:
 
     # What a page gets
 
-    def side(self, side: str, presets: Mapping[str, Preset]) -> dict[str, Any]:
+    def side(self, side: str, presets: dict[str, Preset]) -> dict[str, Any]:
         """One network's numbers, as JSON can hold them."""
         bench, reading = self.sides[side], self.readings[side]
         preset = preset_in_use(bench, presets)
@@ -364,7 +364,7 @@ def reweighed(ledger: Mapping[str, Entry], weights: Mapping[str, float]) -> dict
     }
 
 
-def preset_in_use(bench: LossBench, presets: Mapping[str, Preset]) -> str:
+def preset_in_use(bench: LossBench, presets: dict[str, Preset]) -> str:
     """The preset whose weights are the bench's, or "" if there is none.
 
     One's own go before a built-in one of the same weights.
