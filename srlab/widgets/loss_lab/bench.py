@@ -26,7 +26,7 @@ __all__ = ["LossBench", "Sides", "lab_card"]
 LOOKED_AT = ("psnr_y", "sharpness", "checkerboard", "ridge", "haarpsi", "mdsi")
 """What is measured whenever one looks: together some milliseconds."""
 
-LEDGER_SIZE = 64
+LEDGER_SIZE = 48
 """Side of the part of the shown photograph that the ledger looks at, in px."""
 
 MOST_BRANCHES = 50

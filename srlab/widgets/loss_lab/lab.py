@@ -48,7 +48,9 @@ RATES = (1e-5, 0.1)
 MOST_SNAPSHOTS = 12
 """The oldest goes when there are more: each keeps a network."""
 MOST_DRAWING = 0.2
-"""The share of a running training's time that looking and measuring may take."""
+"""The share of a running training's time that looking and measuring may take ..."""
+LONGEST_WAIT = 2.0
+"""... but a page waits no longer than this for the next moment, in seconds."""
 SECONDS_BETWEEN_NOTES = 20.0
 """While it runs; a kernel that is restarted loses no more of its runs."""
 CURVES = ("A", "B")
@@ -92,7 +94,9 @@ class LossLab(LiveLab):
     sides = List(Dict(), help="the numbers of A and, if it is there, B").tag(sync=True)
     message = Dict(help="{text, alarm}: what was done last").tag(sync=True)
     presets = List(List(Unicode()), help="[name, source]").tag(sync=True)
-    branches = List(List(Unicode()), help="[name, text] of the runs that can be gone to").tag(sync=True)
+    branches = List(List(Unicode()), help="[name, text] of each run").tag(
+        sync=True
+    )
     columns = List(Dict(), help="the measures").tag(sync=True)
     bicubic = Dict(help="its measures").tag(sync=True)
     a_picture = Dict().tag(sync=True)
@@ -290,6 +294,7 @@ class LossLab(LiveLab):
     def change(self, name: str, value: Any) -> None:
         """Take over a setting's value; a weight is shown before the next step."""
         if name == "photo":
+            self._next = 0.0
             self._try(lambda: self._show(value))
         elif name == "seed":
             self._try(lambda: self._start_over(value))
@@ -312,7 +317,8 @@ class LossLab(LiveLab):
         self._resting = state != "running"
         super().draw(state, error)
         took = time.monotonic() - began
-        self._next = began + max(self.seconds_between_frames, took / MOST_DRAWING)
+        wait = max(self.seconds_between_frames, took / MOST_DRAWING)
+        self._next = began + min(wait, LONGEST_WAIT)
 
     def moment(self) -> dict[str, Any]:
         """All that this moment shows."""
