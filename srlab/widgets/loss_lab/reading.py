@@ -21,7 +21,7 @@ from srlab.widgets.loss_lab.files import Row
 from srlab.widgets.workbench import Figures
 
 Measures = Mapping[str, float]
-Path = list[list[float]]
+Way = list[list[float]]
 
 OWN = "set by hand"
 """What is said of weights that are no preset's."""
@@ -407,7 +407,7 @@ def caption_of(figures: Figures) -> str:
     return f"{figures.psnr:.2f} dB, sharp {figures.sharpness:.2f}"
 
 
-def path_of(points: Sequence[Figures]) -> Path:
+def path_of(points: Sequence[Figures]) -> Way:
     """PSNR and sharpness, not too many, the last one among them."""
     stride = -(-len(points) // MOST_POINTS)
     seen = [p for i, p in enumerate(reversed(points)) if i % stride == 0][::-1]

@@ -129,8 +129,7 @@ function shownPictures(lab, two) {
 function weights(lab, two, side, here) {
   const dial = (name, range, more = {}) => weight(lab, two, side, name, range, more);
   return html`<div class="panel side weights">
-    ${two ? tabs(lab, "side", { label: "Weights of", options: ["A", "B"] }) : nothing}
-    <h4>Terms of the loss</h4>
+    ${two ? tabs(lab, "side", { label: "Weights of", options: ["A", "B"] }) : html`<h4>Terms of the loss</h4>`}
     ${TERMS.map((name) => dial(name, WEIGHT, { color: color(name), title: `Weight of the term ${name}` }))}
     <h4 title="At which content and style look at a picture">VGG layers</h4>
     <div class="panel compact">
@@ -222,7 +221,7 @@ function termSeries({ name, curve }) {
     name: `${term}${suffix}`,
     color: color(term),
     dash,
-    digits: 3,
+    digits: name === "now" ? 3 : 2, // so that the legend takes one line a network
     points: points(curve, 0, 2 + i),
   })).filter((each) => each.points.length);
 }
