@@ -311,7 +311,7 @@ class Places extends Chart {
   }
 
   drawPlaces() {
-    const { left, width } = this.plot.bbox;
+    const { left, top, width } = this.plot.bbox;
     const { paths = [], marks = [], truth } = this.spec;
     this.lines = [];
     if (truth !== undefined) {
@@ -323,7 +323,11 @@ class Places extends Chart {
         ],
         { color: "var(--quiet)", dash: [5, 4] },
       );
-      this.write("truth", left + width - 4, y - 4 * devicePixelRatio, { align: "right", baseline: "bottom" });
+      const above = y - top > 16 * devicePixelRatio;
+      this.write("truth", left + width - 4, y + (above ? -4 : 4) * devicePixelRatio, {
+        align: "right",
+        baseline: above ? "bottom" : "top",
+      });
     }
     for (const path of paths) this.drawPath(path);
     for (const { name, x, y, color = "var(--quiet)" } of marks) this.dot(x, y, name, { color, hollow: true });
