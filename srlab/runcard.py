@@ -171,6 +171,8 @@ class Stage(Part):
             ``"tv"``, and beside them ``"spectrum"``, for crops of 32 px and
             more.
         features: for content and style.
+        pool: how many batches are drawn; then the same come again, in the same
+            order. 0 for ever new ones.
         changes: made while it ran, in their order; a learning rate can change
             only where it is constant.
     """
@@ -183,6 +185,7 @@ class Stage(Part):
     schedule: Literal["cosine", "constant"] = "cosine"
     weights: dict[TermName, Weight] = {"l1": 1.0}
     features: FeatureSpec | None = None
+    pool: Annotated[int, Field(ge=0, le=100_000)] = 0
     changes: list[Change] = []
 
     @model_validator(mode="after")

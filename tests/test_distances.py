@@ -12,7 +12,7 @@ from srlab import metrics
 from srlab.features import FeatureExtractor
 from srlab.metrics import BACKBONES, lpips_backbone, lpips_distance
 from srlab.models import enlarge
-from srlab.widgets.measures_view import vgg_distance
+from srlab.widgets.loss_lab.reading import vgg_distance
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import srlab.runcard
 from srlab.checkpoints import load_checkpoint
 from srlab.runcard import Change, FeatureSpec, ModelSpec, RunCard, Stage, UNetSpec
 from srlab.runs.program import NOT_REPEATED, to_python, to_source
-from srlab.widgets.loss_card import lab_card
+from srlab.widgets.loss_lab.card import lab_card
 from srlab.zoo import load_model
 from tests import warm
 from tests.conftest import ONE_THREAD

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 import srlab.training
-import srlab.widgets.loss_bench
+import srlab.widgets.loss_lab.bench
 from srlab.losses import EXPANDED_TERMS, ExpandedLoss
 from srlab.presets import LAYERS, PRESETS, Preset
 from srlab.runcard import Change, ModelSpec, RunCard, Stage, parse_card
-from srlab.widgets import loss_bench
-from srlab.widgets.loss_bench import LEDGER_SIZE, LossBench, lab_card
+from srlab.widgets.loss_lab import bench as benches
+from srlab.widgets.loss_lab.bench import LEDGER_SIZE, LossBench, Sides, lab_card
+from srlab.widgets.loss_lab.card import KeptFeatures
 from tests.conftest import judges_of
 from tests.test_runs import last, same, train_only
 from tests.watching import ctrl_c_at_line, from_another_thread
@@ -417,7 +418,7 @@ def test_only_the_present_branch_is_not_kept(bench: LossBench) -> None:
 def test_there_is_an_end_to_runs_and_none_is_lost(
     bench: LossBench, act: Callable[[LossBench], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loss_bench, "MOST_BRANCHES", 2)
+    monkeypatch.setattr(benches, "MOST_BRANCHES", 2)
     train(bench, 1)
     bench.reset()
     bench.reset()  # without a step there is nothing to keep
@@ -428,12 +429,158 @@ def test_there_is_an_end_to_runs_and_none_is_lost(
     assert (bench.branch.name, bench.done) == ("run 2", 1)
 
 
+# -- from the start again ---------------------------------------------------------------
+
+
+def test_starting_over_keeps_what_is_set(bench: LossBench, tmp_path: Path) -> None:
+    fresh = weights(bench)
+    steer(bench)
+    bench.start_over()
+    assert same(weights(bench), fresh)
+    assert (bench.loss.weights["tv"], bench.loss.layer_weights["relu2_2"]) == (0.1, 0.4)
+    assert bench.present_learning_rate == 2e-3
+    train(bench, 2)
+    (stage,) = bench.card().stages
+    assert (stage.weights["tv"], stage.changes) == (0.1, [])
+    assert same(repeat(read_again(bench.card()), tmp_path), weights(bench))
+
+
+def test_another_seed_gives_other_weights_and_crops(bench: LossBench, tmp_path: Path) -> None:
+    first, batch = weights(bench), bench.data[0]
+    bench.start_over(SEED + 1)
+    assert not same(weights(bench), first)
+    assert not torch.equal(bench.data[0][1], batch[1])
+    train(bench, 2)
+    card = read_again(bench.card())
+    assert card.seed == SEED + 1
+    assert same(repeat(card, tmp_path), weights(bench))
+
+
+def test_a_run_of_another_seed_goes_on_with_its_own(bench: LossBench, card: RunCard) -> None:
+    train(bench, 2)
+    bench.start_over(SEED + 1)
+    train(bench, 1)
+    bench.go_to("run 1")
+    train(bench, 2)
+    straight = LossBench(card)
+    train(straight, 4)
+    assert same(weights(bench), weights(straight))
+
+
+# -- a pool, whose truths are looked at once ----------------------------------------------
+
+
+def test_batches_come_again_and_are_the_same_tensors(bench: LossBench, card: RunCard) -> None:
+    size = card.stages[0].pool
+    assert size == 64
+    assert bench.data[3][1] is bench.data[3 + size][1]
+    assert not torch.equal(bench.data[3][1], bench.data[4][1])
+
+
+def test_a_truth_is_looked_at_once_and_seen_the_same(bench: LossBench) -> None:
+    kept = bench.loss.extractor
+    assert isinstance(kept, KeptFeatures)
+    looked: list[list[str]] = []
+    kept.extractor.register_forward_hook(lambda _, args, __: looked.append(args[1]))
+    hr = bench.data[0][1]
+    with torch.no_grad():
+        first = kept(hr, ["relu1_2"])
+        again = kept(hr, ["relu1_2"])
+        more = kept(hr, ["relu1_2", "relu2_2"])
+        assert looked == [["relu1_2"], ["relu2_2"]]
+        plain = kept.extractor(hr, ["relu1_2", "relu2_2"])
+        kept(hr.clone(), ["relu1_2"])
+        assert len(looked) == 4, "another tensor, though it is equal"
+        with torch.autocast("cpu", torch.bfloat16):
+            narrow = kept(hr, ["relu2_2"])
+            assert torch.equal(kept.extractor(hr, ["relu2_2"])["relu2_2"], narrow["relu2_2"])
+            assert torch.equal(kept(hr, ["relu2_2"])["relu2_2"], narrow["relu2_2"])
+    for found in (first, again, more):
+        assert all(torch.equal(found[name], plain[name]) for name in found)
+    kept(hr.clone().requires_grad_(), ["relu1_2"])["relu1_2"].sum().backward()
+
+
+def test_what_was_seen_goes_with_the_picture(bench: LossBench) -> None:
+    kept = bench.loss.extractor
+    assert isinstance(kept, KeptFeatures)
+    with torch.no_grad():
+        kept(torch.rand(1, 3, 16, 16), ["relu1_2"])
+    assert len(kept.kept) == 0
+
+
+# -- two side by side ---------------------------------------------------------------------
+
+
+def step_both(sides: Sides, steps: int) -> None:
+    for _ in range(steps):
+        sides.step()
+
+
+def test_with_equal_weights_a_and_b_stay_equal_to_the_bit(bench: LossBench) -> None:
+    train(bench, 2)
+    sides = Sides(bench)
+    assert sides.split() == "run 2"
+    step_both(sides, 3)
+    assert same(weights(sides["A"]), weights(sides["B"]))
+    sides["B"].set_weight("tv", 0.5)
+    assert sides["A"].loss.weights["tv"] == 0.0
+    step_both(sides, 1)
+    assert not same(weights(sides["A"]), weights(sides["B"]))
+    assert (sides["A"].done, sides["B"].done) == (6, 6)
+
+
+def test_b_beside_it_does_not_disturb_a(bench: LossBench, card: RunCard) -> None:
+    sides = Sides(bench)
+    sides.split()
+    sides["B"].set_weight("tv", 0.5)
+    step_both(sides, 3)
+    straight = LossBench(card)
+    train(straight, 3)
+    assert same(weights(sides["A"]), weights(straight))
+
+
+def test_both_repeat_by_their_cards(bench: LossBench, tmp_path: Path) -> None:
+    train(bench, 2)
+    sides = Sides(bench)
+    sides.split()
+    sides["B"].set_weight("tv", 0.5)
+    step_both(sides, 2)
+    for side in "AB":
+        assert same(repeat(sides[side].card(), tmp_path / side), weights(sides[side]))
+
+
+def test_after_a_failure_between_the_two_nobody_is_ahead(bench: LossBench) -> None:
+    sides = Sides(bench)
+    sides.split()
+    step_both(sides, 1)
+    for term in EXPANDED_TERMS:
+        sides["B"].set_weight(term, 0.0)
+    with pytest.raises(ValueError, match="No term of the loss"):
+        sides.step()
+    assert (sides["A"].done, sides["B"].done) == (2, 1)
+    sides["B"].set_weight("pixel", 1.0)
+    sides.step()
+    assert (sides["A"].done, sides["B"].done) == (2, 2)
+
+
+def test_two_need_room_for_two(bench: LossBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = Sides(bench)
+    sides.split()
+    step_both(sides, 1)
+    monkeypatch.setattr(benches, "MOST_BRANCHES", 3)
+    with pytest.raises(ValueError, match="There are 3 runs already"):
+        sides.start_over()
+    assert (sides["A"].done, sides["B"].done) == (1, 1)
+    with pytest.raises(ValueError, match="Two networks are put side by side already"):
+        sides.split()
+
+
 # -- whatever happens --------------------------------------------------------------------
 
 
 def interrupted_at_line(number: int, act: Callable[[], object]) -> bool:
     """Press Ctrl-C at the n-th line that is executed; whether it came so far."""
-    files = {srlab.widgets.loss_bench.__file__, srlab.training.__file__}
+    files = {srlab.widgets.loss_lab.bench.__file__, srlab.training.__file__}
     with suppress(KeyboardInterrupt), ctrl_c_at_line(number, files) as came_so_far:
         act()
     return came_so_far()
@@ -490,7 +637,7 @@ def test_a_wrecked_step_leaves_the_network_as_it_was(bench: LossBench) -> None:
 def test_no_thread_is_left(bench: LossBench) -> None:
     before = threading.active_count()
     steer(bench)
-    bench.measures()
+    bench.look()
     assert threading.active_count() == before
 
 
@@ -548,7 +695,6 @@ def test_looking_does_not_disturb_the_training(bench: LossBench, card: RunCard) 
     for _ in range(3):
         train(bench, 1)
         bench.ledger()
-        bench.measures()
         bench.show("coffee-cup")
         bench.keep()
     straight = LossBench(card)
@@ -557,11 +703,11 @@ def test_looking_does_not_disturb_the_training(bench: LossBench, card: RunCard) 
 
 
 def test_measures_of_the_start_are_those_of_bicubic(bench: LossBench) -> None:
-    measures = bench.measures()
-    assert measures.keys() >= {"psnr_y", "sharpness", "checkerboard", "vgg"}
-    assert measures["psnr_y"] == pytest.approx(bench.bicubic_psnr, abs=1e-3)
-    assert measures["sharpness"] == pytest.approx(bench.bicubic_sharpness, abs=1e-3)
-    assert measures["vgg"] > 0
+    _, figures = bench.look()
+    assert figures.measures.keys() == {"checkerboard", "ridge", "haarpsi", "mdsi"}
+    assert figures.psnr == pytest.approx(bench.bicubic_psnr, abs=1e-3)
+    assert figures.sharpness == pytest.approx(bench.bicubic_sharpness, abs=1e-3)
+    assert figures.checkerboard == figures.measures["checkerboard"]
 
 
 def test_a_finished_card_has_scores(bench: LossBench) -> None:

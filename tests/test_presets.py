@@ -8,7 +8,7 @@ import pytest
 
 from srlab.losses import EXPANDED_TERMS, Entry
 from srlab.presets import LAYERS, PRESETS, Preset, read_presets, save_preset
-from srlab.widgets.loss_bench import LossBench, lab_card
+from srlab.widgets.loss_lab.bench import LossBench, lab_card
 
 MINE = Preset("mine", "My own.", {"pixel": 1.0, "tv": 0.5}, {"relu2_2": 2.0})
 

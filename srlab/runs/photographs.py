@@ -1,16 +1,17 @@
 """The photographs of a run card: what it learns from, and what it is judged by."""
 
+import copy
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor
 
-from srlab.data import Pairs, load_photos, reduced
+from srlab.data import Pair, Pairs, load_photos, reduced
 from srlab.files import replacing
 from srlab.metrics import PATCH
 from srlab.require import require_photos
@@ -111,7 +112,52 @@ def make_pairs(card: RunCard, stage: Stage, photos: Mapping[str, Tensor]) -> Pai
     copies = [reduced(photo, factor) for photo in whole for factor in (1, 0.8, 0.6, 0.4)]
     large = [copy.to(card.device) for copy in learnable(copies, stage, card.data)]
     sizes = stage.hr_size // stage.scale, stage.hr_size
+    if stage.pool:
+        return Pool(large, stage.batch_size, sizes, card.seed, size=stage.pool)
     return Pairs(large, stage.batch_size, sizes, card.seed)
+
+
+class Pool(Pairs):
+    """The first batches of ``Pairs``, over and over, each the same tensors.
+
+    So what was found out about a batch can be kept beside it.
+
+    Args:
+        photos, batch_size, sizes, seed: as for ``Pairs``.
+        size: how many batches there are.
+    """
+
+    def __init__(
+        self,
+        photos: Sequence[Tensor],
+        batch_size: int,
+        sizes: tuple[int, int],
+        seed: int = 0,
+        *,
+        size: int,
+    ):
+        super().__init__(photos, batch_size, sizes, seed)
+        self.size = size
+        self.kept: dict[int, Pair] = {}
+
+    def __getitem__(self, index: int) -> Pair:
+        place = index % self.size
+        if place not in self.kept:
+            self.kept[place] = super().__getitem__(place)
+        return self.kept[place]
+
+    def part(self, index: int, places: range) -> Pair:
+        """Some of the pairs of batch ``index``."""
+        return super().part(index % self.size, places)
+
+
+def reseeded(pairs: Pairs, seed: int) -> Pairs:
+    """The same photographs, cut by another seed."""
+    other = copy.copy(pairs)
+    other.seed = seed
+    if isinstance(other, Pool):
+        other.kept = {}
+    return other
 
 
 def digest_of(photo: Tensor) -> str:

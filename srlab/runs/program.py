@@ -120,6 +120,7 @@ def to_python(card: RunCard) -> str:
     known = all(_is_known(stage) for stage in card.stages)
     trained = card.start != "untrained"
     embedded = card.data == "embedded" and card.validation in ("auto", "embedded")
+    embedded = embedded and not any(stage.pool for stage in card.stages)
     imports = [
         *(["from srlab.data import get_data"] if embedded else []),
         *(["from srlab.features import FeatureExtractor"] if known else []),

@@ -14,12 +14,11 @@ from tests.browser.axe import grave_violations_on
 from tests.browser.lab import LabPage, LabServer, browser_page, wait_until
 from tests.browser.test_loss_lab import (
     LAB,
-    NUMBERS,
+    STATUS,
     a_fork_and_a_snapshot,
     a_number_is_typed,
     a_preset_is_chosen_and_an_own_one_saved,
     a_slider_moves_the_running_training,
-    everything_has_a_name,
     shares,
     shares_are_balanced,
     start_trains,
@@ -73,14 +72,15 @@ def status_code(url: str) -> int:
 
 def the_loss_falls(lab: LabPage) -> None:
     """With much weight on a term that the network was never trained for."""
-    lab.enter(f"{LAB} .srlab-tv", 100)
-    lab.enter(f"{LAB} .srlab-learning-rate", 0.001)
-    wait_for_weight(lab, "tv", 100)
-    wait_until(lambda: float(status(lab, "learning-rate")) == 1e-3, what="the learning rate")
+    for name, value in (("tv", 100), ("learning_rate", 0.001)):
+        exact = lab.find(f"{LAB} [data-name=a_{name}] .exact")
+        exact.fill(str(value))
+        exact.press("Enter")
+        wait_for_weight(lab, name, value)
     seen: dict[int, float] = {}
 
     def has_fallen() -> bool:
-        found = LOSS.search(lab.page.locator(NUMBERS).first.inner_text())
+        found = LOSS.search(lab.page.locator(f"{LAB} [data-name=sum]").first.inner_text())
         if found:
             seen[int(status(lab, "step"))] = float(found[1])
         losses = [seen[step] for step in sorted(seen)][1:]  # the first is from before
@@ -93,10 +93,9 @@ def test_a_person_works_the_page_by_keyboard_alone(lab: AppPage, app: AppServer)
     asked: list[str] = []
     lab.page.on("request", lambda request: asked.append(request.url))
     lab.page.goto(app.url(""), timeout=120_000)  # its kernel starts first
-    lab.page.wait_for_selector(f"{LAB} {NUMBERS}", timeout=120_000)
+    lab.page.wait_for_selector(STATUS, timeout=120_000)
     assert lab.page.title() == "The Loss Lab"
     assert lab.page.locator(".jp-InputArea .cm-editor, .jp-CodeMirrorEditor").count() == 0
-    everything_has_a_name(lab)
     start_trains(lab)
     a_slider_moves_the_running_training(lab)
     a_number_is_typed(lab)

@@ -10,9 +10,9 @@ const FONT = "11px system-ui, sans-serif";
 const NEAR = 24; // px within which a point of the map is read
 
 // Curves on one scale.
-//   series: [{name, color, points: [[x, y], ...], dash, width}]
+//   series: [{name, color, points: [[x, y], ...], dash, width, digits}]
 //   references: [{name, value}], dashed across; vertical: {x, name}
-//   log: of y; alt: what the numbers say.
+//   log: of y; label: below the axis, else "step"; alt: what the numbers say.
 export function lineChart({ name, title, alt, ...spec }) {
   return figure(
     name,
@@ -78,7 +78,7 @@ class Chart {
       label,
       labelSize: label ? 16 : 0,
       size: label && !more.side ? 30 : 26,
-      values: (_, ticks) => ticks.map((tick) => short(tick, 6)),
+      values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : short(tick, 6))),
       ...more,
     };
   }
@@ -155,7 +155,7 @@ class Curves extends Chart {
   }
 
   options() {
-    const { log, x = "step" } = this.spec;
+    const { log, x = "step", label = x } = this.spec;
     return {
       padding: [8, 12, 0, 0],
       scales: {
@@ -163,7 +163,7 @@ class Curves extends Chart {
         y: { distr: log ? 3 : 1, range: (_, low, high) => this.range(low, high) },
       },
       axes: [
-        this.axis(x, { space: 60, size: 24 }),
+        this.axis(label, { space: 60, size: 24 }),
         this.axis("", {
           side: 3,
           size: 48,
@@ -189,7 +189,7 @@ class Curves extends Chart {
   }
 
   line(i) {
-    const { name, dash, width = 1.75 } = this.spec.series[i];
+    const { name, dash, width = 1.75, digits = 4 } = this.spec.series[i];
     return {
       label: name,
       stroke: () => this.color(this.spec.series[i]?.color ?? "var(--accent)"),
@@ -197,7 +197,7 @@ class Curves extends Chart {
       dash,
       spanGaps: true,
       points: { show: (plot) => plot.data[i + 1].filter((v) => v != null).length < 2, size: 6 },
-      value: (_, v) => short(v, 4),
+      value: (_, v) => short(v, digits),
     };
   }
 
@@ -311,8 +311,9 @@ class Places extends Chart {
   }
 
   drawPlaces() {
-    const { left, width } = this.plot.bbox;
+    const { left, top, width } = this.plot.bbox;
     const { paths = [], marks = [], truth } = this.spec;
+    this.lines = [];
     if (truth !== undefined) {
       const [, y] = this.at(0, truth);
       this.stroke(
@@ -322,7 +323,11 @@ class Places extends Chart {
         ],
         { color: "var(--quiet)", dash: [5, 4] },
       );
-      this.write("truth", left + width - 4, y - 4 * devicePixelRatio, { align: "right", baseline: "bottom" });
+      const above = y - top > 16 * devicePixelRatio;
+      this.write("truth", left + width - 4, y + (above ? -4 : 4) * devicePixelRatio, {
+        align: "right",
+        baseline: above ? "bottom" : "top",
+      });
     }
     for (const path of paths) this.drawPath(path);
     for (const { name, x, y, color = "var(--quiet)" } of marks) this.dot(x, y, name, { color, hollow: true });
@@ -353,9 +358,18 @@ class Places extends Chart {
     ctx.stroke();
     ctx.restore();
     const onTheRight = left > bbox.left + bbox.width / 2;
-    this.write(name ?? "", left + (onTheRight ? -9 : 9) * devicePixelRatio, top, {
+    this.write(name ?? "", left + (onTheRight ? -9 : 9) * devicePixelRatio, this.free(top, onTheRight), {
       align: onTheRight ? "right" : "left",
     });
+  }
+
+  // A line for a name, below those that stand there already.
+  free(top, onTheRight) {
+    const line = 12 * devicePixelRatio;
+    const taken = this.lines.filter((each) => each.onTheRight === onTheRight).sort((a, b) => a.top - b.top);
+    for (const each of taken) if (Math.abs(each.top - top) < line) top = each.top + line;
+    this.lines.push({ top, onTheRight });
+    return top;
   }
 
   // What lies under the pointer, in words below.

@@ -1,6 +1,7 @@
 // What a lab's view imports.
 
 export { html, nothing, svg } from "lit-html";
+export { live } from "lit-html/directives/live.js";
 export { lineChart, mapChart } from "./charts.js";
 export { button, choice, field, menu, slider, tabs, toggle, trainingButtons } from "./controls.js";
 export { points } from "./curves.js";

@@ -17,7 +17,7 @@ export function status(lab, { words = lab.get("said"), data = {} } = {}) {
     <span class="lamp ${state}" aria-hidden="true"></span>
     <b>${STATES[state] ?? state}</b>
     <span class="words" aria-hidden="true">${words}</span>
-    ${rate ? html`<span class="rate">${rate.toFixed(rate < 10 ? 1 : 0)} steps/s</span>` : nothing}
+    ${rate && state === "running" ? html`<span class="rate">${rate.toFixed(rate < 10 ? 1 : 0)} steps/s</span>` : nothing}
     <span class="unseen" role="status" aria-live="polite">${spoken(lab, state)}</span>
     ${error ? html`<p class="alert" role="alert"><b>Stopped.</b> ${error}</p>` : nothing}
   </div>`;

@@ -1,5 +1,13 @@
 """Run cards for the Loss Lab: a fresh one, and what of another one it can steer."""
 
+from collections.abc import Iterable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from srlab.features import FeatureExtractor
 from srlab.losses import EXPANDED_TERMS, ExpandedLoss
 from srlab.presets import LAYERS, PRESETS, Preset
 from srlab.require import require_known
@@ -15,9 +23,10 @@ def lab_card(
     data: str = "embedded",
     start: str = "small-x4",
     scale: int = 4,
-    hr_size: int = 64,
+    hr_size: int = 48,
     batch_size: int = 4,
     learning_rate: float = 5e-4,
+    pool: int = 64,
     seed: int = 0,
 ) -> RunCard:
     """The card of a training that nobody has steered yet.
@@ -25,7 +34,8 @@ def lab_card(
     Args:
         preset: with whose weights it begins; a name of ``PRESETS``, or one.
         name, model, data, start, seed: as in ``RunCard``.
-        scale, hr_size, batch_size, learning_rate: as in ``Stage``.
+        scale, hr_size, batch_size, learning_rate, pool: as in ``Stage``. The
+            truth's features are kept for a pool, which makes a step shorter.
 
     Raises:
         ValueError: if there is no such preset.
@@ -41,6 +51,7 @@ def lab_card(
         "steps": 1,
         "learning_rate": learning_rate,
         "schedule": "constant",
+        "pool": pool,
         "weights": preset.weights,
         "features": FeatureSpec(layers=layers),
     }
@@ -103,7 +114,37 @@ def expanded_loss(stage: Stage, device: str) -> ExpandedLoss:
     loss = make_loss(stage, device)
     if not isinstance(loss, ExpandedLoss):
         raise TypeError(f"An ExpandedLoss was expected, but got a {type(loss).__name__}.")
+    loss.extractor = cast(FeatureExtractor, KeptFeatures(loss.extractor))
     return loss
+
+
+class KeptFeatures(nn.Module):
+    """A feature extractor that looks at each truth once, as long as it is the same tensor.
+
+    A truth is what it is asked for without gradient. What it gives is the
+    same to the bit.
+
+    Args:
+        extractor: that is asked.
+    """
+
+    def __init__(self, extractor: FeatureExtractor):
+        super().__init__()
+        self.extractor, self.places = extractor, extractor.places
+        self.kept = WeakTensorKeyDictionary()  # goes when the tensor does
+
+    def forward(self, images: Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """The features of RGB pictures in [0, 1], by layer."""
+        asked = list(names or self.places)
+        if torch.is_grad_enabled():
+            return self.extractor(images, asked)
+        # In bfloat16 they are computed so, and lose nothing if kept so.
+        narrow = torch.is_autocast_enabled(images.device.type)
+        kept = self.kept.setdefault(images, {})
+        missing = [name for name in asked if (name, narrow) not in kept]
+        for name, values in (self.extractor(images, missing) if missing else {}).items():
+            kept[name, narrow] = values.bfloat16() if narrow else values
+        return {name: kept[name, narrow].float() for name in asked}
 
 
 def start_weights(stage: Stage) -> dict[str, float]:

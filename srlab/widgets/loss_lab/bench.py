@@ -1,8 +1,8 @@
-"""The Loss Lab without its panel: a training with the expanded loss that one steers."""
+"""The Loss Lab without its page: a training with the expanded loss that one steers."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,16 +14,19 @@ from srlab.presets import Preset
 from srlab.require import require_known, require_weight
 from srlab.runcard import Change, RunCard, Stage, folded
 from srlab.runs import on_this_machine, scored
+from srlab.runs.photographs import reseeded
 from srlab.runs.stages import apply_change, stage_data, stage_network
 from srlab.training import Step, train, undivided
-from srlab.widgets.loss_branch import Branch, BranchState, LossFigures
-from srlab.widgets.loss_card import expanded_loss, lab_card, start_weights, steerable
-from srlab.widgets.measures_view import Measures, every_measure
+from srlab.widgets.loss_lab.branch import Branch, BranchState, LossFigures
+from srlab.widgets.loss_lab.card import expanded_loss, lab_card, start_weights, steerable
 from srlab.widgets.workbench import Workbench
 
-__all__ = ["LossBench", "lab_card"]
+__all__ = ["LossBench", "Sides", "lab_card"]
 
-LEDGER_SIZE = 64
+LOOKED_AT = ("psnr_y", "sharpness", "checkerboard", "ridge", "haarpsi", "mdsi")
+"""What is measured whenever one looks: together some milliseconds."""
+
+LEDGER_SIZE = 48
 """Side of the part of the shown photograph that the ledger looks at, in px."""
 
 MOST_BRANCHES = 50
@@ -49,7 +52,7 @@ class LossBench(Workbench[ExpandedLoss]):
         self.branches: dict[str, Branch] = {}
         stage = self.stage
         super().__init__(
-            partial(stage_network, self.start_card, stage),
+            lambda: stage_network(self.start_card, self.stage),
             stage_data(self.start_card, stage),
             expanded_loss(stage, self.start_card.device),
             learning_rate=stage.learning_rate,
@@ -64,22 +67,46 @@ class LossBench(Workbench[ExpandedLoss]):
 
     # Training
 
-    def reset(self) -> None:
+    def reset(self, seed: int | None = None) -> None:
         """Keep the present branch, and begin another at the start of the card.
 
         One that has not made a step is not kept: it is where it would begin.
+
+        Args:
+            seed: of first weights and crops from now on; the card's if None.
 
         Raises:
             ValueError: if there are ``MOST_BRANCHES`` already.
         """
         if self.branches and self.done:
-            self._require_room()
+            self.require_room()
         with _undisturbed():
             name = self._name_after_reset()
+            self._use_seed(self.start_card.seed if seed is None else seed)
             self.learning_rate = self.stage.learning_rate
             super().reset()
             goal = self.stage.steps if self.stage.steps > 1 else 0
-            self._enter(Branch(name, planned=list(self.stage.changes), goal=goal))
+            planned = list(self.stage.changes)
+            self._enter(Branch(name, planned=planned, goal=goal, seed=self.start_card.seed))
+
+    def start_over(self, seed: int | None = None) -> None:
+        """``reset``, but with the weights that are set now.
+
+        A loaded card that nobody steered is repeated instead.
+
+        Args:
+            seed: of first weights and crops from now on; the present one if
+                None.
+
+        Raises:
+            ValueError: as ``reset``.
+        """
+        if self.done:
+            self.require_room()
+        kept = None if self.branch.goal else self._setting()
+        self.reset(seed)
+        if kept:
+            self._change(**kept)
 
     def steps(self) -> Iterator[Step]:
         """The one training loop; it follows when the branch changes."""
@@ -171,7 +198,7 @@ class LossBench(Workbench[ExpandedLoss]):
         Raises:
             ValueError: if there are ``MOST_BRANCHES`` already.
         """
-        self._require_room()
+        self.require_room()
         with _undisturbed():
             self._leave()
             self._enter(self.branch.fork(self._next_name()))
@@ -188,20 +215,49 @@ class LossBench(Workbench[ExpandedLoss]):
                 self._enter(branch)
         return self.branch
 
+    def twin(self) -> "LossBench":
+        """A second network at this very state, with the same batches: a fork beside it.
+
+        Raises:
+            ValueError: if there are ``MOST_BRANCHES`` already.
+        """
+        self.require_room()
+        with _undisturbed():
+            state = BranchState.of(self.model, self.optimizer)
+            other = copy.copy(self)
+            loss = self.loss
+            other.loss = ExpandedLoss(loss.extractor, loss.weights, loss.layer_weights)
+            other.model = copy.deepcopy(self.model)
+            other.optimizer = torch.optim.Adam(other.model.parameters(), fused=True)
+            state.restore(other.model, other.optimizer)
+            other._enter(self.branch.fork(self._next_name()))
+        return other
+
+    def leave(self) -> None:
+        """Keep where the present branch stands; this bench is used no more."""
+        with _undisturbed():
+            self._leave()
+
     # Looking
 
     @torch.no_grad()
     def look(self) -> tuple[Tensor, LossFigures]:
         """The network's enlargement of the shown picture, and its figures."""
-        sr, figures = super().look()
-        grid = self.scene.judge(sr, ["checkerboard"])
-        return sr, LossFigures(
-            **vars(figures), checkerboard=grid["checkerboard"], terms=self.terms()
+        self.model.eval()
+        sr = self.model(self.scene.lr).float()
+        sr = sr.nan_to_num().clamp(0, 1)  # even of a wrecked network
+        self.model.train()
+        found = self.scene.judge(sr, LOOKED_AT)
+        figures = LossFigures(
+            self.step.number if self.step else 0,
+            self.step.loss if self.step else float("nan"),
+            found.pop("psnr_y"),
+            found.pop("sharpness"),
+            self.photo_name,
+            measures=found,
+            terms=self.terms(),
         )
-
-    def measures(self) -> Measures:
-        """Every measure of the shown picture; LPIPS where its weights are at hand."""
-        return every_measure(self.scene, self.look()[0])
+        return sr, figures
 
     def ledger(self) -> dict[str, Entry]:
         """Value and share of the gradient of all four terms, on a fixed small crop."""
@@ -270,6 +326,21 @@ class LossBench(Workbench[ExpandedLoss]):
             return None
         return Change(after=change.after, weights=weights, layers=layers, learning_rate=rate)
 
+    def _setting(self) -> dict[str, Any]:
+        """Everything that one can steer, as ``_change`` takes it."""
+        return {
+            "weights": dict(self.loss.weights),
+            "layers": dict(self.loss.layer_weights),
+            "learning_rate": self.present_learning_rate,
+        }
+
+    def _use_seed(self, seed: int) -> None:
+        """Take another seed's crops, and its first weights at the next reset."""
+        if seed != self.start_card.seed:
+            self.start_card = self.start_card.model_copy(update={"seed": seed})
+            self.data = reseeded(self.data, seed)
+        self.seed = seed
+
     def _apply(self, change: Change) -> None:
         apply_change(change, self.loss, self.optimizer)
         self.learning_rate = self.present_learning_rate
@@ -295,8 +366,9 @@ class LossBench(Workbench[ExpandedLoss]):
             self._leave()
         return self._next_name()
 
-    def _require_room(self) -> None:
-        if len(self.branches) >= MOST_BRANCHES:
+    def require_room(self, count: int = 1) -> None:
+        """Raise ValueError unless so many further runs can be kept."""
+        if len(self.branches) + count > MOST_BRANCHES:
             raise ValueError(
                 f"There are {MOST_BRANCHES} runs already, and each keeps a network; "
                 f"save the card of this one and load it into a new lab."
@@ -304,6 +376,7 @@ class LossBench(Workbench[ExpandedLoss]):
 
     def _enter(self, branch: Branch) -> None:
         """Make a branch the present one; network and optimizer are its own already."""
+        self._use_seed(branch.seed)
         self.branch, branch.state = branch, None
         self.branches[branch.name] = branch
         self.history, self.step = branch.history, branch.last
@@ -316,6 +389,77 @@ class LossBench(Workbench[ExpandedLoss]):
 
     def _next_name(self) -> str:
         return f"run {len(self.branches) + 1}"
+
+
+class Sides:
+    """One network, or two side by side: A, and B, which began as its fork.
+
+    Both get the same batches, step by step; so what differs between them
+    comes from the weights that differ.
+
+    Args:
+        bench: A's.
+    """
+
+    def __init__(self, bench: LossBench):
+        self.benches = {"A": bench}
+
+    def __getitem__(self, side: str) -> LossBench:
+        require_known([side], self.benches, "side")
+        return self.benches[side]
+
+    @property
+    def two(self) -> bool:
+        """Whether there is a B."""
+        return "B" in self.benches
+
+    def split(self) -> str:
+        """Put a fork of A beside it; the name of its run.
+
+        Raises:
+            ValueError: if there are two already, or ``MOST_BRANCHES`` runs.
+        """
+        self.require_one("are put side by side already")
+        self.benches["B"] = self.benches["A"].twin()
+        return self.benches["B"].branch.name
+
+    def join(self, keep: str) -> str:
+        """Go on with one alone, and keep the other as a run; that one's name."""
+        kept, (left,) = self[keep], [b for n, b in self.benches.items() if n != keep]
+        left.leave()
+        self.benches = {"A": kept}
+        return left.branch.name
+
+    def step(self) -> None:
+        """A step of each; after a failure between the two, of who is behind."""
+        least = min(bench.done for bench in self.benches.values())
+        for bench in self.benches.values():
+            if bench.done == least:
+                next(bench.steps())
+
+    def start_over(self, seed: int | None = None) -> None:
+        """Begin each anew with its own weights.
+
+        Raises:
+            ValueError: if there is no room for the runs; all stay as they are.
+        """
+        first, *others = self.benches.values()
+        if first.done:
+            first.require_room(len(self.benches))
+        for bench in self.benches.values():
+            bench.start_over(seed)
+        for bench in others:
+            bench.data = first.data  # and what was found out about it
+
+    def show(self, photo: str) -> None:
+        """Choose the photograph that is shown and measured."""
+        for bench in self.benches.values():
+            bench.show(photo)
+
+    def require_one(self, why: str) -> None:
+        """Raise ValueError while two train side by side."""
+        if self.two:
+            raise ValueError(f"Two networks {why}; press Only A or Only B first.")
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import nan
 from typing import Any
+from uuid import uuid4
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -19,12 +21,17 @@ class LossFigures(Figures):
     """Figures of a moment, with those that the weights of a loss move.
 
     Args:
-        checkerboard: how strong a grid is drawn; 1 is as much as the truth.
+        measures: name -> what was measured beside PSNR and sharpness.
         terms: name -> weighted term of the last step.
     """
 
-    checkerboard: float = float("nan")
+    measures: Mapping[str, float] = field(default_factory=dict)
     terms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def checkerboard(self) -> float:
+        """How strong a grid is drawn; 1 is as much as the truth."""
+        return self.measures.get("checkerboard", nan)
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ class Branch:
         changes: made so far, by the step, the parent's included.
         step: steps done.
         seconds: spent on them.
+        seed: of its first weights and crops.
+        key: unlike any other run's, here and in the table on disk.
         planned: changes of a loaded card that are still to come.
         goal: steps of a loaded card; 0 once somebody steers by hand.
         last: the last step.
@@ -73,6 +82,8 @@ class Branch:
     changes: list[Change] = field(default_factory=list)
     step: int = 0
     seconds: float = 0.0
+    seed: int = 0
+    key: str = field(default_factory=lambda: uuid4().hex[:12])
     planned: list[Change] = field(default_factory=list)
     goal: int = 0
     last: Step | None = None
@@ -88,6 +99,7 @@ class Branch:
             changes=list(self.changes),
             step=self.step,
             seconds=self.seconds,
+            seed=self.seed,
             planned=list(self.planned),
             goal=self.goal,
             last=self.last,

@@ -1,0 +1,189 @@
+"""What the Loss Lab reads from people and writes for them: names, cards, tables, shares."""
+
+import csv
+import math
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from srlab.files import own_folder, replacing
+from srlab.losses import EXPANDED_TERMS
+from srlab.runcard import NAME, Figure, RunCard, Weight, save_card
+
+FOLDER = "my-runs"
+"""Beside the notebook."""
+MOST_ROWS = 100
+"""Runs of earlier days that the table shows; all stay on the disk."""
+
+
+class Row(BaseModel):
+    """A run in the table of all runs, as it stood when it was left last.
+
+    Args:
+        key: unlike any other run's.
+        name: such as ``"run 1"``.
+        card: the name of the card that it began with.
+        when: date and time of its last step, UTC.
+        seed: of first weights and crops.
+        steps: done.
+        scale: 2, 4 or 8.
+        photo: the photograph that it was measured on.
+        weights: term -> weight, at the end.
+        layers: layer -> weight, at the end.
+        learning_rate: at the end.
+        changes: made while it ran.
+        scores: PSNR in dB, sharpness, ridge and checkerboard.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    name: str
+    card: str
+    when: str
+    seed: int
+    steps: int
+    scale: int
+    photo: str
+    weights: dict[str, Weight]
+    layers: dict[str, Weight]
+    learning_rate: float
+    changes: int
+    scores: dict[str, Figure]
+
+
+def note_rows(rows: Iterable[Row]) -> None:
+    """Add lines to the learner's own list; a run's last line is what counts.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    text = "".join(f"{row.model_dump_json()}\n" for row in rows)
+    if text:
+        path = _list_of_runs()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab", buffering=0) as file:  # two kernels may write at once
+            file.write(text.encode())
+
+
+def read_rows() -> list[Row]:
+    """The runs of earlier days, oldest first; what is no run is left out with a warning."""
+    path = _list_of_runs()
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    rows: dict[str, Row] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            row = Row.model_validate_json(line)
+        except ValidationError:
+            warnings.warn(f"Line {number} of {path} is no run; it is left out.", stacklevel=2)
+            continue
+        rows.pop(row.key, None)  # so that it stands where it was left last
+        rows[row.key] = row
+    return list(rows.values())[-MOST_ROWS:]
+
+
+def write_table(rows: Iterable[Row], name: str) -> Path:
+    """Write runs to ``my-runs/<name>.csv``, a line each; the full path.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path = _path(f"{name}.csv")
+    lines = [_cells(row) for row in rows]
+    columns = list(dict.fromkeys(column for line in lines for column in line))
+    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(lines)
+    return path
+
+
+def _cells(row: Row) -> dict[str, object]:
+    """Column -> cell of a table."""
+    plain = row.model_dump(exclude={"key", "weights", "layers", "scores"})
+    return {**plain, **row.weights, **row.layers, **row.scores}
+
+
+def _list_of_runs() -> Path:
+    return own_folder() / "loss-lab-runs.jsonl"
+
+
+def read_shares(text: str, terms: Sequence[str] = EXPANDED_TERMS) -> dict[str, float]:
+    """Shares that somebody typed, one for each term, in any unit.
+
+    Raises:
+        ValueError: if they are not as many numbers as terms, each at least 0
+            and one above it.
+
+    Example:
+        >>> read_shares("50/40/5/5")
+        {'pixel': 50.0, 'content': 40.0, 'style': 5.0, 'tv': 5.0}
+    """
+    wanted = (
+        f"{len(terms)} numbers for {', '.join(terms)} with a slash between them, "
+        f"such as 50/40/5/5"
+    )
+    try:
+        shares = [float(part.strip().removesuffix("%")) for part in text.split("/")]
+    except ValueError:
+        raise ValueError(f"The shares must be {wanted}, but got {_quoted(text)}.") from None
+    if len(shares) != len(terms) or not all(math.isfinite(s) and s >= 0 for s in shares):
+        raise ValueError(f"The shares must be {wanted}, but got {_quoted(text)}.")
+    if not any(shares):
+        raise ValueError("All shares are 0, but one at least must be above it.")
+    return dict(zip(terms, shares, strict=True))
+
+
+def require_name(name: str) -> str:
+    """A name that a card and a file can have.
+
+    Raises:
+        ValueError: for any other.
+    """
+    if not re.fullmatch(NAME, name):
+        raise ValueError(
+            f"A run is named with letters, digits, -, _ and dots, at most 64, a letter or "
+            f"digit first and no dot last, but got {_quoted(name)}."
+        )
+    return name
+
+
+def write_card(card: RunCard) -> Path:
+    """Write a card to ``my-runs/<its name>.json``; the full path.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path = _path(f"{card.name}.json")
+    save_card(card, path)
+    return path
+
+
+def write_program(text: str, name: str) -> Path:
+    """Write a program to ``my-runs/<name>.py``; the full path.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path = _path(f"{name}.py")
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return path
+
+
+def _path(name: str) -> Path:
+    """A file in the folder for runs, which is made if it is missing."""
+    folder = Path.cwd() / FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise type(error)(f"{folder} could not be made: {error.strerror}.") from None
+    return folder / name
+
+
+def _quoted(text: str) -> str:
+    shown = text if len(text) <= 40 else text[:37] + "..."
+    return repr(shown)
