@@ -125,7 +125,7 @@ class FeatureExplorer(Lab):
             self._look()
             return self.reading
 
-    def changed(self, name: str, value: Any) -> None:
+    def changed(self, name: str, value: Any) -> None:  # noqa: ARG002, the kit calls it so
         """Look again, as the page or a notebook wants it."""
         with self._sending:
             self._follow()
