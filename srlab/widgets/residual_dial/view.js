@@ -83,7 +83,11 @@ function reading(lab) {
     <dl class="figures">
       ${figure("growth", "spread, last / first", html`× ${short(growth)}`, `${short(n.spread_first)} → ${short(n.spread_last)}`)}
       ${figure("theory", "theory", theory === null ? "–" : html`× ${short(theory)}`, theory === null ? "no formula" : "")}
-      ${figure("ratio", "gradient, first / last", html`× ${short(n.gradient_ratio)}`, `${short(n.gradient_first)} and ${short(n.gradient_last)}`)}
+      ${
+        n.gradient_last === null
+          ? figure("ratio", "gradient, first / last", "–", "larger than a float32 can be")
+          : figure("ratio", "gradient, first / last", html`× ${short(n.gradient_ratio)}`, `${short(n.gradient_first)} and ${short(n.gradient_last)}`)
+      }
     </dl>
     <details><summary>Every block in numbers</summary>${numbers(blocks)}</details>
     <p class="note">A freshly made network, one batch of photographs, no training. Its last convolution starts at zero and
@@ -109,7 +113,12 @@ function race(lab) {
       ${status(lab, { words: on ? now.said : `not started; it will have ${lab.get("depth")} blocks`, data: data(lab) })}</div>
     <p class="note">Four networks from one seed, on the same batches. A race has the dial’s depth and start when it begins;
       Reset takes them anew. ${on ? html`This one: ${now.depth} blocks, ${now.init} start.` : nothing}</p>
-    ${on ? html`${standings(lab, now)}<div class="charts">${curves(lab, now)}${weights(now)}</div>` : nothing}
+    ${
+      on
+        ? html`<div class="board">${standings(now)}${curves(lab, now)}</div>
+          <div class="charts">${weights(now)}</div>`
+        : nothing
+    }
   </div>`;
 }
 
@@ -130,7 +139,7 @@ function data(lab) {
   };
 }
 
-function standings(lab, { rows, bicubic }) {
+function standings({ rows, bicubic }) {
   const columns = [
     { key: "kind", label: "network" },
     { key: "weight", label: "weight" },
