@@ -195,8 +195,8 @@ class FeatureExplorer(Lab):
         return {
             **self._photo(seen[PIXELS]),
             **self._new("activation", (photograph, layer, channel), lambda: self._map(
-                maps[channel], seen[PIXELS], self.reading.place(),
-                f"Activation map: {self.reading}",
+                maps[channel], seen[PIXELS], "map", f"Activation map: {self.reading}",
+                f"{self.reading.place()}, {maps.shape[2]} × {maps.shape[1]}",
             )),
             **self._new("atlas", (photograph, layer), lambda: [
                 _thumb(maps[number], number) for number in strongest(maps)
@@ -229,13 +229,12 @@ class FeatureExplorer(Lab):
         ))  # fmt: skip
 
     def _map(
-        self, values: Tensor, like: Tensor, name: str, alt: str, caption: str = ""
+        self, values: Tensor, like: Tensor, name: str, alt: str, caption: str
     ) -> dict[str, Any]:
         """A map as a picture, with what its darkest and brightest colors stand for."""
-        height, width = values.shape
         low, high = limits(values)
-        picture = png(enlarged_map(values, like), name, f"{width} × {height}", alt=alt)
-        return {**picture, "caption": caption or picture["caption"], "low": low, "high": high}
+        picture = png(enlarged_map(values, like), name, caption, alt=alt)
+        return {**picture, "low": low, "high": high}
 
     def _new(self, trait: str, key: Hashable, make: Any) -> dict[str, Any]:
         """A trait's new pictures, unless they are shown already."""

@@ -61,9 +61,16 @@ function atlas(lab) {
 // One zoom and one cursor for all pictures; the maps below stay side by side.
 function stages(lab) {
   lab.local.look ??= {};
-  lab.local.cursor ??= { x: 0.5, y: 0.5 };
+  lab.local.cursor ??= {
+    x: 0.5,
+    y: 0.5,
+    set(x, y) {
+      Object.assign(this, { x, y });
+      lab.redraw();
+    },
+  };
   const set = (changes) => Object.assign(lab.local.look, changes);
-  const cursor = { ...lab.local.cursor, set: (x, y) => lab.keep({ cursor: { x, y } }) };
+  const { cursor } = lab.local;
   return {
     first: { cursor, store: { get: () => lab.local.look, set } },
     below: { cursor, bar: false, store: { get: () => ({ ...lab.local.look, mode: "side" }), set } },
@@ -134,7 +141,7 @@ function sentence(lab, pair) {
 // Where the cursor is, in px of the photograph.
 function place(lab) {
   const { width, height } = lab.get("photo");
-  const { x, y } = lab.local.cursor ?? { x: 0.5, y: 0.5 };
+  const { x, y } = lab.local.cursor;
   return [clamp(Math.floor(x * width), 0, width - 1), clamp(Math.floor(y * height), 0, height - 1)];
 }
 

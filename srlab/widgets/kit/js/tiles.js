@@ -34,7 +34,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 //   columns: how many side by side where there is room; most: px of one picture
 //   store: where the looks are kept, {get, set}; else with the page alone
 //   bar: false for no toolbar (zoom and pan by pointer and keys stay)
-//   cursor: {x, y, set(x, y)}, one place on all pictures, moved by pointer and arrows
+//   cursor: {x, y, set(x, y) that changes them}, one place on all pictures, moved by pointer and arrows
 //   help: the keys in a line below; said: what is shown, in a sentence below
 export function tiles(
   lab,
