@@ -9,7 +9,6 @@ from math import isnan, nan
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageColor
 
 from srlab.data import get_data
 from srlab.losses import pixel_loss
@@ -24,28 +23,19 @@ from srlab.residuals import (
     spread_by_block,
 )
 from srlab.training import DivergedError, train
-from srlab.widgets.dial_reading import DialReading, expected_spread, read_dial
-from srlab.widgets.drawing import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    Curve,
-    _apart,
-    _pieces,
-    _short,
-    bar_chart,
-    beside,
-    curve_chart,
+from srlab.widgets.residual_dial import ResidualDial, lab
+from srlab.widgets.residual_dial.race import (
+    KINDS,
+    Race,
+    RaceStanding,
+    make_network,
+    make_weight,
 )
-from srlab.widgets.poster import BYTES_LIMIT, text_font
-from srlab.widgets.race import KINDS, Race, RaceStanding, make_network, make_weight
-from srlab.widgets.residual_dial import ResidualDial
-from tests.test_parts import alt_of
-from tests.watching import attributes_in, equal, from_another_thread, wait_for, weights_of
+from srlab.widgets.residual_dial.reading import DialReading, expected_spread, read_dial
+from tests.watching import equal, from_another_thread, wait_for, weights_of
 
 DATA = get_data(2, (12, 48))
 FEATURES = 8
-PNG = b"\x89PNG"
 
 
 @pytest.fixture(autouse=True)
@@ -222,6 +212,7 @@ def test_reading_says_its_numbers():
         ({"depth": 0}, r"depth must be a whole number from 1 to 64, but got 0\."),
         ({"depth": 2.5}, r"depth must be a whole number from 1 to 64, but got 2\.5\."),
         ({"kind": "x"}, r"There is no kind x; there are plain, fixed, learned, gates\."),
+        ({"init": "x"}, r"There is no init x; there are pytorch, he\."),
     ],
 )
 def test_wrong_choices_are_told(dial: ResidualDial, choice: dict, message: str):
@@ -231,27 +222,78 @@ def test_wrong_choices_are_told(dial: ResidualDial, choice: dict, message: str):
     assert dial.choose() == before
 
 
-def test_a_moved_control_changes_picture_and_numbers(dial: ResidualDial):
-    picture, before = dial._dial_picture.value, attributes_in(dial._dial_status.value)
-    from_another_thread(lambda: setattr(dial.weight, "value", 1.0))
+def test_a_moved_control_changes_bars_and_numbers(dial: ResidualDial):
+    bars, before = dial.blocks, dict(dial.numbers)
+    from_another_thread(lambda: setattr(dial, "weight", 1.0))
     dial.live.wait(10)
-    after = attributes_in(dial._dial_status.value)
-    assert dial._dial_picture.value != picture
-    assert float(after["spread-last"]) > float(before["spread-last"])
-    assert float(after["gradient-first"]) > float(before["gradient-first"])
-    dial.depth.value = 7
-    dial.kind.value = "gates"
+    assert dial.blocks != bars
+    assert dial.numbers["spread_last"] > before["spread_last"]
+    assert dial.numbers["gradient_first"] > before["gradient_first"]
+    dial.depth = 7
+    dial.kind = "gates"
     dial.live.wait(10)
     assert (dial.reading.kind, dial.reading.depth) == ("gates", 7)
-    assert attributes_in(dial._dial_status.value)["depth"] == "7"
-    assert dial.live.state == "ready", "nothing was trained"
+    assert [each["block"] for each in dial.blocks] == [1, 2, 3, 4, 5, 6, 7]
+    assert {each["theory"] for each in dial.blocks} == {None}, "there is no formula"
+    assert dial.state == "ready", "nothing was trained"
 
 
-def test_the_text_tells_of_the_last_convolution(dial: ResidualDial):
-    said = " ".join(getattr(child, "value", "") or "" for child in dial.children[:4]
-                    if isinstance(getattr(child, "value", None), str))  # fmt: skip
-    assert "starts at zero" in said
-    assert "small random values" in said
+def test_what_the_page_gets_is_the_reading(dial: ResidualDial):
+    reading = dial.choose(weight=1.5, depth=4)
+    assert [each["spread"] for each in dial.blocks] == list(reading.spread)
+    assert [each["gradient"] for each in dial.blocks] == list(reading.gradient)
+    assert [each["theory"] for each in dial.blocks] == list(reading.theory)
+    assert dial.numbers["title"] == "fixed, weight 1.50, 4 blocks"
+    assert dial.numbers["growth"] == reading.growth
+    assert dial.numbers["gradient_ratio"] == reading.gradient_ratio
+
+
+def test_he_starts_as_the_lesson_does():
+    torch.manual_seed(3)
+    network = make_network("gates", 4, 64, 1, init="he")
+    for conv in (network.body[0].conv1, network.body[0].conv2):
+        assert conv.weight.std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)
+        assert not conv.bias.any()
+    assert network.body[0].weight.gates[1].bias.any(), "gates are left alone"
+
+
+def test_he_multiplies_the_variance_by_one_plus_twice_the_squared_weight():
+    assert expected_spread(0.2, 0.5, 8, 3, init="he") == pytest.approx(
+        (0.2, 0.2 * 1.5**0.5, 0.2 * 1.5)
+    )
+    growths = [
+        read_dial("fixed", 0.5, 12, "he", data=DATA, num_features=32, seed=seed).growth ** 2
+        for seed in range(12)
+    ]
+    assert np.mean(growths) ** 0.5 == pytest.approx(1.5 ** (11 / 2), rel=0.2)
+
+
+def test_the_start_is_chosen_and_said(dial: ResidualDial):
+    timid = dial.choose(weight=1.0, depth=16)
+    brave = dial.choose(init="he")
+    assert brave.growth > 100 * timid.growth
+    assert brave.title() == "fixed, weight 1.00, 16 blocks, He’s start"
+    assert dial.numbers["theory"] == pytest.approx(3**7.5)
+    dial.init = "pytorch"
+    dial.live.wait(10)
+    assert dial.reading == timid
+
+
+def test_what_no_float_can_hold_is_left_out(dial: ResidualDial):
+    reading = dial.choose(weight=2.0, depth=64, init="he")
+    assert not np.isfinite(reading.gradient[0])
+    assert dial.blocks[0]["gradient"] is None
+    assert dial.numbers["gradient_ratio"] is None
+    assert dial.blocks[-1]["spread"] > 1e20
+
+
+def test_a_race_starts_as_the_dial_says(dial: ResidualDial):
+    dial.choose(init="he")
+    dial.run_steps(1)
+    assert not model(dial.race, "plain").body[0].conv1.bias.detach().abs().max() > 2e-3
+    assert dial.race_now["init"] == "He’s"
+    dial.choose(init="pytorch")
+    assert (dial.race.init, dial.race_now["init"]) == ("he", "He’s"), "it keeps its own"
 
 
 # The race --------------------------------------------------------------------------
@@ -282,8 +324,10 @@ def test_same_seed_same_curves_other_seed_others():
     one, two = rounds(race(), 3), rounds(race(), 3)
     other = rounds(race(seed=1), 3)
     for kind in KINDS:
-        assert one.shares(kind) == two.shares(kind)
-        assert one.shares(kind)[1:] != other.shares(kind)[1:]
+        assert [one.share(kind, n) for n in (1, 2, 3)] == [
+            two.share(kind, n) for n in (1, 2, 3)
+        ]
+        assert one.share(kind, 3) != other.share(kind, 3)
 
 
 def test_curves_are_shares_of_bicubics_loss_over_the_same_batches():
@@ -292,13 +336,22 @@ def test_curves_are_shares_of_bicubics_loss_over_the_same_batches():
     bicubic = pixel_loss()(enlarge(lr, 4), hr)["l1"].item()
     assert racing.bicubic_losses[29] == pytest.approx(bicubic)
     losses = racing.racers["plain"].losses
-    shares = dict(racing.shares("plain"))
-    assert list(shares) == list(range(1, 31))
-    assert shares[30] == pytest.approx(sum(losses[10:]) / sum(racing.bicubic_losses[10:]))
-    assert shares[2] == pytest.approx(sum(losses[:2]) / sum(racing.bicubic_losses[:2]))
-    thin = racing.shares("plain", most=7)
-    assert len(thin) == 7
-    assert thin[-1] == (30, shares[30])
+    for step, first in ((30, 10), (2, 0)):
+        expected = sum(losses[first:step]) / sum(racing.bicubic_losses[first:step])
+        assert racing.share("plain", step) == pytest.approx(expected)
+    assert isnan(racing.share("plain", 31)), "it has not come so far"
+
+
+def test_the_page_gets_every_round_once(dial: ResidualDial):
+    dial.run_steps(3)
+    dial.run_steps(2)
+    rows = dial.curves["race"]["rows"]
+    assert [row[0] for row in rows] == [1, 2, 3, 4, 5]
+    assert rows[-1][1:] == [dial.race.share(kind, 5) for kind in KINDS]
+    dial.reset()
+    assert "race" not in dial.curves
+    dial.run_steps(1)
+    assert [row[0] for row in dial.curves["race"]["rows"]] == [1]
 
 
 def test_standing_is_measured_by_the_published_protocol(dial: ResidualDial):
@@ -317,15 +370,15 @@ def test_standing_is_measured_by_the_published_protocol(dial: ResidualDial):
 def test_the_slider_acts_on_the_running_fixed_network(dial: ResidualDial):
     dial.start()
     wait_for(lambda: dial.live.state == "running", "the race to run")
-    dial.weight.value = 0.75
+    dial.weight = 0.75
     wait_for(lambda: fixed_values(model(dial.race, "fixed")) == {0.75}, "the weight")
     step = dial.race.step
     wait_for(lambda: dial.race.step > step + 1, "rounds with it")
-    wait_for(lambda: attributes_in(dial._table.value)["weight"] == "0.75", "the number")
+    wait_for(lambda: dial.race_now["rows"][1]["weight"] == "0.75", "the number")
     assert dial.live.state == "running", "a slider stops nothing"
     assert fixed_values(model(dial.race, "plain")) == {1.0}
     dial.pause()
-    assert attributes_in(dial._dial_status.value)["weight"] == "0.75"
+    assert dial.numbers["weight"] == 0.75
 
 
 def test_the_slider_changes_the_training_not_only_a_number(dial: ResidualDial):
@@ -342,7 +395,7 @@ def test_the_slider_changes_the_training_not_only_a_number(dial: ResidualDial):
 def test_moved_at_rest_it_is_measured_anew(dial: ResidualDial):
     dial.run_steps(3)
     before = dial.standings()
-    dial.weight.value = 2.0
+    dial.weight = 2.0
     dial.live.wait(10)
     after = dial.standings()
     assert after["fixed"].psnr != before["fixed"].psnr
@@ -358,30 +411,30 @@ def test_a_race_keeps_its_depth_until_reset(dial: ResidualDial):
     dial.reset()
     dial.run_steps(1)
     assert dial.race.depth == len(model(dial.race, "gates").body) == 2
-    assert "a race has the dial's depth at its start" in dial._table.value
 
 
-def test_learned_weights_move_and_are_drawn(dial: ResidualDial):
+def test_learned_weights_move_and_are_told(dial: ResidualDial):
     dial.run_steps(2)
-    charts = dial._race_picture.value
+    before = dial.race_now
     dial.run_steps(3)
     learned = dial.race.racers["learned"]
     assert learned.weights() == block_weights(model(dial.race, "learned"))
     assert any(learned.weights())
     assert all(0 < gate < 1 for gate in dial.race.racers["gates"].weights())
-    assert dial._race_picture.value != charts
+    assert dial.race_now["learned"] == learned.weights() != before["learned"]
+    assert dial.race_now["gates"] == dial.race.racers["gates"].weights() != before["gates"]
 
 
 def test_pause_freezes_and_start_goes_on(dial: ResidualDial):
     dial.start()
     wait_for(lambda: dial.race is not None and dial.race.step > 1, "two rounds")
     dial.pause()
-    step, picture = dial.race.step, dial._race_picture.value
+    step, shown = dial.race.step, dial.race_now
     weights = weights_of(model(dial.race, "gates"))
     assert {s.step for s in dial.standings().values()} == {step}, "what is shown is the last"
     time.sleep(0.3)
     assert dial.race.step == step
-    assert dial._race_picture.value == picture
+    assert dial.race_now == shown
     assert equal(weights, weights_of(model(dial.race, "gates")))
     dial.run_steps(1)
     same = rounds(race(), step + 1)
@@ -394,20 +447,18 @@ def test_reset_forgets_the_race(dial: ResidualDial):
     dial.reset()
     assert dial.standings() == dial.standings()
     assert {str(s) for s in dial.standings().values()} == {"not started"}
-    assert attributes_in(dial._table.value)["step"] == "0"
-    assert attributes_in(dial._table.value)["state"] == "ready"
+    assert (dial.step, dial.state, dial.race_now) == (0, "ready", {})
     dial.run_steps(2)
     assert dial.race.racers["fixed"].losses == losses
 
 
-def test_buttons_do_what_they_say(dial: ResidualDial):
-    assert (dial._start.disabled, dial._pause.disabled) == (False, True)
-    dial._start.click()
-    wait_for(lambda: dial._start.disabled and not dial._pause.disabled, "the buttons to change")
-    dial._pause.click()
+def test_presses_do_what_they_say(dial: ResidualDial):
+    dial.presses["start"]()
+    wait_for(lambda: dial.state == "running", "it to run")
+    dial.presses["pause"]()
     dial.live.wait(30)
-    assert (dial._start.disabled, dial._pause.disabled) == (False, True)
-    dial._reset.click()
+    assert dial.state == "paused"
+    dial.presses["reset"]()
     dial.live.wait(30)
     assert dial.race is None
 
@@ -420,7 +471,8 @@ def test_a_wrecked_network_drops_out_and_the_others_go_on(dial: ResidualDial):
     assert plain.note == "dropped out after step 2: its loss is no number any more"
     assert (plain.step, gates.step) == (2, 4)
     assert gates.note == ""
-    assert plain.note in dial._table.value
+    assert dial.race_now["rows"][0]["note"] == plain.note
+    assert dial.curves["race"]["rows"][-1][1] is None, "its curve ends"
     assert dial.live.state == "paused"
     assert dial.race.racers["gates"].losses == rounds(race(), 4).racers["gates"].losses
 
@@ -436,10 +488,10 @@ def test_when_none_is_left_it_says_so(dial: ResidualDial):
     with pytest.raises(DivergedError, match=message):
         dial.run_steps(2)
     dial.start()
-    wait_for(lambda: 'role="alert"' in dial._status.value, "an alert")
-    assert "Every network has dropped out" in dial._status.value
+    wait_for(lambda: dial.state == "failed", "it to stop")
+    assert "Every network has dropped out" in dial.error
     dial.reset()
-    assert 'role="alert"' not in dial._status.value
+    assert dial.error == ""
     dial.run_steps(1)
     assert dial.race.step == 1
 
@@ -491,25 +543,22 @@ def test_standing_says_where_it_is():
     assert str(RaceStanding(5, 0.02, 23.456, "dropped")).endswith("23.46 dB, dropped")
 
 
-def test_poster_and_summary(dial: ResidualDial):
+def test_summary(dial: ResidualDial):
     assert repr(dial).startswith("ResidualDial: fixed, weight 0.10, 3 blocks: spread ")
     assert repr(dial).endswith("race: not started; it will have 3 blocks")
-    low = dial.poster().height
     dial.run_steps(2)
     data, _ = dial._repr_mimebundle_()
-    assert data["image/png"].startswith(PNG)
-    assert len(data["image/png"]) <= BYTES_LIMIT
-    assert dial.poster().height > low, "the race is on it"
     assert "3 blocks, step 2, best now: " in data["text/plain"]
     assert not re.search(r"0x[0-9a-f]{6,}", data["text/plain"])
 
 
-def test_status_is_for_screen_readers_too(dial: ResidualDial):
-    assert 'role="status"' in dial._dial_status.value
-    assert "ready: not started" in dial._status.value
+def test_what_is_said_holds_dial_and_race(dial: ResidualDial):
+    assert dial.said == f"{dial.reading}; race: not started; it will have 3 blocks"
     dial.run_steps(1)
-    assert 'role="status"' in dial._status.value
-    assert "paused: 3 blocks, step 1" in dial._status.value
+    assert dial.said.startswith(f"{dial.reading}; race: 3 blocks, step 1, best now: ")
+    before = dial.topic
+    dial.choose(weight=1.0)
+    assert dial.topic != before, "so it is said at once"
 
 
 def test_setting_up_is_said_before_it_takes_its_time(
@@ -518,107 +567,15 @@ def test_setting_up_is_said_before_it_takes_its_time(
     said = []
 
     def watched(*args: object, **settings: object) -> Race:
-        said.append((dial._status.value, dial._start.disabled))
+        said.append(dial.said)
         return Race(*args, **settings)
 
-    monkeypatch.setattr("srlab.widgets.residual_dial.Race", watched)
+    monkeypatch.setattr(lab, "Race", watched)
     dial.run_steps(1)
-    assert "setting up four networks" in said[0][0]
-    assert said[0][1]
-    assert not dial._start.disabled
-
-
-def test_every_control_has_a_name(dial: ResidualDial):
-    controls = (dial.weight, dial.depth, dial.kind, dial._start, dial._pause, dial._reset)
-    for control in controls:
-        assert control.description
-        assert control.tooltip
-    assert alt_of(dial._dial_picture) == f"Spread and gradient. {dial.reading}"
+    assert said == ["setting up four networks"]
 
 
 def test_without_arguments_it_is_small_enough_to_answer_at_once():
     dial = ResidualDial()
     assert (dial.num_features, dial.data.scale) == (16, 4)
     assert len(dial.choose(weight=1.0, depth=32).spread) == 32
-
-
-# Charts ----------------------------------------------------------------------------
-
-
-def pixels(image: Image.Image, color: str) -> np.ndarray:
-    """(n, 2): row and column of each pixel of this color."""
-    return np.argwhere((np.asarray(image) == ImageColor.getrgb(color)).all(-1))
-
-
-def test_bars_are_as_high_as_their_values():
-    chart = bar_chart("t", [1.0, 2.0, 4.0], color=BLUE)
-    found = pixels(chart, BLUE)
-    columns = [found[np.abs(found[:, 1] - x) < 20] for x in (126, 260, 395)]
-    heights = [np.ptp(column[:, 0]) for column in columns]
-    assert heights == pytest.approx([118 / 4, 118 / 2, 118], abs=2)
-
-
-def test_negative_values_hang_below_zero():
-    found = pixels(bar_chart("t", [3.0, -1.0], color=GREEN), GREEN)
-    up, down = found[found[:, 1] < 255], found[found[:, 1] > 270]
-    assert np.ptp(up[:, 0]) == pytest.approx(3 * np.ptp(down[:, 0]), abs=4)
-    assert up[:, 0].max() <= down[:, 0].min() + 1
-
-
-def test_what_is_no_number_has_no_bar():
-    found = pixels(bar_chart("t", [1.0, nan], color=GREEN), GREEN)
-    assert found[:, 1].max() < 265
-    assert not pixels(bar_chart("t", [nan], color=GREEN), GREEN).size
-    assert pixels(bar_chart("t", [0.5] * 64, color=GREEN), GREEN).size
-
-
-def test_theory_is_drawn_across_the_bars():
-    plain = bar_chart("t", [1.0, 1.0], color=BLUE)
-    crossed = bar_chart("t", [1.0, 1.0], color=BLUE, line=[0.5, 0.5])
-    assert (pixels(plain, BLUE).size - pixels(crossed, BLUE).size) > 100
-
-
-def test_curves_differ_in_color_and_dashes_and_stop_where_they_end():
-    whole = Curve("one", [(step, 1.0) for step in range(1, 101)], BLUE)
-    dashed = Curve("two", [(step, 2.0) for step in range(1, 51)], ORANGE, (6, 6))
-    chart = curve_chart("t", [whole, dashed], size=(470, 240))
-    one, two = pixels(chart, BLUE), pixels(chart, ORANGE)
-    right = 470 - 70
-    one, two = one[one[:, 1] < right], two[two[:, 1] < right]
-    assert two[:, 0].max() < one[:, 0].min(), "the larger value is higher"
-    assert np.ptp(one[:, 1]) == pytest.approx(2 * np.ptp(two[:, 1]), rel=0.1)
-    assert len(set(one[:, 1])) == np.ptp(one[:, 1]) + 1, "a whole line has no gap"
-    assert len(set(two[:, 1])) < 0.8 * np.ptp(two[:, 1]), "a dashed one has"
-
-
-def test_curves_of_no_numbers_are_left_out():
-    nothing = curve_chart("t", [Curve("gone", [(1, nan)], BLUE)])
-    assert not pixels(nothing, BLUE).size
-    assert pixels(curve_chart("t", [Curve("dot", [(1, 0.5)], BLUE)]), BLUE).size
-
-
-def test_names_stand_apart_and_in_the_order_of_their_curves():
-    places = _apart([100, 101, 50, 239], 28, 240)
-    assert sorted(range(4), key=places.__getitem__) == [2, 0, 1, 3]
-    assert min(np.diff(sorted(places))) >= 17
-    assert 28 <= min(places)
-    assert max(places) <= 240
-    assert max(_apart([240] * 4, 28, 240)) <= 240
-
-
-def test_numbers_at_an_axis_fit_their_room():
-    assert _short(-0.00507, 100) == "-0.00507"
-    assert _short(-0.00507, 54) == "-0.005"
-    assert text_font().getlength("-0.005") <= 54 < text_font().getlength("-0.00507")
-    assert _short(0.123456, 54) == "0.123"
-
-
-def test_dashes_run_on_around_corners():
-    pieces = list(_pieces([(0, 0), (5, 0), (5, 5)], (4, 2)))
-    assert pieces == [[(0, 0), (4, 0)], [(5, 1), (5, 5)]]
-
-
-def test_beside_keeps_both():
-    row = beside(Image.new("RGB", (10, 4), BLUE), Image.new("RGB", (5, 8), GREEN))
-    assert row.size == (15, 8)
-    assert (pixels(row, BLUE).shape[0], pixels(row, GREEN).shape[0]) == (40, 40)

@@ -254,46 +254,6 @@ def curve_chart(
     return image
 
 
-def bar_chart(
-    title: str,
-    values: Sequence[float],
-    *,
-    color: str,
-    size: tuple[int, int] = (470, 170),
-    line: Sequence[float] = (),
-) -> Image.Image:
-    """One bar for each block, from zero up, or down if negative.
-
-    Args:
-        title: what is drawn, with its unit.
-        values: from the first block to the last; what is no number has no
-            bar.
-        color: of the bars.
-        size: px.
-        line: dashed across the bars, to compare with: a value for each.
-    """
-    image = _titled(title, size)
-    numbers = [value for value in (*values, *line) if math.isfinite(value)]
-    if not numbers:
-        return image
-    draw = ImageDraw.Draw(image)
-    low, high = _limits([0.0, *numbers])
-    box = Box(MARGIN, 28, size[0] - 8, size[1] - 24)
-    width, zero = box.width / len(values), box.level(0, low, high)
-    for block, value in enumerate(values):
-        if math.isfinite(value):
-            top, bottom = sorted((box.level(value, low, high), zero))
-            left, gap = box.left + block * width, 1 if width > 3 else 0
-            draw.rectangle([left + gap, top, left + width - 1 - gap, bottom], fill=color)
-    ends = ("block 1", f"block {len(values)}" if len(values) > 1 else "")
-    _axes(draw, box, low, high, ends)
-    draw.line([(box.left, zero), (box.right, zero)], fill=GRAY)
-    middles = [box.left + (block + 0.5) * width for block in range(len(line))]
-    path = [(x, box.level(y, low, high)) for x, y in zip(middles, line, strict=True)]
-    draw_path(draw, path, INK, (6, 4))
-    return image
-
-
 def beside(*images: Image.Image) -> Image.Image:
     """Pictures in a row, their upper edges aligned."""
     size = sum(image.width for image in images), max(image.height for image in images)

@@ -1,97 +1,259 @@
-"""FeatureExplorer in JupyterLab, by keyboard and mouse."""
+"""FeatureExplorer: its view without a kernel, and a person with it in JupyterLab."""
+
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, Locator
 
-from tests.browser.lab import LabPage, wait_until
+from srlab.widgets.feature_explorer import FeatureExplorer
+from tests.browser.axe import grave_violations_on
+from tests.browser.lab import LabPage, browser_page, wait_until
+from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
 
-CELLS = [
-    "from srlab.widgets.feature_explorer import FeatureExplorer",
-    "explorer = FeatureExplorer()\nexplorer",
-]
-STATUS = ".srlab-feature-status"
-MAP = ".srlab-activation"
+MAKE = "from srlab.widgets.feature_explorer import FeatureExplorer\n" + (
+    "explorer = FeatureExplorer()\nexplorer"
+)
+READING = ".srlab-features [data-name=reading]"
+
+
+# Without a kernel
+
+
+@pytest.fixture(scope="module")
+def explorer() -> FeatureExplorer:
+    return FeatureExplorer()
 
 
 @pytest.fixture
-def page(lab: LabPage) -> LabPage:
-    lab.page.set_viewport_size({"width": 1100, "height": 1300})
-    lab.write("features.ipynb", *CELLS)
+def still(browser: Browser, explorer: FeatureExplorer) -> Iterator[Still]:
+    explorer.choose("raccoon-face", "one", "blurred", "relu2_2", 52)
+    with browser_page(browser) as page:
+        still = Still(page, explorer)
+        yield still
+        assert still.problems == []
+
+
+def figure(still: Still, name: str) -> str:
+    return still.page.locator(f'.figure[data-name="{name}"] dd').inner_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("photograph", "coffee-cup"), ("layer", "relu4_3")]
+)
+def test_menus(still: Still, name: str, value: str):
+    still.page.locator(f"[data-name={name}] select").select_option(value)
+    still.frame()
+    assert still.set == {name: value}
+
+
+def test_mode_by_keyboard_and_by_pointer(still: Still):
+    still.page.locator("[data-name=mode] input:checked").press("ArrowRight")
+    still.frame()
+    assert still.set == {"mode": "pair"}
+    still.page.get_by_text("one picture", exact=True).click()
+    still.frame()
+    assert still.set == {"mode": "one"}
+
+
+def test_the_other_is_chosen_where_there_is_one(still: Still):
+    assert still.page.locator("[data-name=other]").count() == 0
+    still.widget.choose(mode="pair")
+    still.follow()
+    assert still.page.locator("[data-name=channel]").count() == 0
+    still.page.get_by_label("against").select_option("noisy")
+    still.frame()
+    assert still.set == {"other": "noisy"}
+
+
+def test_channel_by_keys_by_pointer_and_typed(still: Still):
+    track = still.page.get_by_label("channel", exact=True)
+    box = track.bounding_box()
+    assert box is not None
+    track.press("End")
+    still.frame()
+    assert still.set == {"channel": 127}, "as many as the layer has"
+    still.page.mouse.click(box["x"] + 1, box["y"] + box["height"] / 2)
+    still.frame()
+    assert still.set == {"channel": 0}
+    number = still.page.get_by_label("channel, exact")
+    number.fill("99")
+    number.press("Enter")
+    still.frame()
+    assert still.set == {"channel": 99}
+
+
+def test_a_thumbnail_is_pressed(still: Still):
+    thumbs = still.page.locator(".thumb")
+    channels = [thumb["channel"] for thumb in still.widget.atlas]
+    assert [int(each.get_attribute("data-channel")) for each in thumbs.all()] == channels
+    thumbs.nth(2).locator("img").click()
+    still.frame()
+    assert still.set == {"channel": channels[2]}
+    thumbs.nth(3).press("Enter")
+    still.frame()
+    assert still.set == {"channel": channels[3]}
+    pressed = still.page.locator(".thumb[aria-pressed=true]")
+    assert pressed.get_attribute("data-channel") == str(channels[3])
+    blue = "rgb(0, 114, 178)"
+    assert pressed.evaluate("thumb => getComputedStyle(thumb).backgroundColor") == blue
+
+
+def test_photograph_and_map_are_of_one_size(still: Still):
+    boxes = [each.bounding_box() for each in still.page.locator(".main .frame").all()]
+    assert len(boxes) == 2
+    assert {(box["width"], box["height"]) for box in boxes} == {(384, 384)}
+    assert boxes[0]["y"] == boxes[1]["y"]
+
+
+def test_one_ring_on_both_and_what_is_there(still: Still):
+    photo = still.page.locator(".frame").first
+    photo.hover(position={"x": 100.5, "y": 201.0})
+    places = [each.get_attribute("style") for each in rings(still)]
+    assert len(set(places)) == 1 < len(places)
+    assert figure(still, "ring at") == "50, 100"
+    still.page.locator(".stage").first.press("ArrowRight")
+    still.page.locator(".stage").first.press("Shift+ArrowUp")
+    still.frame()
+    assert figure(still, "ring at") == "51, 92"
+    assert len({each.get_attribute("style") for each in rings(still)} | set(places)) == 2
+
+
+def rings(still: Still) -> list[Locator]:
+    return still.page.locator(".cursor").all()
+
+
+def test_the_values_there_are_the_networks(still: Still):
+    reading = still.widget.choose(channel=73)
+    still.follow()
+    values = still.widget.bench.see(("raccoon-face", ""))["relu2_2"][0, 73]
+    photo = still.widget.bench.picture(("raccoon-face", ""))
+    for x, y in ((10, 20), (150, 60)):
+        still.page.locator(".frame").nth(1).hover(position={"x": 2 * x + 1, "y": 2 * y + 1})
+        still.frame()
+        shown = float(figure(still, "map there"))
+        close = reading.max / 255 + 0.01 * reading.max
+        assert shown == pytest.approx(values[y // 2, x // 2].item(), abs=close)
+        color = (255 * photo[0, :, y, x]).round().int().tolist()
+        assert figure(still, "photograph there").split()[-3:] == [str(part) for part in color]
+
+
+def test_the_ring_stays_in_sight_when_zoomed(still: Still):
+    stage = still.page.locator(".stage").first
+    stage.press("+")
+    for _ in range(8):
+        stage.press("Shift+ArrowLeft")
+    still.frame()
+    frame, ring = (
+        still.page.locator(css).first.bounding_box() for css in (".frame", ".cursor")
+    )
+    assert frame["x"] - 1 <= ring["x"] + ring["width"] / 2 <= frame["x"] + frame["width"] + 1
+
+
+def test_every_number_is_the_traits(still: Still):
+    numbers = still.widget.numbers
+    assert float(figure(still, "mean")) == pytest.approx(numbers["mean"], rel=0.01)
+    assert float(figure(still, "largest")) == pytest.approx(numbers["max"], rel=0.01)
+    assert figure(still, "zeros") == f"{100 * numbers['zeros']:.0f} %"
+    assert still.page.locator("[data-name=reading]").inner_text() == still.widget.said
+    caption = still.page.locator(".tile figcaption").nth(1).inner_text()
+    assert caption == "map relu2_2, channel 52, 96 × 96"
+
+
+def test_the_last_message_counts(still: Still):
+    first, second = (still.widget.choose(channel=c) for c in (3, 4))
+    still.receive(numbers={**still.widget.numbers, "mean": first.mean})
+    still.follow()
+    assert float(figure(still, "mean")) == pytest.approx(second.mean, rel=0.01)
+    assert first.mean != pytest.approx(second.mean, rel=0.01)
+
+
+def test_a_pair_in_maps_and_in_a_table(still: Still):
+    shifted = still.widget.choose(mode="pair", other="shifted by 1 px").differences
+    blurred = still.widget.choose(other="blurred").differences
+    still.follow()
+    captions = still.page.locator("[data-name=maps] figcaption").all_inner_texts()
+    assert captions == [f"{name} {share:.3f}" for name, share in blurred.items()]
+    rows = still.page.locator("[data-name=differences] tbody tr")
+    assert rows.count() == 2
+    for row, shares in enumerate((shifted, blurred)):
+        cells = rows.nth(row).locator("td").all_inner_texts()
+        for cell, (name, share) in zip(cells, shares.items(), strict=True):
+            worst = share >= max(shifted[name], blurred[name])
+            assert cell.strip() == f"{'▲ ' if worst else ''}{share:.3f}"
+    still.page.locator("[data-name=maps] .frame").nth(4).hover(position={"x": 1, "y": 1})
+    assert figure(still, "ring at") == "1, 1"
+    assert len({each.get_attribute("style") for each in rings(still)}) == 1
+    assert len(rings(still)) == 7
+
+
+def test_who_waits_reads_why(still: Still):
+    still.receive(waiting="The network looks at the picture …")
+    assert still.page.locator(".waiting").inner_text() == "The network looks at the picture …"
+
+
+@pytest.mark.parametrize("mode", ["one", "pair"])
+@pytest.mark.parametrize("width", [360, 700, 1100, 1600])
+def test_it_fits_any_page(still: Still, width: int, mode: str):
+    still.widget.choose(mode=mode)
+    still.follow()
+    still.page.set_viewport_size({"width": width, "height": 900})
+    still.frame()
+    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert grave_violations_on(still.page) == []
+
+
+# In JupyterLab
+
+
+def test_a_person_explores(lab: LabPage):
+    lab.write("features.ipynb", MAKE)
     lab.open("features.ipynb")
-    lab.run_all()
-    return lab
+    lab.run_all(timeout=180)
+    cells = len(lab.cells())
+    layer_and_channel(lab)
+    a_thumbnail_chooses_its_channel(lab)
+    a_pair(lab)
+    assert len(lab.cells()) == cells, "no key reached JupyterLab"
+    assert lab.problems == []
 
 
-def test_a_person_explores(page: LabPage):
-    every_control_has_its_label(page)
-    layer_and_channel_by_keyboard(page)
-    a_tile_of_the_atlas_chooses_its_channel(page)
-    a_pair_by_keyboard(page)
-    assert page.problems == []
-
-
-def choose_next(page: LabPage, css: str) -> None:
-    """Open a list, go one down. Closed, its arrow keys would move JupyterLab's cells."""
-    page.find(f"{css} select").focus()
-    for key in ("Space", "ArrowDown", "Enter"):
-        page.page.keyboard.press(key)
-
-
-def every_control_has_its_label(page: LabPage):
-    for name in ("Photograph", "Mode", "Layer"):
-        assert page.page.get_by_label(name, exact=True).is_visible()
-    assert page.find(".srlab-channel .widget-label").inner_text() == "Channel"
-    pictures = page.page.locator(".srlab-feature-explorer img >> visible=true")
-    assert pictures.count() == 2 + 12
-    assert all(picture.get_attribute("alt") for picture in pictures.all())
-
-
-def layer_and_channel_by_keyboard(page: LabPage):
-    old = page.picture_hash(MAP)
-    choose_next(page, ".srlab-layer")
-    page.wait_for_status(STATUS, "data-layer", "relu2_2")
-    old = page.wait_for_new_picture(MAP, old)
-
-    before = page.status(STATUS)
-    page.press(".srlab-channel", "ArrowLeft", times=2)
-    page.wait_for_status(STATUS, "data-channel", str(int(before["data-channel"]) - 2))
-    page.wait_for_new_picture(MAP, old)
-    shown = page.status(STATUS)
+def layer_and_channel(lab: LabPage):
+    old = lab.picture_hash(".srlab .tile >> nth=1")
+    lab.page.locator(".srlab [data-name=layer] select").select_option("relu3_3")
+    lab.wait_for_status(READING, "data-layer", "relu3_3")
+    old = lab.wait_for_new_picture(".srlab .tile >> nth=1", old)
+    before = lab.status(READING)
+    lab.page.locator(".srlab [data-name=channel] input[type=range]").press("End")
+    lab.wait_for_status(READING, "data-channel", "255")
+    lab.wait_for_new_picture(".srlab .tile >> nth=1", old)
+    shown = lab.status(READING)
     assert shown["data-mean"] != before["data-mean"]
-    assert page.ask("print(f'{explorer.reading.mean:.6g}')") == shown["data-mean"]
-
-    # As many channels as the layer has; ipywidgets' End key goes to the old end, 63.
-    page.enter(".srlab-channel", 126)
-    page.press(".srlab-channel", "ArrowRight", times=2)
-    page.wait_for_status(STATUS, "data-channel", "127")
+    assert float(lab.ask("print(explorer.reading.mean)")) == float(shown["data-mean"])
 
 
-def a_tile_of_the_atlas_chooses_its_channel(page: LabPage):
-    tile = page.page.locator(".srlab-atlas button").first
-    channel = tile.inner_text()
-    tile.focus()
-    page.page.keyboard.press("Enter")
-    page.wait_for_status(STATUS, "data-channel", channel)
-    assert page.readout(".srlab-channel") == int(channel)
+def a_thumbnail_chooses_its_channel(lab: LabPage):
+    thumb = lab.page.locator(".srlab .thumb").first
+    channel = thumb.get_attribute("data-channel")
+    thumb.press("Enter")
+    lab.wait_for_status(READING, "data-channel", channel)
+    assert (
+        lab.ask("print(explorer.channel, explorer.reading.channel)") == f"{channel} {channel}"
+    )
 
 
-def a_pair_by_keyboard(page: LabPage):
-    choose_next(page, ".srlab-mode")
-    page.wait_for_status(STATUS, "data-other", "shifted by 1 px")
-    shifted = page.status(STATUS)
-    page.page.locator(MAP).wait_for(state="hidden")
-    maps = page.page.locator(".srlab-layers img >> visible=true")
-    wait_until(lambda: maps.count() == 4, what="a map for each layer")
-
-    old = page.picture_hash(".srlab-layers")
-    assert page.page.get_by_label("Other", exact=True).is_visible()
-    choose_next(page, ".srlab-other")
-    page.wait_for_status(STATUS, "data-other", "blurred")
-    page.wait_for_new_picture(".srlab-layers", old)
-    blurred = page.status(STATUS)
+def a_pair(lab: LabPage):
+    lab.page.locator(".srlab [data-name=mode] input:checked").press("ArrowRight")
+    wait_until(
+        lambda: lab.ask("print(explorer.mode)") == "pair", what="the kernel to hear", timeout=20
+    )
+    lab.wait_for_status(READING, "data-other", "shifted by 1 px")
+    shifted = lab.status(READING)
+    maps = lab.page.locator(".srlab [data-name=maps] img")
+    wait_until(lambda: maps.count() == 5, what="a map of the pixels and of each layer")
+    lab.page.locator(".srlab [data-name=other] select").select_option("blurred")
+    lab.wait_for_status(READING, "data-other", "blurred")
+    blurred = lab.status(READING)
     assert float(shifted["data-pixels"]) > float(blurred["data-pixels"])
     assert float(shifted["data-relu3_3"]) < float(blurred["data-relu3_3"])
-    rows = page.page.locator(".srlab-table tbody tr")
-    wait_until(lambda: rows.count() == 2, what="a row for each pair")
-    assert rows.first.inner_text().startswith("shifted by 1 px\t▲ 0.1")

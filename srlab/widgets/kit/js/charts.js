@@ -8,11 +8,14 @@ import { logTicks, short } from "./numbers.js";
 
 const FONT = "11px system-ui, sans-serif";
 const NEAR = 24; // px within which a point of the map is read
+const WHOLE = [1, 2, 4, 8, 16, 32, 64]; // from tick to tick where bars are counted
 
 // Curves on one scale.
-//   series: [{name, color, points: [[x, y], ...], dash, width, digits}]
+//   series: [{name, color, points: [[x, y], ...], dash, width, digits, bars}]; bars: one at each x
 //   references: [{name, value}], dashed across; vertical: {x, name}
-//   log: of y; label: below the axis, else "step"; alt: what the numbers say.
+//   log: of y; least: values always in sight; x: its name, "step";
+//   label: below the axis, else the name;
+//   alt: what the numbers say.
 export function lineChart({ name, title, alt, ...spec }) {
   return figure(
     name,
@@ -139,7 +142,7 @@ class Chart {
 
 class Curves extends Chart {
   madeOf({ series, log }) {
-    return JSON.stringify([log, series.map(({ name, dash, width }) => [name, dash, width])]);
+    return JSON.stringify([log, series.map(({ name, dash, width, bars }) => [name, dash, width, bars])]);
   }
 
   shown({ points }) {
@@ -163,11 +166,12 @@ class Curves extends Chart {
         y: { distr: log ? 3 : 1, range: (_, low, high) => this.range(low, high) },
       },
       axes: [
-        this.axis(label, { space: 60, size: 24 }),
+        this.axis(label, { space: 60, size: 24, ...(this.barred() ? { incrs: WHOLE } : {}) }),
         this.axis("", {
           side: 3,
           size: 48,
           space: 28,
+          // uPlot's own filter would take the numbers from ticks that are not powers of ten
           ...(log ? { splits: (_, __, low, high) => logTicks(low, high), filter: (_, ticks) => ticks } : {}),
         }),
       ],
@@ -189,19 +193,26 @@ class Curves extends Chart {
   }
 
   line(i) {
-    const { name, dash, width = 1.75, digits = 4 } = this.spec.series[i];
+    const { name, dash, width = 1.75, digits = 4, bars } = this.spec.series[i];
+    const color = () => this.color(this.spec.series[i]?.color ?? "var(--accent)");
     return {
       label: name,
-      stroke: () => this.color(this.spec.series[i]?.color ?? "var(--accent)"),
-      width,
+      stroke: color,
+      ...(bars ? { fill: color, paths: uPlot.paths.bars({ size: [0.8, 40] }) } : {}),
+      width: bars ? 0 : width,
       dash,
       spanGaps: true,
-      points: { show: (plot) => plot.data[i + 1].filter((v) => v != null).length < 2, size: 6 },
+      points: { show: (plot) => !bars && plot.data[i + 1].filter((v) => v != null).length < 2, size: 6 },
       value: (_, v) => short(v, digits),
     };
   }
 
+  barred() {
+    return this.spec.series.some(({ bars }) => bars);
+  }
+
   across(low, high) {
+    if (this.barred()) return [(low ?? 1) - 0.5, (high ?? 1) + 0.5];
     const beyond = this.spec.vertical?.x ?? low;
     return [Math.min(low ?? 0, beyond ?? 0), Math.max(high ?? 1, beyond ?? 1, (low ?? 0) + 1)];
   }

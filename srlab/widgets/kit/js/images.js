@@ -22,6 +22,19 @@ export function pixelsOf(picture) {
   return decoded.get(picture.data);
 }
 
+const there = new WeakMap(); // bytes -> {width, height, data}, decoded
+
+// Its pixels if they are here already; else nothing yet, and `again` once they are.
+export function pixelsNow(picture, again) {
+  const { data } = picture;
+  if (there.has(data)) return there.get(data);
+  pixelsOf(picture).then((pixels) => {
+    there.set(data, pixels);
+    again();
+  });
+  return undefined;
+}
+
 async function decode(picture) {
   const image = await createImageBitmap(blob(picture), { colorSpaceConversion: "none" });
   const context = new OffscreenCanvas(image.width, image.height).getContext("2d");

@@ -6,6 +6,7 @@ export { lineChart, mapChart } from "./charts.js";
 export { button, choice, field, menu, slider, tabs, toggle, trainingButtons } from "./controls.js";
 export { points } from "./curves.js";
 export { attributes, mounted } from "./directives.js";
+export { pixelsNow } from "./images.js";
 export { clamp, short } from "./numbers.js";
 export { status } from "./status.js";
 export { table } from "./table.js";

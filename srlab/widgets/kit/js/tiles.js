@@ -34,15 +34,16 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 //   columns: how many side by side where there is room; most: px of one picture
 //   store: where the looks are kept, {get, set}; else with the page alone
 //   bar: false for no toolbar (zoom and pan by pointer and keys stay)
+//   cursor: {x, y, set(x, y) that changes them}, one place on all pictures, moved by pointer and arrows
 //   help: the keys in a line below; said: what is shown, in a sentence below
 export function tiles(
   lab,
   pictures,
-  { name = "pictures", columns, most, store, bar = true, help = false, said = false } = {},
+  { name = "pictures", columns, most, store, cursor, bar = true, help = false, said = false } = {},
 ) {
   const there = pictures.filter((each) => each?.data);
   if (!there.length) return nothing;
-  const stage = new Stage(lab, there, name, store);
+  const stage = new Stage(lab, there, name, store, cursor);
   const { look } = stage;
   const alone = look.mode === "side" ? 0 : 1;
   const style =
@@ -52,7 +53,7 @@ export function tiles(
       @keydown=${(event) => stage.onKey(event)}>
     ${bar ? toolbar(stage) : nothing}
     <div class="stage" tabindex="0" role="group" aria-roledescription="picture comparison" aria-label=${stage.sentence()}
-      data-drags=${look.zoom > 1 ? "all" : look.mode === "swipe" || look.lens ? "across" : "none"}
+      data-drags=${look.zoom > 1 ? "all" : look.mode === "swipe" || look.lens || cursor ? "across" : "none"}
       @pointerdown=${(event) => stage.onDown(event)} @pointermove=${(event) => stage.onMove(event)}
       @pointerup=${(event) => stage.onUp(event)} @pointercancel=${(event) => stage.onUp(event)}
       ${mounted((el) => new Wheel(el), stage)}>
@@ -132,7 +133,10 @@ const frame = (stage, picture, content) => html`<div class="frame"
   ${mounted((el) => new Sharpness(el), picture.width / stage.look.zoom)}>${content}</div>`;
 
 const plane = (stage, picture) => html`<div class="plane" style=${stage.plane()}>
-  <img src=${urlOf(picture)} alt=${picture.alt ?? label(picture)} draggable="false" />${lensFrame(stage)}</div>`;
+  <img src=${urlOf(picture)} alt=${picture.alt ?? label(picture)} draggable="false" />${lensFrame(stage)}${cursorMark(stage)}</div>`;
+
+const cursorMark = ({ cursor }) =>
+  cursor ? html`<i class="cursor" style="left:${100 * cursor.x}%;top:${100 * cursor.y}%"></i>` : nothing;
 
 function lensFrame(stage) {
   if (!stage.look.lens) return nothing;
@@ -205,9 +209,10 @@ const range = (stage, trait, text, min, max, step, said) => html`<label class="c
 // What a person does with the tiles. Made anew for each drawing; what lasts
 // lies in the store and in lab.local.
 class Stage {
-  constructor(lab, pictures, name, store) {
+  constructor(lab, pictures, name, store, cursor) {
     this.lab = lab;
     this.pictures = pictures;
+    this.cursor = cursor;
     lab.local[`tiles ${name}`] ??= { look: {}, pointers: new Map(), startedHere: false };
     this.own = lab.local[`tiles ${name}`];
     this.store = store;
@@ -289,6 +294,24 @@ class Stage {
     this.set({ lens_x: clamp(x, 0, 1), lens_y: clamp(y, 0, 1) });
   }
 
+  // Half a pixel inside, so that each place is one of a pixel.
+  moveCursor(x, y) {
+    const { width, height } = this.pictures[0];
+    this.cursor.set(clamp(x, 0.5 / width, 1 - 0.5 / width), clamp(y, 0.5 / height, 1 - 0.5 / height));
+  }
+
+  // By keys: to the next pixel, and the shown part follows.
+  stepCursor(dx, dy) {
+    const { width, height } = this.pictures[0];
+    this.moveCursor(this.cursor.x + dx / width, this.cursor.y + dy / height);
+    const half = 0.5 / this.look.zoom;
+    const near = (center, place) => clamp(center, place - half, place + half);
+    this.set({
+      center_x: near(this.look.center_x, this.cursor.x),
+      center_y: near(this.look.center_y, this.cursor.y),
+    });
+  }
+
   onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select, input")) return;
     if (this.pressKey(event)) event.preventDefault();
@@ -314,6 +337,7 @@ class Stage {
     const { look } = this;
     const { width, height } = this.pictures[0];
     if (shifted && look.lens) this.moveLens(look.lens_x + (4 * dx) / width, look.lens_y + (4 * dy) / height);
+    else if (this.cursor) this.stepCursor(shifted ? 8 * dx : dx, shifted ? 8 * dy : dy);
     else if (look.zoom > 1) this.set(panned(look, dx / 8, dy / 8));
     else if (look.mode === "swipe" && dx) this.set({ position: clamp(look.position + dx / 50, 0, 1) });
     else return false; // so that the page still scrolls
@@ -341,6 +365,7 @@ class Stage {
     this.own.drags = this.look.mode === "swipe" && (this.look.zoom === 1 || near) ? "divider" : "picture";
     if (this.own.drags === "divider") this.set({ position: clamp(place.u, 0, 1) });
     if (this.look.lens) this.moveLens(...placeIn(this.look, place.u, place.v));
+    if (this.cursor) this.moveCursor(...placeIn(this.look, place.u, place.v));
   }
 
   onMove(event) {
@@ -349,10 +374,13 @@ class Stage {
     if (!place) return;
     if (this.look.lens && (before || event.pointerType === "mouse"))
       this.moveLens(...placeIn(this.look, place.u, place.v));
+    if (this.cursor && !before && event.pointerType === "mouse")
+      this.moveCursor(...placeIn(this.look, place.u, place.v));
     if (!before) return;
     if (this.own.pointers.size === 2) this.pinch(event.pointerId, before, place);
     else if (this.own.drags === "divider") this.set({ position: clamp(place.u, 0, 1) });
     else if (this.look.zoom > 1) this.set(panned(this.look, before.u - place.u, before.v - place.v));
+    else if (this.cursor) this.moveCursor(...placeIn(this.look, place.u, place.v));
     this.own.pointers.set(event.pointerId, place);
   }
 

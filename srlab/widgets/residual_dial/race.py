@@ -24,6 +24,8 @@ from srlab.training import DivergedError, undivided
 from srlab.widgets.workbench import Workbench
 
 KINDS = ("plain", "fixed", "learned", "gates")
+INITS = {"pytorch": "PyTorch’s", "he": "He’s"}
+"""How the blocks' convolutions start."""
 WINDOW = 20
 """Steps whose losses are averaged for a point of a curve."""
 
@@ -75,8 +77,9 @@ def make_weight(kind: str, num_features: int, value: float) -> nn.Module:
 
 
 def make_network(
-    kind: str, scale: int, num_features: int, depth: int, *, value: float = 1.0
-) -> SrResNet:
+    kind: str, scale: int, num_features: int, depth: int, *,
+    value: float = 1.0, init: str = "pytorch",
+) -> SrResNet:  # fmt: skip
     """A network whose blocks are weighted as ``kind`` says.
 
     From one seed all kinds get the same convolutions, so that nothing but
@@ -88,6 +91,7 @@ def make_network(
         num_features: width.
         depth: blocks.
         value: the factor, if ``kind`` is ``"fixed"``.
+        init: one of ``INITS``.
 
     Raises:
         ValueError: for an unknown kind.
@@ -98,7 +102,19 @@ def make_network(
             weight = make_weight(kind, features, value)
         return WeightedResidualBlock(features, weight)
 
-    return SrResNet(scale, num_features, depth, block=block)
+    network = SrResNet(scale, num_features, depth, block=block)
+    if init == "he":
+        _start_as_he(network)
+    return network
+
+
+def _start_as_he(network: SrResNet) -> None:
+    """Variance 2 / inputs for the blocks' convolutions, and no biases, as in lesson 03."""
+    parts = [part for block in network.body for part in block.children()]
+    for conv in (part for part in parts if isinstance(part, nn.Conv2d)):
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+        if conv.bias is not None:
+            nn.init.zeros_(conv.bias)
 
 
 class Racer:
@@ -162,6 +178,7 @@ class Race:
         value: weight of the fixed one; ``set_weight`` changes it.
         learning_rate: of each.
         seed: of the first weights.
+        init: how they start, one of ``INITS``.
     """
 
     def __init__(
@@ -173,14 +190,18 @@ class Race:
         value: float,
         learning_rate: float = 1e-3,
         seed: int = 0,
+        init: str = "pytorch",
     ):
-        self.data, self.depth = data, depth
+        self.data, self.depth, self.value, self.init = data, depth, value, init
         self.loss = pixel_loss()
         self.bicubic_losses: list[float] = []  # of the same batches
         self.racers = {
             kind: Racer(
                 Workbench(
-                    partial(make_network, kind, data.scale, num_features, depth, value=value),
+                    partial(
+                        make_network, kind, data.scale, num_features, depth,
+                        value=value, init=init,
+                    ),
                     data, self.loss, learning_rate=learning_rate, seed=seed,
                 )
             )
@@ -221,32 +242,30 @@ class Race:
 
     def set_weight(self, value: float) -> None:
         """Change the weight of the fixed network, from its next step on."""
+        self.value = value
         self.racers["fixed"].set_weight(value)
 
     def standings(self) -> dict[str, RaceStanding]:
         """Where each network stands."""
         return {kind: racer.standing() for kind, racer in self.racers.items()}
 
-    def shares(self, kind: str, most: int = 200) -> list[tuple[int, float]]:
-        """The curve of one network: its loss as a share of bicubic's.
+    def share(self, kind: str, step: int) -> float:
+        """The loss of one network after so many steps, as a share of bicubic's.
 
         Both are averaged over the same ``WINDOW`` batches, so a batch that is
         hard for all bends no curve.
 
         Args:
             kind: one of ``KINDS``.
-            most: points, at most.
+            step: 1 after the first.
 
         Returns:
-            (step, share); below 1 it is better than bicubic.
+            Below 1 it is better than bicubic; NaN if it has dropped out before.
         """
-        losses = self.racers[kind].losses
-        count = min(len(losses), most)
-        return [
-            (step, sum(losses[first:step]) / sum(self.bicubic_losses[first:step]))
-            for step in (len(losses) * (i + 1) // count for i in range(count))
-            for first in [max(0, step - WINDOW)]
-        ]
+        losses, window = self.racers[kind].losses, slice(max(0, step - WINDOW), step)
+        if step > len(losses):
+            return nan
+        return sum(losses[window]) / sum(self.bicubic_losses[window])
 
     @torch.no_grad()
     def _note_bicubic(self, index: int) -> None:

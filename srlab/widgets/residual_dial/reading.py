@@ -11,7 +11,7 @@ from srlab.losses import pixel_loss
 from srlab.machine import place
 from srlab.models import SrResNet
 from srlab.residuals import gradient_by_block, spread_by_block
-from srlab.widgets.race import make_network
+from srlab.widgets.residual_dial.race import INITS, make_network
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class DialReading:
         spread: standard deviation of the features after each block.
         gradient: norm of the loss's gradient at each block.
         theory: the spread that is expected; empty where there is no formula.
+        init: how the blocks' convolutions start, one of ``INITS``.
     """
 
     kind: str
@@ -33,11 +34,17 @@ class DialReading:
     spread: tuple[float, ...]
     gradient: tuple[float, ...]
     theory: tuple[float, ...]
+    init: str = "pytorch"
 
     @property
     def growth(self) -> float:
         """Spread after the last block as a multiple of that after the first."""
         return _ratio(self.spread[-1], self.spread[0])
+
+    @property
+    def expected_growth(self) -> float:
+        """What theory says of the growth; NaN where there is no formula."""
+        return _ratio(self.theory[-1], self.theory[0]) if self.theory else nan
 
     @property
     def gradient_ratio(self) -> float:
@@ -47,11 +54,12 @@ class DialReading:
     def title(self) -> str:
         """Kind, weight and depth in words."""
         weight = f", weight {self.weight:.2f}" if isfinite(self.weight) else ""
-        return f"{self.kind}{weight}, {self.depth} block{'s' if self.depth > 1 else ''}"
+        start = f", {INITS[self.init]} start" if self.init != "pytorch" else ""
+        return f"{self.kind}{weight}, {self.depth} block{'s' if self.depth > 1 else ''}{start}"
 
     def lines(self) -> list[str]:
         """One line each for spread and gradient: first, last, ratio."""
-        expected = _ratio(self.theory[-1], self.theory[0]) if self.theory else nan
+        expected = self.expected_growth
         theory = f" (theory × {expected:.3g})" if self.theory else " (no formula)"
         return [
             f"spread {self.spread[0]:.3g} after the first block, {self.spread[-1]:.3g} after "
@@ -65,33 +73,39 @@ class DialReading:
 
 
 def read_dial(
-    kind: str, weight: float, depth: int, *, data: Pairs, num_features: int, seed: int
-) -> DialReading:
+    kind: str, weight: float, depth: int, init: str = "pytorch", *,
+    data: Pairs, num_features: int, seed: int,
+) -> DialReading:  # fmt: skip
     """Measure an untrained network, as the dial shows it.
 
     Args:
         kind: one of ``KINDS``.
         weight: of every block, if ``kind`` is ``"fixed"``.
         depth: blocks.
+        init: one of ``INITS``.
         data: its first batch is looked at.
         num_features: width.
         seed: of the weights.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = make_network(kind, data.scale, num_features, depth, value=weight)
+        network = make_network(kind, data.scale, num_features, depth, value=weight, init=init)
         _wake_last_convolution(network)
     pair = data[0]
     place(network, pair[0].device)
     spread = tuple(spread_by_block(network, pair[0]))
     gradient = tuple(gradient_by_block(network, pair, pixel_loss()))
     value = {"plain": 1.0, "fixed": weight, "learned": 0.0}.get(kind, nan)
-    theory = expected_spread(spread[0], value, num_features, depth) if isfinite(value) else ()
-    return DialReading(kind, value, depth, spread, gradient, theory)
+    theory = (
+        expected_spread(spread[0], value, num_features, depth, init=init)
+        if isfinite(value)
+        else ()
+    )
+    return DialReading(kind, value, depth, spread, gradient, theory, init)
 
 
 def expected_spread(
-    first: float, weight: float, num_features: int, depth: int
+    first: float, weight: float, num_features: int, depth: int, *, init: str = "pytorch"
 ) -> tuple[float, ...]:
     """The spread that theory expects after each block, before any training.
 
@@ -99,12 +113,14 @@ def expected_spread(
     ``1 / (3 * inputs)``: it keeps a third of the mean square, and the ReLU
     half of that. So, with ``b`` the variance of a bias and ``m`` the mean
     square of the features, a block adds ``weight² * ((m / 3 + b) / 6 + b)``.
+    He's start doubles the mean square, and has no biases: ``weight² * 2 m``.
 
     Args:
         first: spread after the first block.
         weight: of every block.
         num_features: width.
         depth: blocks.
+        init: one of ``INITS``.
 
     Returns:
         A spread for each block. It is the mean of many networks; a narrow one
@@ -116,7 +132,9 @@ def expected_spread(
     bias = 1 / (3 * 9 * num_features)
     squares = [first**2]
     for _ in range(depth - 1):
-        squares.append(squares[-1] + weight**2 * ((squares[-1] / 3 + bias) / 6 + bias))
+        square = squares[-1]
+        added = 2 * square if init == "he" else (square / 3 + bias) / 6 + bias
+        squares.append(square + weight**2 * added)
     return tuple(square**0.5 for square in squares)
 
 
