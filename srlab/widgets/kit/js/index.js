@@ -3,10 +3,12 @@
 import "../css/kit.css";
 import { checkerboard } from "../../checkerboard_lab/view.js";
 import { compare } from "../../compare/view.js";
+import { metric } from "../../metric_lab/view.js";
+import { training } from "../../training_lab/view.js";
 import { gallery } from "./gallery.js";
 import { Lab } from "./lab.js";
 
-const VIEWS = { checkerboard, compare, gallery };
+const VIEWS = { checkerboard, compare, gallery, metric, training };
 
 function render({ model, el }) {
   const lab = new Lab(model, el, VIEWS[model.get("view")]);
