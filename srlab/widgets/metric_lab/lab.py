@@ -133,12 +133,12 @@ class MetricLab(Lab):
             }  # fmt: skip
             protocol = Protocol(now["channels"], now["shave"])
             pair = self._pair(now["photograph"], now["resampler"])
-            reading = pair.reading(protocol, self.scale)
-            self.reading = reading
+            self.reading = reading = pair.reading(protocol, self.scale)
             if self._tried is not None:
                 self._tried.add((protocol.channels, protocol.shave))
-            what = OWN if now["photograph"] == OWN else f"{now['resampler']} of {now['photograph']}"
-            self.tell(error="", **now, **self._shown(reading), **_tiles(pair, reading, what))
+            what = f"{now['resampler']} of {now['photograph']}"
+            tiles = _tiles(pair, reading, OWN if pair is self._own else what)
+            self.tell(error="", **now, **self._shown(reading), **tiles)
 
     def _pair(self, photograph: str, resampler: str) -> MeasuredPair:
         if photograph == OWN and self._own:
@@ -152,7 +152,7 @@ class MetricLab(Lab):
 
     def _shown(self, reading: MetricReading) -> dict[str, Any]:
         figures = self._figures(reading)
-        seen = [value for row in figures.values() for value in row.values() if value is not None]
+        seen = [v for row in figures.values() for v in row.values() if v is not None]
         numbers = {
             "psnr": decibels(reading.psnr),
             "ssim": f"{reading.ssim:.4f}",

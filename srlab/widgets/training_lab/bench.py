@@ -85,6 +85,11 @@ class TrainingBench(Workbench[WeightedLoss]):
         seed: of the first weights.
     """
 
+    marks: deque[Mark]
+    diverged: Divergence | None
+    _watches: dict[str, Watch]
+    _going: dict[str, Iterator[Step]]
+
     def __init__(
         self,
         make_model: Callable[[], nn.Module],
@@ -135,9 +140,7 @@ class TrainingBench(Workbench[WeightedLoss]):
         """A step of every run for each item asked for."""
         self._going.clear()  # after Ctrl-C a generator gives no more steps
         while True:
-            self._round()
-            assert self.step
-            yield self.step
+            yield self._round()
 
     def go_back(self) -> int:
         """Go back to before the divergence, with a smaller learning rate.
@@ -182,18 +185,18 @@ class TrainingBench(Workbench[WeightedLoss]):
         for run in self.runs.values():
             Workbench.set_learning_rate(run, value)
 
-    def _round(self) -> None:
+    def _round(self) -> Step:
         """One step of every run; Ctrl-C may have left B one behind, so it catches up."""
         behind = self.done
-        for name, run in self.runs.items():
-            if _done(run) == behind:
-                self._advance(name, run)
+        late = {name: run for name, run in self.runs.items() if _done(run) == behind}
+        steps = [self._advance(name, run) for name, run in late.items()]
         if self.diverged and not any(watch.exploded for watch in self._watches.values()):
             self.diverged = None
         if self.done % BETWEEN_MARKS == 0 and not self.diverged:
             self._mark()
+        return steps[0]
 
-    def _advance(self, name: str, run: Run) -> None:
+    def _advance(self, name: str, run: Run) -> Step:
         if name not in self._going:
             self._going[name] = Workbench.steps(run)
         try:
@@ -203,15 +206,16 @@ class TrainingBench(Workbench[WeightedLoss]):
             raise
         if self._watches[name].see(step, run.loss.weights):
             self._note_divergence(name, step.number)
+        return step
 
     def _note_divergence(self, name: str, step: int) -> None:
         self.diverged = self.diverged or Divergence(name, step)
 
     def _forget_the_way(self) -> None:
-        self.marks: deque[Mark] = deque(maxlen=2)
-        self.diverged: Divergence | None = None
+        self.marks = deque(maxlen=2)
+        self.diverged = None
         self._watches = {"A": Watch(), "B": Watch()}
-        self._going: dict[str, Iterator[Step]] = {}
+        self._going = {}
 
     def _mark(self) -> None:
         states = {name: _state(run) for name, run in self.runs.items()}
@@ -268,9 +272,9 @@ def _twin_of_term(term: Term) -> Term:
     layers = layers_of(term)
     if not layers:
         return term
-    other: Any = copy.copy(term)
-    other.layer_weights = dict(layers)
-    return other  # type: ignore[no-any-return]
+    other = copy.copy(term)
+    other.layer_weights = dict(layers)  # type: ignore[attr-defined]
+    return other
 
 
 def _done(run: Run) -> int:

@@ -306,9 +306,9 @@ class TrainingLab(LiveLab):
     def _tile(self, run: str) -> dict[str, Any]:
         """JPEG while it moves; at rest PNG, so that a difference is exact."""
         sr, figures = self.seen[run]
-        kind = "jpeg" if self.live.state == "running" else "png"
         caption = _caption(figures.psnr, figures.sharpness)
-        return tile(sr, self._name_of(run), caption, kind=kind)
+        moves = self.live.state == "running"
+        return tile(sr, self._name_of(run), caption, kind="jpeg" if moves else "png")
 
     def _kept_tile(self) -> dict[str, Any]:
         for kept in self._snapshots_of_this_photo()[-1:]:
