@@ -103,17 +103,13 @@ def test_each_protocol_that_was_chosen_stays_in_sight(lab: MetricLab):
     lab.channels = "y-full"
     reading = lab.choose(shave=2)
     assert lab.borders == [0, 2, 4, 8, 16]
-    shown = {(c, b): t for c, row in lab.table.items() for b, t in zip(lab.borders, row)}
-    assert {key: text for key, text in shown.items() if text != "?"} == {
-        key: f"{reading.table[key[0]][key[1]]:.2f}"
-        for key in [("rgb", 0), ("y", 4), ("y-full", 0), ("y-full", 2)]
-    }
+    chosen = [("rgb", 0), ("y", 4), ("y-full", 0), ("y-full", 2)]
+    for channels, row in lab.table.items():
+        for border, text in zip(lab.borders, row, strict=True):
+            figure = f"{reading.table[channels][border]:.2f}"
+            assert text == (figure if (channels, border) in chosen else "?")
     assert lab.numbers["seen"] == 4
-    seen = [
-        reading.table[channels][border]
-        for channels, border in shown
-        if shown[channels, border] != "?"
-    ]
+    seen = [reading.table[channels][border] for channels, border in chosen]
     assert lab.numbers["highest"] == f"{max(seen):.2f}"
     assert lab.numbers["lowest"] == f"{min(seen):.2f}"
     assert lab.numbers["spread"] == f"{max(seen) - min(seen):.2f}"

@@ -154,6 +154,8 @@ class MetricLab(Lab):
         figures = self._figures(reading)
         seen = [v for row in figures.values() for v in row.values() if v is not None]
         numbers = {
+            "channels": reading.protocol.channels,
+            "shave": reading.protocol.shave,
             "psnr": decibels(reading.psnr),
             "ssim": f"{reading.ssim:.4f}",
             "published": decibels(reading.published),

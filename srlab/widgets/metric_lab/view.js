@@ -1,6 +1,6 @@
 // MetricLab: one pair of pictures, a protocol on one line, and a table to fill.
 
-import { button, choice, html, menu, nothing, slider, table, tiles } from "../kit/js/kit.js";
+import { attributes, button, choice, html, menu, nothing, slider, table, tiles } from "../kit/js/kit.js";
 
 const OWN = "your pictures";
 
@@ -30,10 +30,10 @@ const protocol = (lab) => html`<div class="protocol side">
   })}
 </div>`;
 
-function figures({ psnr, ssim, delta, spread, seen }) {
+function figures({ channels, shave, psnr, ssim, delta, spread, seen }) {
   const figure = (name, label, value, unit) => html`<div class="figure" data-name=${name}>
     <dt>${label}</dt><dd>${value} <small>${unit}</small></dd></div>`;
-  return html`<dl class="figures">
+  return html`<dl class="figures" ${attributes({ channels, shave, psnr, delta })}>
     ${figure("psnr", "PSNR", psnr, "dB")}
     ${figure("delta", "against the published", delta, "dB")}
     ${figure("ssim", "SSIM", ssim, "")}

@@ -13,12 +13,12 @@ const RATE = { label: "learning rate", min: 1e-5, max: 0.1, log: true };
 export function training(lab) {
   const numbers = lab.get("numbers");
   const runs = Object.keys(numbers).filter((name) => COLORS[name]);
-  const { psnr } = numbers.A;
+  const { psnr, formula } = numbers.A;
   return html`<div class="lab">
     <div class="head"><h3>Watch it learn</h3>
       ${trainingButtons(lab, { resetTitle: "Back to the model at the start" })}
       ${button(lab, "snapshot", { label: "Snapshot", title: "Keep the present network for comparison" })}
-      ${status(lab, { data: { psnr, bicubic: numbers.bicubic.psnr, runs: runs.join("") } })}
+      ${status(lab, { data: { psnr, bicubic: numbers.bicubic.psnr, formula, rate: lab.get("learning_rate") } })}
       ${diverged(lab)}</div>
     <div class="bench">
       ${settings(lab, runs)}
