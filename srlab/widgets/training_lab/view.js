@@ -21,9 +21,9 @@ export function training(lab) {
       ${status(lab, { data: { psnr, bicubic: numbers.bicubic.psnr, formula, rate: lab.get("learning_rate") } })}
       ${diverged(lab)}</div>
     <div class="bench">
-      ${settings(lab, runs)}
+      <div class="left">${settings(lab, runs)}
+        <div class="panel numbers">${figures(numbers, runs)}<p class="note">${lab.get("setup")}</p></div></div>
       ${pictures(lab, runs)}
-      <div class="panel numbers">${figures(numbers, runs)}<p class="note">${lab.get("setup")}</p></div>
       <div class="charts">${charts(lab, runs)}</div>
     </div>
   </div>`;
