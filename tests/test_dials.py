@@ -1,15 +1,9 @@
 """The sliders of a loss with several terms and layers, in the training lab."""
 
-import io
-
 import pytest
-import torch
-from PIL import Image
 
-from srlab.data import get_data
 from srlab.features import FeatureExtractor
 from srlab.losses import ContentLoss, WeightedLoss, l1_loss
-from srlab.models import SrResNet
 from srlab.widgets.dials import (
     LARGEST_WEIGHT,
     OFF,
@@ -19,15 +13,6 @@ from srlab.widgets.dials import (
     weight_dials,
 )
 from srlab.widgets.drawing import map_chart
-from srlab.widgets.training_lab import TrainingLab
-from tests.watching import numbers_of
-
-DATA = get_data(2, (6, 24))
-
-
-@pytest.fixture(autouse=True)
-def one_precision(monkeypatch):
-    monkeypatch.setenv("SRLAB_PRECISION", "fp32")  # spares the trial run
 
 
 @pytest.fixture
@@ -37,40 +22,12 @@ def loss():
     return WeightedLoss({"pixel": l1_loss, "content": content}, {"pixel": 1.0, "content": 0.1})
 
 
-@pytest.fixture
-def lab(loss):
-    lab = TrainingLab(lambda: SrResNet(4, 8, 1), DATA, loss=loss)
-    yield lab
-    lab.pause()
-
-
-def picture(widget):
-    return Image.open(io.BytesIO(widget.data))
-
-
 def test_every_term_and_every_layer_has_a_dial(loss):
     dials = weight_dials(loss)
     assert list(dials) == ["pixel", "content", "relu1_1", "relu1_2"]
     values = [dial.slider.value for dial in dials.values()]
     assert values == pytest.approx([1.0, 0.1, OFF, 0.5])
     assert dials["relu1_1"].slider.tooltip == "Weight of the layer relu1_1; off at the left end"
-
-
-def test_a_lessons_own_content_loss_has_dials_too():
-    class Retyped(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer_weights = {"relu3_3": 0.25}
-
-        def forward(self, sr, hr):
-            return self.layer_weights["relu3_3"] * l1_loss(sr, hr)
-
-    loss = WeightedLoss({"pixel": l1_loss, "content": Retyped()}, {"content": 1.0})
-    assert list(weight_dials(loss)) == ["pixel", "content", "relu3_3"]
-    lab = TrainingLab(lambda: SrResNet(4, 8, 1), DATA, loss=loss)
-    assert "1 · content (0.25 relu3_3)" in lab._numbers.value
-    lab.set("relu3_3", 2.0)
-    assert loss.terms["content"].layer_weights == {"relu3_3": 2.0}
 
 
 def test_a_dial_sets_its_own_weight_and_no_other(loss):
@@ -98,67 +55,6 @@ def test_weight_and_position_are_each_others_inverse(weight):
 def test_a_weight_beyond_the_slider_is_refused(weight):
     with pytest.raises(ValueError, match=r"0 \(off\) or between 1e-05 and 100, but"):
         as_position(weight)
-
-
-def test_the_next_step_counts_what_the_sliders_say(lab, loss):
-    lab.set("content", 0.25)
-    lab.set("relu1_1", 2.0)
-    lab.set("relu1_2", 0)
-    lab.run_steps(1)
-    assert set(lab.bench.step.terms) == {"pixel", "content"}
-    shown = numbers_of(lab)
-    assert (shown["w-content"], shown["w-relu1_1"], shown["w-relu1_2"]) == ("0.25", "2", "0")
-    assert "1 · pixel + 0.25 · content (2 relu1_1)" in lab._numbers.value
-    lr, hr = DATA[0]
-    torch.manual_seed(0)
-    sr = SrResNet(4, 8, 1)(lr)
-    wanted = 0.25 * loss.terms["content"](sr, hr)
-    assert lab.bench.step.terms["content"].item() == pytest.approx(wanted.item(), rel=1e-4)
-
-
-def test_a_term_that_is_off_is_not_computed(lab):
-    lab.set("content", 0)
-    lab.run_steps(1)
-    assert set(lab.bench.step.terms) == {"pixel"}
-    assert "content" not in lab._numbers.value.split("<br>")[1]
-
-
-def test_all_off_is_an_error_that_says_so_and_nothing_is_lost(lab):
-    lab.run_steps(1)
-    before = [p.clone() for p in lab.bench.model.parameters()]
-    for name in ("pixel", "content"):
-        lab.set(name, 0)
-    with pytest.raises(ValueError, match="is every weight 0"):
-        lab.run_steps(1)
-    assert all(map(torch.equal, before, lab.bench.model.parameters()))
-    lab.set("pixel", 1)
-    lab.run_steps(1)
-    assert lab.figures.step == 2
-
-
-def test_unknown_slider(lab):
-    with pytest.raises(
-        ValueError, match="no slider 'style'; there are pixel, content, relu1_1"
-    ):
-        lab.set("style", 1)
-
-
-def test_the_map_follows_the_training(lab):
-    names = [next(c for c in p._dom_classes if c.startswith("srlab-")) for p in lab._curves]
-    assert names == ["srlab-loss-curve", "srlab-psnr-curve", "srlab-map"]
-    before = lab._curves[2].value
-    lab.run_steps(2)
-    lab.snapshot()
-    assert lab._curves[2].value != before
-    assert picture(lab._curves[2]).size == picture(lab._curves[0]).size
-
-
-def test_reset_goes_back_to_the_model_given(lab):
-    lab.run_steps(1)
-    lab.reset()
-    torch.manual_seed(0)
-    wanted = SrResNet(4, 8, 1)
-    assert all(map(torch.equal, wanted.parameters(), lab.bench.model.parameters()))
 
 
 def test_map_chart_marks_where_it_stands():

@@ -53,15 +53,16 @@ class Case:
 CASES = {
     "lesson 00, metric lab": Case(
         "from srlab.widgets.metric_lab import MetricLab\nMetricLab()",
-        ".srlab-shave",
+        ".srlab [data-name=shave]",
         "data-shave",
-        ".srlab-metric-status",
+        ".srlab-metric .figures",
         trains=False,
     ),
     "lesson 01, training lab": Case(
         "from srlab.widgets.training_lab import TrainingLab\nTrainingLab()",
-        ".srlab-mix",
-        "data-w-l2",
+        ".srlab [data-name=mix]",
+        "data-formula",
+        ".srlab-training .status",
     ),
     "lesson 02, feature explorer": Case(
         "from srlab.widgets.feature_explorer import FeatureExplorer\nFeatureExplorer()",
@@ -164,7 +165,7 @@ def _measure(lab: LabPage, case: Case) -> dict[str, Any]:
     lab.open(NOTEBOOK)
     lab.run_all(timeout=300)
     if case.trains:
-        lab.click(".srlab-start")
+        lab.click(".srlab-start, .srlab [data-name=start]")
         lab.wait_for_status(case.numbers, "data-state", "running", timeout=120)
     watch(lab.page, case)
     for number in range(PRESSES):
@@ -181,7 +182,7 @@ def _measure(lab: LabPage, case: Case) -> dict[str, Any]:
         ),
     }
     if case.trains:
-        lab.click(".srlab-pause")
+        lab.click(".srlab-pause, .srlab [data-name=pause]")
     return figures
 
 

@@ -309,7 +309,7 @@ class LabPage:
 
     def press(self, css: str, key: str, times: int = 1) -> None:
         """Press ``key`` on a slider's handle (``ArrowRight``, ``PageUp``, ``Home``)."""
-        handle = self.find(f"{css} .noUi-handle")
+        handle = self.find(f"{css} .noUi-handle, {css} input[type=range]")
         handle.focus()
         for _ in range(times):
             self.page.keyboard.press(key)

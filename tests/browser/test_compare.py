@@ -1,4 +1,4 @@
-"""Compare and MetricLab under real keys, mouse and fingers.
+"""Compare under real keys, mouse and fingers.
 
 Most tests draw the real view without a kernel; one drives both widgets in
 JupyterLab.
@@ -335,15 +335,13 @@ def test_page_and_python_say_the_same(comparer: Comparer, call, settings):
 IMPORTS = """\
 from PIL import Image
 from srlab.widgets.compare import compare
-from srlab.widgets.metric_lab import MetricLab
 images = {name: Image.new("RGB", (60, 40), name) for name in ("gray", "silver", "white")}"""
 
 FULL = 'full = compare(images, {"gray": "6.06 dB"})\nfull'
-LAB = "lab = MetricLab()\nlab"
 
 
 def test_in_jupyterlab(lab: LabPage):
-    lab.write("compare.ipynb", IMPORTS, FULL, LAB)
+    lab.write("compare.ipynb", IMPORTS, FULL)
     lab.open("compare.ipynb")
     lab.run_all()
     count = len(lab.cells())
@@ -365,14 +363,4 @@ def test_in_jupyterlab(lab: LabPage):
     sentence = lab.ask("print(full.show('swipe', 'gray', 'white', position=0.3))")
     status = lab.page.locator(".srlab-compare .said")
     wait_until(lambda: status.inner_text() == sentence, what=f"the page to say {sentence!r}")
-
-    # MetricLab
-    lab.find(".srlab-channels select").select_option("RGB")
-    lab.wait_for_status(".srlab-metric-status", "data-channels", "rgb")
-    lab.press(".srlab-shave", "ArrowLeft", times=4)
-    lab.wait_for_status(".srlab-metric-status", "data-shave", "0")
-    shown = lab.status(".srlab-metric-status")
-    assert lab.ask("print(f'{lab.reading.psnr:.2f} {lab.reading.delta:.2f}')") == (
-        f"{shown['data-psnr']} {shown['data-delta']}"
-    )
     assert lab.problems == []

@@ -1,10 +1,18 @@
-"""TrainingLab in JupyterLab, as lesson 02 has it: each term of the loss is steered."""
+"""TrainingLab: its view without a kernel, and a person who sets two losses side by side."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
-from tests.browser.lab import LabPage, wait_until
+from srlab.data import get_data
+from srlab.losses import WeightedLoss, l1_loss, l2_loss
+from srlab.models import SrResNet
+from srlab.widgets.training_lab import TrainingLab
+from tests.browser.axe import grave_violations_on
+from tests.browser.lab import LabPage, browser_page, wait_until
+from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
 
@@ -21,95 +29,220 @@ loss = WeightedLoss(terms, {"pixel": 1.0, "content": 0.05})
 make, data = lambda: load_model("small-x4", 4), get_data(4, (16, 64))
 lab = TrainingLab(make, data, loss=loss, learning_rate=1e-3)
 lab"""
+STATUS = ".srlab-training .status"
 
-TRAINING = ".srlab-training-lab"
-NUMBERS = f"{TRAINING} .srlab-numbers"
-MAP, PREVIEW = f"{TRAINING} .srlab-map", f"{TRAINING} .srlab-preview"
+
+def small_lab(loss: WeightedLoss | None = None) -> TrainingLab:
+    return TrainingLab(lambda: SrResNet(4, 8, 1), get_data(2, (12, 48)), loss=loss)
+
+
+@pytest.fixture
+def still(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Still]:
+    monkeypatch.setenv("SRLAB_PRECISION", "fp32")  # spares the trial run
+    with browser_page(browser) as page:
+        still = Still(page, small_lab())
+        yield still
+        assert still.problems == []
+
+
+def exact(still: Still, label: str) -> str:
+    return still.page.get_by_label(f"{label}, exact").input_value()
+
+
+# Without a kernel
+
+
+def test_sliders_by_key_pointer_and_number(still: Still):
+    mix = still.page.get_by_role("slider", name="L1 to L2")
+    mix.press("ArrowRight")
+    still.frame()
+    assert still.set == {"mix": 0.05}
+    box = mix.bounding_box()
+    still.page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    still.frame()
+    assert still.set == {"mix": 1}
+    still.page.get_by_label("learning rate, exact").fill("0.03")
+    still.page.get_by_label("learning rate, exact").press("Enter")
+    still.page.get_by_label("photograph").select_option("coffee-cup")
+    still.frame()
+    assert still.set == {"mix": 1, "learning_rate": 0.03, "photograph": "coffee-cup"}
+
+
+def test_buttons_press(still: Still):
+    for name in ("Start", "Snapshot", "Set B beside it", "Reset"):
+        still.page.get_by_role("button", name=name).click()
+    assert [sent["press"] for sent in still.sent] == ["start", "snapshot", "fork", "reset"]
+
+
+def test_each_number_on_the_page_is_python_s(still: Still):
+    lab = still.widget
+    lab.run_steps(2)
+    lab.fork()
+    lab.run_steps(2)
+    still.follow()
+    page, numbers = still.page, lab.numbers
+    for name in ("A", "B", "bicubic"):
+        cells = page.locator(f"[data-name=numbers] td[data-key={name}]").all_inner_texts()
+        assert cells[:2] == [f"{numbers[name][key]:.2f}" for key in ("psnr", "sharpness")]
+        caption = page.locator(f".tile[data-name={name}] figcaption span").inner_text()
+        assert caption == f"{cells[0]} dB, sharpness {cells[1]}"
+    for name in ("A", "B"):
+        formula = page.locator(f"[data-name=formula-{name}]").inner_text()
+        assert formula == f"loss of {name} = {numbers[name]['formula']}"
+    assert page.locator(STATUS).get_attribute("data-step") == "4"
+    assert lab.said in page.locator(f"{STATUS} .words").inner_text()
+    assert (exact(still, "A: L1 to L2"), exact(still, "B: L1 to L2")) == ("0", "1")
+
+
+def test_a_slider_of_b_sets_b_alone(still: Still):
+    still.widget.fork()
+    still.follow()
+    still.page.get_by_role("slider", name="B: L1 to L2").press("Home")
+    still.frame()
+    assert still.set == {"mix_b": 0}
+    still.page.get_by_role("button", name="A alone").click()
+    assert still.sent == [{"press": "drop"}]
+
+
+def test_the_difference_is_at_first_that_of_a_and_b(still: Still):
+    lab = still.widget
+    lab.fork(mix=0.0)
+    lab.run_steps(1)
+    still.follow()
+    still.page.get_by_role("button", name="Difference").click()
+    still.page.wait_for_selector(".difference canvas")
+    caption = still.page.locator(".difference figcaption")
+    caption.get_by_text("mean 0.00, largest 0 of 255").wait_for()
+    assert "|A − B|" in caption.inner_text(), "equal losses, equal pictures"
+    lab.set("mix_b", 1.0)
+    lab.run_steps(2)
+    still.follow()
+    a, b = ((lab.pictures()[name] * 255).round() for name in "AB")
+    largest = (a - b).abs().max().int().item()
+    assert largest > 0
+    caption.get_by_text(f"largest {largest} of 255").wait_for()
+
+
+def test_curves_of_both_have_their_colors(still: Still):
+    still.widget.fork()
+    still.widget.run_steps(1)
+    still.follow()
+    markers = still.page.locator("[data-name=psnr] .u-marker")
+    markers.last.wait_for()
+    colors = markers.evaluate_all("all => all.map(e => getComputedStyle(e).backgroundColor)")
+    assert colors[-2:] == ["rgb(0, 114, 178)", "rgb(213, 94, 0)"]
+    swatches = still.page.locator(".bench .slider .swatch")
+    shown = swatches.evaluate_all("all => all.map(e => getComputedStyle(e).backgroundColor)")
+    assert shown == colors[-2:]
+
+
+def test_a_divergence_is_an_alert_with_a_way_back(still: Still):
+    assert still.page.get_by_role("alert").count() == 0
+    still.receive(diverged={"run": "B", "step": 91, "back": 80})
+    assert "B diverged at step 91." in still.page.get_by_role("alert").inner_text()
+    still.page.get_by_role("button", name="Back to step 80").press("Enter")
+    assert still.sent == [{"press": "back"}]
+
+
+@pytest.mark.parametrize("loss", [1e30, 123456.789, None])
+def test_no_loss_overflows(still: Still, loss: float | None):
+    numbers = {**still.widget.numbers, "A": {**still.widget.numbers["A"], "loss": loss}}
+    still.receive(numbers=numbers, curves={"A loss": {"count": 1, "rows": [[1, loss]]}})
+    cell = still.page.locator("[data-name=numbers] tr:nth-child(3) td[data-key=A]")
+    assert cell.inner_text() == {1e30: "1e30", 123456.789: "123000"}.get(loss, "–")
+    box = still.page.locator(".table-box")
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), "nothing is cut off"
+
+
+@pytest.mark.parametrize("width", [360, 390, 700, 1100, 1400, 1600])
+def test_it_fits_any_page(still: Still, width: int):
+    lab = still.widget
+    lab.snapshot()
+    lab.fork()
+    still.page.set_viewport_size({"width": width, "height": 900})
+    still.follow()
+    still.receive(diverged={"run": "B", "step": 91, "back": 80})
+    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
+    box = still.page.locator(".numbers .table-box")
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), "nothing is cut off"
+    if width >= 1100:
+        tops = {tile.bounding_box()["y"] for tile in still.page.locator(".stage .frame").all()}
+        assert len(tops) == 1, "four pictures side by side"
+        assert still.page.evaluate("document.querySelector('.srlab').offsetHeight") <= 780
+    assert grave_violations_on(still.page) == []
+
+
+def test_weights_of_a_and_b_take_turns(browser: Browser, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SRLAB_PRECISION", "fp32")
+    lab = small_lab(WeightedLoss({"pixel": l1_loss, "other": l2_loss}, {"pixel": 1.0}))
+    lab.fork(other=2.0)
+    with browser_page(browser) as page:
+        still = Still(page, lab)
+        assert (exact(still, "B: pixel"), exact(still, "B: other")) == ("1", "2")
+        page.locator("[data-name=of] input:checked").press("ArrowLeft")
+        still.frame()
+        assert (exact(still, "A: pixel"), exact(still, "A: other")) == ("1", "off")
+        page.get_by_role("switch", name="A: pixel on").click()
+        still.frame()
+        assert still.set == {"pixel": 0}
+
+
+# In JupyterLab
 
 
 def test_a_person_weighs_the_terms(lab: LabPage):
     lab.write("terms.ipynb", LAB)
     lab.open("terms.ipynb")
     lab.run_all(timeout=300)
-    the_widget_is_shown(lab)
-    before = lab.status(NUMBERS), lab.picture_hash(MAP)
-    start_draws_the_way_on_the_map(lab)
-    sliders_act_on_the_running_training(lab)
-    pause_freezes_it(lab)
-    reset_gives_the_pixel_network(lab, *before)
+    start_trains_and_sliders_act(lab)
+    b_is_set_beside_it(lab)
+    pause_freezes_it_and_reset_begins_anew(lab)
     assert lab.problems == []
 
 
 def step(lab: LabPage) -> int:
-    return int(lab.status(NUMBERS)["data-step"])
+    return int(lab.status(STATUS)["data-step"])
 
 
-def terms(lab: LabPage) -> str:
-    """What the last step of the training added up."""
-    return lab.ask("print(*sorted(lab.bench.terms()))")
+def enter(lab: LabPage, label: str, value: str) -> None:
+    field = lab.page.get_by_label(f"{label}, exact", exact=True)
+    field.fill(value)
+    field.press("Enter")
 
 
-def content_weight(lab: LabPage) -> str:
-    return lab.ask("print(f\"{lab.bench.loss.weights['content']:g}\")")
-
-
-def the_widget_is_shown(lab: LabPage):
-    assert lab.page.locator(".jupyter-widgets-error-widget").count() == 0
-    assert lab.page.locator(".jupyter-widgets img:not([alt])").count() == 0
-    assert lab.page.locator(TRAINING).count() == 1
-
-
-def start_draws_the_way_on_the_map(lab: LabPage):
-    assert step(lab) == 0
-    lab.enter(f"{TRAINING} .srlab-pixel", 1)
-    lab.wait_for_status(NUMBERS, "data-w-pixel", "1")
-    here = lab.picture_hash(MAP)
-    lab.click(f"{TRAINING} .srlab-start")
-    lab.wait_for_status(NUMBERS, "data-state", "running", timeout=60)
-    wait_until(lambda: step(lab) > 1, what="two steps", timeout=60)
-    lab.wait_for_new_picture(MAP, here)
-    assert terms(lab) == "content pixel"
-
-
-def sliders_act_on_the_running_training(lab: LabPage):
-    assert lab.status(NUMBERS)["data-w-content"] == "0.05"
-    lab.press(f"{TRAINING} .srlab-content", "ArrowRight", times=2)
-    louder = "0.0631"  # two steps of a twentieth of a power of ten
-    wait_until(
-        lambda: f"{float(lab.status(NUMBERS)['data-w-content']):.3g}" == louder,
-        what=lambda: f"a weight of {louder}; the status is {lab.status(NUMBERS)}",
+def start_trains_and_sliders_act(lab: LabPage):
+    picture = ".srlab-training [data-name=network] .plane"
+    before = lab.picture_hash(picture)
+    lab.click(".srlab-training [data-name=start]")
+    lab.wait_for_status(STATUS, "data-state", "running", timeout=120)
+    wait_until(lambda: step(lab) > 1, what="two steps", timeout=120)
+    assert lab.picture_hash(picture) != before
+    enter(lab, "content", "0.123")
+    lab.wait_for_status(
+        STATUS, "data-formula", "1 · pixel + 0.123 · content (1 relu2_2 + 1 relu3_3)"
     )
-    assert content_weight(lab) == lab.status(NUMBERS)["data-w-content"]
-
-    lab.drag(f"{TRAINING} .srlab-content", to=0)
-    lab.wait_for_status(NUMBERS, "data-w-content", "0")
-    wait_until(lambda: terms(lab) == "pixel", what="a step without the content loss")
-
-    lab.enter(f"{TRAINING} .srlab-content", 0.123)
-    lab.wait_for_status(NUMBERS, "data-w-content", "0.123")
-    assert content_weight(lab) == "0.123"
-    wait_until(lambda: terms(lab) == "content pixel", what="a step with both terms")
-
-    lab.enter(f"{TRAINING} .srlab-relu2-2", 0.5)
-    lab.wait_for_status(NUMBERS, "data-w-relu2_2", "0.5")
-    assert lab.ask("print(every_layer.layer_weights['relu2_2'])") == "0.5"
-    assert lab.status(NUMBERS)["data-state"] == "running", "sliders stop nothing"
+    lab.page.get_by_role("switch", name="relu2_2 on").click()
+    lab.wait_for_status(STATUS, "data-formula", "1 · pixel + 0.123 · content (1 relu3_3)")
+    assert lab.ask("print(every_layer.layer_weights['relu2_2'])") == "0.0"
+    assert lab.status(STATUS)["data-state"] == "running", "sliders stop nothing"
 
 
-def pause_freezes_it(lab: LabPage):
-    lab.click(f"{TRAINING} .srlab-pause")
-    lab.wait_for_status(NUMBERS, "data-state", "paused")
-    frozen = step(lab), lab.picture_hash(PREVIEW), lab.picture_hash(MAP)
+def b_is_set_beside_it(lab: LabPage):
+    lab.page.get_by_role("button", name="Set B beside it").click()
+    wait_until(lambda: lab.page.locator(".tile[data-name=B]").count() == 1, what="B's picture")
+    enter(lab, "B: content", "2")
+    formula = lab.page.locator("[data-name=formula-B]")
+    wait_until(lambda: "2 · content" in formula.inner_text(), what="B's weight", timeout=60)
+    assert lab.ask("print(lab.bench.loss.weights['content'], lab.content_b)") == "0.123 2.0"
+
+
+def pause_freezes_it_and_reset_begins_anew(lab: LabPage):
+    lab.click(".srlab-training [data-name=pause]")
+    lab.wait_for_status(STATUS, "data-state", "paused")
+    frozen = step(lab)
     time.sleep(1)
-    assert (step(lab), lab.picture_hash(PREVIEW), lab.picture_hash(MAP)) == frozen
-    assert lab.ask("print(lab.bench.step.number)") == str(frozen[0])
-
-
-def reset_gives_the_pixel_network(lab: LabPage, start: dict[str, str], drawn: str):
-    trained = lab.picture_hash(MAP)
-    assert lab.status(NUMBERS)["data-psnr"] != start["data-psnr"]
-    lab.click(f"{TRAINING} .srlab-reset")
-    lab.wait_for_status(NUMBERS, "data-step", "0")
-    assert lab.status(NUMBERS)["data-psnr"] == start["data-psnr"]
-    assert lab.wait_for_new_picture(MAP, trained) == drawn, "the way is gone from the map"
-    assert lab.ask("print(lab.figures.step, lab.bench.step)") == "0 None"
+    assert step(lab) == frozen
+    assert lab.ask("print(lab.bench.done)") == str(frozen)
+    lab.click(".srlab-training [data-name=reset]")
+    lab.wait_for_status(STATUS, "data-step", "0")
+    assert lab.ask("print(lab.figures.step, lab.figures_b.step, lab.bench.step)") == "0 0 None"

@@ -83,6 +83,14 @@ class Lab(anywidget.AnyWidget):
         self._fresh.pop(curve, None)
         self._last.pop(curve, None)
 
+    def cut(self, curve: str, last: float) -> None:
+        """Forget what a curve has beyond ``last``, at the next ``tell``."""
+        whole = self.curves.get(curve, {}).get("rows", []) if curve not in self._gone else []
+        rows = [row for row in [*whole, *self._fresh.get(curve, [])] if row[0] <= last]
+        self.begin(curve)
+        if rows:
+            self._fresh[curve], self._last[curve] = rows, rows[-1][0]
+
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take over what a page sends; not while something is told."""
         with self._sending:

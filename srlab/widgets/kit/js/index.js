@@ -5,11 +5,13 @@ import { checkerboard } from "../../checkerboard_lab/view.js";
 import { compare } from "../../compare/view.js";
 import { features } from "../../feature_explorer/view.js";
 import { loss } from "../../loss_lab/view.js";
+import { metric } from "../../metric_lab/view.js";
 import { dial } from "../../residual_dial/view.js";
+import { training } from "../../training_lab/view.js";
 import { gallery } from "./gallery.js";
 import { Lab } from "./lab.js";
 
-const VIEWS = { checkerboard, compare, dial, features, gallery, loss };
+const VIEWS = { checkerboard, compare, dial, features, gallery, loss, metric, training };
 
 function render({ model, el }) {
   const lab = new Lab(model, el, VIEWS[model.get("view")]);
