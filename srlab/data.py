@@ -354,16 +354,13 @@ def _dataset_images(name: str, split: Split) -> Openers:
     make = getattr(datasets, class_name)
     root = cache_folder() / "datasets"
     root.mkdir(parents=True, exist_ok=True)
-    try:
-        data = make(root, split=splits[split], download=False)
-    except (OSError, RuntimeError):  # not here yet, or only in part
-        try:
-            data = make(root, split=splits[split], download=True)
-        except (OSError, RuntimeError) as error:
-            raise ConnectionError(
-                f"{name} could not be downloaded ({error}); "
-                f'without a network use source="embedded".'
-            ) from None
+    try:  # what is here already is not downloaded again
+        data = make(root, split=splits[split], download=True)
+    except (OSError, RuntimeError) as error:
+        raise ConnectionError(
+            f"{name} could not be downloaded ({error}); "
+            f'without a network use source="embedded".'
+        ) from None
     return {f"{name}/{i}": partial(_first, data, i) for i in range(len(data))}
 
 

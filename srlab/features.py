@@ -125,7 +125,30 @@ def layer_names(layers: Iterable[nn.Module]) -> list[str]:
     return names
 
 
-class FeatureExtractor(nn.Module):
+class Normalizing(nn.Module):
+    """A network that gives pictures the mean and spread that its weights expect.
+
+    They are buffers, so they move to a GPU with the rest.
+
+    Args:
+        weights: as for ``FeatureExtractor``.
+
+    Source: lesson 02.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, weights: Weights):
+        super().__init__()
+        for name, values in zip(("mean", "std"), STATISTICS[weights], strict=True):
+            self.register_buffer(name, torch.tensor(values).view(3, 1, 1))
+
+    def normalize(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.std  # (N, 3, h, w), around 0
+
+
+class FeatureExtractor(Normalizing):
     """What a frozen VGG sees in a picture, by layer.
 
     Its weights never change, it never trains, and gradients pass through it
@@ -154,33 +177,29 @@ class FeatureExtractor(nn.Module):
     Source: lesson 02; Johnson et al. 2016.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(
         self,
         layers: Collection[str] = ("relu2_2",),
         weights: Weights = "embedded",
         pooling: Literal["max", "average"] = "max",
     ):
-        super().__init__()
         require_layers(layers)
         vgg = load_vgg(weights, pooling)
+        super().__init__(weights)
         places = {name: index for index, name in enumerate(layer_names(vgg))}
         require_known(layers, places, "layer")
         self.places = {name: places[name] for name in layers}
+        # Frozen are the weights alone: pictures still get their gradient
         self.vgg = vgg[: max(self.places.values()) + 1].requires_grad_(False)
-        for name, values in zip(("mean", "std"), STATISTICS[weights], strict=True):
-            self.register_buffer(name, torch.tensor(values).view(3, 1, 1))
         self.eval()
 
     def forward(self, images: Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:
         """The features ``(N, F, h, w)`` of RGB pictures in [0, 1], by layer."""
         require_batch(images, "images")
         places = {name: self.places[name] for name in names or self.places}
-        used = self.vgg[: max(places.values()) + 1]
+        used = self.vgg[: max(places.values()) + 1]  # up to the deepest one asked for
         with ONE_AT_A_TIME, Hooks({n: used[place] for n, place in places.items()}) as hooks:
-            used((images - self.mean) / self.std)  # the hooks keep what is wanted on the way
+            used(self.normalize(images))  # the hooks keep what is wanted on the way
         return {name: hook.output.float() for name, hook in hooks.items()}  # each (N, F, h, w)
 
     def train(self, mode: bool = True) -> Self:  # noqa: ARG002
@@ -228,7 +247,7 @@ def cut_at_phases(images: Tensor) -> Tensor:
         image[:, y : y + height, x : x + width]
         for image, (y, x) in zip(images, corners, strict=True)
     ]
-    return torch.stack(cut)
+    return torch.stack(cut)  # (N, C, h - 8, w - 8)
 
 
 def load_vgg(

@@ -47,7 +47,7 @@ def l1_loss(sr: Tensor, hr: Tensor) -> Tensor:
     Source: lesson 01.
     """
     require_same_shape(sr, hr)
-    return (sr - hr).abs().mean()
+    return (sr - hr).abs().mean()  # over pictures, channels and places: a scalar
 
 
 def l2_loss(sr: Tensor, hr: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def l2_loss(sr: Tensor, hr: Tensor) -> Tensor:
     Source: lesson 01.
     """
     require_same_shape(sr, hr)
-    return (sr - hr).square().mean()
+    return (sr - hr).square().mean()  # a scalar
 
 
 class WeightedLoss(nn.Module):
@@ -153,7 +153,7 @@ def content_loss(
     Source: lesson 02; "feature reconstruction loss" in Johnson et al. 2016,
     who square the differences; the absolute value is fast.ai's.
     """
-    terms = [
+    terms = [  # a scalar for each layer
         weight * l1_loss(sr_features[name], hr_features[name])
         for name, weight in layer_weights.items()
     ]
@@ -244,6 +244,7 @@ def style_loss(
     mean of absolute values is fast.ai's. Over F * F entries it lets a wide
     layer count less; the layer weights can make up for that.
     """
+    # (N, F, F) of each layer, so what is compared no longer knows where anything lies
     sr_grams = {name: gram_matrix(sr_features[name]) for name in layer_weights}
     hr_grams = {name: gram_matrix(hr_features[name]) for name in layer_weights}
     return content_loss(sr_grams, hr_grams, layer_weights)
@@ -294,10 +295,12 @@ def log_spectrum(images: Tensor) -> Tensor:
     require_side(images, WINDOW, "a spectrum")
     patches = luma(images.float())[:, 0].unfold(1, WINDOW, WINDOW // 2)  # (N, rows, w, 32)
     patches = patches.unfold(2, WINDOW, WINDOW // 2)  # (N, rows, columns, 32, 32)
+    # Or the window would turn brightness into waves
     patches = patches - patches.mean((-2, -1), keepdim=True)
     hann = torch.hann_window(WINDOW, periodic=False, device=images.device)
-    window = torch.outer(hann, hann)
+    window = torch.outer(hann, hann)  # (32, 32)
     energy = torch.fft.rfft2(patches * window).abs().square().mean((1, 2))  # (N, 32, 17)
+    # Beside it what noise of one gray level has at each frequency; so 0 has a logarithm, too
     return (energy + GRAY_LEVEL**2 * window.square().sum()).log()
 
 
@@ -363,7 +366,7 @@ def feature_losses(
         return {}
     with torch.no_grad():  # the truth is a constant
         wanted = extractor(hr, layers)
-    seen = extractor(sr, layers)
+    seen = extractor(sr, layers)  # layer -> (N, F, h, w); content and style share this look
     return {name: losses[name](seen, wanted, layers) for name in asked}
 
 
@@ -492,7 +495,7 @@ def make_ledger(loss: Terms, sr: Tensor, hr: Tensor) -> dict[str, Entry]:
     Returns:
         name -> entry. The shares sum to 1, unless no term has a weight.
     """
-    sr = sr.detach().requires_grad_()
+    sr = sr.detach().requires_grad_()  # the gradient ends here, at the picture
     with torch.enable_grad():
         raw = loss.raw(sr, hr, list(loss.weights))
         pulls = {name: _norm_of_gradient(term, sr) for name, term in raw.items()}
@@ -532,6 +535,7 @@ def balanced_weights(
     wanted = {name: share for name, share in shares.items() if share}
     _require_possible(ledger, wanted)
     first = next(iter(wanted))
+    # How hard a share of 1 pulls, so that the first term's weight stays
     unit = (ledger[first].weight or 1.0) * ledger[first].pull / wanted[first]
     return {
         name: unit * wanted[name] / entry.pull if name in wanted else 0.0
@@ -540,6 +544,7 @@ def balanced_weights(
 
 
 def _norm_of_gradient(term: Tensor, sr: Tensor) -> float:
+    # (N, 3, h, w); the graph stays, since other terms share it
     (gradient,) = torch.autograd.grad(term, sr, retain_graph=True)
     return gradient.norm().item()
 

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from srlab.features import FeatureExtractor
 from srlab.files import cache_folder
 from srlab.machine import place
 from srlab.require import (
@@ -83,6 +82,7 @@ def luma(images: Tensor) -> Tensor:
     rounding to whole numbers.
     """
     weights = torch.tensor([65.481, 128.553, 24.966], dtype=images.dtype, device=images.device)
+    # (N, 1, h, w): the axis of colors stays, so all that takes pictures takes brightness
     return (16 + (images * weights.view(3, 1, 1)).sum(1, keepdim=True)) / 255
 
 
@@ -523,43 +523,12 @@ def _require_pair(sr: Tensor, hr: Tensor) -> None:
     require_side(hr, LEAST, "HaarPSI and MDSI")
 
 
-VGG_LAYERS = ("relu2_2", "relu3_3")
-
 Backbone = Literal["alex", "vgg"]
 BACKBONES: dict[Backbone, str] = {
     "alex": "alexnet-owt-7be5be79.pth",
     "vgg": "vgg16-397923af.pth",
 }
 """torchmetrics' name of a network -> torchvision's file, named after its SHA-256."""
-
-
-@torch.no_grad()
-def vgg_distance(sr: Tensor, hr: Tensor) -> float:
-    """How differently the VGG stand-in sees two pictures.
-
-    ``mean over relu2_2 and relu3_3 of mean |sr_features - hr_features|``
-
-    Whatever a training's loss weighs, this stays as it is. But a training
-    whose loss looks through the same network makes it small by design, more
-    so than any other measure.
-
-    Args:
-        sr, hr: ``(N, 3, h, w)``, RGB in [0, 1], at least 4 px on each side.
-
-    Returns:
-        0 for equal pictures; no upper limit.
-
-    Raises:
-        ValueError: if the shapes differ.
-
-    Content loss of lesson 02 with weights that never move.
-    """
-    require_batch(sr, "sr")
-    require_same_shape(sr, hr)
-    extractor = _extractor(str(sr.device))
-    seen, wanted = extractor(sr), extractor(hr)
-    distances = [(seen[name] - wanted[name]).abs().mean() for name in VGG_LAYERS]
-    return torch.stack(distances).mean().item()
 
 
 @torch.no_grad()
@@ -617,11 +586,6 @@ def _digest(file: Path, _size: int, _changed: int) -> str:
     """SHA-256 of a file; read once as long as it does not change."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-@cache
-def _extractor(device: str) -> FeatureExtractor:
-    return place(FeatureExtractor(VGG_LAYERS), device)
 
 
 @cache

@@ -26,7 +26,7 @@ def enlarge(lr: Tensor, scale: int) -> Tensor:
     require_batch(lr, "lr")
     require_scale(scale)
     size = lr.shape[-2] * scale, lr.shape[-1] * scale
-    return F.interpolate(lr, size, mode="bicubic", antialias=True)
+    return F.interpolate(lr, size, mode="bicubic", antialias=True)  # (N, C, s*h, s*w)
 
 
 class Bicubic(nn.Module):
@@ -64,7 +64,8 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(num_features, num_features, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(F.relu(self.conv1(x)))  # (N, F, h, w)
+        # (N, F, h, w) throughout, so blocks can follow each other
+        return x + self.conv2(F.relu(self.conv1(x)))
 
 
 class UpsampleStage(nn.Sequential):
@@ -103,13 +104,14 @@ class Upsampler(nn.Module):
         stage: Callable[[int, int], nn.Module] = UpsampleStage,
     ):
         super().__init__()
-        doublings = int(math.log2(scale)) - 1
+        doublings = int(math.log2(scale)) - 1  # beside the last one
         self.stages = nn.ModuleList(stage(num_features, num_features) for _ in range(doublings))
-        self.to_rgb = stage(num_features, 3)
+        self.to_rgb = stage(num_features, 3)  # doubles, too, and ends in colors
 
     def forward(self, features: Tensor) -> Tensor:
         for stage in self.stages:
-            features = F.leaky_relu(stage(features), 0.1, inplace=True)  # twice as large
+            # (N, F, 2h, 2w), then (N, F, 4h, 4w)
+            features = F.leaky_relu(stage(features), 0.1, inplace=True)
         return self.to_rgb(features)  # (N, 3, s*h, s*w)
 
 
@@ -148,13 +150,13 @@ class SrResNet(nn.Module):
         require_scale(scale)
         super().__init__()
         self.scale = scale
-        self.head = nn.Conv2d(3, num_features, 3, padding=1)
+        self.head = nn.Conv2d(3, num_features, 3, padding=1)  # padded: the size stays
         self.body = nn.Sequential(*(block(num_features) for _ in range(num_blocks)))
         self.upsampler = upsampler(num_features, scale)
-        start_at_zero(self.upsampler)
+        start_at_zero(self.upsampler)  # what is added to bicubic is 0 at first
 
     def forward(self, lr: Tensor) -> Tensor:
-        features = self.body(self.head(lr))  # (N, F, h, w)
+        features = self.body(self.head(lr))  # (N, F, h, w): all the work is done on small maps
         return enlarge(lr, self.scale) + self.upsampler(features)  # (N, 3, s*h, s*w)
 
     @property
@@ -176,7 +178,7 @@ def start_at_zero(module: nn.Module) -> None:
     """
     kinds = nn.Conv2d | nn.ConvTranspose2d
     last = [layer for layer in module.modules() if isinstance(layer, kinds)][-1]
-    for parameter in last.parameters():
+    for parameter in last.parameters():  # the bias, too, or a new network would add a color
         nn.init.zeros_(parameter)
 
 

@@ -37,6 +37,7 @@ class WeightedResidualBlock(nn.Module):
         self.weight = weight
 
     def forward(self, x: Tensor) -> Tensor:
+        # (N, F, h, w) throughout; the weight is on the correction, never on x
         return x + self.weight(self.conv2(F.relu(self.conv1(x))))
 
 
@@ -79,7 +80,7 @@ class LearnedWeight(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.factor = nn.Parameter(torch.zeros(()))
+        self.factor = nn.Parameter(torch.zeros(()))  # a scalar: one for all channels and places
 
     def forward(self, correction: Tensor) -> Tensor:
         return self.factor * correction
@@ -113,17 +114,17 @@ class ChannelGates(nn.Module):
         middle = max(num_features // reduction, 1)
         self.gates = nn.Sequential(
             nn.AdaptiveAvgPool2d(1),  # (N, F, 1, 1)
-            nn.Conv2d(num_features, middle, 1),
+            nn.Conv2d(num_features, middle, 1),  # (N, middle, 1, 1): few numbers must do
             nn.ReLU(),
-            nn.Conv2d(middle, num_features, 1),
-            nn.Sigmoid(),
+            nn.Conv2d(middle, num_features, 1),  # (N, F, 1, 1)
+            nn.Sigmoid(),  # each between 0 and 1
         )
         self.last = torch.full((), torch.nan)  # nothing has been seen yet
 
     def forward(self, correction: Tensor) -> Tensor:
-        gates = self.gates(correction)
-        self.last = gates.detach()
-        return gates * correction
+        gates = self.gates(correction)  # (N, F, 1, 1)
+        self.last = gates.detach()  # to look at; without the graph, which would fill the memory
+        return gates * correction  # (N, F, h, w): one factor for all places of a channel
 
     @property
     def value(self) -> float:
@@ -156,7 +157,7 @@ def spread_by_block(model: SrResNet, lr: Tensor) -> list[float]:
     require_blocks(model)
     blocks = {str(number): block for number, block in enumerate(model.body)}
     with evaluating(model), torch.no_grad(), Hooks(blocks) as hooks:
-        model(lr)
+        model(lr)  # the hooks keep what each block gives, (N, F, h, w)
     return [hook.output.float().std().item() for hook in hooks.values()]
 
 
@@ -185,8 +186,10 @@ def gradient_by_block(model: SrResNet, pair: tuple[Tensor, Tensor], loss: Loss) 
     lr, hr = pair
     weights = [parameter for block in model.body for parameter in block.parameters()]
     with evaluating(model), torch.enable_grad():
-        total = torch.stack(list(loss(model(lr), hr).values())).sum()
+        total = torch.stack(list(loss(model(lr), hr).values())).sum()  # a scalar
+        # One for each weight; other than backward, it stores nothing in the model
         slopes = iter(torch.autograd.grad(total, weights))
+    # The flat row, dealt out to the blocks it belongs to
     own = [[next(slopes) for _ in block.parameters()] for block in model.body]
     return [get_total_norm(slopes_of_block).item() for slopes_of_block in own]
 

@@ -7,7 +7,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -70,10 +70,7 @@ MEASURES = {
         "checkerboard", "nearest to the truth's 1", "a grid in the rhythm of the doublings", 3
     ),
     "ridge": Measure(
-        "ridge",
-        "nearest to the truth's 1",
-        "a weave: a ridge behind a valley in the spectrum",
-        2,
+        "ridge", "nearest to the truth's 1", "a weave: a ridge behind a valley in the spectrum"
     ),
     "haarpsi": Measure("HaarPSI", "highest", "steps between neighbors, near and far", 4),
     "mdsi": Measure("MDSI", "lowest", "how unevenly edges and colors are damaged", 4),
@@ -309,21 +306,19 @@ def format_rows(rows: list[Row]) -> str:
     lines = [
         f"x{means[0]['scale']}, {count} picture{'s' if count != 1 else ''}, "
         f"Y: {means[0]['protocol']}",
-        _heading("model"),
-        *(_line(row["model"], row) for row in means),
+        *_table("model", means),
     ]
     if singles:
-        lines += ["", _heading("model, picture")]
-        lines += [_line(f"{row['model']}, {row['picture']}", row) for row in singles]
+        named = [row | {"model": f"{row['model']}, {row['picture']}"} for row in singles]
+        lines += ["", *_table("model, picture", named)]
     return "\n".join(lines)
 
 
-def _heading(first: str) -> str:
-    return f"{first:24} {heading_of(MEASURES)} {'s':>7}"
-
-
-def _line(first: str, row: Row) -> str:
-    return f"{first:24} {line_of(MEASURES, row)} {row['seconds']:7.2f}"
+def _table(first: str, rows: list[Row]) -> Iterator[str]:
+    """A line for each row below the titles of its columns."""
+    yield f"{first:24} {heading_of(MEASURES)} {'s':>7}"
+    for row in rows:
+        yield f"{row['model']:24} {line_of(MEASURES, row)} {row['seconds']:7.2f}"
 
 
 Convolution = nn.Conv2d | nn.ConvTranspose2d

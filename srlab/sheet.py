@@ -5,7 +5,7 @@ draws it; ``srlab/assets/sheet/crops.csv`` lists the crops.
 """
 
 import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,17 +33,11 @@ LINE = 20
 """Height of a line of words, px."""
 FONT_SIZE = 14
 
-CropMeasures = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
-"""How a figure is written -> sr, hr ``(1, 3, h, w)`` in [0, 1] -> the figure."""
 
-
-def psnr_of_crop(sr: Tensor, hr: Tensor) -> Tensor:
+def psnr_of_crop(sr: Tensor, hr: Tensor) -> float:
     """PSNR on Y in dB, with no border left out: what lies around was seen, too."""
     y = Protocol("y", 0)
-    return psnr(y.apply(sr), y.apply(hr))
-
-
-CROP_MEASURES: CropMeasures = {"{:.1f} dB": psnr_of_crop}
+    return psnr(y.apply(sr), y.apply(hr)).item()
 
 
 @dataclass(frozen=True)
@@ -128,7 +122,6 @@ def draw_sheet(
     *,
     scale: int = 4,
     zoom: int = 2,
-    measures: CropMeasures = CROP_MEASURES,
 ) -> Image.Image:
     """Draw crops as rows: the input, bicubic, each network, the truth.
 
@@ -139,7 +132,6 @@ def draw_sheet(
         models: name -> lr to sr, in the order of columns.
         scale: 2, 4 or 8.
         zoom: side of the square that is drawn for a pixel, px.
-        measures: what is written below each enlargement.
 
     Returns:
         An RGB picture.
@@ -153,7 +145,7 @@ def draw_sheet(
     if not crops:
         raise ValueError("There are no crops, but at least one was expected; list some.")
     networks = {"bicubic": Bicubic(scale), **models}
-    rows = [_row(crop, networks, scale, zoom, measures) for crop in crops]
+    rows = [_row(crop, networks, scale, zoom) for crop in crops]
     return _laid_out(["input", *networks, "truth"], rows)
 
 
@@ -176,9 +168,7 @@ def save_sheet(sheet: Image.Image, target: Path, *, overwrite: bool = False) -> 
         return write_beside(target, write, overwrite=overwrite)
 
 
-def _row(
-    crop: Crop, networks: Mapping[str, nn.Module], scale: int, zoom: int, measures: CropMeasures
-) -> list[Tile]:
+def _row(crop: Crop, networks: Mapping[str, nn.Module], scale: int, zoom: int) -> list[Tile]:
     """The tiles of one crop, from left to right."""
     whole, rows, columns = _with_context(crop, scale)
     lr, hr = degrade(whole, scale), whole[..., rows, columns]
@@ -186,8 +176,7 @@ def _row(
     tiles = [Tile(_drawn(small, zoom * scale), crop.shows)]
     for network in networks.values():
         sr = as_batch(enlarge_in_tiles(network, lr, scale=scale))[..., rows, columns]
-        figures = [words.format(measure(sr, hr).item()) for words, measure in measures.items()]
-        tiles.append(Tile(_drawn(sr, zoom), ", ".join(figures)))
+        tiles.append(Tile(_drawn(sr, zoom), f"{psnr_of_crop(sr, hr):.1f} dB"))
     return [*tiles, Tile(_drawn(hr, zoom), "")]
 
 

@@ -84,13 +84,14 @@ def training_step(
     """
     lr, hr = pair
     with torch.autocast(lr.device.type, precision, enabled=precision != torch.float32):
-        terms = loss(model(lr).float(), hr)
+        terms = loss(model(lr).float(), hr)  # sr is (N, 3, s*h, s*w)
     require_terms(terms.values())
-    total = torch.stack(list(terms.values())).sum()
+    total = torch.stack(list(terms.values())).sum()  # a scalar
     require_finite(total, optimizer)
-    optimizer.zero_grad()
-    total.backward()
+    optimizer.zero_grad()  # or the gradients of the last step would be added
+    total.backward()  # each parameter gets its gradient, of its own shape
     optimizer.step()
+    # Without the graph, which would keep the whole step in memory
     return {name: term.detach() for name, term in terms.items()}
 
 
@@ -135,6 +136,7 @@ def train(
                 set_learning_rate(optimizer, schedule(number / steps))
             terms = training_step(model, batches[number], loss, optimizer, precision)
             seconds = time.perf_counter() - began
+        # Here the loop rests until the next step is asked for
         yield Step(number + 1, terms, get_learning_rate(optimizer), seconds)
         if interrupts:
             raise KeyboardInterrupt

@@ -1,14 +1,14 @@
 """A UNet that enlarges: down to the whole scene, up again with skips, then larger."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srlab.features import STATISTICS, Weights, layer_names, load_vgg
+from srlab.features import Normalizing, Weights, layer_names, load_vgg
 from srlab.models import Upsampler, enlarge, start_at_zero
 from srlab.require import require_batch, require_count, require_scale
 from srlab.upsamplers import IcnrStage
@@ -28,7 +28,7 @@ class TwoConvs(nn.Sequential):
     """
 
     def __init__(self, in_channels: int, out_channels: int):
-        super().__init__(
+        super().__init__(  # (N, out, h, w)
             nn.Conv2d(in_channels, out_channels, 3, padding=1),
             nn.LeakyReLU(0.1),
             nn.Conv2d(out_channels, out_channels, 3, padding=1),
@@ -49,7 +49,7 @@ class PlainEncoder(nn.Module):
     def __init__(self, num_features: int = 32, depth: int = 2):
         require_count(depth, "depth")
         super().__init__()
-        self.widths = [num_features * 2**level for level in range(depth + 1)]
+        self.widths = [num_features * 2**level for level in range(depth + 1)]  # F, 2F, 4F
         self.blocks = nn.ModuleList(TwoConvs(*pair) for pair in pairwise([3, *self.widths]))
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -60,7 +60,7 @@ class PlainEncoder(nn.Module):
         return maps
 
 
-class VggEncoder(nn.Module):
+class VggEncoder(Normalizing):
     """The contracting path of a VGG that has seen many pictures before.
 
     Its maps are those before each pooling: relu1_2, relu2_2, relu3_3, ...
@@ -76,24 +76,18 @@ class VggEncoder(nn.Module):
     Source: lesson 06; fast.ai's lesson 7 takes a ResNet-34 in its place.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, depth: int = 2, weights: Weights = "embedded"):
-        super().__init__()
-        vgg = load_vgg(weights)
-        blocks = split_at_pools(vgg)
+        blocks = split_at_pools(load_vgg(weights))
         require_depth(depth, len(blocks) - 1)
+        super().__init__(weights)
         self.blocks = nn.ModuleList(blocks[: depth + 1])
         self.widths = [last_width(block) for block in self.blocks]
-        for name, values in zip(("mean", "std"), STATISTICS[weights], strict=True):
-            self.register_buffer(name, torch.tensor(values).view(3, 1, 1))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """``(N, 3, h, w)`` -> a map for each size, the finest first."""
-        x, maps = (images - self.mean) / self.std, []
+        x, maps = self.normalize(images), []
         for block in self.blocks:
-            x = block(x)
+            x = block(x)  # (N, F, h, w), then half the size at each block
             maps.append(x / 10)  # VGG's values are about 10, those of what follows about 1
         return maps
 
@@ -126,7 +120,6 @@ class UNet(nn.Module):
         stage: how the upsampler doubles.
 
     Attributes:
-        gains: of each skip, finest first; 1 as trained, 0 mutes it.
         reach: how many px of lr around a pixel its enlargement depends on, at
             most.
 
@@ -151,21 +144,24 @@ class UNet(nn.Module):
         self.scale, self.encoder = scale, encoder or PlainEncoder(num_features, depth)
         widths = self.encoder.widths
         self.ups = nn.ModuleList(IcnrStage(coarse, fine) for fine, coarse in pairwise(widths))
+        # Twice the channels in: half come from below, half through the skip
         self.merges = nn.ModuleList(TwoConvs(2 * width, width) for width in widths[:-1])
         self.upsampler = Upsampler(widths[0], scale, stage=stage)
-        start_at_zero(self.upsampler)
-        self.gains = [1.0] * len(self.ups)
+        start_at_zero(self.upsampler)  # what is added to bicubic is 0 at first
         self.reach = count_reach(self)
 
-    def forward(self, lr: Tensor) -> Tensor:
+    def forward(self, lr: Tensor, *, gains: Sequence[float] | None = None) -> Tensor:
+        """lr -> sr; ``gains`` of the skips, finest first: 1 as trained, 0 mutes one."""
         require_batch(lr, "lr")
+        gains = [1.0] * len(self.ups) if gains is None else gains
+        require_gains(gains, len(self.ups))
         # Skips from the finest map on; features is the coarsest
         *skips, features = self.encoder(pad_to_multiple(lr, 2 ** len(self.ups)))
         for level in reversed(range(len(self.ups))):
-            skip = self.gains[level] * skips[level]  # (N, F, h, w) of this level
-            # 2F channels go in, F come out
+            skip = gains[level] * skips[level]  # (N, F, h, w) of this level
+            # From below as many, now as large: (N, 2F, h, w) go in, (N, F, h, w) come out
             features = self.merges[level](torch.cat([self.ups[level](features), skip], dim=1))
-        sr = enlarge(lr, self.scale)
+        sr = enlarge(lr, self.scale)  # (N, 3, s*h, s*w)
         # What the padding added is cut off
         return sr + self.upsampler(features)[..., : sr.shape[-2], : sr.shape[-1]]
 
@@ -177,9 +173,7 @@ def count_reach(unet: UNet) -> int:
         A multiple of what the encoder divides by, so that tiles halve as the
         whole does.
     """
-    sizes: dict[nn.Module, int] = {
-        unet.upsampler: 1
-    }  # part -> px of lr in a pixel of the maps that it takes
+    sizes: dict[nn.Module, int] = {unet.upsampler: 1}  # part -> px of lr in one of its pixels
     for level, block in enumerate(unet.encoder.blocks):
         sizes[block] = 2**level
     for level, (up, merge) in enumerate(zip(unet.ups, unet.merges, strict=True)):
@@ -206,7 +200,17 @@ def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     Source: lesson 06.
     """
     height, width = images.shape[-2:]
+    # -7 % 4 is 1: what is missing, and 0 if nothing is
     return F.pad(images, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+
+
+def require_gains(gains: Sequence[float], skips: int) -> None:
+    """Raise unless each skip has a gain."""
+    if len(gains) != skips:
+        raise ValueError(
+            f"gains must be {skips}, one for each skip, finest first, but got {len(gains)}; "
+            f"leave them out for the network as trained."
+        )
 
 
 def require_depth(depth: int, most: int) -> None:

@@ -48,8 +48,9 @@ def icnr_(
     Source: lesson 04; Aitken et al. 2017, who leave the bias at zero.
     """
     require_shuffled(conv, factor)
-    kernel = init(conv.weight[:: factor**2].clone())  # one for each square
-    # A square's channels lie together
+    # (out / factor**2, in, k, k): one kernel for each square
+    kernel = init(conv.weight[:: factor**2].clone())
+    # (out, in, k, k); a square's channels lie together, so each is repeated at once
     set_weight(conv, kernel.repeat_interleave(factor**2, dim=0))
     if conv.bias is not None:
         conv.bias.copy_(conv.bias[:: factor**2].repeat_interleave(factor**2))
@@ -71,6 +72,7 @@ def set_weight(conv: nn.Conv2d, weight: Tensor) -> None:
     elif hasattr(conv, "weight_g"):  # torch's older weight norm
         length, direction = conv.get_parameter("weight_g"), conv.get_parameter("weight_v")
         direction.copy_(weight)
+        # By kernel, (out, 1, 1, 1), or of the whole: the shape says over what to sum
         length.copy_(weight.square().sum_to_size(length.shape).sqrt())
     else:
         conv.weight.copy_(weight)
@@ -88,8 +90,9 @@ class IcnrStage(nn.Sequential):
     """
 
     def __init__(self, in_channels: int, out_channels: int):
+        # (N, 4 * out, h, w), the four channels of a square alike
         conv = icnr_(nn.Conv2d(in_channels, 4 * out_channels, 3, padding=1), factor=2)
-        super().__init__(conv, nn.PixelShuffle(2))
+        super().__init__(conv, nn.PixelShuffle(2))  # (N, out, 2h, 2w)
 
 
 class ResizeStage(nn.Sequential):
@@ -103,6 +106,7 @@ class ResizeStage(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int):
         conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        # (N, in, 2h, 2w), then (N, out, 2h, 2w): dear, since it convolves the large map
         super().__init__(nn.Upsample(scale_factor=2, mode="nearest"), conv)
 
 
@@ -117,7 +121,7 @@ class TransposedStage(nn.Sequential):
     """
 
     def __init__(self, in_channels: int, out_channels: int):
-        super().__init__(
+        super().__init__(  # (N, out, 2h, 2w); both paddings make it exactly twice
             nn.ConvTranspose2d(
                 in_channels, out_channels, 3, stride=2, padding=1, output_padding=1
             )

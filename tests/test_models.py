@@ -11,8 +11,6 @@ from srlab.models import (
     Bicubic,
     ResidualBlock,
     SrResNet,
-    Upsampler,
-    UpsampleStage,
     count_parameters,
     enlarge,
     start_at_zero,
@@ -42,15 +40,6 @@ def test_enlarge_is_pillows_bicubic(photo: Tensor, scale: int) -> None:
     assert (
         np.abs(np.asarray(to_image(enlarge(lr, scale)), int) - np.asarray(expected)).max() <= 1
     )
-
-
-def test_enlarge_by_hand() -> None:
-    """A step from 0 to 1, doubled: Keys' weights with a = -0.5, a quarter px aside."""
-    line = torch.tensor([0.0, 0, 0, 0, 1, 1, 1, 1]).expand(1, 1, 8, 8)
-    near, far, beyond = 0.2265625, -0.0703125, -0.0234375  # at 0.75, 1.25 and 1.75 px
-    middle = enlarge(line, 2)[0, 0, 8, 6:10]
-    expected = [far, near + beyond, 1 - near - beyond, 1 - far]
-    torch.testing.assert_close(middle, torch.tensor(expected), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
@@ -139,14 +128,6 @@ def test_residual_block_adds_to_its_input() -> None:
     x = torch.rand(1, 4, 5, 6)
     assert torch.equal(block(x), x)
     assert block.conv1.weight.abs().sum() > 0
-
-
-@pytest.mark.parametrize("scale", [2, 4, 8])
-def test_upsampler_doubles_and_ends_in_color(scale: int) -> None:
-    upsampler = Upsampler(6, scale)
-    assert len(upsampler.stages) + 1 == {2: 1, 4: 2, 8: 3}[scale]
-    assert upsampler(torch.rand(1, 6, 3, 5)).shape == (1, 3, 3 * scale, 5 * scale)
-    assert UpsampleStage(6, 2)(torch.rand(1, 6, 3, 5)).shape == (1, 2, 6, 10)
 
 
 def test_parameters_by_hand() -> None:

@@ -4,24 +4,37 @@ import csv
 import io
 import json
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from srlab.data import crop_to_multiple, degrade
 from srlab.images import to_bytes
 from srlab.metrics import score_pair
-from srlab.models import Bicubic, enlarge
+from srlab.models import Bicubic, SrResNet, Upsampler, count_parameters, enlarge
+from srlab.residuals import ChannelGates, WeightedResidualBlock
 from srlab.scoring import (
     MEASURES,
+    WORK_SIZE,
     Scene,
     as_batch,
+    count_multiply_adds,
+    directions,
+    format_family,
     format_rows,
+    heading_of,
+    line_of,
     rows_to_csv,
     rows_to_json,
+    score_family,
     score_models,
+    short,
 )
+from srlab.unet import UNet, VggEncoder
+from srlab.upsamplers import TransposedStage
 
 
 class Truth(nn.Module):
@@ -56,15 +69,6 @@ def test_bicubic_by_hand(photos: dict[str, Tensor]) -> None:
     assert row["protocol"] == "Y of BT.601 (16-235), border of 4 px left out, 8 bits"
 
 
-def test_bicubic_is_always_first(photos: dict[str, Tensor]) -> None:
-    from srlab.models import SrResNet
-
-    rows = score_models(photos, {"net": SrResNet(2, 4, 1)}, scale=2)
-    assert [row["model"] for row in rows] == ["bicubic", "net"]
-    for key in MEASURES:  # an untrained network is bicubic
-        assert rows[0][key] == pytest.approx(rows[1][key], abs=1e-4)
-
-
 def test_the_truth_is_perfect_and_still_valid_json(photos: dict[str, Tensor]) -> None:
     photo = {"even": photos["even"]}
     _, row = score_models(photo, {"truth": Truth(as_batch(photos["even"]))}, scale=4)
@@ -79,11 +83,6 @@ def test_the_truth_is_perfect_and_still_valid_json(photos: dict[str, Tensor]) ->
     (read,) = json.loads(rows_to_json([row]), parse_constant=refuse)
     assert read["psnr_y"] is None
     assert read["sharpness"] == 1
-
-
-def test_what_is_no_number_is_null() -> None:
-    rows = [{"model": "a", "pictures": 2, "psnr_y": 30.5, "sharpness": math.nan}]
-    assert json.loads(rows_to_json(rows)) == [{**rows[0], "sharpness": None}]
 
 
 @pytest.mark.parametrize("side", [3, 8, 16])
@@ -193,3 +192,143 @@ def test_a_scene_measures_only_what_it_is_asked_for() -> None:
     assert scene.hr.shape[-2:] == (64, 64)
     assert list(scene.judge(scene.bicubic)) == ["psnr_y", "sharpness"]
     assert list(scene.judge(scene.bicubic, ["ssim_y"])) == ["ssim_y"]
+
+
+# -- with what it costs ---------------------------------------------------------------
+
+PHOTOS = {
+    name: (torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(i)) * 255).byte()
+    for i, name in enumerate(("a", "b"))
+}
+
+
+def test_rows_hold_scores_and_costs() -> None:
+    small, large = SrResNet(4, 8, 1), SrResNet(4, 16, 2)
+    rows = score_family(PHOTOS, {"small": small, "large": large}, scale=4)
+    assert [row["model"] for row in rows] == ["bicubic", "small", "large"]
+    scores = score_models(PHOTOS, {"small": small, "large": large}, scale=4)
+    for row, score in zip(rows, scores, strict=True):
+        assert row | {"seconds": 0} == row | score | {"seconds": 0}
+    assert [row["parameters"] for row in rows] == [0, *map(count_parameters, (small, large))]
+    work = [count_multiply_adds(model, WORK_SIZE, WORK_SIZE) for model in (small, large)]
+    assert [row["multiply_adds"] for row in rows] == [0, *work]
+
+
+def test_the_table_says_its_protocol() -> None:
+    text = format_family(score_family(PHOTOS, {"mine": SrResNet(4, 8, 1)}, scale=4))
+    assert "x4, means over 2 pictures" in text
+    assert "border of 4 px left out" in text
+    assert "128 x 128 px" in text
+    assert f"{count_parameters(SrResNet(4, 8, 1)):,}" in text
+    assert [line.split()[0] for line in text.splitlines()[-2:]] == ["bicubic", "mine"]
+
+
+# -- multiply-adds, against what torch counts ------------------------------------------
+
+
+def test_a_convolution_by_hand():
+    assert count_multiply_adds(nn.Conv2d(3, 8, 5, padding=2), 10, 20) == 25 * 3 * 8 * 200
+    assert count_multiply_adds(nn.Conv2d(3, 8, 3, 2, 1), 10, 20) == 9 * 3 * 8 * 50
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SrResNet(4, 8, 2),
+        SrResNet(2, 4, 1, upsampler=partial(Upsampler, stage=TransposedStage)),
+        SrResNet(2, 4, 1, block=lambda n: WeightedResidualBlock(n, ChannelGates(n))),
+        UNet(4, 4, 2),
+        UNet(2, encoder=VggEncoder(1)),
+        nn.Conv2d(3, 6, 3, stride=2, groups=3),
+        nn.Sequential(conv := nn.Conv2d(3, 3, 3), conv),
+    ],
+    ids=["srresnet", "transposed", "gates", "unet", "vgg", "groups", "used twice"],
+)
+def test_half_of_the_flops_that_torch_counts(model):
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(torch.rand(1, 3, 9, 14))
+    assert count_multiply_adds(model, 9, 14) == counter.get_total_flops() // 2 > 0
+
+
+@pytest.mark.parametrize(
+    "model",
+    [SrResNet(4, 8, 1), UNet(4, 4, 1), UNet(4, encoder=VggEncoder(1)), ChannelGates(3)],
+    ids=["srresnet", "unet", "vgg", "gates"],
+)
+def test_the_model_stays_as_it_was(model):
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.train()
+    count_multiply_adds(model, 8, 8)
+    assert model.training
+    assert all(value.equal(before[name]) for name, value in model.state_dict().items())
+    assert all(p.grad is None and p.device.type == "cpu" for p in model.parameters())
+    assert model(torch.rand(1, 3, 8, 8)).isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_precision_does_not_matter(dtype):
+    plain = count_multiply_adds(UNet(2, 4, 1), 8, 8)
+    assert count_multiply_adds(UNet(2, 4, 1).to(dtype), 8, 8) == plain
+
+
+@pytest.mark.parametrize(
+    ("size", "sentence"),
+    [
+        ((0, 8), "height must be 1 or more, but got 0"),
+        ((8, -1), "width must be 1 or more, but got -1"),
+    ],
+)
+def test_a_picture_without_pixels_is_refused(size, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        count_multiply_adds(Bicubic(4), *size)
+
+
+# -- the one list of measures ---------------------------------------------------------
+
+
+def test_the_list_is_what_is_measured(photo: Tensor) -> None:
+    assert list(score_pair(photo, photo, scale=4)) == list(MEASURES)
+
+
+def test_the_truth_is_best_by_every_measure(photo: Tensor) -> None:
+    """Directions, held against what noise does to a picture."""
+    torch.manual_seed(0)
+    noisy = (photo + 0.1 * torch.randn_like(photo)).clamp(0, 1)
+    truth, worse = (score_pair(sr, photo, scale=4) for sr in (photo, noisy))
+    for name, measure in MEASURES.items():
+        assert measure.order(truth[name]) < measure.order(worse[name]), name
+
+
+@pytest.mark.parametrize(
+    ("name", "in_order"),
+    [("psnr_y", [30.0, 29.0]), ("mdsi", [0.2, 0.3]), ("ridge", [1.0, 1.5]),
+     ("sharpness", [0.9, 1.2, 0.1])],
+)  # fmt: skip
+def test_the_better_comes_first(name: str, in_order: list[float]) -> None:
+    order = MEASURES[name].order
+    assert sorted(sorted(in_order), key=order) == in_order
+    assert sorted(sorted(in_order, reverse=True), key=order) == in_order
+
+
+def test_directions_are_one_sentence() -> None:
+    assert directions() == (
+        "PSNR Y, SSIM Y, PSNR RGB and HaarPSI highest; sharpness, checkerboard and ridge "
+        "nearest to the truth's 1; MDSI lowest"
+    )
+
+
+def test_columns_stand_under_their_titles() -> None:
+    figures = dict.fromkeys(MEASURES, 1.25) | {"psnr_y": math.inf}
+    head, line = heading_of(MEASURES), line_of(MEASURES, figures)
+    assert line.split()[:5] == ["inf", "dB", "1.2500", "1.25", "dB"]
+    assert len(head) == len(line)
+    assert head.index("MDSI") + 4 == len(line)
+    at = head.index("checkerboard") + len("checkerboard")
+    assert line[:at].endswith("1.250"), "aligned at the right"
+    assert line[at] == " "
+
+
+def test_what_is_no_number_is_a_dash() -> None:
+    texts = [short(v) for v in (None, math.nan, math.inf, 2.0, 1e30)]
+    assert texts == ["–", "–", "–", "2.00", "1.0e+30"]
+    assert MEASURES["psnr_y"].text(28.664) == "28.66 dB"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
@@ -17,6 +17,7 @@ from srlab.metrics import luma
 from srlab.models import Bicubic
 from srlab.sheet import (
     CROPS,
+    FONT_SIZE,
     GAP,
     LINE,
     Crop,
@@ -95,21 +96,20 @@ def test_the_figure_is_that_of_skimage(photo: Tensor) -> None:
     oracle = peak_signal_noise_ratio(
         luma(photo).double().numpy(), luma(other).double().numpy(), data_range=1
     )
-    assert psnr_of_crop(other, photo).item() == pytest.approx(oracle, abs=1e-3)
+    assert psnr_of_crop(other, photo) == pytest.approx(oracle, abs=1e-3)
 
 
 def test_each_enlargement_has_its_figures_and_the_truth_has_none(crop: Crop) -> None:
-    seen: list[tuple[torch.Size, torch.Size]] = []
-
-    def note(sr: Tensor, hr: Tensor) -> Tensor:
-        seen.append((sr.shape, hr.shape))
-        return torch.tensor(7.0)
-
-    sheet = draw_sheet([crop], {"again": Bicubic(4)}, measures={"{:.0f} of 10": note}, zoom=4)
-    assert seen == [((1, 3, 24, 24), (1, 3, 24, 24))] * 2
+    sheet = draw_sheet([crop], {"again": Bicubic(4)}, zoom=4)
     below = np.array(sheet.convert("L"))[-LINE - GAP :]
     words = [below[:, c * 100 : c * 100 + 96].min() < 128 for c in range(4)]
     assert words == [True, True, True, False]
+    sr, hr = (tile(sheet, column, 24, 4)[::4, ::4] / 255 for column in (1, 3))
+    figure = psnr_of_crop(*(torch.tensor(x).permute(2, 0, 1)[None].float() for x in (sr, hr)))
+    drawn = Image.new("L", (96, LINE), "white")
+    font = ImageFont.load_default(FONT_SIZE)
+    ImageDraw.Draw(drawn).text((0, 0), f"{figure:.1f} dB", fill="black", font=font)
+    assert np.array_equal(below[:LINE, 100:196], np.array(drawn)), "under bicubic, its PSNR"
 
 
 def test_a_long_name_stays_in_its_column(crop: Crop) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
+    # The first download keeps its proxies for all that follow, in other tests, too.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     return tmp_path / "cache" / "datasets"
 
 

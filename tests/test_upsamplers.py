@@ -11,7 +11,7 @@ from torch.nn.utils import parametrizations
 
 from srlab.metrics import grid_energy, shave
 from srlab.models import SrResNet, Upsampler, UpsampleStage
-from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage, icnr_, set_weight
+from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage, icnr_
 from srlab.zoo import load_model
 
 Wrap = Callable[[nn.Module], nn.Module]
@@ -88,24 +88,6 @@ def test_training_goes_on_from_there(wrap: Wrap) -> None:
     optimizer.step()
     drawn = squares(conv, 2)
     assert (drawn - drawn[..., :1]).abs().max() > 1e-3  # nothing ties the copies together
-
-
-def test_what_the_published_mistakes_look_like() -> None:
-    """The tests above would see them."""
-    torch.manual_seed(0)
-    kernel = nn.init.kaiming_normal_(torch.empty(3, 5, 3, 3))
-    conv = parametrizations.weight_norm(nn.Conv2d(5, 12, 3, padding=1, bias=False))
-    conv.weight.data.copy_(kernel.repeat_interleave(4, dim=0))  # lost
-    drawn = squares(conv, 2)
-    assert (drawn - drawn[..., :1]).abs().max() > 0.1
-    conv = nn.Conv2d(5, 12, 3, padding=1, bias=False)
-    set_weight(conv, kernel.repeat(4, 1, 1, 1))  # the wrong order
-    drawn = squares(conv, 2)
-    assert (drawn - drawn[..., :1]).abs().max() > 0.1
-    conv = icnr_(nn.Conv2d(64, 256, 3, bias=False), factor=4)  # feeds a shuffle by 2
-    drawn = squares(conv, 2)
-    assert torch.equal(drawn, drawn[..., :1].expand_as(drawn))
-    assert distinct_kernels(conv) == 16  # of 64
 
 
 def test_groups_and_half_precision() -> None:

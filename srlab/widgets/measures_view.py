@@ -2,10 +2,15 @@
 
 import html
 from collections.abc import Mapping
+from functools import cache
 
+import torch
 from torch import Tensor
 
-from srlab.metrics import lpips_distance, vgg_distance
+from srlab.features import FeatureExtractor
+from srlab.losses import ContentLoss
+from srlab.machine import place
+from srlab.metrics import lpips_distance
 from srlab.scoring import MEASURES, Measure, Scene, directions
 from srlab.widgets.parts import TEXT
 
@@ -19,6 +24,29 @@ NUMBER = "text-align: right; padding: 2px 10px; font-variant-numeric: tabular-nu
 WORD = "text-align: left; padding: 2px 10px 2px 0; font-weight: normal;"
 
 Measures = Mapping[str, float]
+
+
+@torch.no_grad()
+def vgg_distance(sr: Tensor, hr: Tensor) -> float:
+    """How differently the VGG stand-in sees two pictures: content loss, weights fixed.
+
+    Whatever a training's loss weighs, this stays as it is. But a training
+    whose loss looks through the same network makes it small by design, more
+    so than any other measure.
+
+    Args:
+        sr, hr: ``(N, 3, h, w)``, RGB in [0, 1].
+
+    Returns:
+        The mean over the two layers; 0 for equal pictures.
+    """
+    return _content_loss(str(sr.device))(sr, hr).item()
+
+
+@cache
+def _content_loss(device: str) -> ContentLoss:
+    layers = {"relu2_2": 0.5, "relu3_3": 0.5}
+    return place(ContentLoss(FeatureExtractor(layers), layers), device)
 
 
 def every_measure(scene: Scene, sr: Tensor) -> Measures:

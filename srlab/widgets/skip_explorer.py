@@ -64,7 +64,7 @@ class SkipExplorer(PosterMixin, VBox):  # type: ignore[misc]
 
     The picture, PSNR and sharpness follow at once; beside them stands what the
     skips carried: the picture as trained minus the picture now. The model is
-    only looked at: its own gains, weights and mode stay as they are.
+    only looked at: its weights and mode stay as they are.
 
     Args:
         model: a trained UNet, of any depth and with any encoder.

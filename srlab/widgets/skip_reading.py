@@ -1,7 +1,6 @@
 """What a UNet makes of a picture while its skips are turned up or down."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,7 @@ STEP = 0.05
 AS_TRAINED = 1.0
 SMALLEST_SIDE, LARGEST_SIDE = 24, 512  # px of a side
 MOST_AMPLIFIED = 256
-PARTS = ("encoder", "ups", "merges", "upsampler", "gains")
+PARTS = ("encoder", "ups", "merges", "upsampler")
 
 Shape = tuple[int, ...]
 QualityChange = dict[str, float]
@@ -115,36 +114,14 @@ def quality_of(scene: Scene, sr: Tensor) -> Quality:
 
 def skip_names(model: UNet) -> list[str]:
     """``skip 1`` for the finest, and so on."""
-    return [f"skip {level}" for level in range(1, len(model.gains) + 1)]
-
-
-@contextmanager
-def gains_set(model: UNet, gains: Sequence[float]) -> Iterator[None]:
-    """Let a model have these gains inside the block, and its own after it.
-
-    However the block ends.
-
-    Example:
-        >>> model = UNet(2, num_features=4, depth=1)
-        >>> with gains_set(model, [0.0]):
-        ...     model.gains
-        [0.0]
-        >>> model.gains
-        [1.0]
-    """
-    own = list(model.gains)
-    try:
-        model.gains[:] = gains
-        yield
-    finally:
-        model.gains[:] = own
+    return [f"skip {level}" for level in range(1, len(model.ups) + 1)]
 
 
 @torch.no_grad()
 def look(model: UNet, lr: Tensor, gains: Sequence[float]) -> tuple[Tensor, Flow]:
     """Enlarge with these gains, and note every map on the way.
 
-    The model stays as it was: its gains, its mode, and no hook stays on it.
+    The model stays as it was: its mode too, and no hook stays on it.
 
     Args:
         model: any UNet, whatever its depth and encoder.
@@ -156,8 +133,8 @@ def look(model: UNet, lr: Tensor, gains: Sequence[float]) -> tuple[Tensor, Flow]
         wrecked network; and the maps.
     """
     device = next(model.parameters()).device
-    with evaluating(model), gains_set(model, gains), Hooks(_layers(model)) as hooks:
-        sr = model(lr.to(device))
+    with evaluating(model), Hooks(_layers(model)) as hooks:
+        sr = model(lr.to(device), gains=gains)
     maps = _maps(lr, {name: hook.output for name, hook in hooks.items()}, gains, sr)
     shapes = {name: tuple(values.shape) for name, values in maps.items()}
     sizes = {name: values.float().abs().mean().item() for name, values in maps.items()}
@@ -292,7 +269,7 @@ def require_gain(value: object, name: str) -> None:
 def _layers(model: UNet) -> dict[str, Any]:
     """The modules whose outputs are the maps; the encoder's is a list of them."""
     layers: dict[str, Any] = {"encoder": model.encoder}
-    for level in reversed(range(len(model.gains))):
+    for level in reversed(range(len(model.ups))):
         layers[f"up {level + 1}"] = model.ups[level]
         layers[f"merge {level + 1}"] = model.merges[level]
     return layers | {"detail": model.upsampler}

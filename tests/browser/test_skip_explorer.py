@@ -69,7 +69,6 @@ def a_slider_by_keyboard(lab: LabPage):
     lab.wait_for_status(STATUS, "data-gain-1", "0.00")
     assert change(lab) < min(slight, -0.1)
     assert lab.ask("print(f'{explorer.changes[\"psnr\"]:.4f}')") == f"{change(lab):.4f}"
-    assert lab.ask("print(model.gains)") == "[1.0, 1.0]", "the model is only looked at"
 
 
 def a_button_mutes_and_restores(lab: LabPage):
