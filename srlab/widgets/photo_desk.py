@@ -43,7 +43,7 @@ from srlab.widgets.photo_views import (
     progress_html,
     spoken,
 )
-from srlab.widgets.poster import PosterMixin, stack, text_lines
+from srlab.widgets.poster import PosterMixin, filmstrip, stack, text_lines
 from srlab.widgets.slider_names import slider_names
 from srlab.widgets.upload import Upload, upload_button
 
@@ -317,9 +317,14 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
     def poster(self) -> Image.Image:
         """The photograph, and a part of it compared."""
         lines = text_lines([self.summary(), "Detail that was not there before is invented."])
-        shown = [self._comparison.poster()] if self._comparison else []
+        shown = [self._compared()] if self.look else []
         box = _part(self.task, self.setting, self.job)
         return stack(lines, framed(self._seen(), self.task, box), *shown)
+
+    def _compared(self) -> Image.Image:
+        captions = self.look.captions()
+        pictures = self.look.pictures.items()
+        return filmstrip([(p, f"{name} {captions.get(name, '')}") for name, p in pictures])
 
     # Work: done by the worker, so that two of it never meet
 

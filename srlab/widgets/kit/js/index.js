@@ -3,9 +3,10 @@
 import "../css/kit.css";
 import { checkerboard } from "../../checkerboard_lab/view.js";
 import { compare } from "../../compare/view.js";
+import { gallery } from "./gallery.js";
 import { Lab } from "./lab.js";
 
-const VIEWS = { checkerboard, compare };
+const VIEWS = { checkerboard, compare, gallery };
 
 function render({ model, el }) {
   const lab = new Lab(model, el, VIEWS[model.get("view")]);
