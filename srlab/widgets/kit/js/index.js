@@ -3,10 +3,11 @@
 import "../css/kit.css";
 import { checkerboard } from "../../checkerboard_lab/view.js";
 import { compare } from "../../compare/view.js";
+import { skips } from "../../skip_explorer/view.js";
 import { gallery } from "./gallery.js";
 import { Lab } from "./lab.js";
 
-const VIEWS = { checkerboard, compare, gallery };
+const VIEWS = { checkerboard, compare, skips, gallery };
 
 function render({ model, el }) {
   const lab = new Lab(model, el, VIEWS[model.get("view")]);
