@@ -374,7 +374,7 @@ def test_a_skip_can_be_linked_to_a_plain_slider(explorer: SkipExplorer):
 
 def test_what_belongs_together_comes_in_one_message(explorer: SkipExplorer, monkeypatch):
     sent = []
-    monkeypatch.setattr(explorer, "_send", lambda message, buffers: sent.append(message))
+    monkeypatch.setattr(explorer, "_send", lambda message, buffers: sent.append(message))  # noqa: ARG005
     explorer.set("skip 1", 0)
     (names,) = (set(message["state"]) for message in sent)
     wanted = {"gain_1", "figures", "changes", "now", "carried", "sizes", "said"}

@@ -28,7 +28,7 @@ const names = (lab) => lab.get("skips");
 const gainOf = (skip) => skip.replace("skip ", "gain_");
 const signed = (value, digits) => {
   const text = Math.abs(value).toFixed(digits);
-  return `${Number(text) === 0 ? "±" : value < 0 ? "−" : "+"}${text}`;
+  return `${value < 0 && Number(text) ? "−" : "+"}${text}`; // never a minus before zero
 };
 const dB = (psnr) => `${psnr?.toFixed(2) ?? "–"} dB`;
 

@@ -2,12 +2,13 @@
 
 import "../css/kit.css";
 import { checkerboard } from "../../checkerboard_lab/view.js";
+import { board } from "../../class_board/view.js";
 import { compare } from "../../compare/view.js";
 import { skips } from "../../skip_explorer/view.js";
 import { gallery } from "./gallery.js";
 import { Lab } from "./lab.js";
 
-const VIEWS = { checkerboard, compare, skips, gallery };
+const VIEWS = { board, checkerboard, compare, skips, gallery };
 
 function render({ model, el }) {
   const lab = new Lab(model, el, VIEWS[model.get("view")]);
