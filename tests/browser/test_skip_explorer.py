@@ -77,8 +77,8 @@ def test_a_skip_is_muted_and_gets_back_what_it_had(still: Still, how: str):
 
 
 def test_menus_and_the_button(still: Still):
-    still.page.get_by_label("photograph", exact=True).select_option("coffee-cup")
-    still.page.get_by_label("network", exact=True).select_option("yours")
+    still.page.get_by_role("combobox", name="photograph").select_option("coffee-cup")
+    still.page.get_by_role("combobox", name="network").select_option("yours")
     still.frame()
     assert still.set == {"photograph": "coffee-cup", "network": "yours"}
     still.page.get_by_role("button", name="All as trained").press("Enter")
@@ -174,7 +174,7 @@ def a_skip_is_pressed_in_the_u(lab: LabPage):
 
 
 def another_photograph(lab: LabPage):
-    lab.page.get_by_label("photograph", exact=True).select_option("coffee-cup")
+    lab.page.get_by_role("combobox", name="photograph").select_option("coffee-cup")
     wait_until(lambda: data(lab, "psnr-change") < -1, what="the coffee cup")
     assert data(lab, "gain_1") == 0, "the skips stay as they are"
 
