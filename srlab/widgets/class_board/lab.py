@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from traitlets import Bool, Bytes, Dict, Enum, Int, List, Unicode
+from traitlets import Bool, Bytes, Dict, Enum, Float, Int, List, Unicode
 
 from srlab.files import at_home, replacing
 from srlab.runcard import MOST_BYTES, SCHEMA
@@ -52,7 +52,7 @@ class ClassBoard(Lab):
     reverse = Bool(False).tag(sync=True, setting=True)
     first = Int(0, help="of the page's rows, from 0").tag(sync=True, setting=True)
     card = Unicode(help="the one that is opened").tag(sync=True, setting=True)
-    scales = List(help="[scale, how many cards]").tag(sync=True)
+    scales = List(List(Int()), help="[scale, how many cards]").tag(sync=True)
     measures = List(Dict()).tag(sync=True)
     titles = Dict(help="order -> what it is called").tag(sync=True)
     directions = Unicode(directions()).tag(sync=True)
@@ -64,7 +64,7 @@ class ClassBoard(Lab):
     page = List(Dict(), help="rows of the table").tag(sync=True)
     columns = List(Unicode(), help="weights, layers and rates that are shown").tag(sync=True)
     bests = List(Dict()).tag(sync=True)
-    others = List(help="(PSNR, sharpness) of what is on no page").tag(sync=True)
+    others = List(List(Float()), help="(PSNR, sharpness) of what is on no page").tag(sync=True)
     doubts = List(Unicode()).tag(sync=True)
     left_out = List(Unicode()).tag(sync=True)
     opened = Dict().tag(sync=True)
@@ -97,7 +97,9 @@ class ClassBoard(Lab):
 
     # What notebooks call
 
-    def add(self, source: CardSource, name: str | None = None) -> BoardRow | None:
+    def add(  # type: ignore[override]  # a board has no curves, so the kit's add is free
+        self, source: CardSource, name: str | None = None
+    ) -> BoardRow | None:
         """Take in one card.
 
         Args:
@@ -268,7 +270,7 @@ class ClassBoard(Lab):
             "columns": shown_titles([row.settings for row in rows]),
             "bests": best_rows(rows, bicubic),
             "others": [
-                (row.card.scores["psnr_y"], row.card.scores["sharpness"])
+                [row.card.scores["psnr_y"], row.card.scores["sharpness"]]
                 for row in there
                 if row not in page
             ],
