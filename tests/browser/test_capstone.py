@@ -8,10 +8,8 @@ pytestmark = pytest.mark.browser
 
 CELLS = [
     """\
-from srlab.checkpoints import load_checkpoint
 from srlab.images import to_image
-from srlab.zoo import find_checkpoint, load_model
-from srlab.runcard import parse_card
+from srlab.zoo import load_model
 from srlab.data import embedded_photo
 from srlab.widgets.class_board import ClassBoard
 from srlab.widgets.photo_desk import PhotoDesk
@@ -21,11 +19,9 @@ desk""",
 desk.open(to_image(embedded_photo("summer-palace-china")[..., 40:328, 150:438]), "palace")
 desk.choose(model="my capstone")
 board = ClassBoard()
-for name in ("pixel-x4", "perceptual-x4", "unet-x4", "pixel-x8"):
-    board.add(parse_card(load_checkpoint(find_checkpoint(name)).card))
 board""",
 ]
-DESK, BOARD = ".srlab-photo-desk", ".srlab-class-board"
+DESK, BOARD = ".srlab-photo-desk", ".srlab .board"
 
 
 def test_a_person_looks_at_the_class_and_enlarges(lab: LabPage):
@@ -45,16 +41,18 @@ def the_widgets_are_shown(lab: LabPage):
     assert lab.ask("print(*sorted(row.name for row in board.rows))").split() == [
         "perceptual-x4",
         "pixel-x4",
+        "small-x4",
+        "unet-pixel-x4",
         "unet-x4",
     ]
 
 
 def the_board_turns_to_another_scale(lab: LabPage):
-    paging = f"{BOARD} .srlab-paging"
-    assert lab.status(paging)["data-scale"] == "4"
-    lab.choose(f"{BOARD} .srlab-scale", "ArrowDown")
-    lab.wait_for_status(paging, "data-scale", "8")
-    assert lab.ask("print(*[row.name for row in board.rows])") == "pixel-x8"
+    status = f"{BOARD} .status"
+    assert lab.status(status)["data-scale"] == "4"
+    lab.page.locator(f"{BOARD} [data-name=scale] input:checked").press("ArrowRight")
+    lab.wait_for_status(status, "data-scale", "8")
+    assert lab.ask("print(*[row.name for row in board.rows])") == "pixel-x8 small-x8"
 
 
 def the_desk_takes_the_capstone(lab: LabPage):

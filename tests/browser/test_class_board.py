@@ -1,145 +1,208 @@
-"""ClassBoard in JupyterLab: a class hands in its cards, a teacher sorts them."""
+"""ClassBoard: its view without a kernel, and a teacher with it in JupyterLab."""
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from srlab.files import ASSETS
 from srlab.runcard import RunCard, Stage, save_card
-from srlab.widgets.board_cards import known_bicubic
-from tests.browser.lab import LabPage, wait_until
+from srlab.widgets.class_board import ClassBoard
+from srlab.widgets.class_board.cards import known_bicubic
+from tests.browser.axe import grave_violations_on
+from tests.browser.lab import LabPage, browser_page, wait_until
+from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
 
-CELLS = [
-    "from srlab.widgets.class_board import ClassBoard",
-    "board = ClassBoard()\nboard",
-]
-BOARD, PAGING = ".srlab-class-board", ".srlab-class-board .srlab-paging"
-TABLE = f"{BOARD} table[aria-label^='Run cards']"
+STATUS = ".srlab .board .status"
+TABLE = ".srlab [data-name=cards] tbody"
+
+
+def make_card(name: str, number: int, **scores: float) -> RunCard:
+    """A finished card; the larger its number, the higher PSNR and the lower sharpness."""
+    bicubic = known_bicubic(4)["psnr_y"]
+    said = {"psnr_y": bicubic + 0.1 + number / 50, "ssim_y": 0.7 + number / 1000,
+            "psnr_rgb": 26.5, "sharpness": 0.9 - number / 60, "checkerboard": 0.2 + number / 10,
+            "bicubic_psnr_y": bicubic, **scores}  # fmt: skip
+    stage = Stage(scale=4, steps=100 + number, weights={"pixel": 1.0, "tv": 0.001})
+    return RunCard(name=name, stages=[stage], scores=said)
+
+
+# Without a kernel
+
+
+@pytest.fixture(scope="module")
+def board() -> ClassBoard:
+    """Thirty cards beside the shipped ones, one that did nothing, and a recipe."""
+    cards = [make_card(f"run-{i:02}", i) for i in range(30)]
+    lazy = make_card("lazy", 0, psnr_y=27.6, sharpness=0.03, checkerboard=0.99)
+    other = make_card("elsewhere", 40, bicubic_psnr_y=25.0)
+    return ClassBoard([*cards, lazy, other, ASSETS / "cards" / "unet-x4.json"])
 
 
 @pytest.fixture
-def page(lab: LabPage) -> LabPage:
-    lab.page.set_viewport_size({"width": 1100, "height": 1500})
-    lab.page.on("filechooser", lambda _: None)  # from now on, not only from the click on
-    lab.write("board.ipynb", *CELLS)
-    lab.open("board.ipynb")
-    lab.run_all()
-    return lab
+def still(browser: Browser, board: ClassBoard) -> Iterator[Still]:
+    board.choose(scale=4, order="psnr_y", reverse=False, card="")
+    with browser_page(browser) as page:
+        still = Still(page, board)
+        yield still
+        assert still.problems == []
 
 
-def write_card(path: Path, name: str, number: int, **scores: float) -> Path:
-    """A finished card; the larger its number, the higher PSNR and the lower sharpness."""
-    bicubic = known_bicubic(4)["psnr_y"]
-    said = {"psnr_y": bicubic + number / 50, "ssim_y": 0.7 + number / 1000, "psnr_rgb": 26.5,
-            "sharpness": 0.9 - number / 60, "checkerboard": 0.2 + number / 10,
-            "bicubic_psnr_y": bicubic, **scores}  # fmt: skip
-    stage = Stage(scale=4, steps=100 + number, weights={"pixel": 1.0, "tv": 0.001})
-    save_card(RunCard(name=name, stages=[stage], scores=said), path)
-    return path
+def names(still: Still) -> list[str]:
+    return still.page.locator(f"{TABLE} th button").all_inner_texts()
+
+
+def test_controls_by_keyboard_and_pointer(still: Still):
+    still.page.locator("[data-name=scale] input:checked").press("ArrowRight")
+    still.page.get_by_role("combobox", name="best by").select_option("sharpness")
+    still.page.get_by_role("switch", name="reverse").press("Space")
+    still.page.get_by_role("button", name="Next").click()
+    still.page.get_by_role("button", name="run-28").press("Enter")
+    still.frame()
+    changed = {"scale": 8, "order": "sharpness", "reverse": True, "first": 20, "card": "run-28"}
+    assert still.set == changed
+
+
+def test_files_are_sent_as_text_and_a_large_one_without(still: Still):
+    chosen = [
+        {"name": "a.json", "mimeType": "application/json", "buffer": b"{}"},
+        {"name": "big.json", "mimeType": "application/json", "buffer": b" " * 2_000_001},
+    ]
+    still.page.get_by_label("Add run cards").first.set_input_files(chosen)  # type: ignore[arg-type]
+    wait_until(lambda: len(still.sent) == 2, what="both files")
+    assert still.sent == [
+        {"press": "take", "file": "a.json", "text": "{}"},
+        {"press": "take", "file": "big.json", "text": None},
+    ]
+
+
+def test_the_table_is_the_page_of_the_trait(still: Still, board: ClassBoard):
+    assert names(still) == [row["name"] for row in board.page]
+    best = still.page.locator(f"{TABLE} tr", has_text=board.page[0]["name"]).first
+    figures = board.page[0]["figures"]
+    shown = best.locator("td").all_inner_texts()
+    assert shown[:2] == [f"▲ {figures['psnr_y']:.2f}", f"▲ {figures['ssim_y']:.4f}"]
+    board.first = 20
+    still.follow()
+    assert names(still)[-2:] == ["⚠ elsewhere", "unet-x4 (2)"]
+    kinds = still.page.locator(f"{TABLE} .badge").all_inner_texts()
+    assert kinds[-3:] == ["adds nothing", "not comparable", "recipe"]
+    assert "rows 21 to 38 of 38" in still.page.locator(".paging").inner_text()
+
+
+def test_who_is_best_and_which_way(still: Still, board: ClassBoard):
+    shown = still.page.locator("[data-name=bests] tbody tr").all_inner_texts()
+    assert len(shown) == len(board.bests) == 8
+    for text, best in zip(shown, board.bests, strict=True):
+        assert f"{best['title']}, {best['wanted']}" in text
+        assert best["name"] in text
+        assert best["own"] in text
+        assert best["bicubic"] in text
+    assert "lazy" not in " ".join(shown), "although its checkerboard is the nearest to 1"
+    assert "ridge" in next(text for text in shown if " =" in text), "bicubic is as good"
+    won = still.page.locator(f"{TABLE} .won").first
+    assert won.inner_text().startswith("▲ ")
+    assert won.evaluate("el => getComputedStyle(el).backgroundColor") != "rgba(0, 0, 0, 0)"
+
+
+def test_the_map_says_its_numbers(still: Still, board: ClassBoard):
+    words = still.page.locator("[data-name=map]").get_attribute("aria-label")
+    assert words is not None
+    best = board.page[0]
+    told = f"1 {best['name']} {best['figures']['psnr_y']:.2f} dB, sharpness "
+    assert told in words
+    assert "and 16 more, pale" in words
+
+
+def test_a_card_is_opened_and_closed(still: Still, board: ClassBoard):
+    board.choose(card="run-29")
+    still.follow()
+    opened = still.page.locator("section.card")
+    assert opened.get_attribute("data-card") == "run-29"
+    assert "loss 1 · pixel + 0.001 · tv" in opened.inner_text()
+    assert (
+        still.page.get_by_role("button", name="run-29").get_attribute("aria-expanded") == "true"
+    )
+    opened.get_by_role("button", name="Close").press("Enter")
+    still.frame()
+    assert still.set == {"card": ""}
+
+
+@pytest.mark.parametrize("width", [360, 390, 700, 1100, 1600])
+def test_it_fits_any_page(still: Still, width: int):
+    still.page.set_viewport_size({"width": width, "height": 900})
+    still.frame()
+    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert grave_violations_on(still.page) == []
+
+
+# In JupyterLab
+
+MAKE = "from srlab.widgets.class_board import ClassBoard\nboard = ClassBoard()\nboard"
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    """Thirty cards, one measured otherwise, one twice, and one cut off."""
-    cards = [write_card(tmp_path / f"c{i:02}.json", f"run-{i:02}", i) for i in range(30)]
-    other = write_card(tmp_path / "other.json", "elsewhere", 40, bicubic_psnr_y=25.0)
+    """Thirty cards, one of them twice, and one cut off."""
+    cards = [tmp_path / f"c{i:02}.json" for i in range(30)]
+    for i, path in enumerate(cards):
+        save_card(make_card(f"run-{i:02}", i), path)
     (tmp_path / "twice.json").write_bytes(cards[3].read_bytes())
     (tmp_path / "half.json").write_bytes(cards[4].read_bytes()[:200])
-    return [*cards, other, tmp_path / "twice.json", tmp_path / "half.json"]
+    return [*cards, tmp_path / "twice.json", tmp_path / "half.json"]
 
 
-def test_a_teacher_collects_sorts_opens_and_takes_home(
-    page: LabPage, files: list[Path], tmp_path: Path
+def test_a_teacher_collects_sorts_and_takes_home(
+    lab: LabPage, files: list[Path], tmp_path: Path
 ):
-    cards_come_in_by_keyboard(page, files)
-    every_control_has_a_name(page)
-    it_is_sorted_by_keyboard(page)
-    pages_are_turned_by_keyboard(page)
-    a_card_is_opened_by_keyboard(page)
-    the_csv_holds_every_card(page, tmp_path / "taken.csv")
-    assert page.problems == []
+    lab.page.on("filechooser", lambda _: None)  # from now on, not only from the click on
+    lab.write("board.ipynb", MAKE)
+    lab.open("board.ipynb")
+    lab.run_all(timeout=180)
+    the_shipped_networks_are_there(lab)
+    cards_come_in_by_keyboard(lab, files)
+    it_is_sorted(lab)
+    the_csv_holds_every_card(lab, tmp_path / "taken.csv")
+    assert lab.problems == []
 
 
-def names(page: LabPage) -> list[str]:
-    return page.page.locator(f"{TABLE} tbody th").all_inner_texts()
+def the_shipped_networks_are_there(lab: LabPage):
+    assert lab.status(STATUS)["data-count"] == "5"
+    assert "pixel-x4" in lab.page.locator(TABLE).inner_text()
 
 
-def cards_come_in_by_keyboard(page: LabPage, files: list[Path]):
-    page.find(".srlab-upload input").focus()
-    with page.page.expect_file_chooser() as chooser:
-        page.page.keyboard.press("Enter")
-    assert chooser.value.is_multiple()
+def cards_come_in_by_keyboard(lab: LabPage, files: list[Path]):
+    lab.page.locator(".srlab [data-name=take] input").focus()
+    with lab.page.expect_file_chooser() as chooser:
+        lab.page.keyboard.press("Enter")
     chooser.value.set_files(files)
-    paging = page.page.locator(PAGING)
-    # The first card has bicubic measured, and that loads what measures it.
-    wait_until(lambda: paging.count() == 1, what="the table", timeout=180)
-    sent = page.page.locator(f"{BOARD} .srlab-upload-status")
-    wait_until(lambda: sent.inner_text().startswith("Sent: c00.json ("), what="all of them")
-    every = "rows 1 to 20 of 31 (×4)"
-    wait_until(lambda: paging.inner_text() == every, what=lambda: paging.inner_text())
-    trouble = page.page.locator(f"{BOARD} [role=status]", has_text="Left out").inner_text()
-    assert "twice.json is the same card as c03.json; it counts once." in trouble
-    assert "half.json is not JSON" in trouble
-    assert names(page)[:2] == ["bicubic", "run-29"]
-    doubt = page.page.locator(BOARD).inner_text()
-    assert "elsewhere: measured otherwise: its bicubic has 25.00 dB" in doubt
+    lab.wait_for_status(STATUS, "data-count", "35", timeout=180)
+    trouble = lab.page.locator(".srlab [role=status]", has_text="Left out")
+    wait_until(lambda: "half.json is not JSON" in trouble.inner_text(), what="the last file")
+    assert "twice.json is the same card as c03.json; it counts once." in trouble.inner_text()
 
 
-def every_control_has_a_name(page: LabPage):
-    for name in ("Run cards", "Scale", "Best by", "Open card"):
-        assert page.page.get_by_label(name, exact=True).is_visible(), name
-    for name in ("Reverse", "Previous", "Next"):
-        assert page.page.locator(f"{BOARD} button:has-text('{name}')").count() == 1, name
-    (alt,) = [
-        picture.get_attribute("alt") for picture in page.page.locator(f"{BOARD} img").all()
-    ]
-    assert alt is not None
-    assert "run-29 28.28 dB, sharpness 0.42" in alt
-    assert "and 10 more, pale" in alt
+def it_is_sorted(lab: LabPage):
+    lab.page.get_by_role("combobox", name="best by").select_option("sharpness")
+    lab.wait_for_status(STATUS, "data-order", "sharpness")
+    first = lab.page.locator(f"{TABLE} th button").first
+    wait_until(lambda: first.inner_text() == "run-00", what="the sharpest")
+    assert lab.ask("print(board.rows[0].name)") == "run-00"
 
 
-def it_is_sorted_by_keyboard(page: LabPage):
-    drawn = page.picture_hash(".srlab-board-map")
-    page.choose(".srlab-order", "ArrowDown", "ArrowDown", "ArrowDown")
-    page.wait_for_status(PAGING, "data-order", "sharpness")
-    assert names(page)[:2] == ["bicubic", "run-00"]
-    page.wait_for_new_picture(".srlab-board-map", drawn)
-    chosen = page.page.locator(f"{TABLE} th[aria-sort]")
-    assert chosen.inner_text() == "sharpness ▾"
-    best = page.page.locator(f"{TABLE} tbody tr", has_text="run-00").inner_text()
-    assert best.split("\t")[5:7] == ["▲ 0.900", "0.200"]
-
-
-def pages_are_turned_by_keyboard(page: LabPage):
-    page.find(f"{BOARD} .srlab-next").focus()
-    page.page.keyboard.press("Enter")
-    paging = page.page.locator(PAGING)
-    wait_until(lambda: "rows 21 to 31" in paging.inner_text(), what="the second page")
-    assert names(page)[-1] == "⚠ elsewhere"
-    assert page.page.locator(f"{TABLE} tbody tr").count() == 12
-
-
-def a_card_is_opened_by_keyboard(page: LabPage):
-    page.choose(".srlab-card", "ArrowDown", "ArrowDown")
-    opened = page.page.locator(f"{BOARD} [data-card]")
-    wait_until(lambda: opened.count() == 1, what="the card")
-    assert opened.get_attribute("data-card") == "run-01"
-    assert "1 · pixel + 0.001 · tv" in opened.inner_text()
-
-
-def the_csv_holds_every_card(page: LabPage, target: Path):
-    page.find(".srlab-csv").focus()
-    with page.page.expect_download() as download:
-        page.page.keyboard.press("Enter")
+def the_csv_holds_every_card(lab: LabPage, target: Path):
+    lab.page.locator(".srlab [data-name=csv]").focus()
+    with lab.page.expect_download() as download:
+        lab.page.keyboard.press("Enter")
     assert download.value.suggested_filename == "class-board.csv"
     download.value.save_as(target)
-    written = page.server.folder / "class.csv"
-    page.ask("board.to_csv('class.csv')")
-    assert target.read_bytes() == written.read_bytes()
+    lab.ask("board.to_csv('class.csv')")
+    assert target.read_bytes() == (lab.server.folder / "class.csv").read_bytes()
     rows = list(csv.DictReader(io.StringIO(target.read_text("utf-8-sig"), newline="")))
-    assert len(rows) == 31
-    assert {(row["weight pixel"], row["weight tv"]) for row in rows} == {("1.0", "0.001")}
-    assert [row["name"] for row in rows if row["doubt"]] == ["elsewhere"]
+    assert len(rows) == 39
+    assert sum(row["kind"] == "shipped" for row in rows) == 9

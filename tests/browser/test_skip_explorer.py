@@ -1,99 +1,185 @@
-"""SkipExplorer in JupyterLab: mute a skip by keyboard and by mouse, and see it."""
+"""SkipExplorer: its view without a kernel, and a person with it in JupyterLab."""
+
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
-from tests.browser.lab import LabPage
+from srlab.unet import UNet
+from srlab.widgets.skip_explorer import SkipExplorer
+from tests.browser.axe import grave_violations_on
+from tests.browser.lab import LabPage, browser_page, wait_until
+from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
 
-EXPLORER = """\
-import torch
-from srlab.losses import pixel_loss
-from srlab.training import train
-from srlab.unet import UNet
-from srlab.widgets.skip_explorer import SkipExplorer
-from srlab.scoring import Scene
-from srlab.widgets.skip_reading import embedded_views
-torch.manual_seed(0)
-model, scene = UNet(2, num_features=8), Scene(embedded_views()["raccoon-face"], 2)
-class Repeated:
-    def __getitem__(self, _):
-        return scene.lr, scene.hr
-optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-for _ in train(model, Repeated(), pixel_loss(), optimizer, steps=60):
-    pass
-explorer = SkipExplorer(model)
-explorer"""
+STATUS = ".srlab .skips .status"
+NOW = ".srlab [data-name=now] .plane"
 
-STATUS = ".srlab-skip-status"
-NOW, CARRIED, UNET = ".srlab-skips-now", ".srlab-skips-carried", ".srlab-unet"
+
+# Without a kernel
+
+
+@pytest.fixture(scope="module")
+def explorer() -> SkipExplorer:
+    return SkipExplorer(UNet(2, num_features=4, depth=3))
+
+
+@pytest.fixture
+def still(browser: Browser, explorer: SkipExplorer) -> Iterator[Still]:
+    explorer.set("network", "unet-x4")
+    explorer.as_trained()
+    with browser_page(browser) as page:
+        still = Still(page, explorer)
+        yield still
+        assert still.problems == []
+
+
+@pytest.mark.parametrize(
+    ("key", "least", "most"), [("ArrowRight", 1.0, 1.05), ("Home", 0, 0), ("End", 2, 2)]
+)
+def test_a_slider_by_keyboard(still: Still, key: str, least: float, most: float):
+    still.page.get_by_label("skip 2", exact=True).press(key)
+    still.frame()
+    assert list(still.set) == ["gain_2"]
+    assert least <= still.set["gain_2"] <= most
+
+
+def test_a_gain_is_typed(still: Still):
+    still.page.get_by_label("skip 1, exact").fill("0.35")
+    still.page.keyboard.press("Enter")
+    still.frame()
+    assert still.set == {"gain_1": 0.35}
+
+
+def mute_by(still: Still, how: str, skip: str) -> None:
+    drawn = still.page.locator(f"g.skip[data-name='{skip}']")
+    if how == "click":
+        drawn.click()
+    elif how == "switch":
+        still.page.get_by_role("switch", name=f"{skip} on").press("Space")
+    else:
+        drawn.press(how)
+    still.frame()
+
+
+@pytest.mark.parametrize("how", ["click", "Enter", "Space", "switch"])
+def test_a_skip_is_muted_and_gets_back_what_it_had(still: Still, how: str):
+    still.receive(gain_1=0.6)
+    mute_by(still, how, "skip 1")
+    assert still.set == {"gain_1": 0}
+    drawn = still.page.locator("g.skip[data-name='skip 1']")
+    assert drawn.get_attribute("aria-pressed") == "true"
+    assert "skip 1: muted" in drawn.text_content()
+    assert "muted" in still.page.locator(".unet svg").get_attribute("aria-label")
+    mute_by(still, how, "skip 1")
+    assert still.set == {"gain_1": 0.6}
+
+
+def test_menus_and_the_button(still: Still):
+    still.page.get_by_role("combobox", name="photograph").select_option("coffee-cup")
+    still.page.get_by_role("combobox", name="network").select_option("yours")
+    still.frame()
+    assert still.set == {"photograph": "coffee-cup", "network": "yours"}
+    still.page.get_by_role("button", name="All as trained").press("Enter")
+    assert still.sent == [{"press": "as_trained"}]
+
+
+def test_every_number_is_the_traits(still: Still, explorer: SkipExplorer):
+    explorer.set("skip 1", 0.5)
+    still.follow()
+    for picture in (explorer.bicubic, explorer.trained, explorer.now, explorer.truth):
+        shown = still.page.locator(f".tiles figure[data-name='{picture['name']}']")
+        assert picture["caption"] in shown.inner_text()
+        assert shown.locator("img").get_attribute("alt") == picture["alt"]
+    change = f"{explorer.changes['psnr']:+z.2f}".replace("-", "−")
+    assert change in still.page.locator("[data-name=changes]").inner_text()
+    for name, alone in explorer.muted_alone.items():
+        row = still.page.locator("[data-name=muted-alone] tbody tr", has_text=name)
+        assert f"{alone['psnr']:+z.2f}".replace("-", "−") in row.first.inner_text()
+    words = still.page.locator(".unet svg").get_attribute("aria-label")
+    assert "skip 1 32 ch, 32 × 32; skip 2 64 ch, 16 × 16; bottom 128 ch, 8 × 8" in words
+    assert f"{explorer.sizes['skip 1']:.2g} through skip 1, gain 0.5" in words
+
+
+def test_the_u_is_as_deep_as_its_network(still: Still, explorer: SkipExplorer):
+    assert still.page.locator("g.skip").count() == 2
+    explorer.set("network", "yours")
+    still.follow()
+    assert still.page.locator("g.skip").count() == 3
+    assert still.page.locator("g.box").count() == 2 * 3 + 3
+    assert "train it first" in still.page.locator("[data-name=asleep]").inner_text()
+
+
+def test_a_muted_skip_is_gray_and_dashed_and_another_has_the_terms_color(still: Still):
+    style = "el => [getComputedStyle(el).stroke, getComputedStyle(el).strokeDasharray]"
+    still.receive(gain_1=0)
+    muted, whole = (line.evaluate(style) for line in still.page.locator(".skip polyline").all())
+    assert whole == ["rgb(213, 94, 0)", "none"]
+    assert muted[0] != whole[0]
+    assert muted[1] == "6px, 5px"
+
+
+def test_it_is_on_one_screen(still: Still):
+    still.page.set_viewport_size({"width": 1400, "height": 900})
+    still.frame()
+    assert still.page.evaluate("document.querySelector('.srlab').offsetHeight") <= 780
+
+
+@pytest.mark.parametrize("width", [360, 390, 700, 1100, 1600])
+def test_it_fits_any_page(still: Still, width: int):
+    still.page.set_viewport_size({"width": width, "height": 900})
+    still.frame()
+    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert grave_violations_on(still.page) == []
+
+
+# In JupyterLab
+
+MAKE = """\
+from srlab.widgets.skip_explorer import SkipExplorer
+explorer = SkipExplorer()
+explorer"""
 
 
 def test_a_person_mutes_skips(lab: LabPage):
-    lab.page.set_viewport_size({"width": 1100, "height": 1300})
-    lab.write("skips.ipynb", EXPLORER)
+    lab.write("skips.ipynb", MAKE)
     lab.open("skips.ipynb")
     lab.run_all()
-    assert lab.page.locator(".jupyter-widgets-error-widget").count() == 0
-    every_control_and_picture_has_words(lab)
     a_slider_by_keyboard(lab)
-    a_button_mutes_and_restores(lab)
+    a_skip_is_pressed_in_the_u(lab)
     another_photograph(lab)
     all_as_trained(lab)
     assert lab.problems == []
 
 
-def change(lab: LabPage) -> float:
-    return float(lab.status(STATUS)["data-psnr-change"])
-
-
-def every_control_and_picture_has_words(lab: LabPage):
-    assert lab.page.get_by_label("Photograph", exact=True).is_visible()
-    for name in ("Mute skip 1", "Mute skip 2", "All as trained"):
-        assert lab.page.get_by_role("button", name=name).is_visible()
-    pictures = lab.page.locator(".srlab-skip-explorer img >> visible=true")
-    assert pictures.count() == 5
-    assert all(picture.get_attribute("alt") for picture in pictures.all())
+def data(lab: LabPage, name: str) -> float:
+    return float(lab.status(STATUS)[f"data-{name}"])
 
 
 def a_slider_by_keyboard(lab: LabPage):
-    now, carried, drawn = (lab.picture_hash(css) for css in (NOW, CARRIED, UNET))
-    assert change(lab) == 0
-    lab.press(".srlab-skip-1", "ArrowLeft", times=2)
-    lab.wait_for_status(STATUS, "data-gain-1", "0.90")
-    lab.wait_for_new_picture(NOW, now)
-    lab.wait_for_new_picture(CARRIED, carried)
-    lab.wait_for_new_picture(UNET, drawn)
-    slight = change(lab)
-    lab.enter(".srlab-skip-1", 0)
-    lab.wait_for_status(STATUS, "data-gain-1", "0.00")
-    assert change(lab) < min(slight, -0.1)
-    assert lab.ask("print(f'{explorer.changes[\"psnr\"]:.4f}')") == f"{change(lab):.4f}"
+    cells, before = len(lab.cells()), lab.picture_hash(NOW)
+    assert data(lab, "psnr-change") == 0
+    lab.page.get_by_label("skip 1", exact=True).press("Home")
+    wait_until(lambda: data(lab, "psnr-change") < -0.3, what="the skip to be missed")
+    lab.wait_for_new_picture(NOW, before)
+    told = lab.ask("print(explorer.gains, explorer.changes['psnr'])")
+    assert told == f"[0.0, 1.0] {data(lab, 'psnr-change')}"
+    assert len(lab.cells()) == cells, "no key reached JupyterLab"
 
 
-def a_button_mutes_and_restores(lab: LabPage):
-    drawn = lab.picture_hash(UNET)
-    lab.click(".srlab-mute-2")
-    lab.wait_for_status(STATUS, "data-gain-2", "0.00")
-    assert lab.readout(".srlab-skip-2") == 0
-    lab.wait_for_new_picture(UNET, drawn)
-    assert lab.page.get_by_role("button", name="Restore skip 2").is_visible()
-    lab.find(".srlab-mute-2").focus()
-    lab.page.keyboard.press("Enter")
-    lab.wait_for_status(STATUS, "data-gain-2", "1.00")
-    assert lab.page.get_by_role("button", name="Mute skip 2").is_visible()
+def a_skip_is_pressed_in_the_u(lab: LabPage):
+    lab.page.locator(".srlab g.skip[data-name='skip 2']").press("Enter")
+    wait_until(lambda: lab.ask("print(explorer.gains)") == "[0.0, 0.0]", what="both muted")
 
 
 def another_photograph(lab: LabPage):
-    now = lab.picture_hash(NOW)
-    lab.choose(".srlab-photograph", "ArrowDown")
-    lab.wait_for_status(STATUS, "data-photograph", "coffee-cup")
-    lab.wait_for_new_picture(NOW, now)
-    assert lab.status(STATUS)["data-gain-1"] == "0.00", "the skips stay as they are"
+    lab.page.get_by_role("combobox", name="photograph").select_option("coffee-cup")
+    wait_until(lambda: data(lab, "psnr-change") < -1, what="the coffee cup")
+    assert data(lab, "gain_1") == 0, "the skips stay as they are"
 
 
 def all_as_trained(lab: LabPage):
-    lab.click(".srlab-restore-all")
-    lab.wait_for_status(STATUS, "data-gain-1", "1.00")
-    assert lab.readout(".srlab-skip-1") == 1
-    assert change(lab) == 0
+    lab.click(".srlab .skips [data-name=as_trained]")
+    wait_until(lambda: data(lab, "psnr-change") == 0, what="every gain at 1")
+    assert lab.ask("print(explorer.gain_1, explorer.gain_2)") == "1.0 1.0"

@@ -26,7 +26,7 @@ export function lineChart({ name, title, alt, ...spec }) {
 }
 
 // A map: paths, the last point of each as a dot, and marks to compare with.
-//   x, y: {label}; paths: [{name, color, points, quiet}]; marks: [{name, x, y}]
+//   x, y: {label}; paths: [{name, label, color, points, quiet}], label beside the dot; marks: [{name, x, y}]
 //   truth: a y that is always in sight, as a line.
 export function mapChart({ name, title, alt, ...spec }) {
   return figure(
@@ -344,14 +344,14 @@ class Places extends Chart {
     for (const { name, x, y, color = "var(--quiet)" } of marks) this.dot(x, y, name, { color, hollow: true });
   }
 
-  drawPath({ name, points, color = "var(--accent)", quiet = false }) {
+  drawPath({ name, label = name, points, color = "var(--accent)", quiet = false }) {
     if (!points.length) return;
     this.stroke(
       points.map(([x, y]) => this.at(x, y)),
       { color, width: quiet ? 1 : 2 },
     );
     const [x, y] = points.at(-1);
-    this.dot(x, y, name, { color });
+    this.dot(x, y, label, { color });
   }
 
   dot(x, y, name, { color, hollow = false }) {

@@ -135,6 +135,19 @@ export function field(lab, name, { label = name, placeholder = "", disabled = fa
   </label>`;
 }
 
+// Small files, chosen or dropped: each presses `name` with {file, text}; one of
+// more than `most` bytes comes without its text.
+export function files(lab, name, { label = name, accept = "", title = "", most = 2e6 }) {
+  const take = async (event) => {
+    const chosen = [...event.target.files];
+    event.target.value = ""; // so that the same file can be chosen again
+    for (const file of chosen)
+      lab.press(name, { file: file.name, text: file.size <= most ? await file.text() : null });
+  };
+  return html`<label class="button file" data-name=${name} title=${title}>${label}
+    <input type="file" multiple accept=${accept} aria-label=${label} title=${title} @change=${take} /></label>`;
+}
+
 // A button that presses `name` in Python, or does `act` here.
 export function button(
   lab,

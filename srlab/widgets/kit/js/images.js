@@ -4,7 +4,7 @@ const urls = new WeakMap(); // bytes -> address
 const decoded = new WeakMap(); // bytes -> promise of {width, height, data}
 const forgotten = new FinalizationRegistry((url) => URL.revokeObjectURL(url));
 
-const blob = ({ data, kind }) => new Blob([data], { type: `image/${kind}` });
+const blob = ({ data, kind, type = `image/${kind}` }) => new Blob([data], { type });
 
 export function urlOf(picture) {
   const { data } = picture;

@@ -2,16 +2,18 @@
 
 import "../css/kit.css";
 import { checkerboard } from "../../checkerboard_lab/view.js";
+import { board } from "../../class_board/view.js";
 import { compare } from "../../compare/view.js";
 import { features } from "../../feature_explorer/view.js";
 import { loss } from "../../loss_lab/view.js";
 import { metric } from "../../metric_lab/view.js";
 import { dial } from "../../residual_dial/view.js";
+import { skips } from "../../skip_explorer/view.js";
 import { training } from "../../training_lab/view.js";
 import { gallery } from "./gallery.js";
 import { Lab } from "./lab.js";
 
-const VIEWS = { checkerboard, compare, dial, features, gallery, loss, metric, training };
+const VIEWS = { board, checkerboard, compare, dial, features, gallery, loss, metric, skips, training };
 
 function render({ model, el }) {
   const lab = new Lab(model, el, VIEWS[model.get("view")]);

@@ -3,7 +3,7 @@
 export { html, nothing, svg } from "lit-html";
 export { live } from "lit-html/directives/live.js";
 export { lineChart, mapChart } from "./charts.js";
-export { button, choice, field, menu, slider, tabs, toggle, trainingButtons } from "./controls.js";
+export { button, choice, field, files, menu, slider, tabs, toggle, trainingButtons } from "./controls.js";
 export { points } from "./curves.js";
 export { attributes, mounted } from "./directives.js";
 export { pixelsNow } from "./images.js";

@@ -3,12 +3,12 @@
 import { html, nothing } from "lit-html";
 import { short } from "./numbers.js";
 
-// columns: [{key, label, title, format, bar: {max, color, center}}]; the first names the row.
+// columns: [{key, label, title, sort, format, bar: {max, color, center}}]; the first names the row.
 // rows: [{key: value, ..., color, chosen}].
 export function table(columns, rows, { caption = "", name = "table" } = {}) {
   return html`<div class="table-box" tabindex="0" role="group" aria-label=${caption || name}><table class="table" data-name=${name}>
     ${caption ? html`<caption>${caption}</caption>` : nothing}
-    <thead><tr>${columns.map(({ label, title }) => html`<th scope="col" title=${title ?? nothing}>${label}</th>`)}</tr></thead>
+    <thead><tr>${columns.map(({ label, title, sort }) => html`<th scope="col" title=${title ?? nothing} aria-sort=${sort ?? nothing}>${label}</th>`)}</tr></thead>
     <tbody>${rows.map(
       (row) => html`<tr class=${row.chosen ? "is-chosen" : ""}>
       ${columns.map((column, i) => (i ? cell(column, row) : head(column, row)))}

@@ -35,11 +35,22 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 //   store: where the looks are kept, {get, set}; else with the page alone
 //   bar: false for no toolbar (zoom and pan by pointer and keys stay)
 //   cursor: {x, y, set(x, y) that changes them}, one place on all pictures, moved by pointer and arrows
+//   rest: anything that stands in the next column after pictures side by side
 //   help: the keys in a line below; said: what is shown, in a sentence below
 export function tiles(
   lab,
   pictures,
-  { name = "pictures", columns, most, store, cursor, bar = true, help = false, said = false } = {},
+  {
+    name = "pictures",
+    columns,
+    most,
+    store,
+    cursor,
+    bar = true,
+    rest = nothing,
+    help = false,
+    said = false,
+  } = {},
 ) {
   const there = pictures.filter((each) => each?.data);
   if (!there.length) return nothing;
@@ -57,7 +68,7 @@ export function tiles(
       @pointerdown=${(event) => stage.onDown(event)} @pointermove=${(event) => stage.onMove(event)}
       @pointerup=${(event) => stage.onUp(event)} @pointercancel=${(event) => stage.onUp(event)}
       ${mounted((el) => new Wheel(el), stage)}>
-      <div class="grid">${shown(stage)}</div>
+      <div class="grid">${shown(stage)}${alone ? nothing : rest}</div>
     </div>
     ${look.lens ? lensRow(stage) : nothing}
     ${said ? html`<p class="said" role="status" aria-live="polite">${stage.sentence()}</p>` : nothing}

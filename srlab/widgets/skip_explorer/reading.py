@@ -66,6 +66,7 @@ class SkipReading:
     """What is shown, in numbers.
 
     Args:
+        network: its name.
         photograph: its name.
         gains: of each skip, finest first.
         qualities: of ``bicubic``, ``as trained`` and ``now``.
@@ -75,6 +76,7 @@ class SkipReading:
         flow: the maps, with these gains.
     """
 
+    network: str
     photograph: str
     gains: tuple[float, ...]
     qualities: dict[str, Quality]
@@ -92,18 +94,14 @@ class SkipReading:
         names = [f"skip {level} × {gain:g}" for level, gain in enumerate(self.gains, 1)]
         return "as trained" if set(self.gains) == {AS_TRAINED} else ", ".join(names)
 
-    def lines(self) -> list[str]:
-        """What is shown, and how it compares."""
+    def __str__(self) -> str:
         now, change = self.qualities["now"], self.change
         against = f"{change['psnr']:+z.2f} dB, {change['sharpness']:+z.3f}".replace("-", "−")
-        return [
-            f"{self.photograph}, {self.settings()}: {now.psnr:.2f} dB, sharpness "
-            f"{now.sharpness:.3f}",
-            f"against as trained {against}; bicubic {self.qualities['bicubic'].psnr:.2f} dB",
-        ]
-
-    def __str__(self) -> str:
-        return "; ".join(self.lines())
+        return (
+            f"{self.network}, {self.photograph}, {self.settings()}: {now.psnr:.2f} dB, "
+            f"sharpness {now.sharpness:.3f}; against as trained {against}; "
+            f"bicubic {self.qualities['bicubic'].psnr:.2f} dB"
+        )
 
 
 def quality_of(scene: Scene, sr: Tensor) -> Quality:
@@ -248,7 +246,7 @@ def require_unet(model: object) -> None:
         )
 
 
-def require_name(name: object, known: Iterable[str], what: str) -> None:
+def require_one_of(name: object, known: Iterable[str], what: str) -> None:
     """Raise unless ``name`` is one of ``known``."""
     known = list(known)
     if name not in known:
