@@ -5,10 +5,11 @@ export { lineChart, mapChart } from "./charts.js";
 export { button, choice, field, menu, slider, tabs, toggle, trainingButtons } from "./controls.js";
 export { points } from "./curves.js";
 export { attributes, mounted } from "./directives.js";
-export { clamp, short } from "./numbers.js";
+export { bytesText, clamp, short } from "./numbers.js";
 export { status } from "./status.js";
 export { table } from "./table.js";
 export { LOOK_NAMES, pixels, tiles } from "./tiles.js";
+export { files } from "./upload.js";
 
 // The color of each term, everywhere; the values stand in kit.css.
 export const color = (term) => `var(--term-${term})`;

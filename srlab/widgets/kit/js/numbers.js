@@ -56,3 +56,10 @@ export function logTicks(low, high) {
   const stride = Math.ceil(ticks.length / 7);
   return ticks.filter((_, i) => i % stride === 0);
 }
+
+// 200 MB, 3.2 MB, 45 kB or 120 bytes, as bytes_text says it in Python; never "0.0 kB".
+export function bytesText(count) {
+  if (count < 1000) return `${count} bytes`;
+  if (count < 99_950) return `${Number((count / 1e3).toFixed(1))} kB`;
+  return `${Number((count / 1e6).toFixed(1))} MB`;
+}
