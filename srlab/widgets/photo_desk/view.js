@@ -2,7 +2,6 @@
 
 import {
   attributes,
-  bytesText,
   button,
   choice,
   clamp,
@@ -168,6 +167,5 @@ function taking(lab) {
 function link(lab) {
   const file = lab.get("download");
   if (!file.data) return nothing;
-  const size = file.size ?? bytesText(file.data.byteLength);
-  return html`<a class="button download" download=${file.name} href=${lab.url({ ...file, kind: "png" })}>Download ${file.name} (${size})</a>`;
+  return html`<a class="button download" download=${file.name} href=${lab.url({ ...file, kind: "png" })}>Download ${file.name} (${file.size})</a>`;
 }

@@ -109,9 +109,7 @@ class Sender {
   check(file) {
     const { limit, most, advice, wanted } = this.lab.get("upload");
     if (file.size > limit)
-      throw new Error(
-        `${file.name} has ${bytesText(file.size)}, but at most ${most} can be sent; ${advice}`,
-      );
+      throw new Error(`${file.name} has ${bytesText(file.size)}, but at most ${most} can be sent; ${advice}`);
     if (!this.accepts(file)) throw new Error(`${file.name} is not ${wanted} (${file.type}).`);
   }
 
