@@ -1,7 +1,6 @@
-"""Compare: its traits, its sentences, its errors, and what the fallback draws."""
+"""Compare: its traits, its sentences, its errors, and what travels."""
 
 import io
-from html import escape
 
 import numpy as np
 import pytest
@@ -10,11 +9,9 @@ from PIL import Image, ImageChops
 from traitlets import TraitError
 
 from srlab.images import to_image
-from srlab.widgets.compare import compare
-from srlab.widgets.compare_core import CoreCompare
-from srlab.widgets.compare_custom import CustomCompare
-from srlab.widgets.compare_scene import CompareScene, Comparison, lens_box, liveliest_spot
-from srlab.widgets.poster import BYTES_LIMIT, GAP, encode_png, to_png
+from srlab.widgets.compare import Comparison, compare
+from srlab.widgets.compare.scene import CompareScene, liveliest_spot
+from srlab.widgets.poster import BYTES_LIMIT, encode_png, to_png
 from tests import warm
 
 WIDTH, HEIGHT = 80, 60
@@ -29,15 +26,10 @@ def pictures() -> dict[str, torch.Tensor]:
     return {"nearest": noise(0), "bicubic": noise(1), "truth": noise(2)}
 
 
-@pytest.fixture(params=["custom", "core"])
-def widget(request, pictures) -> Comparison:
-    captions = {"nearest": "24.11 dB", "bicubic": "26.50 dB"}
-    return compare(pictures, captions, core=request.param == "core")
-
-
 @pytest.fixture
-def core(pictures) -> CoreCompare:
-    return compare(pictures, core=True)
+def widget(pictures) -> Comparison:
+    captions = {"nearest": "24.11 dB", "bicubic": "26.50 dB"}
+    return compare(pictures, captions)
 
 
 @pytest.mark.parametrize(
@@ -167,146 +159,59 @@ def test_any_pil_image_will_do():
 
 
 def test_pictures_travel_without_loss(pictures):
-    widget = compare(pictures, core=False)
-    for png, tensor in zip(widget.pngs, pictures.values(), strict=True):
-        arrived = Image.open(io.BytesIO(png))
+    widget = compare(pictures)
+    for picture, tensor in zip(widget.pictures, pictures.values(), strict=True):
+        arrived = Image.open(io.BytesIO(picture["data"]))
         assert ImageChops.difference(arrived, to_image(tensor)).getbbox() is None
-    assert {"pngs", "mode", "position", "lens_x"} <= set(widget.keys)
+    assert {"pictures", "mode", "position", "lens_x"} <= set(widget.keys)
 
 
-def test_lens_starts_where_the_pictures_differ_and_stays_inside():
+def test_lens_starts_where_the_pictures_differ():
     plain = Image.new("RGB", (320, 160), "gray")
     changed = plain.copy()
     changed.paste("white", (256, 96, 288, 128))
     x, y = liveliest_spot(plain, changed)
-    assert lens_box(plain.size, x, y) == (256, 96, 288, 128)
-    assert lens_box(plain.size, 0, 1) == (0, 128, 32, 160)
-    assert lens_box((9, 7), 0.5, 0.5)[2:] == (8, 7)
+    assert (x * 320, y * 160) == (272, 112), "the middle of what is changed"
 
 
-# The fallback's pictures
+def test_show_is_one_message(widget):
+    sent = []
+    widget._send = lambda message, buffers=None: sent.append(message)  # noqa: ARG005
+    widget.show("swipe", "bicubic", "truth", position=0.25)
+    (message,) = sent
+    assert {"mode", "first", "position"} <= set(message["state"])
 
 
 def same(first: Image.Image, second: Image.Image) -> bool:
     return ImageChops.difference(first, second).getbbox() is None
 
 
-def test_fallback_shows_the_picture_itself(core, pictures):
-    core.show("single", "bicubic")
-    shown = Image.open(io.BytesIO(core._picture.data))
-    assert same(shown, to_image(pictures["bicubic"]))
-
-
-def test_fallback_blinks(core, pictures):
-    core.show("blink", "bicubic", "truth", period=1.5)
-    assert core._play.interval == 1500
-    for value, name in [(1, "truth"), (0, "bicubic"), (1, "truth")]:
-        core._play.value = value
-        assert same(Image.open(io.BytesIO(core._picture.data)), to_image(pictures[name]))
-    core.playing = False
-    assert "stopped" in core._status.value
-
-
-def test_fallback_swipes(core, pictures):
-    core.show("swipe", "bicubic", "truth", position=0.25)
-    drawn, left, right = core.drawn(), pictures["bicubic"], pictures["truth"]
-    edge = WIDTH // 4
-    assert same(drawn, to_image(torch.cat([left[..., :edge], right[..., edge:]], dim=-1)))
-
-
-def test_fallback_subtracts(core, pictures):
-    core.show("difference", "bicubic", "truth", amplify=5)
-    first, second = (np.asarray(to_image(pictures[n]), int) for n in ("bicubic", "truth"))
-    right = (abs(first - second) * 5).clip(0, 255)
-    assert np.array_equal(np.asarray(core.drawn()), right)
-
-
-def test_fallback_zooms_in_whole_squares(core, pictures):
-    core.show("single", "truth", zoom=4, center_x=0.5, center_y=0)
-    part = to_image(pictures["truth"]).crop((30, 0, 50, 15))
-    assert same(core.drawn(), part.resize((80, 60), Image.Resampling.NEAREST))
-
-
-def test_fallback_lays_side_by_side(core, pictures):
-    core.show("side")
-    drawn = core.drawn()
-    assert drawn.size == (3 * WIDTH + 2 * GAP, HEIGHT)
-    left = 2 * (WIDTH + GAP)
-    assert same(drawn.crop((left, 0, left + WIDTH, HEIGHT)), to_image(pictures["truth"]))
-
-
-def test_fallback_controls_act_and_say_so(core):
-    core._controls["mode"].value = "swipe"
-    core._controls["position"].value = 0.4
-    core._controls["second"].value = "bicubic"
-    assert core.status() == "nearest left, bicubic right; divider at 40 %."
-    assert escape(core.status()) in core._status.value
-    assert 'role="status"' in core._status.value
-    assert core._controls["amplify"].layout.display == "none"
-    core._controls["mode"].value = "difference"
-    assert core._controls["amplify"].layout.display is None
-    for control in core._controls.values():
-        assert control.tooltip
-
-
-def test_fallback_escapes_what_a_person_typed(pictures):
-    widget = compare(pictures, {"nearest": "<img src=x onerror=alert(1)>"}, core=True)
-    assert "<img" not in widget._status.value
-    assert "&lt;img src=x" in widget._status.value
-
-
-# Which of the two it is
-
-
-def test_environment_takes_the_fallback(pictures, monkeypatch):
-    assert isinstance(compare(pictures), CustomCompare)
-    monkeypatch.setenv("SRLAB_WIDGETS", "core")
-    assert isinstance(compare(pictures), CoreCompare)
-    assert isinstance(compare(pictures, core=False), CustomCompare)
-
-
 # A process of its own, since here anywidget is loaded.
-WITHOUT_ANYWIDGET = """
-import sys
-sys.modules["anywidget"] = None  # importing it fails
-from PIL import Image
-from srlab.widgets.compare import compare
-pair = {"a": Image.new("L", (9, 9)), "b": Image.new("L", (9, 9), 255)}
-print(type(compare(pair)).__name__)
-"""
-
 IN_COLAB = """
 import sys, types
 output = types.ModuleType("google.colab.output")
 output.enable_custom_widget_manager = lambda: print("enabled")
 sys.modules.update({"google.colab": types.ModuleType("google.colab"), output.__name__: output})
 from PIL import Image
-from srlab.widgets.compare import compare
+from srlab.widgets.compare import Comparison, compare
 pair = {"a": Image.new("L", (9, 9)), "b": Image.new("L", (9, 9), 255)}
 print(type(compare(pair)).__name__)
 """
 
 
-@pytest.mark.parametrize(
-    ("code", "answer"),
-    [(WITHOUT_ANYWIDGET, ["CoreCompare"]), (IN_COLAB, ["enabled", "CustomCompare"])],
-)
-def test_other_surroundings(code, answer):
-    ended = warm.python("-c", code)
-    assert ended.stdout.split() == answer, ended.stderr
+def test_colab_is_asked_to_allow_widgets():
+    ended = warm.python("-c", IN_COLAB)
+    assert ended.stdout.split() == ["enabled", "Comparison"], ended.stderr
 
 
-# The poster
+# What readers without a kernel get
 
 
-def test_readers_without_kernel_get_a_picture_and_a_sentence(widget):
+def test_readers_without_kernel_get_a_sentence(widget):
     data, _ = widget._repr_mimebundle_()
     sentence = "Compare: nearest 24.11 dB, bicubic 26.50 dB, truth"
     assert data["text/plain"] == repr(widget) == sentence
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
-    poster = Image.open(io.BytesIO(data["image/png"]))
-    assert poster.width <= 720
-    assert len(data["image/png"]) <= BYTES_LIMIT
 
 
 def test_poster_is_small_even_of_noise():

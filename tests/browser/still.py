@@ -25,7 +25,8 @@ from tests.kit import KIT
 
 ADDRESS = "http://srlab.test"
 
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A lab</title>
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>A lab</title>
 <link rel="stylesheet" href="/static/labs.css">
 <style>body { margin: 16px; background: var(--jp-layout-color1, light-dark(#fff, #16181d)); }
 :root { color-scheme: light dark; }</style>
@@ -55,6 +56,7 @@ MODEL = """async ({state, buffers, paths}) => {
     };
     window.still = {
         values, saved: [], sent: [],
+        listeners: () => Object.values(handlers).flat().length,
         receive: ({state, buffers, paths}) => take(unpack(state, buffers, paths)),
     };
     const model = {

@@ -61,11 +61,6 @@ MetricLab()""",
     "Compare": """\
 from srlab.widgets.compare import compare
 compare({"dark": torch.zeros(1, 3, 32, 32), "bright": torch.ones(1, 3, 32, 32)})""",
-    "Compare without anywidget": """\
-os.environ["SRLAB_WIDGETS"] = "core"
-core = compare({"dark": torch.zeros(1, 3, 32, 32), "bright": torch.ones(1, 3, 32, 32)})
-del os.environ["SRLAB_WIDGETS"]
-core""",
     "SkipExplorer": """\
 from srlab.widgets.skip_explorer import SkipExplorer
 skips = SkipExplorer(UNet(2, num_features=4))
@@ -92,12 +87,7 @@ display(Image(file.getvalue(), format="png"))"""
 NAMED = """\
 display(Image(file.getvalue(), format="png", alt="a black square"))"""
 
-EXCEPTIONS = {
-    ("Compare without anywidget", "aria-input-field-name"): (
-        "ipywidgets gives a slider's handle no name, and the page can name it only "
-        "through anywidget, without which this widget has to do"
-    ),
-}
+EXCEPTIONS: dict[tuple[str, str], str] = {}
 """(widget, rule) -> why it is left as it is."""
 
 # As JupyterLab's own file browser opens a notebook; the page stays the same.

@@ -1,10 +1,15 @@
-"""CheckerboardLab in JupyterLab: chosen by keyboard, trained, paused, chosen anew."""
+"""CheckerboardLab: its view without a kernel, and a person with it in JupyterLab."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
-from tests.browser.lab import LabPage, wait_until
+from srlab.widgets.checkerboard_lab import CheckerboardLab
+from tests.browser.axe import grave_violations_on
+from tests.browser.lab import LabPage, browser_page, wait_until
+from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
 
@@ -12,113 +17,139 @@ MAKE = """\
 from srlab.widgets.checkerboard_lab import CheckerboardLab
 lab = CheckerboardLab()
 lab"""
-NUMBERS = ".srlab-checkerboard-lab .srlab-numbers"
-PICTURES = ("network", "truth", "added", "network-spectrum", "truth-spectrum", "card", "curve")
+STATUS = ".srlab-checkerboard .status"
+INIT = ".srlab [data-name=init] input"
+
+
+# Without a kernel
+
+
+@pytest.fixture
+def still(browser: Browser) -> Iterator[Still]:
+    with browser_page(browser) as page:
+        still = Still(page, CheckerboardLab())
+        yield still
+        assert still.problems == []
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"), [("init", "ArrowRight", "icnr"), ("scale", "ArrowLeft", 2)]
+)
+def test_choices_by_keyboard(still: Still, name: str, key: str, value: object):
+    still.page.locator(f"[data-name={name}] input:checked").press(key)
+    still.frame()
+    assert still.set == {name: value}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("upsampler", "resize"), ("loss", "content"), ("photograph", "coffee-cup")],
+)
+def test_menus(still: Still, name: str, value: str):
+    still.page.locator(f"[data-name={name}] select").select_option(value)
+    still.frame()
+    assert still.set == {name: value}
+
+
+def test_buttons_press(still: Still):
+    still.page.get_by_role("button", name="Start").click()
+    still.receive(state="running")
+    still.page.get_by_role("button", name="Pause").click()
+    still.page.get_by_role("button", name="Reset").click()
+    assert [sent["press"] for sent in still.sent] == ["start", "pause", "reset"]
+
+
+def test_init_is_pixelshuffles_alone(still: Still):
+    still.receive(upsampler="resize")
+    assert still.page.locator("[data-name=init] input").first.is_disabled()
+    assert "init is off" in still.page.locator(".note").inner_text()
+
+
+def test_step_0_is_explained_and_later_not(still: Still):
+    assert "Step 0 is bicubic" in still.page.locator(".note").inner_text()
+    still.receive(step=1)
+    assert "Step 0 is" not in still.page.locator(".note").inner_text()
+
+
+def test_a_circle_stands_at_each_multiple(still: Still):
+    circles = still.page.locator("[data-name=network_spectrum] circle.peak")
+    for scale, count in ((4, 24), (2, 8), (8, 80)):
+        still.receive(scale=scale)
+        assert circles.count() == count
+
+
+def test_pixels_are_whole_and_all_is_on_one_screen(still: Still):
+    still.page.set_viewport_size({"width": 1400, "height": 900})
+    still.frame()
+    boxes = [each.bounding_box() for each in still.page.locator(".stage .frame").all()]
+    assert {box["width"] % 52 for box in boxes} == {0}, "a shrunk grid is another grid"
+    assert len({box["y"] for box in boxes}) == 1, "four side by side"
+    assert still.page.evaluate("document.querySelector('.srlab').offsetHeight") <= 780
+
+
+@pytest.mark.parametrize("width", [360, 390, 1100, 1600])
+def test_it_fits_any_page(still: Still, width: int):
+    still.page.set_viewport_size({"width": width, "height": 900})
+    still.frame()
+    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert grave_violations_on(still.page) == []
+
+
+# In JupyterLab
 
 
 def test_a_person_looks_for_the_grid(lab: LabPage):
     lab.write("checkerboard.ipynb", MAKE)
     lab.open("checkerboard.ipynb")
     lab.run_all(timeout=180)
-    every_picture_is_a_whole_png(lab)
     icnr_by_keyboard_takes_the_grid_away(lab)
     start_trains_and_the_loss_can_change(lab)
     pause_freezes_it(lab)
-    another_init_starts_over(lab)
-    an_upsampler_without_shuffle_disables_init(lab)
     reset_gives_step_0(lab)
     assert lab.problems == []
 
 
 def number(lab: LabPage, name: str) -> float:
-    return float(lab.status(NUMBERS)[f"data-{name}"])
-
-
-def picture(lab: LabPage, name: str) -> str:
-    return lab.picture_hash(f".srlab-checkerboard-lab .srlab-{name}")
-
-
-def terms(lab: LabPage) -> str:
-    """What the last step of the training added up."""
-    return lab.ask("print(*sorted(lab.bench.step.terms))")
-
-
-def every_picture_is_a_whole_png(lab: LabPage):
-    assert lab.page.locator(".jupyter-widgets-error-widget").count() == 0
-    assert lab.page.locator(".jupyter-widgets img:not([alt])").count() == 0
-    for name in PICTURES:
-        css = f".srlab-checkerboard-lab .srlab-{name}"
-        assert lab.picture(css).startswith(b"\x89PNG"), "a JPEG draws a grid of its own"
-        widths = lab.find(f"{css} img").evaluate(
-            "image => [image.clientWidth, image.naturalWidth]"
-        )
-        assert widths[0] == widths[1], "a shrunk grid is another grid"
+    return float(lab.status(STATUS)[f"data-{name}"])
 
 
 def icnr_by_keyboard_takes_the_grid_away(lab: LabPage):
-    assert lab.status(NUMBERS)["data-init"] == "random"
-    assert number(lab, "energy") > 1e-5
+    cells = len(lab.cells())
     random = number(lab, "measure")
-    lab.choose(".srlab-init", "ArrowDown")
-    lab.wait_for_status(NUMBERS, "data-init", "icnr")
-    assert number(lab, "energy") < 1e-12
+    assert number(lab, "energy") > 1e-5
+    lab.page.locator(f"{INIT}:checked").press("ArrowRight")
+    wait_until(lambda: number(lab, "energy") < 1e-12, what="the grid to go")
     assert number(lab, "measure") < 0.1 < 10 < random
-    lab.choose(".srlab-init", "ArrowUp")
-    lab.wait_for_status(NUMBERS, "data-init", "random")
-    assert number(lab, "measure") == random
+    assert lab.ask("print(lab.init, lab.bench.setting.init)") == "icnr icnr"
+    lab.page.locator(f"{INIT}:checked").press("ArrowLeft")
+    wait_until(lambda: number(lab, "measure") == random, what="the grid again")
+    assert len(lab.cells()) == cells, "no key reached JupyterLab"
 
 
 def start_trains_and_the_loss_can_change(lab: LabPage):
-    before = {name: picture(lab, name) for name in ("network", "network-spectrum", "truth")}
-    lab.click(".srlab-checkerboard-lab .srlab-start")
-    lab.wait_for_status(NUMBERS, "data-state", "running")
+    before = lab.picture_hash(".srlab [data-name=network] .plane")
+    lab.click(".srlab [data-name=start]")
+    lab.wait_for_status(STATUS, "data-state", "running")
     wait_until(lambda: number(lab, "step") > 3, what="three steps", timeout=60)
-    for name in ("network", "network-spectrum"):
-        assert picture(lab, name) != before[name]
-    assert picture(lab, "truth") == before["truth"]
-    assert terms(lab) == "pixel"
-    lab.choose(".srlab-loss", "ArrowDown")
-    lab.wait_for_status(NUMBERS, "data-loss", "content", timeout=60)
-    wait_until(lambda: terms(lab) == "content pixel", what="a step with the content loss")
-    assert number(lab, "energy") > 0
-    steps = number(lab, "step")
-    wait_until(lambda: number(lab, "step") > steps > 3, what="it to go on", timeout=60)
-    assert lab.status(NUMBERS)["data-state"] == "running"
+    assert lab.picture_hash(".srlab [data-name=network] .plane") != before
+    lab.page.locator(".srlab [data-name=loss] select").select_option("content")
+    wait_until(
+        lambda: lab.ask("print(*sorted(lab.bench.step.terms))") == "content pixel",
+        what="a step with the content loss",
+    )
+    assert lab.status(STATUS)["data-state"] == "running"
 
 
 def pause_freezes_it(lab: LabPage):
-    lab.click(".srlab-checkerboard-lab .srlab-pause")
-    lab.wait_for_status(NUMBERS, "data-state", "paused")
-    frozen = number(lab, "step"), picture(lab, "network")
+    lab.click(".srlab [data-name=pause]")
+    lab.wait_for_status(STATUS, "data-state", "paused")
+    frozen = number(lab, "step")
     time.sleep(1)
-    assert (number(lab, "step"), picture(lab, "network")) == frozen
-    assert lab.ask("print(lab.reading.step)") == f"{frozen[0]:.0f}"
-
-
-def another_init_starts_over(lab: LabPage):
-    lab.click(".srlab-checkerboard-lab .srlab-start")
-    lab.wait_for_status(NUMBERS, "data-state", "running")
-    lab.choose(".srlab-init", "ArrowDown")
-    lab.wait_for_status(NUMBERS, "data-init", "icnr")
-    lab.wait_for_status(NUMBERS, "data-state", "ready")
-    assert number(lab, "step") == 0
-    assert number(lab, "energy") < 1e-12
-    assert lab.ask("print(f'{lab.reading.energy:.6g}')") == lab.status(NUMBERS)["data-energy"]
-
-
-def an_upsampler_without_shuffle_disables_init(lab: LabPage):
-    lab.choose(".srlab-upsampler", "ArrowDown")
-    lab.wait_for_status(NUMBERS, "data-upsampler", "resize")
-    select = lab.page.locator(".srlab-init select")
-    wait_until(select.is_disabled, what="the menu of init to be disabled")
-    assert "init is disabled" in lab.page.locator(".srlab-note").inner_text()
-    lab.choose(".srlab-upsampler", "ArrowUp")
-    wait_until(select.is_enabled, what="the menu of init to be enabled")
+    assert number(lab, "step") == frozen
+    assert lab.ask("print(lab.reading.step, lab.step)") == f"{frozen:.0f} {frozen:.0f}"
 
 
 def reset_gives_step_0(lab: LabPage):
-    lab.ask("lab.run_steps(1)")
-    lab.wait_for_status(NUMBERS, "data-step", "1")
-    lab.click(".srlab-checkerboard-lab .srlab-reset")
-    lab.wait_for_status(NUMBERS, "data-step", "0")
-    lab.wait_for_status(NUMBERS, "data-state", "ready")
+    lab.click(".srlab [data-name=reset]")
+    lab.wait_for_status(STATUS, "data-step", "0")
+    lab.wait_for_status(STATUS, "data-state", "ready")

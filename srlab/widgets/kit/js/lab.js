@@ -14,7 +14,7 @@ export class Lab {
     this.local = {}; // what only this page knows: view state
     this.held = new Map(); // control -> what a hand holds there now
     this.cleanups = [];
-    el.classList.add("srlab");
+    el.classList.add("srlab", `srlab-${model.get("view")}`);
     this.connect();
     this.joinWhole();
     this.redraw();

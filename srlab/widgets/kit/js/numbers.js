@@ -42,19 +42,26 @@ export function asNumber(text, { min, max, off = false }) {
   return clamp(value, min, max);
 }
 
-// Ticks of a logarithmic axis: whole decades, and 2 and 5 where there are few.
+// Ticks of a logarithmic axis: decades, with 2 and 5 where there are few; within
+// less than a decade, as on a linear axis.
 export function logTicks(low, high) {
-  const ticks = [];
   const decades = Math.log10(high / low);
-  const steps = decades > 2.5 ? [1] : decades > 0.7 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
-    for (const step of steps) {
-      const tick = tidy(step * 10 ** power);
-      if (tick >= low * 0.999999 && tick <= high * 1.000001) ticks.push(tick);
-    }
-  }
+  if (decades < 0.7) return evenTicks(low, high);
+  const steps = decades > 2.5 ? [1] : [1, 2, 5];
+  const powers = Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) + 1;
+  const ticks = Array.from({ length: powers }, (_, i) => 10 ** (Math.floor(Math.log10(low)) + i))
+    .flatMap((power) => steps.map((step) => tidy(step * power)))
+    .filter((tick) => tick >= low && tick <= high);
   const stride = Math.ceil(ticks.length / 7);
   return ticks.filter((_, i) => i % stride === 0);
+}
+
+function evenTicks(low, high) {
+  const rough = (high - low) / 3;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((each) => each * power >= rough);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => tidy((first + i) * step));
 }
 
 // 200 MB, 3.2 MB, 45 kB or 120 bytes, as bytes_text says it in Python; never "0.0 kB".

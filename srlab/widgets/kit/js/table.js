@@ -6,7 +6,7 @@ import { short } from "./numbers.js";
 // columns: [{key, label, title, format, bar: {max, color, center}}]; the first names the row.
 // rows: [{key: value, ..., color, chosen}].
 export function table(columns, rows, { caption = "", name = "table" } = {}) {
-  return html`<div class="table-box"><table class="table" data-name=${name}>
+  return html`<div class="table-box" tabindex="0" role="group" aria-label=${caption || name}><table class="table" data-name=${name}>
     ${caption ? html`<caption>${caption}</caption>` : nothing}
     <thead><tr>${columns.map(({ label, title }) => html`<th scope="col" title=${title ?? nothing}>${label}</th>`)}</tr></thead>
     <tbody>${rows.map(
