@@ -6,7 +6,8 @@ from typing import Any
 
 from ipywidgets import FileUpload
 
-from srlab.widgets.kit.upload import Take, Upload
+from srlab.widgets.kit.upload import Take as Take
+from srlab.widgets.kit.upload import Upload as Upload
 
 ONE_MESSAGE = 10_000_000
 """Bytes: a Jupyter server closes the connection on a message above 10 MiB."""

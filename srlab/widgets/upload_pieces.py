@@ -6,8 +6,7 @@ import anywidget
 from traitlets import Bool, Int, Unicode
 
 from srlab.files import PACKAGE
-from srlab.widgets.kit.upload import Inbox
-from srlab.widgets.upload import Take
+from srlab.widgets.kit.upload import Inbox, Take
 
 HERE = PACKAGE / "widgets"
 

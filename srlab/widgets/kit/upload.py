@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,8 @@ class TakesFiles(Lab):
     upload = Dict(help="what may come, and how large").tag(sync=True)
     received = Dict(help="the answer to the page's last message").tag(sync=True)
 
+    inbox: Inbox | None = None
+
     def take_files(
         self,
         take: Take,
@@ -212,24 +215,25 @@ class TakesFiles(Lab):
             advice: what to do with a larger one: a sentence's second half.
             multiple: whether several can be chosen together.
         """
-        self.take, self.inbox = take, Inbox(limit=limit, advice=advice)
+        self.take = take
+        self.inbox = inbox = Inbox(limit=limit, advice=advice)
         self.upload = {
             "accept": accept, "wanted": wanted, "limit": limit, "most": bytes_text(limit),
             "advice": advice, "multiple": multiple,
         }  # fmt: skip
-        self.presses |= {
-            "piece": lambda **message: self._hear("piece", message),
-            "where": lambda **message: self._hear("where", message),
-            "cancel": lambda **message: self._hear("cancel", message),
-        }
+        kinds = "piece", "where", "cancel"
+        self.presses |= {kind: partial(self._hear, inbox, kind) for kind in kinds}
 
     def close(self) -> None:
         """Forget half a file, too."""
-        self.inbox.forget()
+        if self.inbox:
+            self.inbox.forget()
         super().close()
 
-    def _hear(self, kind: str, message: dict[str, Any]) -> None:
-        answer, whole = self.inbox.hear(kind, message, message.pop("buffers", ()))
+    def _hear(
+        self, inbox: Inbox, kind: str, *, buffers: Sequence[memoryview] = (), **message: Any
+    ) -> None:
+        answer, whole = inbox.hear(kind, message, buffers)
         if answer:
             self.tell(received=answer)
         if whole:  # after the answer: what is made of it may take long

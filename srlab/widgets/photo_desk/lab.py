@@ -12,7 +12,7 @@ from traitlets import Bool, Dict, Enum, Float, List, Unicode
 
 from srlab.files import ASSETS, at_home, free_path
 from srlab.images import picture_suffixes, save_image
-from srlab.require import SCALES, require_known
+from srlab.require import SCALES
 from srlab.widgets.kit.live import State
 from srlab.widgets.kit.live_lab import LiveLab
 from srlab.widgets.kit.pictures import tile
@@ -80,7 +80,7 @@ class PhotoDesk(TakesFiles, LiveLab):
     file = _setting(Unicode(help="name of a file beside the notebook"))
     choices = Dict(help="setting -> what there is").tag(sync=True)
     progress = Dict(help="word, done, total, words; sizes in px").tag(sync=True)
-    share = List(help="width and height of the part, of the whole's").tag(sync=True)
+    share = List(Float(), help="width and height of the part, of the whole's").tag(sync=True)
     overview = Dict(help="the photograph, small").tag(sync=True)
     pictures = List(Dict(), help="the part: input, networks, truth").tag(sync=True)
     warned = List(Unicode(), help="what one should know of the photograph").tag(sync=True)
@@ -94,8 +94,8 @@ class PhotoDesk(TakesFiles, LiveLab):
 
     def __init__(self, model: str = "pixel-x4", models: Mapping[str, Model] | None = None):
         self._networks = Networks(models)
-        require_known([model], self._networks.names, "model")
         self._photographs = PhotoShelf(EXAMPLE, ASSETS / "photos" / f"{EXAMPLE}.jpg")
+        self._require_choices({"model": model})
         super().__init__(model=model, scale=self._networks.scales[model])
         self.png = b""
         self._linked: Image.Image | None = None
@@ -172,7 +172,7 @@ class PhotoDesk(TakesFiles, LiveLab):
             "photograph": photograph, "model": model, "other": other, "scale": scale,
             "shrink": shrink, "across": across, "down": down,
         }  # fmt: skip
-        wanted = {name: value for name, value in given.items() if value is not None}
+        wanted: Any = {name: value for name, value in given.items() if value is not None}
         self._require_choices(wanted)
         self._here(lambda: self._make_true(replace(self.setting, **wanted)))
         return self.summary()
@@ -308,7 +308,7 @@ class PhotoDesk(TakesFiles, LiveLab):
 
     # Callbacks come from any thread: they leave notes, and the worker acts
 
-    def changed(self, name: str, value: Any) -> None:
+    def changed(self, name: str, _: Any) -> None:
         """Leave a note for the worker."""
         self.live.do(self._open_named if name == "file" else self._follow)
 
@@ -353,7 +353,8 @@ class PhotoDesk(TakesFiles, LiveLab):
         task = self._task(setting)
         job = Enlargement(task)
         self._look_at(task, setting, job)
-        self.live.pause()
+        if before:
+            self.live.pause()
         self.task, self.job = task, job
         self._overview = tile(overview(task), task.photo, alt=task.photo)
 

@@ -15,9 +15,9 @@ from srlab.widgets.photo_desk.bench import Task, size_text, tiles_of
 GRID = 8
 """A part begins at a multiple of it, so that a UNet halves it as it halves the whole."""
 
-PART, PART_OF_FOUR = 320, 256
-"""Sides of the part, px of the enlarged picture: so three, or with the truth four,
-stand side by side at their true size."""
+PART = (248, 400)
+"""Width and height of the part, px of the enlarged picture: so narrow that three, or
+with the truth four, stand side by side at their true size."""
 
 OVERVIEW = (226, 226)  # px at most
 
@@ -55,7 +55,7 @@ class PartLook:
         """Name -> how large the part is there, for pictures without figures."""
         left, top, right, bottom = self.box
         large = size_text((scale * (right - left), scale * (bottom - top)))
-        return {name: large for name in self.pictures} | {
+        return dict.fromkeys(self.pictures, large) | {
             "input": f"{size_text((right - left, bottom - top))}, each drawn {scale} × {scale}"
         }
 
@@ -67,9 +67,8 @@ def part_box(task: Task, across: float, down: float) -> PartBox:
         task: what is enlarged.
         across, down: where the part is, 0 ... 100 %.
     """
-    side = (PART if task.truth is None else PART_OF_FOUR) // task.scale
-    left, right = _span(task.small[0], side, across)
-    top, bottom = _span(task.small[1], side, down)
+    left, right = _span(task.small[0], PART[0] // task.scale, across)
+    top, bottom = _span(task.small[1], PART[1] // task.scale, down)
     return left, top, right, bottom
 
 
@@ -128,7 +127,7 @@ def enlarged_part(network: nn.Module, task: Task, box: PartBox) -> Image.Image:
     left, top, right, bottom = box
     scale, mode = task.scale, task.parts.mode
     image = Image.new(mode, ((right - left) * scale, (bottom - top) * scale))
-    for x, y, pixels in tiles_of(task, network, PART, box):  # one tile costs least
+    for x, y, pixels in tiles_of(task, network, max(PART), box):  # one tile costs least
         paste_tile(image, x - left * scale, y - top * scale, pixels)
     return colors_of(image)
 

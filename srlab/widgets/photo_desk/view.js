@@ -15,7 +15,7 @@ import {
   toggle,
 } from "../kit/js/kit.js";
 
-const SIDE = 320; // px of the part; of four beside each other 256
+const MOST = 320; // px: a small picture is enlarged up to here, a pixel to whole squares
 const PERCENT = { min: 0, max: 100, step: 1, unit: "%" };
 const STEP = 5; // % that an arrow key moves the frame
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -24,21 +24,22 @@ const INVENTED = html`Detail that was not in the photograph is <b>invented</b>: 
 
 export function photoDesk(lab) {
   const pictures = lab.get("pictures");
-  const most = pictures.length > 3 ? 256 : SIDE;
   return html`<div class="lab">
     <div class="head"><h3>Photo desk</h3>${sizes(lab)}</div>
     <div class="split">
       <div class="panel side">${opening(lab)}${choosing(lab)}${place(lab)}</div>
-      <div class="panel">
-        ${tiles(lab, pictures, { columns: 1, most })}
-        ${pictures.some(({ name }) => name === lab.get("model"))
-          ? nothing
-          : html`<p class="note">${lab.get("model")} looks at the whole picture at once: press Enlarge.</p>`}
-        ${taking(lab)}
-        <p class="note">${INVENTED}</p>
+      <div class="desk ${pictures.length > 3 ? "four" : ""}" style="--pictures:${pictures.length}">
+        ${tiles(lab, pictures, { columns: 1, most: MOST })}
+        <div class="panel take">${unseen(lab)}${taking(lab)}<p class="note">${INVENTED}</p></div>
       </div>
     </div>
   </div>`;
+}
+
+function unseen(lab) {
+  const model = lab.get("model");
+  if (lab.get("pictures").some(({ name }) => name === model)) return nothing;
+  return html`<p class="note">${model} looks at the whole picture at once: press Enlarge.</p>`;
 }
 
 const px = ([width, height]) => `${width} × ${height} px`;
@@ -53,8 +54,8 @@ function sizes(lab) {
 function opening(lab) {
   return html`
     ${files(lab, { label: "Open photographs …", title: "Photographs of your own; or drop them here" })}
-    ${field(lab, "file", { label: "or a file", placeholder: "such as holiday.jpg" })}
-    <details class="note"><summary>Up to ${lab.get("upload").most}; they stay on this machine</summary>
+    ${field(lab, "file", { label: "or a file", placeholder: "holiday.jpg" })}
+    <details class="note"><summary>Up to ${lab.get("upload").most}; where they go</summary>
       Photographs go to the machine that runs this notebook and nowhere else. Put larger ones beside the notebook
       (the upload arrow above JupyterLab’s list of files) and type their names.</details>
     ${menu(lab, "photograph", { options: lab.get("choices").photograph, title: "Which one is enlarged" })}
