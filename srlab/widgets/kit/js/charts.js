@@ -168,7 +168,7 @@ class Curves extends Chart {
           side: 3,
           size: 48,
           space: 28,
-          ...(log ? { splits: (_, __, low, high) => logTicks(low, high) } : {}),
+          ...(log ? { splits: (_, __, low, high) => logTicks(low, high), filter: (_, ticks) => ticks } : {}),
         }),
       ],
       series: [{ label: x, value: (_, v) => short(v, 6) }, ...this.spec.series.map((_, i) => this.line(i))],
