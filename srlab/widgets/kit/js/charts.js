@@ -78,6 +78,7 @@ class Chart {
       label,
       labelSize: label ? 16 : 0,
       size: label && !more.side ? 30 : 26,
+      filter: (_, ticks) => ticks, // uPlot would leave out all but powers of ten
       values: (_, ticks) => ticks.map((tick) => short(tick, 6)),
       ...more,
     };

@@ -3,7 +3,7 @@
 
 import { html, nothing } from "lit-html";
 import { live } from "lit-html/directives/live.js";
-import { asNumber, asText, POSITIONS, positionOf, valueAt } from "./numbers.js";
+import { asNumber, asText, POSITIONS, positionOf, strideOf, valueAt } from "./numbers.js";
 
 // A slider for the trait `name`, with its exact number beside it.
 //   range: {min, max, log, step, off}; off: 0 is off, and has a switch.
@@ -26,7 +26,7 @@ export function slider(
     ${color ? html`<i class="swatch" style="background:${color}"></i>` : nothing}
     <span class="label">${label}</span>
     ${range.off ? offSwitch(lab, name, { label, off, disabled, range }) : nothing}
-    <input type="range" min="0" max=${POSITIONS} step="1" aria-label=${label}
+    <input type="range" min="0" max=${POSITIONS} step=${strideOf(range)} aria-label=${label}
       aria-valuetext=${`${asText(value, range)} ${unit}`.trim()} ?disabled=${disabled}
       .value=${live(String(positionOf(shown, range)))}
       @input=${move} @change=${() => lab.release(name)} @blur=${() => lab.release(name)} />

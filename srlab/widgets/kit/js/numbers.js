@@ -17,6 +17,10 @@ export function positionOf(value, { min, max, log = false }) {
   return Math.round((POSITIONS * Math.log(clamp(value, min, max) / min)) / Math.log(max / min));
 }
 
+// Positions from one value to the next, so that a key moves by one.
+export const strideOf = ({ min, max, log = false, step = 0 }) =>
+  log || !step ? 1 : (POSITIONS * step) / (max - min);
+
 // 0.30000000000000004 is 0.3; with digits, as many as count.
 export const tidy = (value, digits = 12) => Number(value.toPrecision(digits));
 
