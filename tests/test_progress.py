@@ -348,44 +348,6 @@ def test_every_check_has_its_texts_and_every_text_its_check():
             assert exercise.nudge.endswith((".", "?"))
 
 
-# -- the map -------------------------------------------------------------------------
-
-
-def test_the_map_says_by_signs_and_words_where_one_is():
-    note_attempt("03/variance", done=True)
-    note_attempt("03/learned_block", done=False)
-    note_answer("03/growth", right=True)
-    note_answer("03/both-zero", right=False)
-    shown = CourseMap("03")
-    assert str(shown).splitlines()[0] == (
-        "Your course: 1 of 24 exercises done, 1 of 24 questions right"
-    )
-    (line,) = [line for line in str(shown).splitlines() if line.startswith(">")]
-    assert line.split("connections")[1].split() == [
-        "●◐○", "●◐○", "1", "of", "3", "done,", "quiz", "1", "of", "3",
-    ]  # fmt: skip
-    page = shown._repr_html_()
-    assert page.count("aria-current") == page.count("you are here") == 1
-    assert '<a href="03_weighted_residuals.ipynb">03 Weighted residual connections</a>' in page
-    assert re.findall(r'href="([^"]+)"', page) == [f"{one.file}.ipynb" for one in lessons()]
-
-
-def test_the_map_is_the_same_each_time_and_tells_trouble(home):
-    assert CourseMap("00")._repr_html_() == CourseMap("00")._repr_html_()
-    assert "you are here" not in CourseMap()._repr_html_()
-    home.mkdir()
-    (home / "progress.json").write_text("{")
-    assert str(CourseMap()).endswith(
-        "is damaged; it stays, and what it held is not shown here."
-    )
-    assert '<p role="alert">' in CourseMap()._repr_html_()
-
-
-def test_an_unknown_lesson():
-    with pytest.raises(ValueError, match=r"There is no lesson '9'; there are 00, 01, .*, 07\."):
-        CourseMap("9")
-
-
 def test_two_checks_do_not_mix(home):
     check_byte_psnr(lambda *_: 1.0)
     check_distinct_kernels(lambda _: 3)

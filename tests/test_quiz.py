@@ -11,8 +11,9 @@ from srlab.course import syllabus
 from srlab.course.syllabus import Question, lesson, lessons
 from srlab.learner import progress
 from srlab.learner.progress import Progress, read_progress
-from srlab.widgets.quiz import LETTERS, Quiz
-from tests.watching import attributes_in, from_another_thread
+from srlab.widgets.quiz import Quiz
+from srlab.widgets.quiz.lab import LETTERS
+from tests.watching import from_another_thread
 
 LESSONS = Path(__file__).parents[1] / "lessons"
 QUESTIONS = [
@@ -115,25 +116,23 @@ def test_the_cells_give_no_answer_away():
 # -- the widget --------------------------------------------------------------------
 
 
-def parts(quiz: Quiz, name: str) -> list:
-    return [child for child in quiz.children if type(child).__name__ == name]
+def press(quiz: Quiz, number: int, letter: str) -> None:
+    """What the page does with a click."""
+    quiz._handle_custom_msg({"press": "choose", "number": number, "letter": letter}, [])
 
 
 @pytest.mark.parametrize("one", lessons(), ids=lambda one: one.number)
-def test_every_answer_is_a_named_button_in_order(one):
+def test_the_page_gets_questions_and_answers_but_no_solution(one):
     quiz = Quiz(one.number)
-    buttons = parts(quiz, "Button")
-    names = [
-        (f"question {i}, answer {letter}", f"{letter}  {answer.text.replace('`', '')}")
-        for i, question in enumerate(one.quiz, 1)
-        for letter, answer in zip(LETTERS, question.answers, strict=False)
+    assert quiz.questions == [
+        {"text": question.text, "answers": [answer.text for answer in question.answers]}
+        for question in one.quiz
     ]
-    assert [(button.tooltip, button.description) for button in buttons] == names
-    assert not any(button.disabled for button in buttons)
-    shown = " ".join(part.value for part in parts(quiz, "HTML"))
-    for number, question in enumerate(one.quiz, 1):
-        assert f"<b>{number}. " in shown
-        assert not any(answer.reason in shown for answer in question.answers)
+    sent = str(quiz.get_state())
+    assert not any(
+        answer.reason in sent for question in one.quiz for answer in question.answers
+    )
+    assert quiz.tried == []
 
 
 @pytest.mark.parametrize(("one", "question"), QUESTIONS)
@@ -141,25 +140,30 @@ def test_each_answer_tells_its_reason_and_is_remembered(one, question):
     quiz, number = Quiz(one.number), one.quiz.index(question) + 1
     for tries, answer in enumerate(question.answers, 1):
         letter = LETTERS[tries - 1]
-        (button,) = [b for b in quiz._buttons[number - 1] if b.description[0] == letter]
-        button.click()
-        word, sign = ("Right.", "✓") if answer.right else ("Not so.", "✗")
+        press(quiz, number, letter)
+        word = "Right." if answer.right else "Not so."
         assert quiz.choose(number, letter) == f"{word} {answer.reason}"
-        shown = quiz._reasons[number - 1].value
-        assert 'role="status"' in shown
-        assert f"{sign} {letter}: {word}" in shown
-        told = attributes_in(shown)
-        assert told == {"answer": letter, "right": str(answer.right).lower()}
-        assert button.description.startswith(f"{letter} {sign} ")
+        assert quiz.tried[-1] == {
+            "number": number, "letter": letter, "right": answer.right,
+            "said": f"{word} {answer.reason}",
+        }  # fmt: skip
+        assert len(quiz.tried) == tries, "the reasons before it stay, each once"
         known, _ = read_progress()
         assert known.questions[one.key(question)].tries == 2 * tries
     assert known.questions[one.key(question)].right
 
 
+def test_what_was_chosen_last_stands_last():
+    quiz = Quiz("00")
+    for number, letter in ((1, "A"), (2, "B"), (1, "C"), (1, "A")):
+        quiz.choose(number, letter)
+    assert [(t["number"], t["letter"]) for t in quiz.tried] == [(2, "B"), (1, "C"), (1, "A")]
+
+
 def test_a_click_may_come_from_any_thread():
     quiz = Quiz("00")
-    from_another_thread(lambda: quiz._buttons[0][0].click())
-    assert quiz._reasons[0].value
+    from_another_thread(lambda: press(quiz, 1, "A"))
+    assert quiz.tried[0]["letter"] == "A"
 
 
 def test_trouble_is_told_and_the_reason_comes_all_the_same(tmp_path, monkeypatch):
@@ -167,28 +171,28 @@ def test_trouble_is_told_and_the_reason_comes_all_the_same(tmp_path, monkeypatch
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "file"))
     quiz = Quiz("00")
     assert quiz.choose(1, "A").startswith("Not so.")
-    assert quiz._alert.value.startswith('<p role="alert">Not remembered: ')
+    assert quiz.tried[0]["letter"] == "A"
+    assert quiz.error.startswith("Not remembered: ")
 
 
-def test_code_is_shown_as_code_and_nothing_else_as_html():
-    asked = next(q for q in lesson("07").quiz if q.id == "strict")
-    assert "`load_state_dict" in asked.text
-    shown = " ".join(part.value for part in parts(Quiz("07"), "HTML"))
-    assert "<code>load_state_dict(..., strict=False)</code>" in shown
+def test_a_press_of_what_there_is_not_is_told_in_the_page():
+    quiz = Quiz("00")
+    press(quiz, 4, "A")
+    assert quiz.error == "number must be 1 to 3, but got 4."
 
 
 def test_without_a_kernel_its_questions_can_be_read():
     quiz = Quiz("03")
-    bundle = quiz._repr_mimebundle_()
-    assert set(bundle) > {"text/plain", "text/html"}
-    assert bundle["text/html"].endswith(
-        "<p>Run this cell to answer, and to see the reasons.</p>"
-    )
+    bundle, _ = quiz._repr_mimebundle_()
+    page = bundle["text/markdown"]
+    assert page.endswith("Run this cell to answer, and to see the reasons.")
     for question in lesson("03").quiz:
+        assert f"**{question.text}**" in page
         for answer in question.answers:
-            for kind in ("text/plain", "text/html"):
+            assert f"- {answer.text}\n" in page
+            for kind in ("text/plain", "text/markdown"):
                 assert answer.reason not in bundle[kind]
-    assert repr(quiz) == repr(Quiz("03")), "the same in each run"
+    assert repr(quiz) == bundle["text/plain"] == repr(Quiz("03")), "the same in each run"
 
 
 @pytest.mark.parametrize(

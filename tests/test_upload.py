@@ -7,28 +7,47 @@ from typing import Any
 import ipywidgets
 import pytest
 
-from srlab.widgets import upload_pieces
-from srlab.widgets.upload import CoreUpload, Upload, upload_button
-from srlab.widgets.upload_pieces import LOST, PieceUpload
+from srlab.widgets.kit import upload as kit_upload
+from srlab.widgets.kit.upload import LOST, Inbox, TakesFiles, Upload
+from srlab.widgets.upload import CoreUpload, upload_button
 from tests.watching import wait_for
 
 LIMIT = 1000
 
 
+class Receiver(TakesFiles):
+    """A lab that does nothing but take files."""
+
+    def __init__(self, take: Any):
+        super().__init__()
+        self.take_files(
+            take, accept="image/*", wanted="a picture", limit=LIMIT, advice="shrink it first."
+        )
+
+    def summary(self) -> str:
+        return "A receiver."
+
+
 class Page:
     """What ``upload.js`` does, without a browser: it sends, and keeps the answers."""
 
-    def __init__(self, button: PieceUpload):
-        self.button, self.number = button, 0
+    def __init__(self, lab: Receiver):
+        self.lab, self.number = lab, 0
         self.answers: list[dict[str, Any]] = []
-        button.send = self.answers.append  # type: ignore[method-assign]
+        lab.observe(lambda change: self.answers.append(change["new"]), "received")
+
+    @property
+    def inbox(self) -> Inbox:
+        assert self.lab.inbox is not None
+        return self.lab.inbox
 
     def tell(self, kind: str, upload: str, piece: bytes = b"", **about: Any) -> dict[str, Any]:
         """Send a message; its answer, or an empty one."""
         self.number += 1
-        content = {"kind": kind, "upload": upload, "number": self.number, **about}
+        content = {"press": kind, "upload": upload, "number": self.number, **about}
         self.answers.clear()
-        self.button._handle_custom_msg(content, [memoryview(piece)])
+        buffers = [memoryview(piece)] if kind == "piece" else []
+        self.lab._handle_custom_msg(content, buffers)
         return self.answers[0] if self.answers else {}
 
     def piece(self, upload: str, data: bytes, at: int, to: int, **about: Any) -> dict[str, Any]:
@@ -43,7 +62,7 @@ def came() -> list[Upload]:
 
 @pytest.fixture
 def page(came: list[Upload]) -> Page:
-    return Page(make(came))
+    return Page(Receiver(came.append))
 
 
 def make(came: list[Upload]) -> Any:
@@ -64,7 +83,7 @@ def test_the_pieces_become_the_file(page: Page, came: list[Upload], count: int) 
     send(page, data)
     assert came == [Upload("a.png", data, True)]
     assert page.answers == [{"upload": "u", "number": page.number, "have": count}]
-    assert page.button._part is page.button._timer is None, "and nothing is kept"
+    assert page.inbox._part is page.inbox._timer is None, "and nothing is kept"
 
 
 def test_each_answer_says_how_much_is_here(page: Page, came: list[Upload]) -> None:
@@ -92,8 +111,8 @@ def test_too_large_a_file_is_refused_before_anything_is_kept(
     page: Page, came: list[Upload]
 ) -> None:
     said = page.piece("u", bytes(LIMIT + 1), 0, 7, name="wide.png")["why"]
-    assert said == "wide.png has 1.0 kB, but at most 0.001 MB can be sent; shrink it first."
-    assert page.button._part is None
+    assert said == "wide.png has 1 kB, but at most 1 kB can be sent; shrink it first."
+    assert page.inbox._part is None
     assert page.piece("u", bytes(LIMIT + 1), 7, 14)["why"] == LOST
     send(page, b"next", "v")
     assert came == [Upload("a.png", b"next")], "the next one comes"
@@ -102,7 +121,7 @@ def test_too_large_a_file_is_refused_before_anything_is_kept(
 def test_a_file_that_lies_about_its_size_is_not_kept(page: Page, came: list[Upload]) -> None:
     said = page.piece("u", bytes(900), 0, 900, size=5)["why"]
     assert said == "a.png grew while it was sent; choose it again."
-    assert page.button._part is None
+    assert page.inbox._part is None
     assert came == []
 
 
@@ -117,25 +136,25 @@ def test_a_new_one_takes_the_place_of_half_a_one(page: Page, came: list[Upload])
 def test_cancel_forgets_half_a_file_but_no_other(page: Page) -> None:
     page.piece("u", b"0123456789", 0, 4)
     assert page.tell("cancel", "v") == {}
-    assert page.button._part is not None
+    assert page.inbox._part is not None
     page.tell("cancel", "u")
-    assert page.button._part is page.button._timer is None
+    assert page.inbox._part is page.inbox._timer is None
 
 
 def test_half_a_file_is_not_kept_for_ever(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload_pieces, "SECONDS_KEPT", 0.3)
+    monkeypatch.setattr(kit_upload, "SECONDS_KEPT", 0.3)
     page.piece("u", b"0123456789", 0, 4)
     for _ in range(4):  # as long as the page is heard, it is kept
         time.sleep(0.15)
         assert page.tell("where", "u") == {"upload": "u", "number": page.number, "have": 4}
-    wait_for(lambda: page.button._part is None, "it to be forgotten")
+    wait_for(lambda: page.inbox._part is None, "it to be forgotten")
     assert page.tell("where", "u")["why"] == LOST
 
 
 def test_a_closed_button_keeps_nothing(page: Page) -> None:
     page.piece("u", b"0123456789", 0, 4)
-    page.button.close()
-    assert page.button._part is page.button._timer is None
+    page.lab.close()
+    assert page.inbox._part is page.inbox._timer is None
 
 
 def test_a_name_is_no_path(page: Page, came: list[Upload]) -> None:
@@ -160,15 +179,27 @@ def test_pieces_may_come_on_any_thread(page: Page, came: list[Upload]) -> None:
 def test_a_page_that_is_answered_waits_for_no_work() -> None:
     """The answer goes before what is made of the file, which may take long."""
     order: list[str] = []
-    button = upload_button(
-        "Cards", lambda _: order.append("taken"), tooltip="", accept="", wanted="a card",
-        limit=LIMIT, advice="",
-    )  # fmt: skip
-    button.send = lambda _: order.append("answered")
-    page = Page.__new__(Page)
-    page.button, page.number, page.answers = button, 0, []
+    page = Page(Receiver(lambda _: order.append("taken")))
+    page.lab.observe(lambda _: order.append("answered"), "received")
     page.piece("u", b"x", 0, 1)
     assert order == ["answered", "taken"]
+
+
+def test_the_page_knows_what_may_come(page: Page) -> None:
+    assert page.lab.upload == {
+        "accept": "image/*", "wanted": "a picture", "limit": LIMIT, "most": "1 kB",
+        "advice": "shrink it first.", "multiple": True,
+    }  # fmt: skip
+
+
+def test_labs_that_are_no_anywidgets_yet_have_the_same(came: list[Upload]) -> None:
+    button, answers = make(came), []
+    button.send = answers.append
+    about = {"kind": "piece", "upload": "u", "name": "a.png", "size": 3, "first": True}
+    button._handle_custom_msg({**about, "number": 1, "at": 0}, [memoryview(b"ab")])
+    button._handle_custom_msg({**about, "number": 2, "at": 2}, [memoryview(b"c")])
+    assert [answer["have"] for answer in answers] == [2, 3]
+    assert came == [Upload("a.png", b"abc", True)]
 
 
 def test_without_anywidget_it_is_that_of_ipywidgets(

@@ -24,11 +24,6 @@ def action_button(label: str, icon: str, tooltip: str, action: Callable[[], None
     return button.add_class(f"srlab-{label.lower().replace(' ', '-')}")
 
 
-def bytes_text(count: int) -> str:
-    """``3.2 MB`` or ``45.1 kB``."""
-    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
-
-
 class LivePicture(HTML):  # type: ignore[misc]
     """A picture that changes, with words for those who do not see it.
 

@@ -1,33 +1,16 @@
 """Files from the page, of any size up to a limit that is said."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ipywidgets import FileUpload
 
+from srlab.widgets.kit.upload import Take as Take
+from srlab.widgets.kit.upload import Upload as Upload
+
 ONE_MESSAGE = 10_000_000
 """Bytes: a Jupyter server closes the connection on a message above 10 MiB."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file as it came.
-
-    Args:
-        name: without folders.
-        data: its bytes.
-        first: whether it is the first of those that were chosen together.
-    """
-
-    name: str
-    data: bytes
-    first: bool = True
-
-
-Take = Callable[[Upload], None]
 
 
 def upload_button(

@@ -1,40 +1,43 @@
-"""PhotoDesk in JupyterLab: real files in, a real file out."""
+"""PhotoDesk: its view without a kernel; and in JupyterLab real files in, a real file out."""
 
 import hashlib
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser
 
 from srlab.data import embedded_photo
 from srlab.images import to_image
-from srlab.widgets.photo_desk import MOST_UPLOAD_BYTES
-from tests.browser.lab import LabPage, wait_until
+from srlab.widgets.photo_desk import PhotoDesk
+from srlab.widgets.photo_desk.lab import MOST_UPLOAD_BYTES
+from tests.browser.axe import grave_violations_on
+from tests.browser.lab import LabPage, browser_page, wait_until
+from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
 
+DESK = ".srlab-photo_desk"
 CELLS = [
     "from srlab.widgets.photo_desk import PhotoDesk",
     'desk = PhotoDesk("pixel-x2")\ndesk',
 ]
-PROGRESS, STAGE = ".srlab-photo-desk .srlab-progress", ".srlab-photo-desk .srlab-compare"
-
-
-TROUBLE = ".srlab-photo-desk [role=alert]:not(.srlab-upload-trouble)"
-SENT = ".srlab-photo-desk .srlab-upload-status"
-REFUSED = ".srlab-photo-desk .srlab-upload-trouble"
-
+STATUS, INPUT, FRAME = f"{DESK} .taking", f"{DESK} .upload input", f"{DESK} .overview"
+TROUBLE, SENT, REFUSED = (
+    f"{DESK} .taking .trouble", f"{DESK} .upload .words", f"{DESK} .upload .trouble",
+)  # fmt: skip
 
 # Each piece takes a while, as over a slow line.
 SLOW = """
 import time
-def slowly(*message, hear=desk.upload._hear):
+def slowly(hear=desk.presses["piece"], **message):
     time.sleep(0.4)
-    hear(*message)
-desk.upload._msg_callbacks.callbacks[:] = [slowly]
+    hear(**message)
+desk.presses["piece"] = slowly
 """
 PIXELS = """
 import hashlib
@@ -45,17 +48,202 @@ CUT = """() => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     kernel._ws.close();
 }"""
-DROP = """() => {
+DROP = """(css) => {
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [3, 2];
     canvas.toBlob((blob) => {
         const files = new DataTransfer();
         files.items.add(new File([blob], 'dropped.png', {type: 'image/png'}));
-        const input = document.querySelector('.srlab-upload input');
+        const input = document.querySelector(css);
         input.files = files.files;
         input.dispatchEvent(new Event('change', {bubbles: true}));
     });
 }"""
+
+
+# Without a kernel
+
+
+@pytest.fixture(scope="module")
+def desk() -> PhotoDesk:
+    return PhotoDesk("small-x4")
+
+
+@pytest.fixture
+def still(browser: Browser, desk: PhotoDesk) -> Iterator[Still]:
+    with browser_page(browser) as page:
+        still = Still(page, desk)
+        yield still
+        assert still.problems == []
+
+
+def test_input_and_two_networks_with_their_numbers(still: Still, desk: PhotoDesk):
+    tiles = still.page.locator(".stage .tile")
+    assert [tile.get_attribute("data-name") for tile in tiles.all()] == [
+        "input", "bicubic", "small-x4",
+    ]  # fmt: skip
+    for tile, picture in zip(tiles.all(), desk.pictures, strict=True):
+        assert tile.locator("figcaption span").inner_text() == picture["caption"]
+        assert picture["caption"] in str(tile.locator("img").get_attribute("alt"))
+    words = still.page.locator(".srlab").inner_text()
+    assert "640 × 422 px → 2560 × 1688 px (4.3 million pixels)" in words
+    assert "Detail that was not in the photograph is invented" in words
+    assert "the whole is not enlarged yet: 20 tiles" in words
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("model", "pixel-x4"), ("other", "unet-x4"), ("photograph", None)]
+)
+def test_menus(still: Still, name: str, value: str | None):
+    select = still.page.locator(f"[data-name={name}] select")
+    if value is None:
+        still.receive(
+            choices={**still.widget.choices, "photograph": ["citrus-slices", "b.png"]}
+        )
+        value = "b.png"
+    select.select_option(value)
+    still.frame()
+    assert still.set == {name: value}
+
+
+def test_a_network_is_not_offered_beside_itself(still: Still):
+    offered = still.page.locator("[data-name=other] option").all_inner_texts()
+    assert "bicubic" in offered
+    assert "small-x4" not in offered
+
+
+def test_scale_shrink_and_file_by_keyboard(still: Still):
+    still.page.locator("[data-name=scale] input:checked").press("ArrowRight")
+    still.page.locator("[data-name=shrink] input").press("Space")
+    still.page.get_by_label("or a file").fill("holiday.jpg")
+    still.page.get_by_label("or a file").press("Enter")
+    still.frame()
+    assert still.set == {"scale": 8, "shrink": True, "file": "holiday.jpg"}
+
+
+def test_the_frame_by_keys(still: Still):
+    frame = still.page.locator(".overview")
+    for key, place in (
+        ("ArrowRight", (55, 50)),
+        ("ArrowUp", (55, 45)),
+        ("ArrowLeft", (50, 45)),
+    ):
+        frame.press(key)
+        still.frame()
+        assert (still.set["across"], still.set["down"]) == place
+    label = str(frame.get_attribute("aria-label"))
+    assert label.endswith("the part in the frame is compared, 50 % across, 45 % down")
+
+
+def test_the_frame_by_mouse(still: Still):
+    box, part = (still.page.locator(css).bounding_box() for css in (".overview", ".part"))
+    middle = part["x"] + part["width"] / 2, part["y"] + part["height"] / 2
+    still.page.mouse.move(*middle)
+    still.page.mouse.down()
+    still.page.mouse.move(middle[0] + 40, middle[1] - 20, steps=4)
+    still.frame()
+    moved = still.page.locator(".part").bounding_box()
+    assert moved["x"] - part["x"] == pytest.approx(40, abs=1), "it goes with the pointer"
+    assert moved["y"] - part["y"] == pytest.approx(-20, abs=1)
+    still.page.mouse.move(box["x"] + 2000, box["y"] - 500)
+    still.page.mouse.up()
+    still.page.mouse.move(*middle)
+    still.frame()
+    assert still.set == {"across": 100, "down": 0}, "no farther than the edge, and let go"
+
+
+def test_the_frame_by_sliders(still: Still):
+    still.page.get_by_label("across", exact=True).press("ArrowRight")
+    still.page.get_by_label("down", exact=True).press("End")
+    still.frame()
+    assert still.set == {"across": 51, "down": 100}
+
+
+def test_the_frame_lies_where_the_part_is(still: Still, desk: PhotoDesk):
+    still.receive(across=0, down=100)
+    box, part = (still.page.locator(css).bounding_box() for css in (".overview", ".part"))
+    assert part["x"] == pytest.approx(box["x"], abs=0.5)
+    assert part["y"] + part["height"] == pytest.approx(box["y"] + box["height"], abs=0.5)
+    assert part["width"] / box["width"] == pytest.approx(desk.share[0], abs=0.01)
+
+
+def test_buttons_press(still: Still):
+    still.page.get_by_role("button", name="Enlarge").click()
+    still.receive(progress={**still.widget.progress, "word": "running"})
+    still.page.get_by_role("button", name="Stop").click()
+    still.receive(progress={**still.widget.progress, "word": "done"})
+    still.page.get_by_role("button", name="Save").press("Enter")
+    assert [sent["press"] for sent in still.sent] == ["start", "pause", "save"]
+
+
+def test_what_went_wrong_is_an_alert_and_markup_is_text(still: Still):
+    still.receive(error="<img> is damaged.\nb.png is empty.", photograph="<b>.png")
+    assert still.page.get_by_role("alert").last.inner_text().split("\n\n") == [
+        "<img> is damaged.", "b.png is empty.",
+    ]  # fmt: skip
+    assert "<b>.png" in still.page.locator(".sizes").inner_text()
+
+
+def test_a_network_that_has_not_seen_the_whole_says_so(still: Still, desk: PhotoDesk):
+    still.receive(pictures=desk.pictures[:2])
+    assert "small-x4 looks at the whole picture at once: press Enlarge" in (
+        still.page.locator(".take").inner_text()
+    )
+
+
+def test_too_large_an_upload_is_refused_at_once(still: Still, tmp_path: Path):
+    (tmp_path / "vast.png").touch()
+    os.truncate(tmp_path / "vast.png", MOST_UPLOAD_BYTES + 1)
+    (tmp_path / "film.mp4").write_bytes(b"no picture")
+    still.page.locator(".upload input").set_input_files(
+        [tmp_path / "vast.png", tmp_path / "film.mp4"]
+    )
+    refused = still.page.locator(".upload .trouble p")
+    wait_until(lambda: refused.count() == 2, what="both to be refused")
+    assert refused.all_inner_texts() == [
+        "vast.png has 200 MB, but at most 200 MB can be sent; shrink or crop it first, or "
+        "put it beside the notebook and type its name.",
+        "film.mp4 is not a picture (video/mp4).",
+    ]
+    assert still.sent == [], "nothing was sent"
+
+
+def test_an_upload_goes_in_pieces_each_after_the_answer(still: Still, tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(bytes(2**20 + 5))
+    still.page.locator(".upload input").set_input_files([tmp_path / "a.png"])
+    wait_until(lambda: len(still.sent) == 1, what="the first piece")
+    words = still.page.locator(".upload .words")
+    assert words.inner_text() == "Sending a.png (1 MB) …", "and never 0.0 kB"
+    first = still.sent[0]
+    assert (first["press"], first["at"], first["size"]) == ("piece", 0, 2**20 + 5)
+    about = {name: first[name] for name in ("upload", "number")}
+    still.receive(received={**about, "number": -1, "have": 5})
+    assert len(still.sent) == 1, "an answer to another message"
+    still.receive(received={**about, "have": 2**20})
+    wait_until(lambda: len(still.sent) == 2, what="the second piece")
+    assert still.sent[1]["at"] == 2**20
+    about["number"] = still.sent[1]["number"]
+    still.receive(received={**about, "have": 2**20 + 5})
+    wait_until(lambda: words.inner_text() == "Sent: a.png (1 MB).", what="word of it")
+    assert still.page.locator(".upload progress").count() == 0
+
+
+@pytest.mark.parametrize("width", [360, 390, 1100, 1400, 1600])
+def test_it_fits_any_page(still: Still, width: int):
+    still.page.set_viewport_size({"width": width, "height": 900})
+    still.frame()
+    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
+    whole = "all => all.every(each => each.scrollWidth <= each.clientWidth + 1)"
+    assert still.page.locator(".srlab .panel, .srlab .desk").evaluate_all(whole)
+    assert grave_violations_on(still.page) == []
+    boxes = [frame.bounding_box() for frame in still.page.locator(".stage .frame").all()]
+    assert {round(box["width"]) for box in boxes} == {248}, "a pixel to a pixel"
+    assert len({box["y"] for box in boxes}) == (1 if width >= 1100 else 3)
+    if width == 1400:
+        assert still.page.locator(".srlab").bounding_box()["height"] <= 780
+
+
+# In JupyterLab
 
 
 @pytest.fixture
@@ -83,7 +271,6 @@ def files(tmp_path: Path) -> list[Path]:
 def test_a_person_enlarges_a_photograph_and_takes_it_home(
     page: LabPage, files: list[Path], tmp_path: Path
 ):
-    every_control_has_a_name(page)
     files_come_in_by_keyboard(page, files)
     enter_enlarges_the_whole(page)
     the_link_gives_the_very_bytes(page, tmp_path / "taken.png")
@@ -106,25 +293,13 @@ def test_a_picture_above_the_servers_limit_comes_in(page: LabPage, tmp_path: Pat
     noise(tmp_path / "noise.png", 2100)
     noise(tmp_path / "other.png", 40)
     assert (tmp_path / "noise.png").stat().st_size > 12 * 2**20
-    (tmp_path / "vast.png").touch()
-    os.truncate(tmp_path / "vast.png", MOST_UPLOAD_BYTES + 1)
-    (tmp_path / "film.mp4").write_bytes(b"no picture")
-    choose(
-        page, *(tmp_path / name for name in ("vast.png", "noise.png", "film.mp4", "other.png"))
-    )
+    choose(page, tmp_path / "noise.png", tmp_path / "other.png")
     wait_for_sent(page, "Sent: noise.png (13.2 MB), other.png (")
-    refused = page.page.locator(REFUSED).inner_text().splitlines()
-    assert refused == [
-        "vast.png has 200.0 MB, but at most 200 MB can be sent; shrink or crop it first, or "
-        "put it beside the notebook and type its name.",
-        "film.mp4 is not a picture (video/mp4).",
-    ]
-    page.wait_for_status(PROGRESS, "data-size", "80x80")
+    page.wait_for_status(STATUS, "data-size", "80x80")
     page.ask("desk.choose(photograph='noise.png')")
-    page.wait_for_status(PROGRESS, "data-size", "4200x4200")
+    page.wait_for_status(STATUS, "data-size", "4200x4200")
     here = np.asarray(Image.open(tmp_path / "noise.png"))
-    there = page.ask(PIXELS)
-    assert there == hashlib.sha256(here.tobytes()).hexdigest()
+    assert page.ask(PIXELS) == hashlib.sha256(here.tobytes()).hexdigest()
     assert page.problems == []
 
 
@@ -133,22 +308,19 @@ def test_an_upload_is_cancelled_and_the_next_one_comes(page: LabPage, tmp_path: 
     noise(tmp_path / "other.png", 40)
     page.ask(SLOW)
     choose(page, tmp_path / "noise.png")
-    page.find(".srlab-upload progress")
-    assert "Sending noise.png: 0.0 kB of 13.2 MB" in page.page.locator(SENT).inner_text()
+    page.find(f"{DESK} .upload progress")
     wait_for_a_piece(page)
-    page.find(".srlab-upload-cancel").focus()
+    page.find(f"{DESK} [data-name=cancel]").focus()
     page.page.keyboard.press("Enter")
     wait_for_sent(page, "Cancelled: noise.png was not sent.")
-    wait_until(
-        lambda: page.ask("print(desk.upload._part)") == "None", what="it to be forgotten"
-    )
-    assert page.page.locator(".srlab-upload progress >> visible=true").count() == 0
+    wait_until(lambda: page.ask("print(desk.inbox._part)") == "None", what="it to be forgotten")
+    assert page.page.locator(f"{DESK} .upload progress").count() == 0
     focused = "() => document.activeElement.type"
     assert page.page.evaluate(focused) == "file", "the next one is chosen from here"
     choose(page, tmp_path / "other.png")
     wait_for_sent(page, "Sent: other.png (")
-    page.wait_for_status(PROGRESS, "data-size", "80x80")
-    assert page.ask("print(*desk.photograph.options)") == "citrus-slices other.png"
+    page.wait_for_status(STATUS, "data-size", "80x80")
+    assert page.ask("print(*desk.choices['photograph'])") == "citrus-slices other.png"
 
 
 def test_a_lost_connection_loses_no_upload(page: LabPage, tmp_path: Path):
@@ -158,7 +330,7 @@ def test_a_lost_connection_loses_no_upload(page: LabPage, tmp_path: Path):
     wait_for_a_piece(page)
     page.page.evaluate(CUT)
     wait_for_sent(page, "Sent: noise.png (13.2 MB).", timeout=90)
-    page.wait_for_status(PROGRESS, "data-size", "4200x4200")
+    page.wait_for_status(STATUS, "data-size", "4200x4200")
 
 
 def test_a_kernel_that_is_gone_is_said(page: LabPage, tmp_path: Path):
@@ -168,14 +340,14 @@ def test_a_kernel_that_is_gone_is_said(page: LabPage, tmp_path: Path):
     wait_for_a_piece(page)
     page.restart_kernel()
     wait_until(
-        lambda: "ernel" in page.page.locator(".srlab-upload").inner_text(), what="word of it"
+        lambda: "ernel" in page.page.locator(f"{DESK} .upload").inner_text(), what="word of it"
     )
 
 
 def test_a_file_is_dropped_on_the_button(page: LabPage):
     """As from a file manager; Chromium itself then fills the input."""
-    page.page.evaluate(DROP)
-    page.wait_for_status(PROGRESS, "data-size", "6x4")
+    page.page.evaluate(DROP, INPUT)
+    page.wait_for_status(STATUS, "data-size", "6x4")
     assert page.ask("print(desk.setting.photograph)") == "dropped.png"
 
 
@@ -186,11 +358,11 @@ def noise(path: Path, side: int) -> None:
 
 
 def choose(page: LabPage, *files: Path) -> None:
-    page.find(".srlab-upload input").set_input_files(files)
+    page.find(INPUT).set_input_files(files)
 
 
 def wait_for_a_piece(page: LabPage) -> None:
-    here = "print(getattr(desk.upload._part, 'have', 0))"
+    here = "print(getattr(desk.inbox._part, 'have', 0))"
     wait_until(lambda: page.ask(here) != "0", what="a piece")
 
 
@@ -204,49 +376,36 @@ def wait_for_sent(page: LabPage, words: str, timeout: float = 60) -> None:
 
 
 def progress(page: LabPage) -> dict[str, str]:
-    return page.status(PROGRESS)
-
-
-def every_control_has_a_name(page: LabPage):
-    for name in ("Photographs", "Photograph", "Model", "or a file"):
-        assert page.page.get_by_label(name, exact=True).is_visible(), name
-    for name in ("Enlarge", "Stop", "Save"):
-        button = page.page.locator(f".srlab-photo-desk button:has-text('{name}')")
-        assert button.count() == 1, name
-    assert page.page.get_by_label("make it smaller first").count() == 1
-    pictures = page.page.locator(".srlab-photo-desk img >> visible=true")
-    assert all(picture.get_attribute("alt") for picture in pictures.all())
-    words = page.page.locator(".srlab-photo-desk").inner_text()
-    assert "Detail that was not in the photograph is invented" in words
+    return page.status(STATUS)
 
 
 def files_come_in_by_keyboard(page: LabPage, files: list[Path]):
-    page.find(".srlab-upload input").focus()
+    page.find(INPUT).focus()
     with page.page.expect_file_chooser() as chooser:
         page.page.keyboard.press("Enter")
     assert chooser.value.is_multiple()
     chooser.value.set_files(files)
-    page.wait_for_status(PROGRESS, "data-size", "192x256", timeout=60)
-    names = page.ask("print(*desk.photograph.options, sep='|')")
+    page.wait_for_status(STATUS, "data-size", "192x256", timeout=60)
+    names = page.ask("print(*desk.choices['photograph'], sep='|')")
     assert names == "citrus-slices|gray.png|lying cat.jpg"
     trouble = page.find(TROUBLE).inner_text()
     assert trouble.startswith("letter.jpg is not a picture that can be read; save it as JPEG")
-    sent = page.find(".srlab-upload [role=status]").inner_text()
+    sent = page.find(SENT).inner_text()
     assert sent.startswith("Sent: gray.png (")
     assert sent.endswith(" kB).")
 
 
 def enter_enlarges_the_whole(page: LabPage):
     assert progress(page)["data-state"] == "ready"
-    assert page.page.locator(".srlab-download").count() == 0
-    page.find(".srlab-enlarge").focus()
+    assert page.page.locator(f"{DESK} .download").count() == 0
+    page.find(f"{DESK} [data-name=start]").focus()
     page.page.keyboard.press("Enter")
-    page.wait_for_status(PROGRESS, "data-state", "done", timeout=60)
+    page.wait_for_status(STATUS, "data-state", "done", timeout=60)
     assert page.ask("print(desk.result.size)") == "(192, 256)"
 
 
 def the_link_gives_the_very_bytes(page: LabPage, target: Path):
-    link = page.find(".srlab-download")
+    link = page.find(f"{DESK} .download")
     link.focus()
     with page.page.expect_download() as download:
         page.page.keyboard.press("Enter")
@@ -262,10 +421,10 @@ def the_link_gives_the_very_bytes(page: LabPage, target: Path):
 
 
 def save_writes_beside_the_notebook(page: LabPage):
-    page.find(".srlab-save").focus()
+    page.find(f"{DESK} [data-name=save]").focus()
     page.page.keyboard.press("Enter")
     written = page.server.folder / "lying cat_x2.png"
-    note = page.page.locator(".srlab-photo-desk [role=status]", has_text="Saved beside")
+    note = page.page.locator(f"{DESK} [role=status]", has_text="Saved beside")
     wait_until(lambda: note.count() == 1, what="word of the file")
     assert written.name in note.inner_text()
     pixels = "import hashlib; print(hashlib.sha256(desk.result.tobytes()).hexdigest())"
@@ -274,57 +433,53 @@ def save_writes_beside_the_notebook(page: LabPage):
 
 
 def the_truth_is_known_if_it_is_made_smaller(page: LabPage):
-    shown = page.picture_hash(STAGE)
-    page.find(".srlab-shrink input").focus()
+    page.find(f"{DESK} [data-name=shrink] input").focus()
     page.page.keyboard.press("Space")
-    page.wait_for_status(PROGRESS, "data-size", "96x128")
-    assert page.page.locator(".srlab-download").count() == 0, "of another picture"
-    page.wait_for_new_picture(STAGE, shown)
+    page.wait_for_status(STATUS, "data-size", "96x128")
+    assert page.page.locator(f"{DESK} .download").count() == 0, "of another picture"
     decibels = page.ask("print(f\"{desk.figures['pixel-x2']['psnr_y']:.2f} dB\")")
-    told = page.page.locator(STAGE)
-    wait_until(lambda: decibels in told.inner_text(), what=f"{decibels} beside the pictures")
+    told = page.page.locator(f"{DESK} [data-name=pixel-x2] figcaption")
+    wait_until(lambda: decibels in told.inner_text(), what=f"{decibels} below the picture")
 
 
 def a_file_is_opened_by_its_name(page: LabPage):
-    field = page.find(".srlab-file input")
+    field = page.find(f"{DESK} [data-name=file] input")
     field.focus()
     page.page.keyboard.insert_text("missing.png")
     page.page.keyboard.press("Enter")
-    trouble = page.page.locator(TROUBLE)
+    trouble = page.page.locator(f"{TROUBLE} p")
     wait_until(lambda: trouble.count() == 1, what="a sentence of the missing file")
     assert "missing.png does not exist; check the name." in trouble.inner_text()
     field.fill("large.png")
     page.page.keyboard.press("Enter")
-    page.wait_for_status(PROGRESS, "data-size", "4800x3600", timeout=60)
+    page.wait_for_status(STATUS, "data-size", "4800x3600", timeout=60)
     assert trouble.count() == 0
-    assert (
-        page.find(".srlab-overview img")
-        .get_attribute("alt")
-        .endswith("the part that is compared: 50 % across, 50 % down")
-    )
+    assert field.input_value() == "", "ready for the next"
+    assert "50 % across, 50 % down" in str(page.find(FRAME).get_attribute("aria-label"))
 
 
 def the_part_moves_while_it_runs(page: LabPage):
-    page.click(".srlab-enlarge")
-    page.wait_for_status(PROGRESS, "data-state", "running", timeout=60)
-    shown = page.picture_hash(".srlab-overview")
+    page.click(f"{DESK} [data-name=start]")
+    page.wait_for_status(STATUS, "data-state", "running", timeout=60)
+    shown = page.picture_hash(f"{DESK} .stage [data-name=pixel-x2]")
+    cells = len(page.cells())
     for _ in range(6):
-        page.press(".srlab-across", "ArrowLeft")
+        page.find(FRAME).press("ArrowLeft")
         page.page.wait_for_timeout(200)  # a key may come while the one before it is drawn
-    page.wait_for_new_picture(".srlab-overview", shown)
-    across = "print(desk.setting.across, desk.across.value)"
-    wait_until(lambda: page.ask(across) == "20 20", what="every key to count")
+    page.wait_for_new_picture(f"{DESK} .stage [data-name=pixel-x2]", shown)
+    across = "print(desk.setting.across, desk.across)"
+    wait_until(lambda: page.ask(across) == "20.0 20.0", what="every key to count")
     assert progress(page)["data-state"] == "running"
+    assert len(page.cells()) == cells, "no key reached JupyterLab"
 
 
 def stop_keeps_what_is_done(page: LabPage):
     wait_until(lambda: int(progress(page)["data-done"]) > 1, what="two tiles", timeout=60)
-    page.click(".srlab-stop")
-    page.wait_for_status(PROGRESS, "data-state", "stopped")
+    page.click(f"{DESK} [data-name=pause]")
+    page.wait_for_status(STATUS, "data-state", "stopped")
     done, total = progress(page)["data-done"], progress(page)["data-total"]
     assert 0 < int(done) < int(total)
-    told = page.page.locator(".srlab-photo-desk .srlab-spoken")
-    sentence = f"stopped: stopped after {done} of {total} tiles; Enlarge goes on"
-    assert told.text_content() == sentence
+    sentence = f"stopped after {done} of {total} tiles; Enlarge goes on"
+    assert page.find(f"{STATUS} .words").inner_text() == sentence
     page.page.wait_for_timeout(700)
     assert progress(page)["data-done"] == done

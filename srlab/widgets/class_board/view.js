@@ -1,6 +1,6 @@
 // ClassBoard: who is best by each measure, the map beside it, and the table of all below.
 
-import { attributes, button, choice, color, files, html, mapChart, menu, nothing, short, status, table, toggle } from "../kit/js/kit.js";
+import { attributes, button, choice, color, html, mapChart, menu, nothing, short, smallFiles, status, table, toggle } from "../kit/js/kit.js";
 
 const PAGE = 20;
 const MOST_SENTENCES = 8;
@@ -16,7 +16,7 @@ export function board(lab) {
   const any = lab.get("scales").length > 0;
   return html`<div class="lab board">
     <div class="head"><h3>Run cards side by side</h3>
-      ${files(lab, "take", { label: "Add run cards", accept: ".json,application/json", most: lab.get("most_bytes"), title: "Open the card.json files of a class, or drop them here" })}
+      ${smallFiles(lab, "take", { label: "Add run cards", accept: ".json,application/json", most: lab.get("most_bytes"), title: "Open the card.json files of a class, or drop them here" })}
       ${status(lab, { data: { scale: lab.get("scale"), order: lab.get("order"), count: lab.get("count") } })}</div>
     ${sentences("Left out:", lab.get("left_out"), "status")}
     ${any ? html`${controls(lab)}<div class="halves">${bests(lab)}${map(lab)}</div>${rows(lab)}${paging(lab)}

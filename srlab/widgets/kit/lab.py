@@ -112,8 +112,8 @@ class Lab(anywidget.AnyWidget):
         if self._teller != threading.get_ident():
             self.changed(change["name"], change["new"])
 
-    def _on_message(self, _: Any, content: Mapping[str, Any], __: Any) -> None:
-        arguments = dict(content)
+    def _on_message(self, _: Any, content: Mapping[str, Any], buffers: Any) -> None:
+        arguments = {**content, **({"buffers": buffers} if buffers else {})}
         name = str(arguments.pop("press", ""))
         try:
             require_known([name], self.presses, "press")

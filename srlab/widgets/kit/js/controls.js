@@ -137,7 +137,7 @@ export function field(lab, name, { label = name, placeholder = "", disabled = fa
 
 // Small files, chosen or dropped: each presses `name` with {file, text}; one of
 // more than `most` bytes comes without its text.
-export function files(lab, name, { label = name, accept = "", title = "", most = 2e6 }) {
+export function smallFiles(lab, name, { label = name, accept = "", title = "", most = 2e6 }) {
   const take = async (event) => {
     const chosen = [...event.target.files];
     event.target.value = ""; // so that the same file can be chosen again

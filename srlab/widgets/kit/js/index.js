@@ -7,13 +7,28 @@ import { compare } from "../../compare/view.js";
 import { features } from "../../feature_explorer/view.js";
 import { loss } from "../../loss_lab/view.js";
 import { metric } from "../../metric_lab/view.js";
+import { photoDesk } from "../../photo_desk/view.js";
+import { quiz } from "../../quiz/view.js";
 import { dial } from "../../residual_dial/view.js";
 import { skips } from "../../skip_explorer/view.js";
 import { training } from "../../training_lab/view.js";
 import { gallery } from "./gallery.js";
 import { Lab } from "./lab.js";
 
-const VIEWS = { board, checkerboard, compare, dial, features, gallery, loss, metric, skips, training };
+const VIEWS = {
+  board,
+  checkerboard,
+  compare,
+  dial,
+  features,
+  gallery,
+  loss,
+  metric,
+  photo_desk: photoDesk,
+  quiz,
+  skips,
+  training,
+};
 
 function render({ model, el }) {
   const lab = new Lab(model, el, VIEWS[model.get("view")]);

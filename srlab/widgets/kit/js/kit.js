@@ -3,14 +3,25 @@
 export { html, nothing, svg } from "lit-html";
 export { live } from "lit-html/directives/live.js";
 export { lineChart, mapChart } from "./charts.js";
-export { button, choice, field, files, menu, slider, tabs, toggle, trainingButtons } from "./controls.js";
+export {
+  button,
+  choice,
+  field,
+  menu,
+  slider,
+  smallFiles,
+  tabs,
+  toggle,
+  trainingButtons,
+} from "./controls.js";
 export { points } from "./curves.js";
 export { attributes, mounted } from "./directives.js";
 export { pixelsNow } from "./images.js";
-export { clamp, short } from "./numbers.js";
+export { bytesText, clamp, short } from "./numbers.js";
 export { status } from "./status.js";
 export { table } from "./table.js";
 export { LOOK_NAMES, pixels, tiles } from "./tiles.js";
+export { files } from "./upload.js";
 
 // The color of each term, everywhere; the values stand in kit.css.
 export const color = (term) => `var(--term-${term})`;

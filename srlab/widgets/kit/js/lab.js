@@ -34,8 +34,8 @@ export class Lab {
     this.redraw();
   }
 
-  press(name, given = {}) {
-    this.model.send({ press: name, ...given });
+  press(name, given = {}, buffers = []) {
+    this.model.send({ press: name, ...given }, undefined, buffers);
   }
 
   // Change what only this page knows.

@@ -67,3 +67,10 @@ function evenTicks(low, high) {
   const first = Math.ceil(low / step);
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => tidy((first + i) * step));
 }
+
+// 200 MB, 3.2 MB, 45 kB or 120 bytes, as bytes_text says it in Python; never "0.0 kB".
+export function bytesText(count) {
+  if (count < 1000) return `${count} bytes`;
+  if (count < 99_950) return `${Number((count / 1e3).toFixed(1))} kB`;
+  return `${Number((count / 1e6).toFixed(1))} MB`;
+}

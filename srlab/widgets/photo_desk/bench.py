@@ -5,11 +5,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from srlab.images import save_image
 from srlab.images.parts import (
     PictureParts,
     blank_result,
@@ -21,6 +24,23 @@ from srlab.inference import enlarged_tiles, fast_precision, require_room
 from srlab.scoring import Scene
 
 TILE = 128  # px of the small picture; small, so that Stop is soon obeyed
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the controls say; names as ``PhotoDesk.choose`` takes them."""
+
+    photograph: str
+    scale: int
+    model: str
+    other: str = "bicubic"
+    shrink: bool = False
+    across: float = 50
+    down: float = 50
+
+    def same_task(self, other: "Setting") -> bool:
+        """Whether both enlarge the same, wherever and at whatever they look."""
+        return replace(self, across=other.across, down=other.down, other=other.other) == other
 
 
 @dataclass(frozen=True)
@@ -62,7 +82,7 @@ class Task:
     @property
     def sees_all(self) -> bool:
         """Whether the network has to look at the whole picture at once."""
-        return math.isinf(getattr(self.network, "reach", 32))
+        return sees_all(self.network)
 
     def __str__(self) -> str:
         first = "made smaller first, " if self.truth is not None else ""
@@ -70,6 +90,11 @@ class Task:
             f"{self.photo}, {first}{size_text(self.small)} to {size_text(self.large)} "
             f"by {self.model}"
         )
+
+
+def sees_all(network: nn.Module) -> bool:
+    """Whether a network has to look at the whole picture at once."""
+    return math.isinf(getattr(network, "reach", 32))
 
 
 def make_task(
@@ -167,6 +192,26 @@ class Enlargement:
     def seconds_left(self) -> float:
         """About how long the rest takes, by what was done so far."""
         return self.seconds / self.done * (self.total - self.done) if self.done else math.inf
+
+
+def how_far(job: Enlargement, word: str) -> str:
+    """One sentence that says how far the work is; ``word`` is its state."""
+    tiles = f"{job.done} of {job.total} tiles"
+    if word == "running":
+        return tiles + (f", about {job.seconds_left():.0f} s left" if job.done else "")
+    if word == "done":
+        return f"enlarged in {job.seconds:.1f} s"
+    if word == "stopped":
+        return f"stopped after {tiles}; Enlarge goes on"
+    return f"the whole is not enlarged yet: {job.total} tiles"
+
+
+def png_of(image: Image.Image) -> bytes:
+    """The very file that ``save_image`` writes, with all that belongs to it."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.png"
+        save_image(image, path)
+        return path.read_bytes()
 
 
 def size_text(size: tuple[int, int]) -> str:

@@ -10,13 +10,16 @@ from torch import nn
 from srlab.images import read_image, to_image
 from srlab.images.parts import paste_tile
 from srlab.metrics import PATCH, score_pair
-from srlab.models import Bicubic
-from srlab.widgets.photo_task import Task, tiles_of
+from srlab.widgets.photo_desk.bench import Task, size_text, tiles_of
 
 GRID = 8
 """A part begins at a multiple of it, so that a UNet halves it as it halves the whole."""
 
-PART = (640, 440)  # px of the enlarged picture: what Compare shows without shrinking it
+PART = (248, 400)
+"""Width and height of the part, px of the enlarged picture: so narrow that three, or
+with the truth four, stand side by side at their true size."""
+
+OVERVIEW = (226, 226)  # px at most
 
 FIGURES = ("psnr_y", "sharpness", "ridge")
 CHECKER, LIGHT, DARK = 8, 204, 153  # px of a square, and its two grays
@@ -41,15 +44,23 @@ class PartLook:
     figures: dict[str, dict[str, float]]
 
     def captions(self) -> dict[str, str]:
-        """Name -> its figures, for ``Compare``."""
+        """Name -> its figures."""
         return {
             name: f"{_number(f['psnr_y'])} dB, sharp {_number(f['sharpness'])}, "
             f"ridge {_number(f['ridge'])}"
             for name, f in self.figures.items()
         }
 
+    def sizes(self, scale: int) -> dict[str, str]:
+        """Name -> how large the part is there, for pictures without figures."""
+        left, top, right, bottom = self.box
+        large = size_text((scale * (right - left), scale * (bottom - top)))
+        return dict.fromkeys(self.pictures, large) | {
+            "input": f"{size_text((right - left, bottom - top))}, each drawn {scale} × {scale}"
+        }
 
-def part_box(task: Task, across: int, down: int) -> PartBox:
+
+def part_box(task: Task, across: float, down: float) -> PartBox:
     """The part that is compared: the whole picture if it is small.
 
     Args:
@@ -61,28 +72,36 @@ def part_box(task: Task, across: int, down: int) -> PartBox:
     return left, top, right, bottom
 
 
-def is_whole(task: Task) -> bool:
-    """Whether the whole picture is small enough to be compared at once."""
-    return part_box(task, 0, 0) == (0, 0, *task.small)
+def part_share(task: Task) -> tuple[float, float]:
+    """Width and height of the part, as a share of the whole's."""
+    _, _, right, bottom = part_box(task, 0, 0)
+    return right / task.small[0], bottom / task.small[1]
 
 
-def take_look(task: Task, box: PartBox, result: Image.Image | None) -> PartLook:
-    """Bicubic, the network and, where it is known, the truth.
+def take_look(
+    task: Task, box: PartBox, others: dict[str, nn.Module], result: Image.Image | None
+) -> PartLook:
+    """The input, the networks and, where it is known, the truth.
 
     Args:
         task: what is enlarged.
         box: the part.
-        result: the whole as enlarged already; the part alone is enlarged
-            without it.
+        others: name -> network beside the task's own.
+        result: the whole as enlarged already; without it the part alone is
+            enlarged, unless the network has to see the whole.
     """
     large: PartBox = tuple(edge * task.scale for edge in box)  # type: ignore[assignment]
-    own = colors_of(result.crop(large)) if result else enlarged_part(task.network, task, box)
-    pictures = {"bicubic": enlarged_part(Bicubic(task.scale), task, box), task.model: own}
+    enlarged = {name: enlarged_part(network, task, box) for name, network in others.items()}
+    if result:
+        enlarged[task.model] = colors_of(result.crop(large))
+    elif not task.sees_all:
+        enlarged[task.model] = enlarged_part(task.network, task, box)
+    pictures = {"input": _drawn_large(task, box), **enlarged}
     figures: dict[str, dict[str, float]] = {}
     if task.truth is not None:
         left, top, right, bottom = large
         truth = to_image(task.truth[..., top:bottom, left:right])
-        found = {name: _figures(sr, truth, task.scale) for name, sr in pictures.items()}
+        found = {name: _figures(sr, truth, task.scale) for name, sr in enlarged.items()}
         figures = {name: values for name, values in found.items() if values}
         pictures["truth"] = truth
     if task.parts.alpha is not None:
@@ -92,13 +111,23 @@ def take_look(task: Task, box: PartBox, result: Image.Image | None) -> PartLook:
     return PartLook(box, pictures, figures)
 
 
+def overview(task: Task) -> Image.Image:
+    """The photograph as it came, small."""
+    seen = task.lr if task.truth is None else task.truth
+    height, width = seen.shape[-2:]
+    step = max(1, -(-width // OVERVIEW[0]), -(-height // OVERVIEW[1]))
+    image = to_image(seen[..., ::step, ::step])
+    if task.parts.alpha is not None:
+        image = on_checker(image, task.parts.alpha.resize(image.size))
+    return image
+
+
 def enlarged_part(network: nn.Module, task: Task, box: PartBox) -> Image.Image:
     """A part as it is in the enlarged whole, without the rest of it: its colors, RGB."""
     left, top, right, bottom = box
     scale, mode = task.scale, task.parts.mode
     image = Image.new(mode, ((right - left) * scale, (bottom - top) * scale))
-    whole = max(PART)  # in one tile, whose margins cost least
-    for x, y, pixels in tiles_of(task, network, whole, box):
+    for x, y, pixels in tiles_of(task, network, max(PART), box):  # one tile costs least
         paste_tile(image, x - left * scale, y - top * scale, pixels)
     return colors_of(image)
 
@@ -118,10 +147,18 @@ def on_checker(colors: Image.Image, alpha: Image.Image) -> Image.Image:
     return Image.composite(colors, Image.fromarray(squares).convert("RGB"), alpha)
 
 
-def _span(length: int, most: int, percent: int) -> tuple[int, int]:
+def _drawn_large(task: Task, box: PartBox) -> Image.Image:
+    """A part of the input, each pixel as a square of ``scale``."""
+    left, top, right, bottom = box
+    part = to_image(task.lr[..., top:bottom, left:right])
+    size = (right - left) * task.scale, (bottom - top) * task.scale
+    return part.resize(size, Image.Resampling.NEAREST)
+
+
+def _span(length: int, most: int, percent: float) -> tuple[int, int]:
     """Where a part begins and ends along one side."""
     room = max(length - most, 0)
-    start = -(-room * percent // 100 // GRID) * GRID if room else 0
+    start = math.ceil(room * percent / 100 / GRID) * GRID
     return start, min(start + most, length)
 
 

@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
@@ -13,11 +14,13 @@ from torch import nn
 from srlab.checkpoints import load_checkpoint
 from srlab.images import cautions, open_image
 from srlab.images.parts import PictureParts, take_apart
+from srlab.models import Bicubic
 from srlab.require import require_scale
 from srlab.runcard import parse_card
+from srlab.widgets.photo_desk.bench import Setting
 from srlab.zoo import find_checkpoint, load_model, model_names
 
-RESERVED = ("bicubic", "truth")
+RESERVED = ("bicubic", "input", "truth")
 
 Source = bytes | Path | Image.Image
 """A photograph as it came: a file's bytes, a file, or a PIL image."""
@@ -81,7 +84,7 @@ class PhotoShelf:
 
 
 class Networks:
-    """Networks by name: the caller's and the shipped ones; the present one is loaded.
+    """Networks by name: the caller's, the shipped ones and bicubic; two are kept loaded.
 
     Args:
         own: name -> network or checkpoint file.
@@ -92,17 +95,51 @@ class Networks:
 
     def __init__(self, own: Mapping[str, Model] | None):
         self.offered = offered_models(own)
-        self._loaded: tuple[str, nn.Module, int] | None = None
+        self.scales = {name: _scale_of(name, model) for name, model in self.offered.items()}
+        self._opened = lru_cache(maxsize=2)(lambda name: open_model(self.offered[name])[0])
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.offered)
 
-    def load(self, name: str) -> tuple[nn.Module, int]:
-        """The network, and how many times it enlarges."""
-        if self._loaded is None or self._loaded[0] != name:
-            self._loaded = name, *open_model(self.offered[name])
-        return self._loaded[1:]
+    def at(self, scale: int) -> list[str]:
+        """Those that enlarge so many times."""
+        return [name for name, its in self.scales.items() if its == scale]
+
+    def load(self, name: str, scale: int) -> nn.Module:
+        """One of them, ready for use."""
+        return Bicubic(scale) if name == "bicubic" else self._opened(name)
+
+    def settled(self, wanted: Setting, before: Setting) -> Setting:
+        """The nearest setting whose two networks are of one scale, and not the same.
+
+        A new model brings its scale, and a new scale the networks of the same
+        families. Whoever chooses for one what the other has, gets them swapped.
+
+        Raises:
+            ValueError: if a network is to be compared with itself.
+        """
+        model, other = wanted.model, wanted.other
+        if model == before.model:
+            if other == model:
+                raise ValueError(
+                    f"{model} would be compared with itself; choose another other, or "
+                    f'"bicubic".'
+                )
+            model = self._kin(model, wanted.scale, f"pixel-x{wanted.scale}")
+        elif other == model:
+            other = before.model
+        scale = self.scales[model]
+        other = self._kin(other, scale, "bicubic")
+        other = "bicubic" if other == model else other
+        return replace(wanted, scale=scale, model=model, other=other)
+
+    def _kin(self, name: str, scale: int, without: str) -> str:
+        """The network of the same family that enlarges ``scale`` times."""
+        if self.scales.get(name, scale) == scale:
+            return name
+        kin = f"{name.rpartition('-x')[0]}-x{scale}"
+        return kin if self.scales.get(kin) == scale else without
 
 
 class _Named(BytesIO):
@@ -161,6 +198,13 @@ def open_model(model: Model) -> tuple[nn.Module, int]:
     path = find_checkpoint(model)
     scale = parse_card(load_checkpoint(path).card, path.name).scale
     return load_model(model, scale), scale
+
+
+def _scale_of(name: str, model: Model) -> int:
+    """How many times it enlarges; a shipped one's name says it."""
+    if model == name and not isinstance(model, nn.Module):
+        return int(name.rpartition("-x")[2])
+    return open_model(model)[1]
 
 
 def _require_model(name: str, model: object) -> None:
