@@ -429,7 +429,11 @@ def a_heavier_tv_arrives_everywhere(lab: LabPage):
     assert before > 0
     tab_to(lab, track("tv"))
     press(lab, *["ArrowRight"] * 60)
-    wait_until(lambda: weight(lab, "tv") > 2.5 * before, what="a heavier tv")
+    wait_until(
+        lambda: weight(lab, "tv") > 2.5 * before,
+        timeout=20,
+        what=lambda: f"tv above {2.5 * before}; it weighs {weight(lab, 'tv')}",
+    )
     wait_until(lambda: shares(lab)[-1] > 1.5 * share, what="its share")
     in_the_ledger = lab.page.locator(f"{LAB} table{named('ledger')} tr:has-text('tv') td").first
     assert float(in_the_ledger.inner_text()) == pytest.approx(weight(lab, "tv"), rel=0.01)
