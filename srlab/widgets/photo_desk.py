@@ -317,14 +317,9 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
     def poster(self) -> Image.Image:
         """The photograph, and a part of it compared."""
         lines = text_lines([self.summary(), "Detail that was not there before is invented."])
-        shown = [self._compared()] if self.look else []
+        shown = [_compared(self.look)] if self.look else []
         box = _part(self.task, self.setting, self.job)
         return stack(lines, framed(self._seen(), self.task, box), *shown)
-
-    def _compared(self) -> Image.Image:
-        captions = self.look.captions()
-        pictures = self.look.pictures.items()
-        return filmstrip([(p, f"{name} {captions.get(name, '')}") for name, p in pictures])
 
     # Work: done by the worker, so that two of it never meet
 
@@ -585,6 +580,13 @@ class PhotoDesk(PosterMixin, VBox):  # type: ignore[misc]
     def _complain(self, *sentences: str) -> None:
         self._complaints = sentences
         self._alert.value = alert(sentences)
+
+
+def _compared(look: PartLook) -> Image.Image:
+    """The pictures of the part, side by side."""
+    captions = look.captions()
+    named = look.pictures.items()
+    return filmstrip([(picture, f"{n} {captions.get(n, '')}") for n, picture in named])
 
 
 def _part(task: Task, setting: Setting, job: Enlargement) -> PartBox | None:

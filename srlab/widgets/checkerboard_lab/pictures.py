@@ -28,8 +28,9 @@ def added(view: View) -> Image.Image:
 
 
 def card(view: View) -> Image.Image:
-    """What the network makes of a flat gray card, around middle gray."""
-    return crop(amplified(view.card - GRAY, CARD_GAIN))
+    """What the network makes of a flat gray card; a tint of the whole is no grid."""
+    flat = view.card.mean(dim=(-2, -1), keepdim=True)
+    return crop(amplified(view.card - flat, CARD_GAIN))
 
 
 def amplified(difference: Tensor, gain: float) -> Tensor:

@@ -169,7 +169,6 @@ class Curves extends Chart {
           side: 3,
           size: 48,
           space: 28,
-          // uPlot's own filter would take the numbers from ticks that are not powers of ten
           ...(log ? { splits: (_, __, low, high) => logTicks(low, high), filter: (_, ticks) => ticks } : {}),
         }),
       ],

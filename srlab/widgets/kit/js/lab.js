@@ -107,7 +107,7 @@ export class Lab {
       event.altKey ||
       OWN_KEYS.includes(event.key) ||
       (event.key === "Enter" && event.shiftKey);
-    this.el.toggleAttribute("data-lm-suppress-shortcuts", !theirs);
+    target.toggleAttribute?.("data-lm-suppress-shortcuts", !theirs);
   }
 
   redraw() {
