@@ -15,20 +15,21 @@ import {
 } from "../kit/js/kit.js";
 
 export function features(lab) {
-  const pair = lab.get("mode") === "pair";
+  const pair = lab.get("numbers").mode === "pair"; // the setting may be ahead of what was read
   return html`<div class="lab features ${pair ? "of-pair" : ""}">
     <div class="head"><h3>What does the network see?</h3></div>
     <div class="split">
-      <div class="panel side settings">${settings(lab, pair)}</div>
-      <div class="panel main">${pair ? two(lab) : one(lab)}${legend(lab)}${sentence(lab, pair)}</div>
+      <div class="panel side settings">${settings(lab)}</div>
+      <div class="panel main">${pair ? two(lab) : one(lab)}${legend(lab)}${sentence(lab)}</div>
       ${pair ? differencesHere(lab) : valuesHere(lab)}
       ${pair ? nothing : atlas(lab)}
     </div>
   </div>`;
 }
 
-function settings(lab, pair) {
+function settings(lab) {
   const options = lab.get("choices");
+  const pair = lab.get("mode") === "pair";
   return html`
     ${menu(lab, "photograph", { options: options.photograph, title: "Which picture the network sees" })}
     ${choice(lab, "mode", { label: "look at", options: options.mode })}
@@ -129,11 +130,9 @@ const legend = (lab) => {
     each map’s largest value. Point at a picture, or move the ring with the arrow keys.</p>`;
 };
 
-function sentence(lab, pair) {
-  const { differences, mean, max, zeros } = lab.get("numbers");
-  const data = { mode: lab.get("mode"), photograph: lab.get("photograph") };
-  if (pair) Object.assign(data, { other: lab.get("other") }, differences);
-  else Object.assign(data, { layer: lab.get("layer"), channel: lab.get("channel"), mean, max, zeros });
+function sentence(lab) {
+  const { shape, differences, ...numbers } = lab.get("numbers");
+  const data = { ...numbers, ...differences };
   return html`<p class="unseen" role="status" aria-live="polite" data-name="reading" ${attributes(data)}>${lab.get("said")}</p>
     <p class="waiting" aria-live="polite">${lab.get("waiting")}</p>`;
 }
