@@ -33,6 +33,7 @@ class Case:
         numbers: where it stands.
         trains: whether the lab has a Start, and trains meanwhile.
         menu: whether the control is a menu, whose first two choices take turns.
+        native: whether the control itself takes the keys.
     """
 
     code: str
@@ -41,13 +42,18 @@ class Case:
     numbers: str = ".srlab-numbers"
     trains: bool = True
     menu: bool = False
+    native: bool = False
 
     def press(self, lab: LabPage, number: int) -> None:
         """Press the key for movement ``number``, there and back in turns."""
         if self.menu:
             lab.choose(self.control, "ArrowUp" if number % 2 else "ArrowDown")
+            return
+        key = "ArrowLeft" if number // TURN % 2 else "ArrowRight"
+        if self.native:
+            lab.find(self.control).press(key)
         else:
-            lab.press(self.control, "ArrowLeft" if number // TURN % 2 else "ArrowRight")
+            lab.press(self.control, key)
 
 
 CASES = {
@@ -98,10 +104,15 @@ CASES = {
         trains=False,
     ),
     "lesson 07, photo desk, the frame": Case(
-        PHOTO_DESK, ".srlab-across", "alt", ".srlab-overview img", trains=False
+        PHOTO_DESK, ".overview", "aria-label", ".overview", trains=False, native=True
     ),
     "lesson 07, photo desk, the part": Case(
-        PHOTO_DESK, ".srlab-across", "", ".srlab-compare canvas", trains=False
+        PHOTO_DESK,
+        ".overview",
+        "src",
+        ".stage [data-name=pixel-x4] img",
+        trains=False,
+        native=True,
     ),
 }
 

@@ -1,10 +1,15 @@
-"""Quiz, help in steps and the map, in JupyterLab and by keyboard."""
+"""Quiz, help in steps and the map: by keyboard, without a kernel and in JupyterLab."""
+
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from srlab.course.syllabus import lesson
-from tests.browser.axe import grave_violations
-from tests.browser.lab import LabPage, wait_until
+from srlab.widgets.quiz import Quiz
+from tests.browser.axe import grave_violations, grave_violations_on
+from tests.browser.lab import LabPage, browser_page, wait_until
+from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
 
@@ -14,6 +19,7 @@ QUIZ = 'from srlab.widgets.quiz import Quiz\nQuiz("03")'
 YOURS = "def my_variance(variance, weight, depth):\n    {}  # your turn"
 CHECK = "from srlab.checks import check_variance, hint\ncheck_variance(my_variance)"
 HINT = "hint(check_variance)"
+QUESTION = ".srlab-quiz [data-name=question-1]"
 CELLS = (MAP, YOURS.format("..."), CHECK, HINT, QUIZ)
 
 TYPE_ANSWER = """source => { window.jupyterapp.shell.currentWidget.content.widgets
@@ -21,16 +27,96 @@ TYPE_ANSWER = """source => { window.jupyterapp.shell.currentWidget.content.widge
     .model.sharedModel.setSource(source); }"""
 
 
+# Without a kernel
+
+
+@pytest.fixture
+def still(browser: Browser) -> Iterator[Still]:
+    with browser_page(browser) as page:
+        still = Still(page, Quiz("03"))
+        yield still
+        assert still.problems == []
+
+
+def test_an_answer_is_chosen_by_key_or_pointer(still: Still):
+    still.page.locator("[data-name='1-A']").press("Enter")
+    still.page.locator("[data-name='2-C']").click()
+    assert still.sent == [
+        {"press": "choose", "number": 1, "letter": "A"},
+        {"press": "choose", "number": 2, "letter": "C"},
+    ]
+
+
+def test_earlier_reasons_stay_in_sight_below_their_answers(still: Still):
+    quiz, question = still.widget, lesson("03").quiz[0]
+    for count, letter in enumerate("ABC", 1):
+        quiz.choose(1, letter)
+        still.follow()
+        reasons = still.page.locator("[data-name=question-1] .reason")
+        assert reasons.count() == count
+        for told, answer in zip(reasons.all_inner_texts(), question.answers, strict=False):
+            assert told.endswith(answer.reason.replace("`", ""))
+        spoken = still.page.locator("[data-name=question-1] [role=status]")
+        assert spoken.inner_text() == f"{letter}: {quiz.tried[-1]['said']}"
+        button = still.page.locator(f"[data-name='1-{letter}']")
+        sign = "✓" if question.answers[count - 1].right else "✗"
+        assert button.inner_text().startswith(f"{letter} {sign}")
+        above, below = button.bounding_box(), reasons.last.bounding_box()
+        assert above["y"] + above["height"] <= below["y"], "each below its own"
+    assert still.page.locator("[data-name=question-2] .reason").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("letter", "color"), [("A", "rgb(213, 94, 0)"), ("B", "rgb(0, 158, 115)")]
+)
+def test_wrong_is_vermilion_and_right_is_green(still: Still, letter: str, color: str):
+    still.widget.choose(1, letter)
+    still.follow()
+    border = "each => getComputedStyle(each).borderTopColor"
+    assert still.page.locator(f"[data-name='1-{letter}']").evaluate(border) == color
+
+
+def test_code_is_shown_as_code_and_nothing_as_markup(still: Still):
+    assert "conv2" in still.page.locator("[data-name=question-2] h4 code").all_inner_texts()
+    still.receive(questions=[{"text": "<b>`<i>`</b>?", "answers": ["<img>", "b"]}])
+    assert still.page.locator("h4").inner_text() == "1. <b><i></b>?"
+    assert still.page.locator(".question img, h4 b, h4 i").count() == 0
+
+
+@pytest.mark.parametrize("width", [360, 390, 1400])
+def test_it_fits_any_page(still: Still, width: int):
+    still.widget.choose(1, "A")
+    still.follow()
+    still.page.set_viewport_size({"width": width, "height": 900})
+    still.frame()
+    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
+    whole = "all => all.every(each => each.scrollWidth <= each.clientWidth)"
+    assert still.page.locator(".answer, .reason").evaluate_all(whole)
+    assert grave_violations_on(still.page) == []
+
+
+# In JupyterLab
+
+
 def test_a_person_answers_tries_and_comes_back(lab: LabPage):
     lab.write(NAME, *CELLS)
     lab.open(NAME)
     lab.run_all()
+    the_map_is_one_line_that_unfolds(lab)
     assert map_line(lab) == "0 of 3 done, quiz 0 of 3"
     answers_by_keyboard(lab)
     help_comes_in_order(lab)
     assert grave_violations(lab) == []
     the_map_has_changed_after_a_reload(lab)
     assert lab.problems == []
+
+
+def the_map_is_one_line_that_unfolds(lab: LabPage):
+    line = lab.find(".srlab-map summary")
+    assert line.inner_text().endswith("; lesson 03: 0 of 3 done, quiz 0 of 3")
+    assert lab.find(".srlab-map").bounding_box()["height"] < 50
+    line.press("Enter")
+    assert lab.page.locator(".srlab-map-07 a").is_visible()
 
 
 def map_line(lab: LabPage) -> str:
@@ -43,19 +129,18 @@ def answers_by_keyboard(lab: LabPage):
     question = lesson("03").quiz[0]
     right = [answer.right for answer in question.answers].index(True)
     assert right == 1, "the keys below go to a wrong answer, then to the right one"
-    lab.find(".srlab-1-a").focus()
+    lab.find(f"{QUESTION} [data-name='1-A']").focus()
     lab.page.keyboard.press("Enter")
-    lab.wait_for_status(".srlab-reason-1", "data-right", "false")
-    assert question.answers[0].reason in lab.find(".srlab-reason-1").inner_text()
+    first = lab.find(f"{QUESTION} [data-name=reason-1-A][data-right=false]")
+    assert question.answers[0].reason in first.inner_text()
     lab.page.keyboard.press("Tab")
     lab.page.keyboard.press("Space")
-    lab.wait_for_status(".srlab-reason-1", "data-right", "true")
-    assert question.answers[1].reason in lab.find(".srlab-reason-1").inner_text()
+    second = lab.find(f"{QUESTION} [data-name=reason-1-B][data-right=true]")
+    assert question.answers[1].reason in second.inner_text()
+    assert first.is_visible(), "the earlier reason stays"
     name = lab.page.evaluate("() => document.activeElement.innerText")
     assert name.startswith("B ✓"), "the focus stays, and the button says it, too"
-    whole = lab.find(".srlab-1-c").evaluate("b => b.scrollWidth <= b.clientWidth")
-    assert whole, "no answer is cut off"
-    assert lab.page.locator(".srlab-reason-2").count() == 0
+    assert lab.page.locator(".srlab-quiz [data-name=question-2] .reason").count() == 0
 
 
 def steps_shown(lab: LabPage) -> list[str]:
@@ -89,7 +174,13 @@ def the_map_has_changed_after_a_reload(lab: LabPage):
     lab.open(NAME)
     lab.restart_kernel()
     lab.run_all()
-    wait_until(lambda: map_line(lab) == "1 of 3 done, quiz 1 of 3", what="the map to show it")
+    line = lab.page.locator(".srlab-map summary")
+    wait_until(
+        lambda: line.inner_text().endswith("1 of 3 done, quiz 1 of 3"),
+        what="the map to show it",
+    )
+    line.press("Enter")
+    assert map_line(lab) == "1 of 3 done, quiz 1 of 3"
     link = lab.find(".srlab-map-00 a")
     link.focus()
     assert link.evaluate("a => a === document.activeElement"), "links are reached by Tab"
