@@ -23,7 +23,8 @@ MAKE = re.compile(r"\bmake ([a-z]+(?:-[a-z]+)*)\b")
 def tracked_pages() -> list[str]:
     found = [*ROOT.glob("*.md"), *ROOT.glob("lessons/*.md")]
     found += [path for top in ("srlab", "tests") for path in (ROOT / top).rglob("*.md")]
-    return sorted({path.relative_to(ROOT).as_posix() for path in found} - ELSEWHERE)
+    ours = [path for path in found if "node_modules" not in path.parts]
+    return sorted({path.relative_to(ROOT).as_posix() for path in ours} - ELSEWHERE)
 
 
 PAGES = tracked_pages()

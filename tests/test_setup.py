@@ -446,6 +446,6 @@ def test_the_wheel_holds_the_whole_package(tmp_path: Path) -> None:
     lessons = {name for name in packed if name.startswith("srlab/lessons/")}
     assert {f"srlab/lessons/{name}" for name in course_files(ROOT / "lessons")} <= lessons
     assert "srlab/lessons/TEACHING.md" in lessons, "a teacher may have the wheel alone"
-    ignored = {".pyc"}
-    files = [p for p in (ROOT / "srlab").rglob("*") if p.is_file() and p.suffix not in ignored]
-    assert packed - lessons == {path.relative_to(ROOT).as_posix() for path in files}
+    files = [path for path in (ROOT / "srlab").rglob("*") if path.is_file()]
+    ours = [p for p in files if p.suffix != ".pyc" and "node_modules" not in p.parts]
+    assert packed - lessons == {path.relative_to(ROOT).as_posix() for path in ours}
