@@ -6,10 +6,10 @@
     python -m tests.instant judge FOLDER --set5 FOLDER [--sheet FILE.png]
 
 ``train`` makes a run of each setting in ``KNOWN`` with one seed, and of each in
-``JUDGES``, which the fit never sees, with another; half a minute of one quiet
-processor each. ``foretell`` shows how far each of ``KNOWN`` follows from the others;
-``fit`` writes ``instant-x4.safetensors``, and ``judge`` the page's
-table beside it. Call ``make sums`` afterwards.
+``JUDGES``, which the fit never sees, with another: a minute or two of one
+processor each. ``foretell`` shows how far each of ``KNOWN`` follows from the
+others, ``fit`` writes ``instant-x4.safetensors``, and ``judge`` the table of the
+page beside it. Call ``make sums`` afterwards.
 """
 
 import argparse
