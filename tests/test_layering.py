@@ -112,7 +112,7 @@ checks classroom plots
 runs learner sheet foreign
 scoring course
 srlab
-inference
+inference instant
 zoo presets residuals
 checkpoints unet losses doctor
 metrics data
