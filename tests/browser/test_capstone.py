@@ -21,7 +21,7 @@ desk.choose(model="my capstone")
 board = ClassBoard()
 board""",
 ]
-DESK, BOARD = ".srlab-photo-desk", ".srlab .board"
+DESK, BOARD = ".srlab-photo_desk", ".srlab .board"
 
 
 def test_a_person_looks_at_the_class_and_enlarges(lab: LabPage):
@@ -57,12 +57,12 @@ def the_board_turns_to_another_scale(lab: LabPage):
 
 def the_desk_takes_the_capstone(lab: LabPage):
     assert lab.ask("print(desk.setting.model)") == "my capstone"
-    lab.choose(f"{DESK} .srlab-photograph", "ArrowUp")
+    lab.choose(f"{DESK} [data-name=photograph]", "ArrowUp")
     wait_until(
         lambda: lab.ask("print(desk.setting.photograph)") != "palace",
         what="the other photograph",
     )
-    lab.click(f"{DESK} .srlab-enlarge")
+    lab.click(f"{DESK} [data-name=start]")
     wait_until(
         lambda: lab.ask("print(desk.job.finished)") == "True", what="the whole", timeout=120
     )
