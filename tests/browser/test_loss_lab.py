@@ -438,7 +438,7 @@ def a_heavier_tv_arrives_everywhere(lab: LabPage):
     in_the_ledger = lab.page.locator(f"{LAB} table{named('ledger')} tr:has-text('tv') td").first
     wait_until(
         lambda: float(in_the_ledger.inner_text()) == pytest.approx(weight(lab, "tv"), rel=0.01),
-        what=lambda: f"tv {weight(lab, 'tv')} in the ledger; it says {in_the_ledger.inner_text()}",
+        what=lambda: f"{weight(lab, 'tv')} in the ledger; it says {in_the_ledger.inner_text()}",
     )
     back_to(lab, track("content"))
 
