@@ -11,7 +11,6 @@ from traitlets import TraitError
 from srlab.images import to_image
 from srlab.widgets.compare import Comparison, compare
 from srlab.widgets.compare.scene import CompareScene, liveliest_spot
-from srlab.widgets.poster import BYTES_LIMIT, encode_png, to_png
 from tests import warm
 
 WIDTH, HEIGHT = 80, 60
@@ -212,11 +211,3 @@ def test_readers_without_kernel_get_a_sentence(widget):
     sentence = "Compare: nearest 24.11 dB, bicubic 26.50 dB, truth"
     assert data["text/plain"] == repr(widget) == sentence
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
-
-
-def test_poster_is_small_even_of_noise():
-    image = to_image(torch.rand(3, 500, 720, generator=torch.Generator().manual_seed(0)))
-    assert len(encode_png(image)) > BYTES_LIMIT
-    assert len(to_png(image)) <= BYTES_LIMIT
-    flat = Image.new("RGB", (720, 500), "#0072b2")
-    assert same(Image.open(io.BytesIO(to_png(flat))), flat)  # fits as it is

@@ -4,12 +4,10 @@ import threading
 import time
 from typing import Any
 
-import ipywidgets
 import pytest
 
 from srlab.widgets.kit import upload as kit_upload
 from srlab.widgets.kit.upload import LOST, Inbox, TakesFiles, Upload
-from srlab.widgets.upload import CoreUpload, upload_button
 from tests.watching import wait_for
 
 LIMIT = 1000
@@ -63,13 +61,6 @@ def came() -> list[Upload]:
 @pytest.fixture
 def page(came: list[Upload]) -> Page:
     return Page(Receiver(came.append))
-
-
-def make(came: list[Upload]) -> Any:
-    return upload_button(
-        "Photographs", came.append, tooltip="Open some", accept="image/*", wanted="a picture",
-        limit=LIMIT, advice="shrink it first.", multiple=True,
-    )  # fmt: skip
 
 
 def send(page: Page, data: bytes, upload: str = "u", step: int = 7, **about: Any) -> None:
@@ -190,33 +181,3 @@ def test_the_page_knows_what_may_come(page: Page) -> None:
         "accept": "image/*", "wanted": "a picture", "limit": LIMIT, "most": "1 kB",
         "advice": "shrink it first.", "multiple": True,
     }  # fmt: skip
-
-
-def test_labs_that_are_no_anywidgets_yet_have_the_same(came: list[Upload]) -> None:
-    button, answers = make(came), []
-    button.send = answers.append
-    about = {"kind": "piece", "upload": "u", "name": "a.png", "size": 3, "first": True}
-    button._handle_custom_msg({**about, "number": 1, "at": 0}, [memoryview(b"ab")])
-    button._handle_custom_msg({**about, "number": 2, "at": 2}, [memoryview(b"c")])
-    assert [answer["have"] for answer in answers] == [2, 3]
-    assert came == [Upload("a.png", b"abc", True)]
-
-
-def test_without_anywidget_it_is_that_of_ipywidgets(
-    came: list[Upload], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SRLAB_WIDGETS", "core")
-    button = make(came)
-    assert isinstance(button, CoreUpload)
-    assert isinstance(button, ipywidgets.FileUpload)
-    assert button.most == "0.001 MB at a time"
-    button.set_state({"value": [
-        {"name": name, "type": "", "size": 1, "last_modified": 0, "content": memoryview(b"x")}
-        for name in ("a.png", "b.png")
-    ]})  # fmt: skip
-    assert came == [Upload("a.png", b"x", True), Upload("b.png", b"x", False)]
-    assert button.value == ()
-
-
-def test_it_says_how_much_it_sends(came: list[Upload]) -> None:
-    assert repr(make(came)) == "Upload: Photographs, up to 0.001 MB each"

@@ -73,8 +73,8 @@ def _open(desk: Desk) -> None:
 
 def _measure(room: Classroom, last: Desk, presses: int) -> dict[str, Any]:
     idle = _memory(room)
-    last.lab.click(".srlab-start")
-    last.lab.wait_for_status(".srlab-numbers", "data-state", "running")
+    last.lab.click(".srlab [data-name=start]")
+    last.lab.wait_for_status(CASE.numbers, "data-state", "running")
     watch(last.lab.page, CASE)
     alone = _press(last, presses)
     for name in room.names[:-1]:
@@ -99,7 +99,7 @@ def _press(desk: Desk, presses: int) -> dict[str, Any]:
     """Delays from a key to the number on the page."""
     desk.page.evaluate("window.delays = []")
     for press in range(presses):
-        desk.lab.press(CASE.control, "ArrowRight" if press // 10 % 2 == 0 else "ArrowLeft")
+        CASE.press(desk.lab, press, turn=10)
         seen = press + 1
         with suppress(AssertionError):  # one that never shows is missing below
             wait_until(

@@ -20,6 +20,8 @@ from tests.browser.lab import LabPage, browser_page, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 7
+START = ".srlab [data-name=start]"
+PICTURE = ".srlab-training [data-name=network] .plane"
 HEAVY = ("torchvision", "matplotlib", "torch")
 IMPORT = f"""
 import sys, time
@@ -120,12 +122,12 @@ def _visit(lab: LabPage, numbers: str) -> dict[str, float]:
     lab.open(NOTEBOOK)
     opened = time.monotonic()
     lab.run_all(timeout=300)
-    lab.find(".srlab-start")
+    lab.find(START)
     shown = time.monotonic()
-    lab.click(".srlab-start")
+    lab.click(START)
     lab.wait_for_status(numbers, "data-state", "running", timeout=120)
-    before = lab.picture_hash(".srlab-preview")
-    lab.wait_for_new_picture(".srlab-preview", before, timeout=120)
+    before = lab.picture_hash(PICTURE)
+    lab.wait_for_new_picture(PICTURE, before, timeout=120)
     return {
         "page and kernel, s": opened - began,
         "kernel to lab, s": shown - opened,

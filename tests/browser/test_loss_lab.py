@@ -436,7 +436,10 @@ def a_heavier_tv_arrives_everywhere(lab: LabPage):
     )
     wait_until(lambda: shares(lab)[-1] > 1.5 * share, what="its share")
     in_the_ledger = lab.page.locator(f"{LAB} table{named('ledger')} tr:has-text('tv') td").first
-    assert float(in_the_ledger.inner_text()) == pytest.approx(weight(lab, "tv"), rel=0.01)
+    wait_until(
+        lambda: float(in_the_ledger.inner_text()) == pytest.approx(weight(lab, "tv"), rel=0.01),
+        what=lambda: f"{weight(lab, 'tv')} in the ledger; it says {in_the_ledger.inner_text()}",
+    )
     back_to(lab, track("content"))
 
 

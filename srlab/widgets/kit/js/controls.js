@@ -58,6 +58,7 @@ function exact(lab, name, { label, value, disabled, range }) {
     else event.target.value = asText(lab.get(name), range);
   };
   const keys = (event) => {
+    if (event.key === "Enter") take(event); // JupyterLab takes its own effect away
     if (event.key === "Escape") {
       event.target.value = asText(lab.get(name), range);
       lab.release(field);
