@@ -18,6 +18,7 @@ from tests.browser.provide import find_chromium
 
 NOTEBOOK = "lab.ipynb"
 PRESSES, TURN, PAUSE = 40, 5, 0.6  # so many to the right, then as many to the left; s
+PHOTO_DESK = "from srlab.widgets.photo_desk import PhotoDesk\nPhotoDesk()"
 
 
 @dataclass(frozen=True)
