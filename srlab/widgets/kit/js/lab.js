@@ -6,6 +6,12 @@ import { urlOf } from "./images.js";
 
 const OWN_KEYS = ["Tab", "Escape"]; // which stay with the page
 
+// JupyterLab prevents Enter's line break in whatever is in a cell, and with it a
+// text field's change and a form's submit: it listens at the field, so not there.
+function keepEnter(event) {
+  if (event.inputType === "insertLineBreak") event.stopPropagation();
+}
+
 export class Lab {
   constructor(model, el, view) {
     this.model = model;
@@ -89,10 +95,12 @@ export class Lab {
     scheme.addEventListener("change", again);
     const keys = (event) => this.guard(event);
     window.addEventListener("keydown", keys, true);
+    this.el.addEventListener("beforeinput", keepEnter, true);
     this.cleanups.push(
       () => theme.disconnect(),
       () => scheme.removeEventListener("change", again),
       () => window.removeEventListener("keydown", keys, true),
+      () => this.el.removeEventListener("beforeinput", keepEnter, true),
     );
   }
 
