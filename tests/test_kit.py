@@ -159,6 +159,14 @@ def test_a_long_curve_is_thinned_and_then_travels_whole(lab: Small):
     assert 1 <= sum("curves" in message["state"] for message in lab.sent) <= 6
 
 
+def test_a_view_that_opens_after_some_steps_has_the_whole_curve(lab: Small):
+    for step in range(3):
+        lab.add("run", step, 0.5)
+        lab.tell(psnr=step)
+    lab._repr_mimebundle_()
+    assert len(lab.sent[-1]["state"]["curves"]["run"]["rows"]) == 3
+
+
 def test_a_curve_begins_anew(lab: Small):
     lab.add("run", 0, 1.0)
     lab.add("other", 0, 1.0)

@@ -101,6 +101,7 @@ class Lab(anywidget.AnyWidget):
         return self.summary()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        self.send_state("curves")  # a page keeps pieces in views; one that opens now has none
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         return {**data, "text/plain": self.summary()}, metadata
 
