@@ -58,7 +58,6 @@ function exact(lab, name, { label, value, disabled, range }) {
     else event.target.value = asText(lab.get(name), range);
   };
   const keys = (event) => {
-    if (event.key === "Enter") take(event); // JupyterLab takes its own effect away
     if (event.key === "Escape") {
       event.target.value = asText(lab.get(name), range);
       lab.release(field);
@@ -129,12 +128,10 @@ export function field(lab, name, { label = name, placeholder = "", disabled = fa
     lab.release(key);
     lab.set({ [name]: event.target.value });
   };
-  // JupyterLab takes Enter's own effect away, and with it the change.
-  const enter = (event) => event.key === "Enter" && take(event);
   return html`<label class="control field" data-name=${name}>
     <span class="label">${label}</span>
     <input type="text" placeholder=${placeholder} ?disabled=${disabled} .value=${live(lab.held.get(key) ?? lab.get(name))}
-      @input=${(event) => lab.hold(key, event.target.value)} @change=${take} @keydown=${enter} @blur=${() => lab.release(key)} />
+      @input=${(event) => lab.hold(key, event.target.value)} @change=${take} @blur=${() => lab.release(key)} />
   </label>`;
 }
 
