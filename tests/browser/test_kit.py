@@ -190,6 +190,20 @@ def test_a_weight_is_moved_by_keys_and_typed_exactly(gallery: Still):
     assert exact.input_value() == "0.05"
 
 
+PREVENT_LINE_BREAKS = """field => field.addEventListener('beforeinput', (event) => {
+    if (event.inputType === 'insertLineBreak') event.preventDefault();
+})"""
+
+
+def test_enter_is_taken_where_jupyterlab_prevents_line_breaks(gallery: Still):
+    exact = gallery.page.get_by_role("textbox", name="content, exact")
+    exact.evaluate(PREVENT_LINE_BREAKS)
+    exact.fill("0.05")
+    exact.press("Enter")
+    gallery.frame()
+    assert gallery.set["content"] == 0.05
+
+
 def test_off_is_off_and_keeps_the_last_weight(gallery: Still):
     page = gallery.page
     switch = page.get_by_role("switch", name="content on")
