@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from torch import Tensor
-from traitlets import Dict, Float, Int, List, Unicode
+from traitlets import Dict, Enum, Float, Int, List, Unicode
 
+from srlab.instant import LARGEST, PARENT, SCALE
 from srlab.losses import EXPANDED_TERMS, Entry
 from srlab.presets import LAYERS, Preset, read_presets, save_preset
 from srlab.require import require_known
@@ -19,6 +20,7 @@ from srlab.runcard import RunCard, load_card, read_card
 from srlab.runs.program import to_python
 from srlab.widgets.kit.live import State
 from srlab.widgets.kit.live_lab import LiveLab
+from srlab.widgets.kit.pictures import tile
 from srlab.widgets.loss_lab.bench import LossBench, Sides, lab_card
 from srlab.widgets.loss_lab.branch import LossFigures
 from srlab.widgets.loss_lab.files import (
@@ -30,8 +32,10 @@ from srlab.widgets.loss_lab.files import (
     write_program,
     write_table,
 )
+from srlab.widgets.loss_lab.instant import RATE, STEPS, Forecast, Foreteller
 from srlab.widgets.loss_lab.reading import (
     Reader,
+    caption_of,
     heading,
     label_of,
     measured_in,
@@ -106,6 +110,16 @@ class LossLab(LiveLab):
     runs = List(Dict(), help="the table of all runs, the oldest first").tag(sync=True)
     file_name = Unicode().tag(sync=True)
 
+    mode = Enum(["train", "instant"], "train").tag(sync=True, setting=True)
+    mix_content = Float(0.0, min=0, max=LARGEST["content"]).tag(sync=True, setting=True)
+    mix_style = Float(0.0, min=0, max=LARGEST["style"]).tag(sync=True, setting=True)
+    mix_tv = Float(0.0, min=0, max=LARGEST["tv"]).tag(sync=True, setting=True)
+    largest = Dict(dict(LARGEST), help="of the mix beside a pixel weight of 1").tag(sync=True)
+    forecast = Dict(help="psnr, sharpness, shares, trail, marks, said").tag(sync=True)
+    mix_picture = Dict().tag(sync=True)
+    mix_start = Dict(help="of the network that every mix begins at").tag(sync=True)
+    mix_truth = Dict().tag(sync=True)
+
     def __init__(self, card: RunCard | None = None):
         dial = partial(Float, 0.0, min=0)
         self.add_traits(
@@ -114,6 +128,8 @@ class LossLab(LiveLab):
         super().__init__()
         self.side_by_side = Sides(LossBench(card or lab_card()))
         self.reader = Reader(self.side_by_side)
+        self.foreteller: Foreteller | None = None  # made when instant mode is entered
+        self.expected: Forecast | None = None  # what a training is to confirm
         self.own_presets = read_presets()
         self._told: dict[str, float] = {}  # dial -> what the page was told last
         self._drawn = dict.fromkeys(CURVES, ("", ""))  # run and photograph of a curve
@@ -121,7 +137,7 @@ class LossLab(LiveLab):
         self._resting = True
         for row in read_rows():
             self.reader.rows[row.key] = row
-        self.presses |= self._actions()
+        self.presses |= {**self._actions(), "start": self.start}
         self.tell(columns=measured_in(), file_name=self.bench.start_card.name)
         self.draw("ready")
 
@@ -248,6 +264,24 @@ class LossLab(LiveLab):
         """
         return self._now(partial(self._save_table, name))
 
+    def start(self) -> None:
+        """Train in the background, in Train mode."""
+        self.mode = "train"
+        super().start()
+
+    def run_steps(self, count: int) -> None:
+        """Train ``count`` steps here and now, in Train mode."""
+        self.mode = "train"
+        super().run_steps(count)
+
+    def train_it(self) -> None:
+        """Go from instant mode to Train mode, and set the weights of the mix there.
+
+        Raises:
+            ValueError: if nothing is foretold, or no further run can be kept.
+        """
+        self._now(self._train_it)
+
     def pictures(self) -> dict[str, Tensor]:
         """What is shown, snapshots and other runs, by name: made for ``Compare``."""
         scene, readings = self.bench.scene, self.reader.readings
@@ -270,8 +304,11 @@ class LossLab(LiveLab):
     # What the live training calls, from one thread at a time
 
     def changed(self, name: str, value: Any) -> None:
-        """Leave a note; another seed starts over, and rests so that step 0 can be seen."""
-        if name == "seed":
+        """Leave a note; another seed starts over, and rests so that step 0 can be seen.
+
+        In instant mode nothing trains.
+        """
+        if name == "seed" or (name == "mode" and value == "instant"):
             self.live.pause()
         super().changed(name, value)
 
@@ -294,8 +331,11 @@ class LossLab(LiveLab):
         if name == "photo":
             self._next = 0.0
             self._try(lambda: self._show(value))
+            self._foretell()
         elif name == "seed":
             self._try(lambda: self._start_over(value))
+        elif name == "mode" or name.startswith("mix_"):
+            self._foretell()
         elif name != "stop_at":
             self._try(lambda: self._dial(name, value))
             self.reader.reweigh()
@@ -342,11 +382,13 @@ class LossLab(LiveLab):
             "truth": reader.truth(),
             "beside": reader.beside(),
             "paths": reader.paths(),
-            "marks": reader.marks(),
+            "marks": [*reader.marks(), *self._mark_of_forecast()],
             "a_picture": reader.picture("A"),
             "b_picture": reader.picture("B") if self.side_by_side.two else {},
             **self._dials(),
         }
+        if self.mode == "instant" and self.forecast:
+            values |= {"topic": "instant", "said": self.forecast["said"]}
         if self._resting:  # a hundred rows; a running one the page knows from its side
             values["runs"] = [row.model_dump() for row in reader.rows.values()]
         return values
@@ -360,7 +402,7 @@ class LossLab(LiveLab):
             "snapshot": self._snapshot, "go_to": self._go_to, "balance": self._balance,
             "preset": self._preset, "save_preset": self._save_preset,
             "save_card": self._save_card, "export_code": self._export_code,
-            "save_table": self._save_table,
+            "save_table": self._save_table, "train_it": self._train_it,
         }  # fmt: skip
 
         def soon(act: Callable[..., object]) -> Callable[..., object]:
@@ -494,6 +536,60 @@ class LossLab(LiveLab):
             bench.set_layer(dial, value)
         self._told[name] = value  # it stands there already
 
+    # Instant mode
+
+    def _foretell(self) -> None:
+        """In instant mode, show what the mix would give; a refused one is taken back."""
+        if self.mode != "instant":
+            return
+        mix = {"content": self.mix_content, "style": self.mix_style, "tv": self.mix_tv}
+        try:
+            self.tell(**self._foretold(mix))
+        except (ValueError, OSError) as error:
+            self._say(f"Nothing was changed: {error}", alarm=True)
+            now = self.foreteller and self.foreteller.now
+            last = now.weights if now else {}
+            self.tell(**{f"mix_{term}": last.get(term, 0.0) for term in mix})
+
+    def _foretold(self, mix: dict[str, float]) -> dict[str, Any]:
+        """The traits that differ; none if three sliders moved at once and two came late."""
+        teller = self.foreteller = self.foreteller or Foreteller()
+        news: dict[str, Any] = {}
+        if teller.now is None or teller.now.photo != self.bench.photo_name:
+            teller.show(self.bench.photo_name, self.bench.photos[self.bench.photo_name])
+            start = teller.places[PARENT]
+            news["mix_start"] = tile(start.picture, PARENT, caption_of(start))
+            news["mix_truth"] = tile(teller.scene.hr, "truth", "sharpness 1")
+        if teller.now and teller.now.weights == {"pixel": 1.0, **mix}:
+            return {}
+        now = teller.look(mix)
+        news["mix_picture"] = tile(now.picture, "this mix", caption_of(now))
+        return news | {"forecast": forecast_of(teller, now)}
+
+    def _train_it(self) -> None:
+        forecast, bench = self.foreteller and self.foreteller.now, self.bench
+        if not forecast:
+            raise ValueError("Nothing is foretold yet; go to instant mode first.")
+        if bench.done:  # the forecast is of a training from the start
+            self._start_over()
+        bench.apply_preset(forecast.preset())
+        bench.set_learning_rate(RATE)
+        self.expected = forecast
+        self.tell(mode="train", stop_at=STEPS)
+        card = bench.start_card
+        like = card.start == PARENT and card.scale == SCALE
+        but = "" if like else f" But this run starts from {card.start}, the forecast from {PARENT}."
+        self._say(
+            f"These are the weights of the forecast: {caption_of(forecast)}. "
+            f"Start trains {STEPS} steps; compare then.{but}"
+        )
+
+    def _mark_of_forecast(self) -> list[dict[str, Any]]:
+        expected = self.expected
+        if expected is None or expected.photo != self.bench.photo_name:
+            return []
+        return [{"name": "forecast", "x": expected.psnr, "y": expected.sharpness}]
+
     # Parts
 
     def _sides(self) -> list[dict[str, Any]]:
@@ -575,6 +671,25 @@ class LossLab(LiveLab):
         """Say what was done, where it is seen and heard; and draw soon."""
         self._next = 0.0
         self.tell(message={"text": text, "alarm": alarm})
+
+
+def forecast_of(teller: Foreteller, now: Forecast) -> dict[str, Any]:
+    """Numbers, map and words of the present mix, as a page gets them."""
+    places = {"this mix": now, **teller.places}
+    return {
+        "psnr": now.psnr,
+        "sharpness": now.sharpness,
+        "shares": now.shares(),
+        "trail": teller.trail,
+        "marks": [
+            {"name": name, "x": each.psnr, "y": each.sharpness}
+            for name, each in teller.places.items()
+        ],
+        "said": "; ".join(
+            f"{name} {each.psnr:.2f} dB, sharpness {each.sharpness:.2f}"
+            for name, each in places.items()
+        ),
+    }
 
 
 def require_in_reach(name: str, value: float) -> None:

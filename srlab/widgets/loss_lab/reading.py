@@ -21,6 +21,7 @@ from srlab.widgets.kit.pictures import tile
 from srlab.widgets.loss_lab.bench import LOOKED_AT, LossBench, Sides
 from srlab.widgets.loss_lab.branch import Branch, LossFigures
 from srlab.widgets.loss_lab.files import Row
+from srlab.widgets.loss_lab.instant import Forecast
 from srlab.widgets.workbench import Figures
 
 Measures = Mapping[str, float]
@@ -428,7 +429,7 @@ def sentence(bench: LossBench, figures: Figures) -> str:
     )
 
 
-def caption_of(figures: Figures) -> str:
+def caption_of(figures: Figures | Forecast) -> str:
     """The numbers that belong to a picture."""
     return f"{figures.psnr:.2f} dB, sharp {figures.sharpness:.2f}"
 

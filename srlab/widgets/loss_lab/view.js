@@ -18,6 +18,7 @@ import {
   tiles,
   trainingButtons,
 } from "../kit/js/kit.js";
+import { instant, isInstant, modes } from "./instant.js";
 
 const TERMS = ["pixel", "content", "style", "tv"];
 const LAYERS = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"];
@@ -31,8 +32,15 @@ export function loss(lab) {
   const two = sides.length > 1;
   const side = two ? (lab.local.side ?? "A") : "A"; // whose weights are in hand
   const here = sides[side === "B" ? 1 : 0];
-  return html`<div class="lab loss ${two ? "two" : ""}">
+  // One head for both modes, so that the focus stays at the choice between them.
+  return html`<div class="lab loss ${two ? "two" : ""} ${isInstant(lab) ? "instant" : ""}">
     ${head(lab, sides)}
+    ${isInstant(lab) ? instant(lab) : training(lab, sides, two, side, here)}
+  </div>`;
+}
+
+function training(lab, sides, two, side, here) {
+  return html`
     ${commands(lab, two, side)}
     <div class="split">
       ${weights(lab, two, side, here)}
@@ -42,8 +50,7 @@ export function loss(lab) {
         <div class="tables">${ledger(lab, two, side, here)}${measures(lab, sides)}</div>
       </div>
     </div>
-    ${experiments(lab, sides, side)}
-  </div>`;
+    ${experiments(lab, sides, side)}`;
 }
 
 const names = (sides) => (sides.length > 1 ? ["A", "B"] : ["now"]);
@@ -54,9 +61,9 @@ function head(lab, sides) {
   const { text, alarm } = lab.get("message");
   const [{ left, goal, measures: m }] = sides;
   const step = left ? `repeating step ${lab.get("step")} of ${goal}` : `step ${lab.get("step")}`;
-  const words = `${sides.map(({ run }) => run).join(" and ")}, ${step}`;
+  const words = isInstant(lab) ? lab.get("forecast").said : `${sides.map(({ run }) => run).join(" and ")}, ${step}`;
   const data = { run: sides[0].run, left, psnr: m.psnr_y, two: sides.length > 1 };
-  return html`<div class="head"><h3 title=${lab.get("heading")}>Loss Lab</h3>${status(lab, { words, data })}
+  return html`<div class="head"><h3 title=${lab.get("heading")}>Loss Lab</h3>${modes(lab)}${status(lab, { words, data })}
     <p class="message" data-name="message" role=${alarm ? "alert" : "status"}>${text ?? nothing}</p></div>`;
 }
 
