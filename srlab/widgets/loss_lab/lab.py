@@ -578,10 +578,10 @@ class LossLab(LiveLab):
         self.tell(mode="train", stop_at=STEPS)
         card = bench.start_card
         like = card.start == PARENT and card.scale == SCALE
-        but = "" if like else f" But this run starts from {card.start}, the forecast from {PARENT}."
+        but = f" But this run starts from {card.start}, the forecast from {PARENT}."
         self._say(
             f"These are the weights of the forecast: {caption_of(forecast)}. "
-            f"Start trains {STEPS} steps; compare then.{but}"
+            f"Start trains {STEPS} steps; compare then.{'' if like else but}"
         )
 
     def _mark_of_forecast(self) -> list[dict[str, Any]]:
