@@ -578,7 +578,8 @@ class LossLab(LiveLab):
         self.tell(mode="train", stop_at=STEPS)
         card = bench.start_card
         like = card.start == PARENT and card.scale == SCALE
-        but = f" But this run starts from {card.start}, the forecast from {PARENT}."
+        other = f" But this run starts from {card.start}, the forecast from {PARENT}."
+        but = "" if like else other
         self._say(
             f"These are the weights of the forecast: {caption_of(forecast)}. "
             f"Start trains {STEPS} steps; compare then.{'' if like else but}"
