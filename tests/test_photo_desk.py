@@ -27,7 +27,8 @@ from srlab.widgets.photo_desk import PhotoDesk, lab
 from srlab.widgets.photo_desk.bench import TILE, Enlargement, Task, make_task
 from srlab.widgets.photo_desk.look import GRID, PART, PartLook, part_box
 from srlab.zoo import load_model
-from tests.test_images import COLORS, ORIENTATIONS, write_png
+from tests.pictures import png_of
+from tests.test_images import COLORS, ORIENTATIONS
 from tests.watching import from_another_thread, wait_for
 
 
@@ -600,7 +601,7 @@ def test_the_page_says_that_the_first_frame_alone_is_used(desk: PhotoDesk) -> No
 
 def test_what_is_no_picture_is_named_and_the_others_come_in(desk: PhotoDesk) -> None:
     whole = as_file(Image.effect_noise((64, 64), 80).convert("RGB"))
-    bomb = write_png(20_000, 20_000, 1, 0, b"")
+    bomb = png_of(20_000, 20_000, 1, 0, b"")
     before = tuple(desk.choices["photograph"])
     files = {"a.png": whole, "half.png": whole[:3000], "text.jpg": b"Dear <b>diary</b>",
              "bomb.png": bomb, "<i>.png": b"", "z.png": whole}  # fmt: skip

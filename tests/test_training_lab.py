@@ -511,7 +511,7 @@ def test_a_loss_that_is_no_number_can_be_taken_back(lab: TrainingLab):
     with torch.no_grad():
         lab.bench.model.head.weight.fill_(float("nan"))
     lab.start()
-    wait_for(lambda: lab.state == "failed", "the failure")
+    wait_for(lambda: lab.diverged, "the failure")
     assert lab.diverged == {"run": "", "step": 26, "back": 10}
     lab.go_back()
     assert (lab.step, lab.error) == (10, "")
