@@ -582,8 +582,8 @@ def a_card_and_a_program_are_written(lab: LabPage) -> Path:
 def the_card_is_loaded_and_repeated(lab: LabPage, folder: Path):
     steps = int(status(lab, "step"))
     there = lab.ask(SUM_OF_WEIGHTS)
-    back_to(lab, named("load_card"))
     with lab.page.expect_file_chooser() as chooser:
+        back_to(lab, named("load_card"))  # meanwhile the page is told to expect one
         press(lab, "Enter")
     chooser.value.set_files(folder / "by-keyboard.json")
     wait_for_message(lab, f"by-keyboard is loaded. Start repeats its {steps} steps")
