@@ -26,6 +26,8 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDTH, HEIGHT = 1080, 900  # px of the page; a poster is as tall as its lab
 BYTES_LIMIT = 200_000
 """A poster is stored in the notebook, and a notebook should stay small."""
+FEW_COLORS = Image.Quantize.MAXCOVERAGE
+"""It keeps rare colors: a map's few bright places are what one looks at."""
 
 
 @dataclass
@@ -94,7 +96,7 @@ def small_png(data: bytes, limit: int = BYTES_LIMIT) -> bytes:
     while True:
         data = _encoded(image)
         if len(data) > limit:
-            data = _encoded(image.quantize(256))
+            data = _encoded(image.quantize(256, FEW_COLORS))
         if len(data) <= limit or max(image.size) == 1:
             return data
         image = image.resize([max(1, side * 4 // 5) for side in image.size])
