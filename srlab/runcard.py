@@ -395,7 +395,7 @@ class RunCard(Part):
             return value
         raise ValueError(
             f'"auto", "embedded", a folder or a share above 0 and at most 0.5 was expected, '
-            f"but got {as_told(value)}"
+            f"but got {on_one_line(value)}"
         )
 
     @model_validator(mode="after")
@@ -521,10 +521,10 @@ def _sentence(error: Any) -> str:
         return f"{place} is missing; add it."
     if error["type"] == "value_error":  # one of ours, with the values in it
         return f"{place}: {error['msg'].removeprefix('Value error, ')}."
-    return f"{place}: {error['msg']}, but got {as_told(error['input'])}."
+    return f"{place}: {error['msg']}, but got {on_one_line(error['input'])}."
 
 
-def as_told(value: object) -> str:
+def on_one_line(value: object) -> str:
     """A value on one line, not too long; not even a monstrous one is in the way."""
     try:
         text = repr(value)

@@ -60,7 +60,8 @@ class Posters:
         """A later cell may drive the lab, so its state is copied now."""
         for output in cell.get("outputs", []):
             shown = output.get("data", {}).get(WIDGET_VIEW)
-            state = shown and self._state(shown["model_id"])
+            in_words = "text/markdown" in output.get("data", {})  # a quiz reads as text
+            state = shown and not in_words and self._state(shown["model_id"])
             if state:
                 self.states.append((output, state))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from srlab.checkpoints import Checkpoint, load_checkpoint
 from srlab.machine import require_device, usable_threads
-from srlab.runcard import WRITTEN, RunCard, as_told, parse_card, place_of
+from srlab.runcard import WRITTEN, RunCard, on_one_line, parse_card, place_of
 from srlab.runs.photographs import LIST, RunPhotos
 from srlab.zoo import find_checkpoint
 
@@ -141,7 +141,7 @@ def _difference(place: list[str | int], before: object, now: object) -> tuple[st
             return f"the number of {place_of(place)}", f"{len(before)}", f"{len(now)}"
         index = next(i for i, value in enumerate(before) if value != now[i])
         return _difference([*place, index], before[index], now[index])
-    return place_of(place), as_told(before), as_told(now)
+    return place_of(place), on_one_line(before), on_one_line(now)
 
 
 def _way_on(saved: RunCard, card: RunCard, out: Path) -> str:
