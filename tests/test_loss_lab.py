@@ -18,6 +18,7 @@ from ipywidgets import FloatSlider, link
 from traitlets import TraitError
 
 from srlab.checkpoints import load_checkpoint
+from srlab.instant import LARGEST, InstantNetwork
 from srlab.losses import EXPANDED_TERMS, Entry, make_ledger
 from srlab.metrics import haarpsi, ridge
 from srlab.presets import LAYERS, PRESETS
@@ -31,7 +32,9 @@ from srlab.runcard import (
     save_card,
 )
 from srlab.runs import run_card
+from srlab.scoring import Scene
 from srlab.widgets.class_board import ClassBoard
+from srlab.widgets.kit.pictures import tile
 from srlab.widgets.loss_lab import LossLab, bench, reading
 from srlab.widgets.loss_lab.card import lab_card
 from srlab.widgets.loss_lab.files import MOST_ROWS, read_rows, read_shares
@@ -1031,3 +1034,129 @@ def test_memory_stays_flat_while_sliders_move(lab: LossLab):
     assert lab.bench.step.number > 10
     assert after < 1.05 * before
     assert len(lab.bench.history.points) <= lab.bench.history.limit
+
+
+# Instant mode --------------------------------------------------------------------------------
+
+
+def foretold(lab: LossLab, **mix: float) -> Any:
+    """What the instant network itself gives, and how the scene judges it."""
+    network = InstantNetwork()
+    network.set({"pixel": 1.0, "content": 0.0, "style": 0.0, "tv": 0.0} | mix)
+    scene = Scene(lab.bench.photos[lab.bench.photo_name], 4)
+    sr = network.enlarge(scene.lr).clamp(0, 1)
+    return sr, scene.judge(sr)
+
+
+def mix_of(lab: LossLab) -> dict[str, float]:
+    return {"content": lab.mix_content, "style": lab.mix_style, "tv": lab.mix_tv}
+
+
+@pytest.fixture
+def instant(lab: LossLab) -> LossLab:
+    lab.mode = "instant"
+    lab.settle()
+    return lab
+
+
+def test_instant_numbers_are_those_of_the_instant_network(instant: LossLab):
+    instant.mix_style, instant.mix_tv = 0.7, 0.1
+    instant.settle()
+    sr, figures = foretold(instant, style=0.7, tv=0.1)
+    assert instant.forecast["psnr"] == pytest.approx(figures["psnr_y"], abs=1e-4)
+    assert instant.forecast["sharpness"] == pytest.approx(figures["sharpness"], abs=1e-4)
+    assert instant.mix_picture["data"] == tile(sr, "").get("data")
+    assert f"{figures['psnr_y']:.2f} dB" in instant.mix_picture["caption"]
+    assert instant.said == instant.forecast["said"]
+
+
+def test_instant_mode_begins_at_small_x4_with_its_mark(instant: LossLab):
+    (bicubic, start), forecast = instant.forecast["marks"], instant.forecast
+    assert (bicubic["name"], start["name"]) == ("bicubic", "small-x4")
+    assert forecast["trail"] == [[start["x"], start["y"]]]
+    assert instant.mix_picture["data"] == instant.mix_start["data"]
+    assert forecast["shares"] == {"pixel": 1, "content": 0, "style": 0, "tv": 0}
+
+
+def test_the_trail_is_the_way_of_the_hand_on_one_photograph(instant: LossLab):
+    for style in (0.1, 0.4):
+        instant.mix_style = style
+        instant.settle()
+    trail, truth = instant.forecast["trail"], instant.mix_truth
+    assert len(trail) == 3
+    assert trail[-1] == [instant.forecast["psnr"], instant.forecast["sharpness"]]
+    instant.photo = "coffee-cup"
+    instant.settle()
+    assert len(instant.forecast["trail"]) == 1, "another photograph's places are others"
+    assert instant.mix_truth != truth
+    assert instant.mix_style == 0.4, "but the weights stay"
+
+
+def test_a_mix_that_stands_already_is_not_computed_again(instant: LossLab):
+    instant.mode = "train"
+    instant.settle()
+    before = instant.forecast
+    instant.mode = "instant"
+    instant.settle()
+    assert instant.forecast is before
+
+
+@pytest.mark.parametrize("term", list(LARGEST))
+def test_beyond_the_largest_all_stays_as_it_was(instant: LossLab, term: str):
+    setattr(instant, f"mix_{term}", LARGEST[term])
+    instant.settle()
+    mix, forecast = mix_of(instant), instant.forecast
+    for wrong in (LARGEST[term] * 1.01, -0.1):
+        with pytest.raises(TraitError):
+            setattr(instant, f"mix_{term}", wrong)
+    instant.settle()
+    assert not complains(instant)
+    setattr(instant, f"mix_{term}", math.nan)  # which no range keeps out
+    instant.settle()
+    assert complains(instant)
+    assert (mix_of(instant), instant.forecast) == (mix, forecast)
+
+
+def test_the_mode_is_one_of_two(used: LossLab):
+    with pytest.raises(TraitError):
+        used.mode = "slow"
+    assert used.mode == "train"
+
+
+def test_in_instant_mode_nothing_trains(lab: LossLab):
+    lab.start()
+    wait_for(lambda: lab.step > 0, "a step")
+    lab.mode = "instant"
+    assert lab.live.wait(60)
+    done, weights = lab.bench.done, weights_of(lab.bench.model)
+    lab.mix_style = 0.5
+    lab.settle()
+    assert (lab.state, lab.bench.done) == ("paused", done)
+    assert equal(weights, weights_of(lab.bench.model))
+    lab.run_steps(1)
+    assert (lab.mode, lab.bench.done) == ("train", done + 1)
+
+
+def test_train_it_really_sets_the_same_weights_at_the_start(instant: LossLab):
+    instant.run_steps(2)
+    instant.mode = "instant"
+    instant.mix_content, instant.mix_style = 0.02, 0.3
+    instant.settle()
+    press(instant, "train_it")
+    bench = instant.bench
+    assert instant.mode == "train"
+    assert bench.loss.weights == {"pixel": 1.0, "content": 0.02, "style": 0.3, "tv": 0.0}
+    assert {n for n, w in bench.loss.layer_weights.items() if w} == {"relu2_2"}
+    assert dials(instant)["content"] == 0.02
+    assert (bench.done, instant.stop_at) == (0, 500)
+    assert list(bench.branches) == ["run 1", "run 2"], "what was trained is kept"
+    mark = instant.marks[-1]
+    assert (mark["name"], mark["x"]) == ("forecast", instant.forecast["psnr"])
+    assert "this run starts from untrained" in message(instant)
+
+
+def test_without_a_forecast_there_is_none_to_train(lab: LossLab):
+    weights = dict(lab.bench.loss.weights)
+    with pytest.raises(ValueError, match="Nothing is foretold yet"):
+        lab.train_it()
+    assert (lab.mode, lab.bench.loss.weights) == ("train", weights)

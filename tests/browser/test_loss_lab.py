@@ -323,6 +323,120 @@ def test_it_fits_any_page(browser: Browser, states: dict[str, LossLab], which: s
         assert grave_violations_on(still.page) == []
 
 
+# Instant mode, without a kernel
+
+
+@pytest.fixture(scope="module")
+def foretelling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LossLab]:
+    """In instant mode, where a hand has moved style and tv."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SRLAB_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("SRLAB_PRECISION", "fp32")
+        lab = LossLab(small_card())
+        lab.mode = "instant"
+        for style in (0.0, 0.2, 0.6):
+            lab.mix_style = style
+            lab.settle()
+        lab.mix_tv = 0.1
+        lab.settle()
+        yield lab
+
+
+@pytest.fixture
+def instant(browser: Browser, foretelling: LossLab) -> Iterator[Still]:
+    yield from drawn(browser, foretelling)
+
+
+def test_the_mode_by_key_and_pointer_and_the_focus_stays(still: Still):
+    page = still.page
+    page.locator("[data-name=mode] input:checked").press("ArrowRight")
+    still.frame()
+    assert still.set == {"mode": "instant"}
+    assert page.evaluate(HAS_FOCUS, "[data-name=mode]")
+    assert page.locator("[data-name=mix_style]").is_visible(), "before anything has come"
+    page.locator("[data-name=mode]").get_by_text("Train").click()
+    still.frame()
+    assert still.set == {"mode": "train"}
+
+
+@pytest.mark.parametrize("term", ["content", "style", "tv"])
+def test_each_mix_slider_by_key_pointer_and_number(instant: Still, term: str):
+    name = f"mix_{term}"
+    box = instant.page.locator(f"[data-name={name}]")
+    switch = box.get_by_role("switch")
+    if not switch.is_checked():
+        switch.press("Space")
+        instant.frame()
+    track = box.locator("input[type=range]")
+    before = float(box.get_attribute("data-value"))
+    track.press("ArrowRight")
+    instant.frame()
+    assert instant.set[name] > before
+    track.press("End")
+    instant.frame()
+    assert instant.set[name] == instant.widget.largest[term]
+    width = track.bounding_box()["width"]
+    track.click(position={"x": width * 0.25, "y": 5})
+    instant.frame()
+    quarter = instant.widget.largest[term] / 4
+    assert instant.set[name] == pytest.approx(quarter, rel=0.15)
+    box.locator(".exact").fill("0.05")
+    box.locator(".exact").press("Enter")
+    instant.frame()
+    assert instant.set[name] == 0.05
+    switch.click()
+    instant.frame()
+    assert instant.set[name] == 0
+
+
+def test_pixel_alone_and_train_it_really_by_key_and_pointer(instant: Still):
+    alone = instant.page.get_by_role("button", name="Pixel alone")
+    alone.press("Enter")
+    instant.frame()
+    assert instant.set == {"mix_content": 0, "mix_style": 0, "mix_tv": 0}
+    really = instant.page.get_by_role("button", name="Train it really")
+    really.click()
+    really.press("Enter")
+    assert instant.sent == [{"press": "train_it"}] * 2
+
+
+def test_instant_numbers_on_the_page_are_those_of_the_traits(instant: Still):
+    page, lab = instant.page, instant.widget
+    assert isinstance(lab, LossLab)
+    psnr, sharpness = lab.forecast["psnr"], lab.forecast["sharpness"]
+    captions = page.locator(".stage .tile figcaption").all_inner_texts()
+    assert [text.split()[0] for text in captions] == ["small-x4", "this", "truth"]
+    assert f"{psnr:.2f} dB, sharp {sharpness:.2f}" in captions[1]
+    assert f"this mix {psnr:.2f} dB" in page.locator(".status .words").inner_text()
+    alt = page.locator("[data-name=instant-map]").get_attribute("aria-label")
+    for mark in lab.forecast["marks"]:
+        assert f"{mark['name']} {mark['x']:.2f} dB, sharpness {mark['y']:.2f}" in alt
+    for row, (term, share) in zip(
+        cells(page, "pulls")[1:], lab.forecast["shares"].items(), strict=True
+    ):
+        assert (row[0], row[-1]) == (term, f"{100 * share:.0f} %")
+    assert cells(page, "pulls")[2][1] == "off"
+    assert "ridge is not foretold" in page.locator("[data-name=reach]").inner_text()
+
+
+def test_nothing_of_a_training_is_in_sight_in_instant_mode(instant: Still):
+    for name in ("start", "fork", "split", "a_relu2_2", "a_learning_rate", "seed", "shares"):
+        assert instant.page.locator(f"[data-name={name}]").count() == 0, name
+
+
+def test_the_difference_of_the_mix_is_seen(instant: Still):
+    instant.page.locator("[data-name=mode-difference]").click()
+    caption = instant.page.locator(".difference figcaption")
+    wait_until(lambda: "mean" in caption.inner_text(), what="the figures of the difference")
+
+
+@pytest.mark.parametrize("width", [360, 390, 1100, 1600])
+def test_instant_mode_fits_any_page(browser: Browser, foretelling: LossLab, width: int):
+    for still in drawn(browser, foretelling, width):
+        assert still.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert grave_violations_on(still.page) == []
+
+
 # In JupyterLab -------------------------------------------------------------------------------
 
 

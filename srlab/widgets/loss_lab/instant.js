@@ -2,7 +2,7 @@
 
 import { button, choice, color, html, mapChart, menu, nothing, short, slider, table, tiles } from "../kit/js/kit.js";
 
-const LEAST = { content: 5e-4, style: 0.01, tv: 0.01 }; // below, little more than the gap to small-x4 moves
+const STEP = { content: 0.001, style: 0.01, tv: 0.005 }; // of a key; finer ones can be typed
 const MODES = [
   ["train", "Train", "Steer a training while it runs"],
   ["instant", "Instant", "See at once what a training with these weights would give; nothing trains"],
@@ -35,7 +35,7 @@ function weights(lab) {
     ${Object.entries(largest).map(([term, max]) =>
       slider(lab, `mix_${term}`, {
         label: term,
-        ...{ min: LEAST[term], max, last: max / 4, log: true, off: true, color: color(term) },
+        ...{ min: STEP[term], max, step: STEP[term], last: max / 4, off: true, color: color(term) },
         title: `Weight of the term ${term}, at most ${short(max)}: nothing was trained beyond`,
       }),
     )}
