@@ -2,7 +2,7 @@
 
 import { button, choice, color, html, mapChart, menu, nothing, short, slider, table, tiles } from "../kit/js/kit.js";
 
-const STEP = { content: 0.001, style: 0.01, tv: 0.005 }; // of a key; finer ones can be typed
+const STEP = { content: 0.001, style: 0.02, tv: 0.005 }; // of a key; its last one must end at the largest
 const MODES = [
   ["train", "Train", "Steer a training while it runs"],
   ["instant", "Instant", "See at once what a training with these weights would give; nothing trains"],
