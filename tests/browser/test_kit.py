@@ -118,6 +118,17 @@ def test_the_lens_stays_inside(modules: Page, x: float, y: float, left: int, top
 WHOLE = "{run: {count: 2, rows: [[0, 1], [1, 2]]}}"
 
 
+def test_names_on_a_map_keep_apart_and_inside(modules: Page):
+    def line(top: float, taken: list[float]) -> float | None:
+        return js(modules, "geometry", f"m.freeLine({top}, {taken}, 12, 6, 94) ?? null")
+
+    assert line(50, []) == 50
+    assert line(50, [50]) == 62
+    assert line(50, [50, 62]) == 38
+    assert line(90, [90]) == 78, "below, it would leave the map"
+    assert line(50, [14, 26, 38, 50, 62, 74, 86]) is None, "left out rather than laid over"
+
+
 @pytest.mark.parametrize(
     ("added", "steps"),
     [

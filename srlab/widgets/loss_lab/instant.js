@@ -40,7 +40,7 @@ function weights(lab) {
       }),
     )}
     <p class="note" data-name="reach">As after 500 steps from small-x4 with these weights; measured within
-      0.15 dB and 0.03 sharpness of really trained networks on five settings; ridge is not foretold (real
+      0.12 dB and 0.03 sharpness of really trained networks on five settings; ridge is not foretold (real
       trainings weave more or less than this shows).</p>
   </div>`;
 }

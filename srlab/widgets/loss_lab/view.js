@@ -64,7 +64,7 @@ function head(lab, sides) {
   const words = isInstant(lab) ? lab.get("forecast").said : `${sides.map(({ run }) => run).join(" and ")}, ${step}`;
   const data = { run: sides[0].run, left, psnr: m.psnr_y, two: sides.length > 1 };
   return html`<div class="head"><h3 title=${lab.get("heading")}>Loss Lab</h3>${modes(lab)}${status(lab, { words, data })}
-    <p class="message" data-name="message" role=${alarm ? "alert" : "status"}>${text ?? nothing}</p></div>`;
+    <p class="message" data-name="message" role=${alarm ? "alert" : "status"}>${isInstant(lab) && !alarm ? nothing : (text ?? nothing)}</p></div>`;
 }
 
 function commands(lab, two, side) {

@@ -4,10 +4,12 @@
 import { html } from "lit-html";
 import uPlot from "uplot";
 import { mounted } from "./directives.js";
+import { freeLine } from "./geometry.js";
 import { logTicks, short } from "./numbers.js";
 
 const FONT = "11px system-ui, sans-serif";
 const NEAR = 24; // px within which a point of the map is read
+const LINE = 12; // px from name to name
 const WHOLE = [1, 2, 4, 8, 16, 32, 64]; // from tick to tick where bars are counted
 
 // Curves on one scale.
@@ -324,7 +326,7 @@ class Places extends Chart {
   drawPlaces() {
     const { left, top, width } = this.plot.bbox;
     const { paths = [], marks = [], truth } = this.spec;
-    this.lines = [];
+    this.names = [];
     if (truth !== undefined) {
       const [, y] = this.at(0, truth);
       this.stroke(
@@ -335,13 +337,12 @@ class Places extends Chart {
         { color: "var(--quiet)", dash: [5, 4] },
       );
       const above = y - top > 16 * devicePixelRatio;
-      this.write("truth", left + width - 4, y + (above ? -4 : 4) * devicePixelRatio, {
-        align: "right",
-        baseline: above ? "bottom" : "top",
-      });
+      this.truthAt = y + (above ? -9 : 9) * devicePixelRatio;
+      this.write("truth", left + width - 4, this.truthAt, { align: "right" });
     }
     for (const path of paths) this.drawPath(path);
     for (const { name, x, y, color = "var(--quiet)" } of marks) this.dot(x, y, name, { color, hollow: true });
+    this.writeNames();
   }
 
   drawPath({ name, label = name, points, color = "var(--accent)", quiet = false }) {
@@ -351,11 +352,11 @@ class Places extends Chart {
       { color, width: quiet ? 1 : 2 },
     );
     const [x, y] = points.at(-1);
-    this.dot(x, y, label, { color });
+    this.dot(x, y, label, { color, quiet });
   }
 
-  dot(x, y, name, { color, hollow = false }) {
-    const { ctx, bbox } = this.plot;
+  dot(x, y, name, { color, hollow = false, quiet = false }) {
+    const { ctx } = this.plot;
     const [left, top] = this.at(x, y);
     ctx.save();
     ctx.beginPath();
@@ -368,19 +369,22 @@ class Places extends Chart {
     ctx.fill();
     ctx.stroke();
     ctx.restore();
-    const onTheRight = left > bbox.left + bbox.width / 2;
-    this.write(name ?? "", left + (onTheRight ? -9 : 9) * devicePixelRatio, this.free(top, onTheRight), {
-      align: onTheRight ? "right" : "left",
-    });
+    if (name) this.names.push({ name, left, top, quiet });
   }
 
-  // A line for a name, below those that stand there already.
-  free(top, onTheRight) {
-    const line = 12 * devicePixelRatio;
-    const taken = this.lines.filter((each) => each.onTheRight === onTheRight).sort((a, b) => a.top - b.top);
-    for (const each of taken) if (Math.abs(each.top - top) < line) top = each.top + line;
-    this.lines.push({ top, onTheRight });
-    return top;
+  // Each beside its dot, or near it in a free line; where there is none, hovering tells.
+  writeNames() {
+    const { bbox } = this.plot;
+    const line = LINE * devicePixelRatio;
+    const written = this.spec.truth === undefined ? [] : [this.truthAt];
+    const taken = { left: [...written], right: [...written] };
+    for (const { name, left, top } of this.names.sort((a, b) => a.quiet - b.quiet)) {
+      const align = left > bbox.left + bbox.width / 2 ? "right" : "left";
+      const at = freeLine(top, taken[align], line, bbox.top + line / 2, bbox.top + bbox.height - line / 2);
+      if (at === undefined) continue;
+      taken[align].push(at);
+      this.write(name, left + (align === "right" ? -9 : 9) * devicePixelRatio, at, { align });
+    }
   }
 
   // What lies under the pointer, in words below.

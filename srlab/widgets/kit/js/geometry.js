@@ -44,3 +44,11 @@ export function lensBox(width, height, x, y, pixels = 32) {
   const top = clamp(Math.round(y * height - side / 2), 0, height - side);
   return { left, top, side };
 }
+
+// Where a name can stand: at `top`, or within three lines of it where no other
+// does, and inside from `low` to `high`; undefined if nowhere.
+export function freeLine(top, taken, line, low, high) {
+  return [0, 1, -1, 2, -2, 3, -3]
+    .map((lines) => top + lines * line)
+    .find((at) => at >= low && at <= high && taken.every((other) => Math.abs(other - at) >= line));
+}
