@@ -46,7 +46,7 @@ from srlab.zoo import load_model
 Weights = dict[str, float]
 
 DIRECTIONS = 6
-"""With ten, 3.8 MB in place of 2.3, no setting of ``JUDGES`` came nearer by more than chance."""
+"""With ten, 3.8 MB in place of 2.3, no setting of ``JUDGES`` got nearer by more than chance."""
 
 REACH, NOISE = 0.6, 0.003
 """How far trainings resemble each other, and how much of one is chance.
