@@ -2,7 +2,8 @@
 
 A build cell begins with ``# srlab/models.py: Upsampler`` (or a few names,
 with commas). Below stand exactly those definitions as the package has them,
-without docstrings and without calls to ``require_...``. Comments may differ.
+without docstrings and without calls to ``require_...``. Comments may differ. In
+a lesson a line of ``...`` may stand for statements that the learner writes.
 
     python -m tests.lesson_cells sync [NAME ...]    package -> build cells; marks of cells
     python -m tests.lesson_cells store [NAME ...]   execute, keep the outputs
@@ -20,7 +21,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,13 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from srlab.course.grading import grading_marks
+from srlab.course.taught import (
+    STATEMENT_LISTS,
+    Functions,
+    is_untaught,
+    statement_lists,
+    taught_text,
+)
 from srlab.files import replacing
 from tests import lesson_minutes
 from tests.posters import WIDGET_VIEW, Posters
@@ -47,9 +55,6 @@ SLIDE_LINES = 16
 UNSHOWN = ("setup", "your-map")  # in a talk
 VOLATILE = ("collapsed", "execution", "ExecuteTime", "scrolled")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-
-Functions = ast.FunctionDef | ast.AsyncFunctionDef
-STATEMENT_LISTS = ("body", "orelse", "finalbody")
 
 
 @dataclass(frozen=True)
@@ -93,115 +98,52 @@ def expected_code(cell: BuildCell, root: Path = ROOT) -> str:
 
 
 def difference(cell: BuildCell, root: Path = ROOT) -> str:
-    """How a build cell differs from the package, as a diff; "" if it does not."""
+    """How a build cell differs from the package, blanks aside, as a diff; or ""."""
     expected = _bare_tree(expected_code(cell, root))
     got = _bare_tree(cell.code)
+    got.body = _filled(got.body, expected.body)
     if ast.dump(expected) == ast.dump(got):
         return ""
     texts = [ast.unparse(tree).splitlines() for tree in (expected, got)]
     return "\n".join(difflib.unified_diff(*texts, cell.module, "the lesson", lineterm=""))
 
 
-def definitions(source: str) -> dict[str, ast.stmt]:
-    """The functions, classes and assignments of a module, by name."""
-    found: dict[str, ast.stmt] = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, Functions | ast.ClassDef):
-            found[node.name] = node
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found |= {
-                part.id: node
-                for target in targets
-                for part in ast.walk(target)
-                if isinstance(part, ast.Name)
-            }
-    return found
+def blanks(code: str) -> list[str]:
+    """The definitions of a cell, at its top level, that hold a blank."""
+    return [
+        node.name
+        for node in ast.parse(code).body
+        if isinstance(node, Functions | ast.ClassDef)
+        and any(_is_blank(one) for block in statement_lists(node) for one in block)
+    ]
 
 
-def taught_text(source: str, name: str, module: str = "the module") -> str:
-    """The text of one definition as a lesson shows it.
-
-    Raises:
-        ValueError: if ``source`` does not define ``name``.
-    """
-    known = definitions(source)
-    if name not in known:
-        raise ValueError(f"A build cell names {name}, but {module} does not define it.")
-    node, lines = known[name], source.splitlines()
-    first = _first_line(node, lines)
-    changed = {number: lines[number - 1] for number in range(first, node.end_lineno + 1)}
-    for statements in _statement_lists(node):
-        _drop_untaught(statements, changed)
-    return "\n".join(changed.values()).rstrip()
-
-
-def _drop_untaught(statements: list[ast.stmt], lines: dict[int, str]) -> None:
-    """Take docstrings and argument checks of one block out of the numbered lines."""
-    at_top = True
-    for statement in statements:
-        if not _is_untaught(statement):
-            at_top = False
-            continue
-        first, last = statement.lineno, statement.end_lineno
-        while not _is_text(statement) and _is_comment(lines.get(first - 1)):
-            first -= 1
-        before = max((number for number in lines if number < first), default=first)
-        while (at_top or not lines[before].strip()) and lines.get(last + 1) == "":
-            last += 1
-        for number in range(first, last + 1):
-            lines.pop(number, None)
-    if at_top:
-        lines[statements[0].lineno] = " " * statements[0].col_offset + "pass"
-        ordered = sorted(lines.items())
-        lines.clear()
-        lines.update(ordered)
-
-
-def _is_untaught(statement: ast.stmt) -> bool:
-    """Whether it is a docstring, or a bare call of a function ``require_...``."""
-    if not isinstance(statement, ast.Expr):
-        return False
-    call = statement.value
-    if isinstance(call, ast.Call):
-        function = call.func
-        name = getattr(function, "id", getattr(function, "attr", ""))
-        return name.startswith("require_")
-    return _is_text(statement)
-
-
-def _is_text(statement: ast.stmt) -> bool:
+def _is_blank(statement: ast.stmt) -> bool:
+    """Whether it is a line of ``...``."""
     value = getattr(statement, "value", None)
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+    return isinstance(value, ast.Constant) and value.value is ...
 
 
-def _is_comment(line: str | None) -> bool:
-    return line is not None and line.lstrip().startswith("#")
-
-
-def _first_line(node: ast.stmt, lines: list[str]) -> int:
-    """Where a definition begins, with its decorators and the comment above it."""
-    decorators = getattr(node, "decorator_list", [])
-    first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-    while first > 1 and _is_comment(lines[first - 2]):
-        first -= 1
-    return first
-
-
-def _statement_lists(tree: ast.AST) -> Iterator[list[ast.stmt]]:
-    """Every block of statements in ``tree``."""
-    for node in ast.walk(tree):
+def _filled(block: list[ast.stmt], expected: list[ast.stmt]) -> list[ast.stmt]:
+    """A block with the package's statements in the place of its blanks."""
+    places = [place for place, one in enumerate(block) if _is_blank(one)]
+    if places:
+        place = places[0]
+        rest = len(block) - place - 1
+        block = [*block[:place], *expected[place : len(expected) - rest], *block[place + 1 :]]
+    for one, other in zip(block, expected, strict=False):
         for field in STATEMENT_LISTS:
-            block = getattr(node, field, None)
-            if isinstance(block, list) and block:
-                yield block
+            inner, wanted = (getattr(node, field, None) for node in (one, other))
+            if isinstance(inner, list) and isinstance(wanted, list):
+                setattr(one, field, _filled(inner, wanted))
+    return block
 
 
 def _bare_tree(code: str) -> ast.Module:
     """Parse, and drop what a lesson does not show."""
     tree = ast.parse(code)
-    for block in list(_statement_lists(tree)):
-        block[:] = [s for s in block if not _is_untaught(s)] or [ast.Pass()]
+    for block in list(statement_lists(tree)):
+        block[:] = [s for s in block if not is_untaught(s)] or [ast.Pass()]
     return tree
 
 
@@ -244,6 +186,10 @@ def sync(path: Path, root: Path = ROOT) -> int:
     for cell in code_cells(notebook):
         build = parse_build_cell(cell.source)
         if build is None:
+            continue
+        if blanks(build.code):
+            if diff := difference(build, root):
+                raise ValueError(f"A cell with a blank is rewritten by hand:\n{diff}")
             continue
         header = cell.source.partition("\n")[0]
         source = f"{header}\n{expected_code(build, root)}"

@@ -13,12 +13,12 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
+from srlab.course.taught import Functions, definitions
 from tests.lesson_cells import (
     ROOT,
     BuildCell,
-    Functions,
+    blanks,
     code_cells,
-    definitions,
     difference,
     parse_build_cell,
     read_notebook,
@@ -30,6 +30,7 @@ BYTES = 1_500_000
 CHECK_TAG = "nbval-check-output"
 HEAD_CELLS = 4
 
+BUILT = re.compile(r"^(\w+) = built\(\1, check_\w+\)$", re.MULTILINE)
 SOURCE_LESSON = re.compile(r"^\s*Source: lesson (\d\d)\b", re.MULTILINE)
 OF_ONE_MACHINE = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|Users|var/folders)/")
 ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
@@ -145,13 +146,29 @@ def build_cells_equal_the_package(lesson: Lesson, package: Package) -> list[str]
     return [f"{diff}\n{hint}" for diff in diffs if diff]
 
 
+def blanks_are_checked(lesson: Lesson) -> list[str]:
+    """Each blank is checked by the next cell; solutions have none."""
+    wrong = []
+    for cell, after in zip(lesson.code, [*lesson.code[1:], None], strict=True):
+        build = parse_build_cell(cell.source)
+        for name in blanks(build.code) if build else []:
+            if lesson.is_solution:
+                wrong.append(f"The solution leaves {name} blank.")
+            elif not after or f"{name} = built({name}, check_" not in after.source:
+                wrong.append(
+                    f"The cell after {name}'s blank is no {name} = built({name}, ...)."
+                )
+    return wrong
+
+
 def drafts_have_draft_names(lesson: Lesson, package: Package) -> list[str]:
     """No other cell gives a public name of srlab another meaning."""
     wrong = []
     for cell in lesson.code:
         if parse_build_cell(cell.source) is not None:
             continue
-        for name in sorted(bound_names(cell.source) & package.modules_of.keys()):
+        bound = bound_names(cell.source) - set(BUILT.findall(cell.source))
+        for name in sorted(bound & package.modules_of.keys()):
             modules = ", ".join(package.modules_of[name])
             wrong.append(
                 f"A cell gives {name} a meaning, which is {modules}'s; take a "

@@ -6,6 +6,7 @@ from tests.lesson_cells import notebooks
 from tests.lesson_rules import (
     Lesson,
     Package,
+    blanks_are_checked,
     build_cells_equal_the_package,
     checks_its_numbers,
     drafts_have_draft_names,
@@ -45,6 +46,7 @@ def test_there_are_lessons():
 OF_THE_PACKAGE = (build_cells_equal_the_package, drafts_have_draft_names, imports_come_later)
 HELD_BY = {
     **dict.fromkeys(OF_THE_PACKAGE, ALL),
+    blanks_are_checked: ALL,
     is_stored_whole: ALL,
     has_the_usual_form: ALL,
     checks_its_numbers: LESSONS + COMPANIONS,

@@ -5,9 +5,18 @@ from numbers import Integral
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from srlab.checks.core import Answer, Finding, describe
+from srlab.checks.core import (
+    Answer,
+    Cases,
+    Finding,
+    Mistakes,
+    Verdict,
+    describe,
+    judge,
+    judge_gradient,
+)
 
 
 def uniform_values(seed: int, *shape: int) -> Tensor:
@@ -36,6 +45,65 @@ def result_as(look: Callable[..., Any]) -> Callable[[Answer], Answer]:
         return looked_at
 
     return seen
+
+
+def as_module(make: Answer) -> Answer:
+    """Make of a class a function of its settings and of what the module is called with.
+
+    Use it as ``judge``'s ``seen_through`` for a build that is an ``nn.Module``.
+    Its parameters are filled with fixed numbers, name by name, so that two
+    classes of one structure give one result.
+
+    Returns:
+        A function whose first argument is the tuple of settings; the others go
+        to the module.
+    """
+
+    def called(settings: tuple[Any, ...], *inputs: Any) -> Any:
+        module = make(*settings)
+        if not isinstance(module, nn.Module):
+            raise Finding(
+                f"{named_type(module)}, not a module",
+                "What was built is no nn.Module: it has no parameters to train.",
+            )
+        with torch.no_grad():
+            for seed, (_, parameter) in enumerate(sorted(module.named_parameters())):
+                parameter.copy_(uniform_values(seed, *parameter.shape) - 0.5)
+        return module(*inputs)
+
+    return called
+
+
+def judge_module(
+    answer: Answer | None,
+    *,
+    right: Answer,
+    cases: Cases,
+    mistakes: Mistakes,
+    tolerance: float = 1e-4,
+) -> Verdict:
+    """Compare a class with the right one: what its modules give, and their gradients.
+
+    Args:
+        answer: an ``nn.Module``'s class.
+        right: srlab's own.
+        cases: name -> the tuple of settings, then what the module is called
+            with, the picture first.
+        mistakes: classes, the more particular first.
+        tolerance: absolute, of each number.
+    """
+    verdict = judge(
+        answer,
+        right=right,
+        cases=cases,
+        mistakes=mistakes,
+        seen_through=as_module,
+        tolerance=tolerance,
+    )
+    if not callable(answer):
+        return verdict
+    made, own = as_module(answer), as_module(right)
+    return judge_gradient(made, after=verdict, right=own, cases=cases, toward=(1,))
 
 
 def whole_number(value: Any) -> int:

@@ -45,6 +45,7 @@ class Verdict:
         hint: what to look at next.
         known: whether the hint speaks of the very mistake that was made.
         failed: whether the answer stopped with an error.
+        differs: the first element that is not as expected, as text.
         help: rows that stand in the hint's place: the steps of help that were
             earned so far. None if nobody counts them.
         note: about the learner's progress, if something is wrong with it.
@@ -57,11 +58,12 @@ class Verdict:
     hint: str = ""
     known: bool = False
     failed: bool = False
+    differs: str = ""
     help: tuple[Row, ...] | None = None
     note: str = ""
 
     def __repr__(self) -> str:
-        rows = [f"  {name:9}{value}" for name, value in self._rows()]
+        rows = [f"  {name:9}{value}" for name, value in self.rows()]
         return "\n".join(["Done." if self.done else "Not yet.", *rows])
 
     def _repr_html_(self) -> str:
@@ -69,14 +71,15 @@ class Verdict:
         rows = "".join(
             f"<tr><th scope='row' style='text-align:left;vertical-align:top'>{name}</th>"
             f"<td style='text-align:left'>{_cell(name, value)}</td></tr>"
-            for name, value in self._rows()
+            for name, value in self.rows()
         )
         return (
             f"<div style='border-left:4px solid {color};padding-left:.8em'>"
             f"<b>{word}</b><table>{rows}</table></div>"
         )
 
-    def _rows(self) -> list[Row]:
+    def rows(self) -> list[Row]:
+        """What it says, line by line: a name, and a text."""
         rows = [("case", self.case), ("expected", self.expected), ("got", self.got)]
         help = (("hint", self.hint),) if self.help is None else self.help
         every = [*rows, *(() if self.done else help), ("note", self.note)]
@@ -158,7 +161,8 @@ def judge(
             hint = _recognize(got, arguments, wrong, tolerance)
             shown = told_apart(expected, got, tolerance)
             failed = isinstance(got, Exception)
-            return Verdict(False, name, *shown, hint, known=bool(hint), failed=failed)
+            place = first_difference(expected, got, tolerance)
+            return Verdict(False, name, *shown, hint, bool(hint), failed, place)
     return Verdict(True)
 
 
@@ -256,6 +260,31 @@ def told_apart(expected: Any, got: Any, tolerance: float) -> tuple[str, str]:
     return f"{texts[0]} ({type(expected).__name__})", f"{texts[1]} ({type(got).__name__})"
 
 
+def first_difference(expected: Any, got: Any, tolerance: float) -> str:
+    """Which element of two tensors or rows differs first, as a sentence; "" if none does."""
+    if isinstance(expected, list | tuple) and isinstance(got, list | tuple):
+        places = [i for i, (a, b) in enumerate(zip(expected, got, strict=False)) if a != b]
+        return _differing(places[:1], expected[places[0]], got[places[0]]) if places else ""
+    if not (_numeric(expected) and _numeric(got) and expected.shape == got.shape):
+        return ""
+    place = _first_place(expected, got, tolerance)
+    if not place:  # equal, or a single number, which the verdict shows anyway
+        return ""
+    return _differing(place, expected.detach()[tuple(place)], got.detach()[tuple(place)])
+
+
+def _differing(place: list[int], expected: Any, got: Any) -> str:
+    values = [describe(value) for value in (expected, got)]
+    return f"The first element that differs is {place}: expected {values[0]}, got {values[1]}."
+
+
+def _first_place(expected: Tensor, got: Tensor, tolerance: float) -> list[int] | None:
+    """Where two tensors of one shape differ first; None if they nowhere do."""
+    wanted, found = expected.detach().double(), got.detach().double()
+    close = torch.isclose(wanted, found, rtol=1e-4, atol=tolerance, equal_nan=True)
+    return None if close.all() else (~close).nonzero()[0].tolist()
+
+
 def _numeric(value: Any) -> TypeGuard[Tensor]:
     return isinstance(value, Tensor) and value.numel() > 0
 
@@ -264,11 +293,10 @@ def _at_one_place(expected: Tensor, got: Tensor, tolerance: float) -> tuple[str,
     """Describe two tensors of one shape and mean by the first place where they differ."""
     if expected.dtype.is_floating_point != got.dtype.is_floating_point:
         return f"{describe(expected)}, {expected.dtype}", f"{describe(got)}, {got.dtype}"
-    wanted, found = expected.detach().double(), got.detach().double()
-    close = torch.isclose(wanted, found, rtol=1e-4, atol=tolerance, equal_nan=True)
-    if close.all():
+    first_place = _first_place(expected, got, tolerance)
+    if first_place is None:
         return f"{describe(expected)}, {expected.dtype}", f"{describe(got)}, {got.dtype}"
-    place = tuple((~close).nonzero()[0].tolist())
+    place = tuple(first_place)
     there = f"; at {list(place)}" if place else ""
     first, second = (
         f"{describe(value)}{there}: {value.detach()[place].item():.7g}"

@@ -1,11 +1,15 @@
 """Help with an exercise in steps: a nudge, a hint, the solution; none before an attempt."""
 
+import ast
 import html
+import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import wraps
 from hashlib import sha256
 from inspect import CO_VARARGS, CO_VARKEYWORDS
+from textwrap import dedent
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -20,16 +24,17 @@ from srlab.learner.progress import Tried, note_attempt, read_progress
 Check = Callable[[Answer | None], Verdict]
 
 BEGIN = "Write your own answer, then run this cell again. Help comes after a try."
-NEXT = ("the nudge", "the hint", "the solution")
+NEXT = ("the nudge", "the hint", "what went wrong", "where the solution is")
+UNFINISHED = "There is still a ... in it. Write your lines in its place, then check again."
 
 
 def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
     """Decorate a ``check_`` function: it remembers attempts, and helps in steps.
 
-    A wrong answer earns the next step: first a nudge, or what is wrong if the
-    mistake is a known one; then a hint, then where the solution stands. The
-    same wrong answer earns nothing again. What the lesson gives to begin with
-    is no attempt.
+    A wrong answer earns the next step: a nudge, a hint, then what went wrong (the
+    mistake by its name if it is a known one, else where the values first
+    differ), then where the solution is. The same wrong answer earns nothing
+    again. What the lesson gives to begin with is no attempt.
 
     Args:
         starter: what the lesson gives, as source; an empty function if "".
@@ -47,23 +52,18 @@ def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
                 verdict = replace(verdict, hint=exercise.hint)
             if not callable(answer) or not is_begun(answer, given):
                 return replace(verdict, help=(("begin", BEGIN),))
+            if not verdict.done and has_blanks(answer):
+                return replace(verdict, help=(("begin", UNFINISHED),))
             mark = _mark(answer, verdict)
             tried, note = note_attempt(
                 lesson.key(exercise), done=verdict.done, fingerprint=mark
             )
-            steps = earned(lesson, exercise, tried, first=_first_step(verdict, exercise))
+            steps = earned(lesson, exercise, tried, seen=verdict)
             return replace(verdict, help=steps, note=note)
 
         return checked
 
     return decorate
-
-
-def _first_step(verdict: Verdict, exercise: Exercise) -> Row:
-    """What follows from what was seen: a mistake that is known, or where to look."""
-    if verdict.known:
-        return "mistake", verdict.hint
-    return "nudge", STOPPED if verdict.failed else exercise.nudge_at(verdict.case)
 
 
 STOPPED = (
@@ -73,23 +73,40 @@ STOPPED = (
 
 
 def earned(
-    lesson: Lesson, exercise: Exercise, tried: Tried, *, first: Row | None = None
+    lesson: Lesson, exercise: Exercise, tried: Tried, *, seen: Verdict | None = None
 ) -> tuple[Row, ...]:
     """The steps of help that were earned, and how to earn the next one.
 
     Args:
         lesson, exercise: whose words they are.
         tried: how often, and what it earned.
-        first: stands in the nudge's place.
+        seen: what the check found; None if nothing is checked right now.
     """
     solution = f"It is {lesson.solution(exercise)}. Read it, close it, and write your own."
     steps = (
-        first or ("nudge", exercise.nudge),
+        ("nudge", _nudge(exercise, seen)),
         ("hint", exercise.hint),
+        _what_went_wrong(seen),
         ("solution", solution),
     )
     more = [("next", f"Change something and check again: {step} comes.") for step in NEXT]
     return steps[: tried.hints] + tuple(more[tried.hints : tried.hints + 1])
+
+
+def _nudge(exercise: Exercise, seen: Verdict | None) -> str:
+    """Where to look first: after an error, elsewhere than after a wrong value."""
+    if seen and seen.failed and not seen.known:
+        return STOPPED
+    return exercise.nudge_at(seen.case if seen else "")
+
+
+def _what_went_wrong(seen: Verdict | None) -> Row:
+    """The mistake by its name, if it has one; else the first place that differs."""
+    if seen is None:
+        return "mistake", "Run the check again: it says what went wrong."
+    if seen.known:
+        return "mistake", seen.hint
+    return "mistake", seen.differs or "None that we know. The rows above say what came out."
 
 
 @dataclass(frozen=True, repr=False)
@@ -141,6 +158,28 @@ def is_begun(answer: Answer, starter: Answer | None = None) -> bool:
     code = _code_of(answer)
     given = [_code_of(one) for one in (*PLACEHOLDERS, starter) if one]
     return code is None or code not in given
+
+
+def has_blanks(answer: Answer) -> bool:
+    """Whether a line of nothing but ``...`` still stands in a function or class.
+
+    Without its source, as in a plain console, nobody can tell: False.
+    """
+    parts = vars(answer).values() if isinstance(answer, type) else [answer]
+    return any(_has_blank(part) for part in parts if isinstance(part, FunctionType))
+
+
+def _has_blank(function: FunctionType) -> bool:
+    with suppress(OSError, SyntaxError, TypeError):
+        tree = ast.parse(dedent(inspect.getsource(function)))
+        return any(
+            isinstance(node, ast.Expr) and _is_dots(node.value) for node in ast.walk(tree)
+        )
+    return False
+
+
+def _is_dots(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...
 
 
 def _made(source: str) -> Answer:

@@ -1,9 +1,12 @@
 """A learner's own copy of the course, which a later srlab brings up to date.
 
+The copy has no outputs: a learner predicts first, and then sees.
+
 Rule: any byte that differs from what was copied is the learner's, also outputs
 that JupyterLab saved, and is never overwritten.
 """
 
+import json
 import os
 import re
 from contextlib import suppress
@@ -102,7 +105,7 @@ def copy_course(
     _make_folders(folder, names)
     visit, sums = Visit(first=not known), {}
     for name in names:
-        kind, checksum = _bring(folder / name, (source / name).read_bytes(), known.get(name))
+        kind, checksum = _bring(folder / name, offered(source / name), known.get(name))
         if kind != "same":
             getattr(visit, kind).append(name)
         if checksum:
@@ -144,7 +147,7 @@ def reset_lesson(folder: Path, number: str, source: Path | None = None) -> dict[
     _make_folders(folder, names)
     brought: dict[str, str] = {}
     for name in names:
-        data = (source / name).read_bytes()
+        data = offered(source / name)
         present = _checksum(folder / name)
         if present != _sum(data):
             brought[name] = _replace(folder / name, data, keep=present != known.get(name))
@@ -173,6 +176,18 @@ def course_files(source: Path) -> list[str]:
         for path in found
         if path.is_file() and not path.name.startswith(".") and path.name not in FOR_TEACHERS
     )
+
+
+def offered(path: Path) -> bytes:
+    """A file as a learner gets it: a notebook without outputs, which show the answers."""
+    data = path.read_bytes()
+    if path.suffix != ".ipynb":
+        return data
+    notebook = json.loads(data)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    return f"{json.dumps(notebook, indent=1, ensure_ascii=False)}\n".encode()
 
 
 def describe(visit: Visit, folder: Path) -> str:

@@ -44,6 +44,26 @@ class Exercise(_Strict):
         return next(found, self.nudge)
 
 
+class Build(Exercise):
+    """A definition of srlab that the learner builds in the lesson itself.
+
+    Args:
+        definition: where srlab has it: ``"srlab.models:ResidualBlock"``.
+    """
+
+    definition: Annotated[str, Field(pattern=r"^srlab(\.\w+)+:\w+$")]
+
+    @property
+    def module(self) -> str:
+        """That holds the definition: ``"srlab.models"``."""
+        return self.definition.partition(":")[0]
+
+    @property
+    def name(self) -> str:
+        """Of the definition: ``"ResidualBlock"``."""
+        return self.definition.partition(":")[2]
+
+
 class Choice(_Strict):
     """One answer of a question, and why it is right or wrong."""
 
@@ -73,13 +93,15 @@ class Lesson(_Strict):
         number: such as ``"03"``.
         file: the notebook's name without ``.ipynb``.
         title: as the course's map has it.
-        exercises: in the lesson's order.
+        builds: what is built on the way, in the lesson's order.
+        exercises: at its end, in their order.
         quiz: two or three questions.
     """
 
     number: Annotated[str, Field(pattern=r"^\d\d$")]
     file: Text
     title: Text
+    builds: tuple[Build, ...] = ()
     exercises: tuple[Exercise, ...]
     quiz: Annotated[tuple[Question, ...], Field(min_length=2, max_length=3)]
 
@@ -88,9 +110,11 @@ class Lesson(_Strict):
         return f"{self.number}/{part.id}"
 
     def solution(self, exercise: Exercise) -> str:
-        """Where an exercise is solved, in words."""
-        number = self.exercises.index(exercise) + 1
-        return f"exercise {number} of solutions/{self.file}.ipynb"
+        """Where an exercise or a build is solved, in words."""
+        page = f"solutions/{self.file}.ipynb"
+        if isinstance(exercise, Build):
+            return f"{exercise.name} in {page}"
+        return f"exercise {self.exercises.index(exercise) + 1} of {page}"
 
 
 @cache
@@ -124,13 +148,13 @@ def lesson(number: str) -> Lesson:
 
 
 def find_exercise(name: str) -> tuple[Lesson, Exercise]:
-    """The exercise of a check, and its lesson; ``name`` is the exercise's id.
+    """The exercise or build of a check, and its lesson; ``name`` is its id.
 
     Raises:
         ValueError: if no lesson has it.
     """
     for one in lessons():
-        for exercise in one.exercises:
+        for exercise in (*one.builds, *one.exercises):
             if exercise.id == name:
                 return one, exercise
     raise ValueError(f"No lesson has an exercise {name!r}; add it to assets/course.")

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from srlab.files import free_path, own_folder, replacing
 
 FORMAT = 1
-LAST_STEP = 3  # nudge, hint, solution
+LAST_STEP = 4  # nudge, hint, mistake, solution
 PATIENCE = 5.0  # seconds, for another kernel that is writing
 
 
@@ -33,14 +33,16 @@ class Tried(_Entry):
     Args:
         attempts: how many different answers were checked.
         done: whether one of them was right.
-        hints: how many steps of help were shown, up to 3.
+        hints: how many steps of help were shown, up to 4.
         last: a fingerprint of the last answer, never the answer itself.
+        taken: whether srlab's own definition was looked at instead.
     """
 
     attempts: int = Field(default=0, ge=0)
     done: bool = False
     hints: int = Field(default=0, ge=0, le=LAST_STEP)
     last: str = ""
+    taken: bool = False
 
 
 class Answered(_Entry):
@@ -56,11 +58,18 @@ class Answered(_Entry):
 
 
 class Progress(_Entry):
-    """All of it; keys are such as ``"03/variance"``."""
+    """All of it; keys are such as ``"03/variance"``.
+
+    Args:
+        exercises: also the builds of a lesson.
+        guesses: what was guessed before a cell showed the truth: a number, or
+            the text that was chosen.
+    """
 
     format: int = FORMAT
     exercises: dict[str, Tried] = Field(default_factory=dict)
     questions: dict[str, Answered] = Field(default_factory=dict)
+    guesses: dict[str, float | str] = Field(default_factory=dict)
 
 
 class NotRememberedError(Exception):
@@ -135,6 +144,39 @@ def note_answer(key: str, *, right: bool) -> tuple[Answered, str]:
 
     progress, trouble = _change(change)
     return progress.questions[key], trouble
+
+
+def note_taken(key: str) -> str:
+    """Note that a learner looked at srlab's own definition of what they should build.
+
+    Args:
+        key: of the build, such as ``"01/residual_block"``.
+
+    Returns:
+        A sentence about trouble, or "".
+    """
+
+    def change(progress: Progress) -> None:
+        progress.exercises.setdefault(key, Tried()).taken = True
+
+    return _change(change)[1]
+
+
+def note_guess(key: str, guess: float | str) -> str:
+    """Note what was guessed; a later guess takes its place.
+
+    Args:
+        key: such as ``"01/edge"``.
+        guess: a number, or the text that was chosen.
+
+    Returns:
+        A sentence about trouble, or "".
+    """
+
+    def change(progress: Progress) -> None:
+        progress.guesses[key] = guess
+
+    return _change(change)[1]
 
 
 def do_not_remember() -> None:
@@ -224,6 +266,7 @@ def _further(one: Progress, other: Progress) -> Progress:
         known = whole.questions.get(key, Answered())
         if (answered.right, answered.tries) >= (known.right, known.tries):
             whole.questions[key] = answered.model_copy()
+    whole.guesses |= other.guesses
     return whole
 
 

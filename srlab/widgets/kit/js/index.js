@@ -1,10 +1,12 @@
 // The bundle: every lab's view by name, drawn for the widget that names it.
 
 import "../css/kit.css";
+import { build } from "../../build/view.js";
 import { checkerboard } from "../../checkerboard_lab/view.js";
 import { board } from "../../class_board/view.js";
 import { compare } from "../../compare/view.js";
 import { features } from "../../feature_explorer/view.js";
+import { guess } from "../../guess/view.js";
 import { loss } from "../../loss_lab/view.js";
 import { metric } from "../../metric_lab/view.js";
 import { photoDesk } from "../../photo_desk/view.js";
@@ -17,11 +19,13 @@ import { Lab } from "./lab.js";
 
 const VIEWS = {
   board,
+  build,
   checkerboard,
   compare,
   dial,
   features,
   gallery,
+  guess,
   loss,
   metric,
   photo_desk: photoDesk,
