@@ -132,7 +132,7 @@ def stage_with(**changes: Any) -> dict[str, Any]:
         (card_with(model={"doubling": "nearest"}), "model.doubling: Input should be 'shuffle', 'icnr'"),
         (stage_with(weights={"l1": 1, "tv": 1}), "stage 2: l1 and l2 stand together with terms"),
         (stage_with(weights={"content": 1}), "stage 2: content needs features; name the"),
-        (stage_with(weights={"style": 1, "content": 1}), "stage 2: content and style came without"),
+        (stage_with(weights={"style": 1, "content": 1}), "stage 2: content and style need"),
         (stage_with(changes=[{"after": 1, "weights": {"tv": 1}}]), "stage 2: a change sets tv, which the stage has not"),
         (stage_with(weights={"tv": 1}, changes=[{"after": 1, "weights": {"style": 1}}]), "stage 2: a change sets style, which"),
         (stage_with(changes=[{"after": 1, "layers": {"relu1_1": 1}}]), "stage 2: a change sets relu1_1, which"),
