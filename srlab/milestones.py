@@ -77,7 +77,7 @@ PLANS = {
     "07": Plan(
         "2x carried to 4x",
         "a network that your carry_weights filled, pixel_loss, and your back_project",
-        1e-3, 8, 8, 2000, 8000,
+        1e-3, 8, 8, 1500, 8000,
     ),
 }  # fmt: skip
 
