@@ -27,7 +27,7 @@ from srlab.milestones import (
     Whole,
     published_leads,
     shipped_scores,
-    standing,
+    where_it_stands,
 )
 from srlab.models import Bicubic, SrResNet
 from srlab.scoring import MEASURES, score_models
@@ -249,7 +249,7 @@ def test_published_figures_have_a_source_and_are_those_of_the_page() -> None:
     ],
 )
 def test_a_sentence_says_where_a_network_stands(lead: float, said: str) -> None:
-    assert said in standing(reached(lead), BOTH, KNOWN)
+    assert said in where_it_stands(reached(lead), BOTH, KNOWN)
 
 
 @pytest.mark.usefixtures("shell")
