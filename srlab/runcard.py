@@ -344,8 +344,9 @@ class RunCard(Part):
             does faster; a finished card says which it was.
         stages: one after the other; the network is carried along.
         side_by_side: whether each stage begins at the card's start instead, so
-            that they are trainings of their own; the finished network is their
-            mean, weight by weight. It needs a start, and one scale.
+            that they are trainings of their own, with crops by seed, seed + 1
+            and so on; the finished network is their mean, weight by weight. It
+            needs a start, and one scale.
         optimizer: ``"adam"``, or ``"muon"``, which learns more from each step and
             takes some tenth longer for it.
         share: how far the finished network goes from its start to what the

@@ -152,8 +152,7 @@ def page(card: RunCard, network: nn.Module, data: str, scores: list[tuple[str, R
         stored="stored in float16" if parameters[0].dtype == torch.float16 else "in float32",
         data=data,
         start=start_words(card),
-        stages=("the mean of trainings side by side: " if card.side_by_side else "")
-        + "; ".join(stage_words(stage) for stage in card.stages)
+        stages=stages_words(card)
         + (", by Muon" if card.optimizer == "muon" else "")
         + share_words(card),
         seconds=f"{card.seconds / 60:.0f} minutes",
@@ -179,6 +178,15 @@ def start_words(card: RunCard) -> str:
     if card.start == "untrained":
         return "random weights"
     return "its own former weights" if card.start == card.name else f"`{card.start}`"
+
+
+def stages_words(card: RunCard) -> str:
+    """All stages; those side by side that differ in their crops alone are said once."""
+    words = [stage_words(stage) for stage in card.stages]
+    if not card.side_by_side:
+        return "; ".join(words)
+    each = "; ".join(f"{words.count(text)} of {text}" for text in dict.fromkeys(words))
+    return f"the mean of {len(words)} trainings side by side: {each}"
 
 
 def stage_words(stage: Stage) -> str:

@@ -336,8 +336,13 @@ def _steps(state: _State, out: Path, team: Team) -> Iterator[RunProgress]:
     for number, stage in enumerate(card.stages, 1):
         start = min(max(state.done - before, 0), stage.steps)
         if start < stage.steps:
-            begin = None if card.side_by_side else weights
-            training = StageTraining(card, stage, begin, team, photos.training)
+            training = StageTraining(
+                _alone(card, number) if card.side_by_side else card,
+                stage,
+                None if card.side_by_side else weights,
+                team,
+                photos.training,
+            )
             if start and state.kept:  # in its middle it goes on with what the optimizer moves
                 training.restore(state.kept, start, str(out / LAST))
             is_last = before + stage.steps == card.steps
@@ -349,6 +354,11 @@ def _steps(state: _State, out: Path, team: Team) -> Iterator[RunProgress]:
                 yield RunProgress(card, training, number, before, step, watch)
             weights = training.network.state_dict()
         before += stage.steps
+
+
+def _alone(card: RunCard, number: int) -> RunCard:
+    """The card of a stage that stands beside others: with crops of its own."""
+    return card.model_copy(update={"seed": (card.seed + number - 1) % 2**31})
 
 
 def _save_last(
