@@ -20,7 +20,7 @@ from srlab.widgets.residual_dial.race import (
     Race,
     RaceStanding,
 )
-from srlab.widgets.residual_dial.reading import DialReading, read_dial
+from srlab.widgets.residual_dial.reading import Dial, DialReading
 
 MOST_WEIGHT, MOST_DEPTH = 2.0, 64
 
@@ -69,6 +69,7 @@ class ResidualDial(LiveLab):
         super().__init__(choices=choices)
         self.data = data or get_data(4, (16, 64), device=pick_device())
         self.num_features, self.seed, self.learning_rate = num_features, seed, learning_rate
+        self.dial = Dial(self.data, num_features, seed)
         self.race: Race | None = None
         self._values: dict[str, Any] = {
             "kind": self.kind, "weight": self.weight, "depth": self.depth, "init": self.init
@@ -138,6 +139,7 @@ class ResidualDial(LiveLab):
         self._values[name], self._stale = value, True
         if name == "weight" and self.race is not None:
             self.race.set_weight(value)
+        self.tell(**self._dial_now())  # it need not wait for the next round of the race
 
     def start_over(self) -> None:
         """Forget the race; the controls stay."""
@@ -146,15 +148,12 @@ class ResidualDial(LiveLab):
 
     def moment(self) -> dict[str, Any]:
         """The dial, if it was turned, and where the race stands."""
-        self._read()
-        race = self.race
+        race, dial = self.race, self._dial_now()
         self._standings = race.standings() if race else dict.fromkeys(KINDS, NOT_STARTED)
         return {
             "step": race.step if race else 0,
             "said": f"{self.reading}; race: {self._race_sentence()}",
-            "topic": self.reading.title(),
-            "numbers": _numbers(self.reading),
-            "blocks": _blocks(self.reading),
+            **dial,
             "race_now": self._race_now(race) if race else {},
         }
 
@@ -163,10 +162,16 @@ class ResidualDial(LiveLab):
     def _read(self) -> None:
         """Measure what the controls say, unless that is shown already."""
         if self._stale:
-            self.reading = read_dial(
-                **self._values, data=self.data, num_features=self.num_features, seed=self.seed
-            )
+            self.reading = self.dial.read(**self._values)
             self._stale = False
+
+    def _dial_now(self) -> dict[str, Any]:
+        self._read()
+        return {
+            "topic": self.reading.title(),
+            "numbers": _numbers(self.reading),
+            "blocks": _blocks(self.reading),
+        }
 
     def _race_now(self, race: Race) -> dict[str, Any]:
         for step in range(self._told + 1, race.step + 1):

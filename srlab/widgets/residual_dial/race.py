@@ -151,9 +151,7 @@ class Racer:
     def set_weight(self, value: float) -> None:
         """Change the fixed weight of every block, from the next step on."""
         self._standing = None
-        for module in self.bench.model.modules():
-            if isinstance(module, FixedWeight):
-                module.value = value
+        set_fixed_weight(self.bench.model, value)
 
     def standing(self) -> RaceStanding:
         """Where it stands; measured anew only after it changed."""
@@ -273,6 +271,13 @@ class Race:
         if index == len(self.bicubic_losses):
             lr, hr = self.data[index]
             self.bicubic_losses.append(total(self.loss(enlarge(lr, self.data.scale), hr)))
+
+
+def set_fixed_weight(network: nn.Module, value: float) -> None:
+    """Give every block this factor."""
+    for module in network.modules():
+        if isinstance(module, FixedWeight):
+            module.value = value
 
 
 def total(terms: dict[str, Tensor]) -> float:
