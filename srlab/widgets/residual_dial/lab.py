@@ -10,7 +10,7 @@ from traitlets import Dict, Enum, Float, Int, List, Unicode
 from srlab.data import Pairs, get_data
 from srlab.machine import pick_device
 from srlab.require import require_known
-from srlab.widgets.kit.lab import finite
+from srlab.widgets.kit.lab import finite, finite_each
 from srlab.widgets.kit.live_lab import LiveLab
 from srlab.widgets.residual_dial.race import (
     INITS,
@@ -209,18 +209,14 @@ def _numbers(reading: DialReading) -> dict[str, float | str | None]:
         "gradient_last": reading.gradient[-1],
         "gradient_ratio": reading.gradient_ratio,
     }
-    return {"title": reading.title(), **{name: finite(x) for name, x in figures.items()}}
+    return {"title": reading.title(), **finite_each(figures)}
 
 
 def _blocks(reading: DialReading) -> list[dict[str, float | None]]:
     columns = zip_longest(reading.spread, reading.theory, reading.gradient, fillvalue=nan)
     return [
-        {
-            "block": number,
-            "spread": finite(spread),
-            "theory": finite(theory),
-            "gradient": finite(gradient),
-        }
+        {"block": number}
+        | finite_each({"spread": spread, "theory": theory, "gradient": gradient})
         for number, (spread, theory, gradient) in enumerate(columns, start=1)
     ]
 
