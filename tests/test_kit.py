@@ -238,6 +238,22 @@ def test_a_live_lab_trains_steers_and_starts_over():
     assert (lab.step, lab.state) == (0, "ready")
 
 
+def test_a_long_step_takes_changes_on_its_way_and_leaves_actions_for_later():
+    lab, seen = Counting(), []
+
+    def steps() -> Any:
+        lab.live.do(lambda: seen.append("action"))
+        lab.by = 5
+        lab.live.take_changes()
+        seen.append(f"used {lab.used}")
+        yield
+        seen.append("next step")
+
+    lab.steps = steps
+    lab.run_steps(1)
+    assert seen == ["used 5", "action"]
+
+
 def test_an_error_of_the_training_is_a_trait():
     lab = Counting()
 

@@ -138,11 +138,19 @@ def test_a_network_that_is_kept_reads_as_a_new_one():
 
 
 def test_the_dial_does_not_wait_for_the_race(dial: ResidualDial):
+    before, take = dial.numbers["spread_last"], dial.live.take_changes
+    seen: list[float] = []
+
+    def turned_after_the_first_network() -> None:
+        if not seen:
+            dial.weight = 1.5
+        take()
+        seen.append(dial.numbers["spread_last"])
+
+    dial.live.take_changes = turned_after_the_first_network
     dial.run_steps(1)
-    before = dial.numbers["spread_last"]
-    dial.change("weight", 1.5)  # as the worker does, before the next round
-    assert dial.numbers["spread_last"] > before
-    assert dial.step == 1
+    assert before < seen[0] == seen[-1]
+    assert len(seen) == 4, "after each network"
 
 
 def test_spread_by_hand():

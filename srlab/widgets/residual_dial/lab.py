@@ -132,14 +132,14 @@ class ResidualDial(LiveLab):
                 value=self._values["weight"], init=self._values["init"],
                 learning_rate=self.learning_rate, seed=self.seed,
             )  # fmt: skip
-        return self.race.rounds()
+        return self.race.rounds(between=self.live.take_changes)
 
     def change(self, name: str, value: Any) -> None:
         """Take over a control's value."""
         self._values[name], self._stale = value, True
         if name == "weight" and self.race is not None:
             self.race.set_weight(value)
-        self.tell(**self._dial_now())  # it need not wait for the next round of the race
+        self.tell(**self._dial_now())  # it need not wait for the end of a round
 
     def start_over(self) -> None:
         """Forget the race; the controls stay."""

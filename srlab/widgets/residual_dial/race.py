@@ -1,6 +1,6 @@
 """A race of networks that differ in the weight of their blocks alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import nan
@@ -212,8 +212,12 @@ class Race:
         """Rounds done: steps of the network that has come furthest."""
         return max(racer.step for racer in self.racers.values())
 
-    def rounds(self) -> Iterator[int]:
+    def rounds(self, between: Callable[[], object] = lambda: None) -> Iterator[int]:
         """Let every network make one step for each round asked for.
+
+        Args:
+            between: called after each network's step, for what need not wait
+                for a whole round.
 
         Yields:
             The number of the round, 1 after the first.
@@ -230,6 +234,7 @@ class Race:
                 for racer in going:
                     if racer.step == behind:
                         racer.advance()
+                        between()
             yield behind + 1
             if interrupts:
                 raise KeyboardInterrupt
