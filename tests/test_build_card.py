@@ -44,7 +44,7 @@ def test_a_right_build_is_handed_on(cards: list[BuildCard]):
 def test_srlabs_own_stands_in_for_any_other(cards: list[BuildCard], answer: type | None):
     assert built(answer, check_residual_block) is ResidualBlock
     assert not cards[0].done
-    assert "not built yet. Until it is, the lesson uses srlab's." in cards[0].summary()
+    assert "not built yet. Until it is, the lesson uses srlab's own." in cards[0].summary()
 
 
 def test_a_blank_earns_no_help_and_a_wrong_build_a_nudge(cards: list[BuildCard]):
