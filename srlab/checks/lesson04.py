@@ -600,7 +600,7 @@ STAMPS_MISTAKES: Mistakes = {
     "The border, which fewer stamps reach, was counted, too.": (
         lambda k, s: (min(1, k // s) ** 2, -((-k // s) ** 2))
     ),
-    "Counted along one axis; a stamp has two.": lambda k, s: (k // s, -(-k // s)),
+    "Counted along one axis; a stamp has two.": lambda k, s: (k // s, _rounded_up(k, s)),
     "The most comes first here.": lambda k, s: _stamps(k, s)[::-1],
     "That is how many pixels one stamp covers.": lambda k, _: (k * k, k * k),
     "This is the mean, rounded; it does not tell whether all pixels get as many.": (
