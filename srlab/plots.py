@@ -48,6 +48,8 @@ LEAST = 96
 MARGIN = 50
 """Around spectra, for the words at their axes, px."""
 
+TICKS = (-0.4, -0.2, 0, 0.2, 0.4)
+
 COLORMAP = plt.get_cmap("cividis", 64)
 """Of spectra: steps of a tenth of a power of ten, which are small to store."""
 
@@ -86,9 +88,12 @@ def show_images(
     widest = max(picture.width for picture in pictures.values())
     room = (width * PX_PER_INCH - (across - 1) * GAP) // across
     side = max(1, int(room // widest)) * widest
-    figures = [_figure(picture, titles[name], side) for name, picture in pictures.items()]
+    figures = [
+        _figure(picture, titles[name], side, widest) for name, picture in pictures.items()
+    ]
     html = (
-        '<div class="srlab-pictures" style="container-type: inline-size">'
+        '<div class="srlab-pictures" '
+        f'style="container-type: inline-size; margin: 4px 0 {GAP}px">'
         f'<div style="display: flex; flex-wrap: wrap; gap: {GAP}px; '
         f'max-width: {across * (side + GAP) - GAP}px">{"".join(figures)}</div></div>'
     )
@@ -273,6 +278,97 @@ def show_map(runs: Sequence[Run], *, width: float = 7.0, see: str = "") -> None:
     _display(figure, "Perception-distortion map: " + "; ".join(texts), see)
 
 
+def show_leads(
+    own: Mapping[str, float],
+    networks: Mapping[str, tuple[float, float]],
+    published: Mapping[str, float],
+    *,
+    notes: Mapping[str, str] | None = None,
+    width: float = 9.0,
+    see: str = "",
+) -> None:
+    """Show how far networks lead bicubic, on two sets of photographs.
+
+    Left the course's test photographs, right Set5, on one scale. A thin line
+    links a network that was measured on both; others stand on one side alone.
+
+    Args:
+        own: name -> lead in dB on the course's photographs.
+        networks: name -> leads in dB on the course's photographs and on Set5.
+        published: name -> lead in dB on Set5.
+        notes: name of one's own or of a network -> what stands beside it.
+        width: of the figure, inches of 100 px.
+        see: what one should see, a line below.
+    """
+    figure = plt.figure(figsize=(width, width * 0.62))
+    axes = figure.add_axes((0.45, 0.06, 0.27, 0.84))
+    left = {**own, **{name: lead for name, (lead, _) in networks.items()}}
+    right = {**{name: lead for name, (_, lead) in networks.items()}, **published}
+    colors = dict.fromkeys(networks, COLORS[0]) | dict.fromkeys(published, "#767676")
+    colors |= dict.fromkeys(own, COLORS[1])
+    for leads in networks.values():
+        axes.plot((0, 1), leads, color=COLORS[0], linewidth=0.7)
+    axes.axhline(0, color="#767676", linestyle="--", linewidth=1)
+    axes.annotate("bicubic", (0.5, 0), ha="center", va="bottom", fontsize=9)
+    bottom = min(0.0, *left.values(), *right.values())
+    axes.set(xlim=(0, 1), ylim=(bottom - 0.15, max(*left.values(), *right.values()) + 0.15))
+    words = {name: f" · {note}" for name, note in (notes or {}).items()}
+    texts = {name: f"{name} {lead:+.2f}{words.get(name, '')}" for name, lead in left.items()}
+    _label(axes, 0, left, texts, colors)
+    _label(axes, 1, right, {n: f"{n} {lead:+.2f}" for n, lead in right.items()}, colors)
+    axes.set_xticks((0, 1), ("the course's\ntest photographs", "Set5"))
+    axes.xaxis.tick_top()
+    axes.set_yticks([])
+    axes.spines[["top", "bottom"]].set_visible(False)
+    figure.text(0.585, 0.02, "PSNR Y over bicubic, dB, x4", ha="center")
+    _display(
+        figure,
+        f"PSNR Y over bicubic in dB. On the course's test photographs: "
+        f"{'; '.join(texts.values())}. On Set5: "
+        f"{'; '.join(f'{name} {lead:+.2f}' for name, lead in right.items())}",
+        see,
+    )
+
+
+def _label(
+    axes: Axes,
+    x: int,
+    leads: Mapping[str, float],
+    texts: Mapping[str, str],
+    colors: Mapping[str, str],
+) -> None:
+    """Dots on the left (x = 0) or right line, and their words beside it, none on another."""
+    bottom, top = axes.get_ylim()
+    tall = axes.bbox.height / axes.figure.dpi * 72  # points
+    order = sorted(leads, key=leads.__getitem__)
+    heights = _apart([leads[name] for name in order], 12.5 / tall * (top - bottom))
+    away, side = (-0.09, "right") if x == 0 else (1.09, "left")
+    for name, height in zip(order, heights, strict=True):
+        color, lead = colors[name], leads[name]
+        axes.plot(x, lead, "o", color=color, markersize=7, clip_on=False, zorder=3)
+        line = axes.plot((x, away), (lead, height), color=color, linewidth=0.6)[0]
+        line.set_clip_on(False)
+        axes.annotate(
+            texts[name], (away, height), ha=side, va="center", fontsize=9, color=color,
+            xytext=(-3 if x == 0 else 3, 0), textcoords="offset points", annotation_clip=False,
+        )  # fmt: skip
+
+
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Rising heights, moved as little as lets each be ``gap`` above the one before."""
+    groups: list[list[float]] = []  # what stands together; less i * gap it has one height
+    for i, height in enumerate(heights):
+        groups.append([height - i * gap])
+        while len(groups) > 1 and _mean(groups[-2]) > _mean(groups[-1]):
+            groups[-2:] = [groups[-2] + groups[-1]]
+    even = [_mean(group) for group in groups for _ in group]
+    return [height + i * gap for i, height in enumerate(even)]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
 def require_runs(runs: Sequence[Run]) -> None:
     """Raise unless there are runs, and all of one scale."""
     scales = sorted({run.scale for run in runs})
@@ -314,6 +410,7 @@ def _squares(sides: Sequence[int]) -> tuple[Figure, list[Axes]]:
     for number, side in enumerate(sides):
         place = (left / width, MARGIN / height, side / width, side / height)
         grid.append(figure.add_axes(place))
+        grid[-1].set(xticks=TICKS, yticks=TICKS)
         grid[-1].tick_params(labelleft=number == 0)
         left += side + GAP
     return figure, grid
@@ -377,16 +474,18 @@ def _tell(see: str) -> None:
 # -- pictures as HTML: JupyterLab, VS Code, pages and slides all draw it ---------
 
 
-def _figure(picture: Image.Image, title: str, side: int) -> str:
+def _figure(picture: Image.Image, title: str, side: int, widest: int) -> str:
     """A picture ``side`` px wide or a little less, as whole squares, above its words.
 
     Where a window is narrower than the picture, its squares get smaller, again
-    by whole pixels; only below one pixel each is it reduced.
+    by whole pixels, and like those of the widest picture beside it; only below
+    one pixel each is it reduced.
     """
     zoom = max(1, side // picture.width)
     width, height = picture.width * zoom, picture.height * zoom
-    squares = f"round(down, min({width}px, 100cqw), {picture.width}px)"
-    fitting = f"max({squares}, min({picture.width}px, 100cqw))"
+    step = widest if widest % picture.width == 0 else picture.width
+    squares = f"round(down, min({width}px, 100cqw), {step}px)"
+    fitting = f"max({squares}, min({step}px, 100cqw))"
     name, _, number = title.partition("\n")
     return (
         f'<figure style="margin: 0; min-width: {min(LEAST, side)}px">'
