@@ -326,7 +326,11 @@ def _distinct(conv: nn.Conv2d) -> int:
 
 
 def _stamps(kernel: int, stride: int) -> tuple[int, int]:
-    return (kernel // stride) ** 2, -((-kernel // stride) ** 2)
+    return (kernel // stride) ** 2, _rounded_up(kernel, stride) ** 2
+
+
+def _rounded_up(kernel: int, stride: int) -> int:
+    return -(-kernel // stride)
 
 
 def _two_whole_numbers(result: Any, *_: Any) -> Any:
@@ -598,7 +602,7 @@ QUIET_MISTAKES: Mistakes = {
 
 STAMPS_MISTAKES: Mistakes = {
     "The border, which fewer stamps reach, was counted, too.": (
-        lambda k, s: (min(1, k // s) ** 2, -((-k // s) ** 2))
+        lambda k, s: (min(1, k // s), _rounded_up(k, s) ** 2)
     ),
     "Counted along one axis; a stamp has two.": lambda k, s: (k // s, _rounded_up(k, s)),
     "The most comes first here.": lambda k, s: _stamps(k, s)[::-1],
