@@ -1,6 +1,6 @@
 """Checks of lesson 05: four losses; shares, a step's length, the Gram matrix of a part."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -199,7 +199,7 @@ class TwoLayers(nn.Module):
     def places(self) -> tuple[str, ...]:
         return "A", "B"
 
-    def forward(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+    def forward(self, images: Tensor, layers: dict[str, float]) -> dict[str, Tensor]:
         made = {"A": images - 0.5, "B": F.avg_pool2d(images, 2).square()}
         return {name: made[name] for name in layers}
 
@@ -226,6 +226,8 @@ def _adding(make: Answer) -> Answer:
         hr: Tensor,
     ) -> Any:
         loss = make(extractor, weights, layers)
+        if loss is None:
+            return None
         if not isinstance(loss, nn.Module):
             hint = "What was built is no nn.Module."
             raise Finding(f"{named_type(loss)}, not a module", hint)
