@@ -474,7 +474,7 @@ def test_a_spoiled_line_of_the_list_is_left_out(lab: LossLab, tmp_path: Path):
     path = tmp_path / "home" / "loss-lab-runs.jsonl"
     text = path.read_text()
     path.write_text(text + "{}\n" + text * (MOST_ROWS + 1))
-    with pytest.warns(UserWarning, match="Line 2 of .* is no run"):
+    with pytest.warns(UserWarning, match=r"Line 2 of .*loss-lab-runs.jsonl is not a run"):
         assert len(read_rows()) == 1
 
 
