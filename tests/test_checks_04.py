@@ -8,14 +8,22 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from srlab.checks import check_distinct_kernels, check_icnr, check_shuffle
+from srlab.checks import (
+    check_grid_energy,
+    check_icnr,
+    check_quiet_upsampler,
+    check_resize_stage,
+    check_shuffle,
+    check_stamps,
+)
+from srlab.metrics import grid_energy, luma
 from srlab.models import UpsampleStage
-from srlab.upsamplers import IcnrStage, icnr_, set_weight
-from tests.answering import first, last, refused, refuses, takes
+from srlab.upsamplers import IcnrStage, ResizeStage, icnr_, set_weight
+from tests.answering import first, last, refuses, takes
 
 warnings.filterwarnings("ignore", category=FutureWarning)
 
-# Exercise 1 ----------------------------------------------------------------------------
+# Exercise 3, the shuffle -----------------------------------------------------------------
 
 
 def shuffles(x, factor, order=(0, 1, 4, 2, 5, 3)):
@@ -154,7 +162,7 @@ test_shuffle_mistakes = refuses(
         "This repeats one channel": lambda x, factor: F.interpolate(
             x[:, :: factor**2], scale_factor=factor, mode="nearest"
         ),
-        "Row i, column j of a square": (
+        "view gives channels three axes": (
             lambda x, _: shuffles(x, 2),
             lambda x, factor: shuffles(x[:1], factor),
             knows_only_square_pictures,
@@ -165,7 +173,7 @@ test_shuffle_mistakes = refuses(
 )
 
 
-# Exercise 2 ----------------------------------------------------------------------------
+# Build: icnr_ ----------------------------------------------------------------------------
 
 
 def one_kernel_for_each_square(conv, factor):
@@ -290,8 +298,8 @@ test_icnr_mistakes = refuses(
             lambda conv, _: conv, lambda conv, factor: set_weight(conv, copies(conv, factor))
         ),
         ("under weight norm", "conv.weight is derived"): writes_to_the_derived_weight,
-        ("under weight norm", "One kernel for each square"): takes_weight_norm_away,
-        ("factor 3", "One kernel for each square"): lambda conv, _: starts(conv, 2),
+        ("under weight norm", "has the right shape for one kernel"): takes_weight_norm_away,
+        ("factor 3", "has the right shape for one kernel"): lambda conv, _: starts(conv, 2),
     },
 )
 
@@ -346,91 +354,281 @@ test_icnr_other_wrong_answers = refuses(
 )
 
 
-# Exercise 3 ----------------------------------------------------------------------------
+def test_a_learners_own_icnr_may_have_its_name():
+    space = {"torch": torch, "nn": nn, "set_weight": set_weight}
+    exec(OWN_ICNR, space)
+    assert check_icnr(space["icnr_"]).done
 
 
-def counts_rows(conv):
-    return len(conv.weight.detach().flatten(1).unique(dim=0))
-
-
-def believes_in_icnr(conv):
-    return conv.out_channels // 4
-
-
-def counts_changes(conv):
-    changes = (conv.weight[1:] != conv.weight[:-1]).flatten(1).any(dim=1)
-    return changes.sum().item() + 1
-
-
-test_distinct_other_wrong_answers = refuses(
-    check_distinct_kernels,
-    lambda conv: len(conv.weight[:, -1, -1, -1].unique()),
-    lambda conv: len(conv.weight[:, 0].flatten(1).unique(dim=0)),
-    lambda conv: len(conv.weight.abs().flatten(1).unique(dim=0)),
-    lambda conv: len((conv.weight * 10_000).round().flatten(1).unique(dim=0)),
-)
-
-
+OWN_ICNR = """
 @torch.no_grad()
-def counts_with_comparisons(conv):
-    kernels, found = list(conv.weight), []
-    for kernel in kernels:
-        if not any(torch.equal(kernel, other) for other in found):
-            found.append(kernel)
-    return len(found)
+def icnr_(conv, factor=2, init=nn.init.kaiming_normal_):
+    kernel = init(conv.weight[:: factor**2].clone())
+    set_weight(conv, kernel.repeat_interleave(factor**2, dim=0))
+    if conv.bias is not None:
+        conv.bias.copy_(conv.bias[:: factor**2].repeat_interleave(factor**2))
+    return conv
+"""
 
 
-test_a_count_is_a_whole_number = refuses(
-    check_distinct_kernels,
+# Build: ResizeStage ----------------------------------------------------------------------
+
+
+class RepeatsByHand(nn.Module):
+    """Right, with other names and by other means."""
+
+    def __init__(self, in_channels, out_channels):
+        super().__init__()
+        self.filter = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+
+    def forward(self, x):
+        return self.filter(x.repeat_interleave(2, dim=-1).repeat_interleave(2, dim=-2))
+
+
+def stage(*parts):
+    """A class of a stage of these parts, each made from the channels in and out."""
+
+    class Stage(nn.Sequential):
+        def __init__(self, in_channels, out_channels):
+            super().__init__(*(make(in_channels, out_channels) for make in parts))
+
+    return Stage
+
+
+def conv(in_channels, out_channels, **other):
+    return nn.Conv2d(in_channels, out_channels, **{"kernel_size": 3, "padding": 1, **other})
+
+
+def upsample(*_, scale=2, mode="nearest"):
+    return nn.Upsample(scale_factor=scale, mode=mode)
+
+
+test_resize_done = takes(
+    check_resize_stage,
+    ResizeStage,
+    RepeatsByHand,
+    stage(upsample, partial(conv, padding="same")),
+)
+
+
+class CutsTheWayBack(ResizeStage):
+    def forward(self, x):
+        return super().forward(x.detach())
+
+
+test_resize_mistakes = refuses(
+    check_resize_stage,
     {
-        "^64, a Tensor$": lambda conv: torch.tensor(counts_rows(conv)),
-        "^64, a float$": lambda conv: float(counts_rows(conv)),
-        "^True, a bool$": lambda conv: counts_rows(conv) > 0,
+        "before the pixels are repeated": stage(conv, upsample),
+        "The pixels are blended": (
+            stage(partial(upsample, mode="bilinear"), conv),
+            stage(lambda *_: nn.UpsamplingBilinear2d(scale_factor=2), conv),
+        ),
+        "has no padding": stage(upsample, partial(conv, padding=0)),
+        "grown four times": stage(partial(upsample, scale=4), conv),
+        "Both sides are as they were": stage(conv),
+        "a 1 x 1 convolution": stage(upsample, partial(conv, kernel_size=1, padding=0)),
+        "There is no convolution": stage(upsample),
+        "stamps that overlap": stage(
+            lambda a, b: nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1)
+        ),
+        "repeats pixels. After it": stage(upsample, partial(conv, bias=False)),
+        "is cut": CutsTheWayBack,
+        "no nn.Module": lambda a, b: lambda x: conv(a, b)(x),
     },
-    hint="its type is no whole number",
     case="",
 )
 
 
-def test_counting_leaves_the_convolution_as_it_was():
-    refused(
-        check_distinct_kernels(first(lambda conv: conv.requires_grad_(False), counts_rows)),
-        hint="An argument is not what",
-    )
+# Build: grid_energy ----------------------------------------------------------------------
 
 
-test_distinct_done = takes(
-    check_distinct_kernels,
-    counts_rows,
-    lambda conv: len({tuple(kernel.flatten().tolist()) for kernel in conv.weight}),
-    lambda conv: np.int64(counts_rows(conv)),
-    counts_with_comparisons,
+def energy_by(energies):
+    """``grid_energy`` with other energies of its faded patches."""
+
+    def energy(images, scale):
+        y = luma(images)[:, 0]
+        n = min(16, *(side // scale for side in y.shape[-2:]))
+        size = n * scale
+        patches = y.unfold(1, size, size // 2).unfold(2, size, size // 2)
+        line = torch.hann_window(size)
+        faded = (patches - patches[..., :1, :1]) * torch.outer(line, line) / line.sum() ** 2
+        return energies(faded, n).sum(dim=(-2, -1)).mean(dim=(1, 2))
+
+    return energy
+
+
+def but_for_the_mean(peaks):
+    peaks = peaks.clone()
+    peaks[..., 0, 0] = 0
+    return peaks
+
+
+def squared(numbers):
+    return numbers.abs().square()
+
+
+def sums_waves_by_hand(faded, n):
+    """A grid's energies by folding: squares of n added up, then a small transform."""
+    scale = faded.shape[-1] // n
+    folded = faded.unflatten(-1, (n, scale)).sum(-2).unflatten(-2, (n, scale)).sum(-3)
+    return but_for_the_mean(squared(torch.fft.fft2(folded)))
+
+
+test_grid_energy_done = takes(
+    check_grid_energy,
+    grid_energy,
+    energy_by(sums_waves_by_hand),
+    energy_by(lambda f, n: but_for_the_mean(squared(torch.fft.fft2(f))[..., ::n, ::n])),
 )
 
-
-test_distinct_mistakes = refuses(
-    check_distinct_kernels,
+test_grid_energy_mistakes = refuses(
+    check_grid_energy,
     {
-        "This counts kernels, also equal ones": lambda conv: conv.out_channels,
-        "what a right ICNR by 2 would give": believes_in_icnr,
-        "Right while copies are neighbors": counts_changes,
-        "These are the different numbers": lambda conv: len(conv.weight.unique()),
-        "dim=1 are the channels that come in": lambda conv: len(conv.weight.unique(dim=1)[0]),
-        "Two kernels may have one sum": lambda conv: len(
-            conv.weight.sum(dim=(1, 2, 3)).unique()
+        "the energies of all waves": energy_by(
+            lambda f, _: but_for_the_mean(squared(torch.fft.fft2(f)))
         ),
-        "Make each kernel one row": (
-            lambda conv: len(conv.weight[:, 0, 0, 0].unique()),
-            lambda _: 16,
+        "The step in the spectrum": energy_by(
+            lambda f, n: but_for_the_mean(
+                squared(torch.fft.fft2(f)[..., :: f.shape[-1] // n, :: f.shape[-1] // n])
+            )
         ),
-        "This is a whole shape": lambda conv: tuple(conv.weight.unique(dim=0).shape),
-        "These are the kernels themselves": lambda conv: conv.weight.flatten(1).unique(dim=0),
+        "Only one of the two axes": energy_by(
+            lambda f, n: but_for_the_mean(squared(torch.fft.fft2(f)[..., ::n]))
+        ),
+        "amplitudes, not energies": energy_by(
+            lambda f, n: but_for_the_mean(torch.fft.fft2(f)[..., ::n, ::n].abs())
+        ),
+        "The mean brightness, frequency 0": energy_by(
+            lambda f, n: squared(torch.fft.fft2(f)[..., ::n, ::n])
+        ),
+        "More than the mean brightness": energy_by(
+            lambda f, n: squared(torch.fft.fft2(f)[..., ::n, ::n])[..., 1:, 1:]
+        ),
+        "rfft2 leaves out": energy_by(
+            lambda f, n: but_for_the_mean(squared(torch.fft.rfft2(f)[..., ::n, ::n]))
+        ),
+        "waves along one axis": energy_by(
+            lambda f, n: but_for_the_mean(squared(torch.fft.fft(f)[..., ::n, ::n]))
+        ),
+        "real part squared": energy_by(
+            lambda f, n: but_for_the_mean(torch.fft.fft2(f)[..., ::n, ::n].real ** 2)
+        ),
+        "no gradient comes back": torch.no_grad()(grid_energy),
     },
     case="",
 )
 
 
-def test_the_published_number():
-    verdict = check_distinct_kernels(believes_in_icnr)
-    assert verdict.case == "64 -> 256 channels, ICNR by 4"
-    assert (verdict.expected, verdict.got) == ("16", "64")
+# Exercise 1: the loud upsampler ----------------------------------------------------------
+
+
+def upsampler(start):
+    """A class whose convolutions are started so: (conv, whether it is the first)."""
+
+    class MyUpsampler(nn.Sequential):
+        def __init__(self, num_features):
+            first = nn.Conv2d(num_features, 4 * num_features, 3, padding=1)
+            last = nn.Conv2d(num_features, 12, 3, padding=1)
+            start(first, True)
+            start(last, False)
+            super().__init__(
+                first, nn.PixelShuffle(2), nn.LeakyReLU(0.2), last, nn.PixelShuffle(2)
+            )
+
+    return MyUpsampler
+
+
+def random_bias(conv):
+    nn.init.uniform_(conv.bias, -0.1, 0.1)
+    return conv
+
+
+def with_the_networks_factor(conv, is_first):
+    return icnr_(conv, 4 if is_first else 2)
+
+
+test_quiet_done = takes(
+    check_quiet_upsampler,
+    upsampler(lambda conv, _: icnr_(conv)),
+    upsampler(lambda conv, _: icnr_(random_bias(conv), 2)),
+    upsampler(lambda conv, _: nn.init.zeros_(icnr_(conv).bias)),
+)
+
+test_quiet_mistakes = refuses(
+    check_quiet_upsampler,
+    {
+        "Flat, but kernels are missing": upsampler(with_the_networks_factor),
+        "a bias of its own": upsampler(lambda conv, _: random_bias(icnr_(conv))),
+        "Both mistakes are still there": upsampler(
+            lambda conv, is_first: random_bias(with_the_networks_factor(conv, is_first))
+        ),
+        "ICNR is gone": (
+            upsampler(lambda conv, _: random_bias(conv)),
+            upsampler(lambda conv, _: icnr_(conv, 1)),
+        ),
+        "the last one does not": upsampler(
+            lambda conv, is_first: icnr_(conv) if is_first else conv
+        ),
+        "the first one does not": upsampler(
+            lambda conv, is_first: conv if is_first else icnr_(conv)
+        ),
+        "undoes it": (
+            upsampler(lambda conv, _: nn.init.zeros_(conv.weight)),
+            lambda f: nn.Sequential(ResizeStage(f, f), ResizeStage(f, 3)),
+        ),
+        "This is no module": lambda _: lambda x: x,
+    },
+    case="8 features",
+)
+
+
+# Exercise 2: stamps ----------------------------------------------------------------------
+
+
+def counts(kernel, stride, cut):
+    ones, stamp = torch.ones(1, 1, 14, 14), torch.ones(1, 1, kernel, kernel)
+    found = F.conv_transpose2d(ones, stamp, stride=stride)[0, 0]
+    return found[cut:-cut, cut:-cut] if cut else found
+
+
+def measures(kernel, stride):
+    inside = counts(kernel, stride, kernel)
+    return int(inside.min()), int(inside.max())
+
+
+def counts_along_a_line(kernel, stride):
+    stamps = np.zeros(200, int)
+    for left in range(0, 180, stride):
+        stamps[left : left + kernel] += 1
+    inside = stamps[20:160]
+    return inside.min() ** 2, inside.max() ** 2
+
+
+test_stamps_done = takes(
+    check_stamps,
+    measures,
+    counts_along_a_line,
+    lambda kernel, stride: list(measures(kernel, stride)),
+)
+
+test_stamps_mistakes = refuses(
+    check_stamps,
+    {
+        "The border": lambda k, s: (
+            int(counts(k, s, 0).min()),
+            int(counts(k, s, 0).max()),
+        ),
+        "Counted along one axis": lambda k, s: tuple(int(n**0.5) for n in measures(k, s)),
+        "The most comes first": lambda k, s: measures(k, s)[::-1],
+        "how many pixels one stamp": lambda k, _: (k**2, k**2),
+        "This is the mean, rounded": lambda k, s: (k * k // s**2,) * 2,
+        "stride has no effect": lambda k, _: measures(k, 2),
+        "no two numbers": (
+            lambda k, s: len(counts(k, s, k).unique()),
+            lambda k, s: counts(k, s, k),
+        ),
+        "no whole number": lambda k, s: tuple(float(n) for n in measures(k, s)),
+    },
+    case="",
+)

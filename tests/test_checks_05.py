@@ -4,167 +4,264 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from srlab.checks import check_balance, check_gram_of_part, check_isotropic_tv
-from srlab.losses import balanced_weights, gram_matrix, make_ledger, tv_loss
-from tests.answering import first, last, refused, refuses, takes
-
-# Exercise 1 ----------------------------------------------------------------------------
-
-
-def steps(images):
-    here = images[..., :-1, :-1]
-    return images[..., :-1, 1:] - here, images[..., 1:, :-1] - here
-
-
-def by_steps(combine):
-    """An answer that combines the steps of each pixel to the right and downwards."""
-    return lambda images, eps: combine(*steps(images), eps)
-
-
-def takes_the_length(images, eps):
-    right, down = steps(images)
-    return (right**2 + down**2 + eps**2).sqrt().mean()
-
-
-def takes_the_length_by_a_norm(images, eps):
-    right, down = steps(images)
-    sides = torch.stack([right, down, torch.full_like(right, eps)])
-    return torch.linalg.vector_norm(sides, dim=0).mean()
-
-
-test_isotropic_tv_done = takes(check_isotropic_tv, takes_the_length, takes_the_length_by_a_norm)
-
-
-def test_isotropic_tv_by_hand():
-    """Steps of 3 and 4 are one of length 5."""
-    picture = torch.tensor([[[[0.0, 3.0], [4.0, 9.0]]]])
-    assert takes_the_length(picture, 0.0).item() == 5
-
-
-sums = by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).sqrt().sum())
-gives_one_for_each_picture = by_steps(
-    lambda r, d, eps: (r**2 + d**2 + eps**2).sqrt().mean(dim=(1, 2, 3))
+from srlab.checks import (
+    check_distance,
+    check_expanded_loss,
+    check_gram_matrix,
+    check_gram_of_part,
+    check_shares,
+    check_style_loss,
+    check_tv_loss,
 )
-detaches_one_axis = by_steps(lambda r, d, eps: (r**2 + d.detach() ** 2 + eps**2).sqrt().mean())
+from srlab.losses import (
+    EXPANDED_TERMS,
+    ExpandedLoss,
+    content_loss,
+    gram_matrix,
+    l1_loss,
+    make_ledger,
+    style_loss,
+    tv_loss,
+)
+from tests.answering import first, last, refuses, takes
+
+# Build: gram_matrix ----------------------------------------------------------------------
 
 
-def rolls_round_the_border(images, eps):
-    right, down = torch.roll(images, -1, 3) - images, torch.roll(images, -1, 2) - images
-    return (right**2 + down**2 + eps**2).sqrt().mean()
+def rows(features):
+    return features.reshape(*features.shape[:2], -1)
 
 
-def pads_the_border_with_no_step(images, eps):
-    right = F.pad(images.diff(dim=-1), (0, 1))
-    down = F.pad(images.diff(dim=-2), (0, 0, 0, 1))
-    return (right**2 + down**2 + eps**2).sqrt().mean()
+def pair_by_pair(features):
+    n, channels = features.shape[:2]
+    found = torch.stack([(a * b).mean() for image in features for a in image for b in image])
+    return found.view(n, channels, channels) / channels
 
 
-def pairs_steps_of_different_pixels(images, eps):
-    right, down = images.diff(dim=-1)[..., :-1, :], images.diff(dim=-2)[..., 1:]
-    return (right**2 + down**2 + eps**2).sqrt().mean()
+test_gram_done = takes(
+    check_gram_matrix,
+    gram_matrix,
+    pair_by_pair,
+    lambda f: torch.einsum("nihw,njhw->nij", f, f) / f[0].numel(),
+    lambda f: torch.bmm(rows(f), rows(f).transpose(1, 2)).div(f[0].numel()),
+)
 
-
-def gives_a_float(images, eps):
-    return takes_the_length(images, eps).item()
-
-
-cuts_the_way_back = torch.no_grad()(takes_the_length)
-
-
-def steps_across_the_corner(images, eps):
-    corner = images[..., 1:, 1:] - images[..., :-1, :-1]
-    return (corner**2 + eps**2).sqrt().mean()
-
-
-def knows_only_square_pictures(images, eps):
-    side = min(images.shape[-2:])
-    return takes_the_length(images[..., :side, :side], eps)
-
-
-test_isotropic_tv_mistakes = refuses(
-    check_isotropic_tv,
+test_gram_mistakes = refuses(
+    check_gram_matrix,
     {
-        "This is tv_loss, which takes": lambda images, _: tv_loss(images),
-        "The axes are still apart": by_steps(lambda r, d, _: r.abs().mean() + d.abs().mean()),
-        "This is a sum: a": sums,
-        "These are squared lengths: one": (
-            by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).mean())
+        "Not divided": lambda f: rows(f) @ rows(f).mT,
+        "Divided by the pixels alone": lambda f: rows(f) @ rows(f).mT / rows(f).shape[2],
+        "Divided by the channels alone": lambda f: rows(f) @ rows(f).mT / f.shape[1],
+        "Divided by the channels twice": lambda f: rows(f) @ rows(f).mT / f.shape[1] ** 2,
+        "the numbers of the whole batch": lambda f: rows(f) @ rows(f).mT / f.numel(),
+        "one matrix for the whole batch": lambda f: (
+            f.transpose(0, 1).flatten(1) @ f.transpose(0, 1).flatten(1).T / f.numel()
         ),
-        "This is the root of": by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).mean().sqrt()),
-        "roll goes around": rolls_round_the_border,
-        "Pixels with only one neighbor": pads_the_border_with_no_step,
-        "The two steps under one": pairs_steps_of_different_pixels,
-        "eps has the unit of": by_steps(lambda r, d, eps: (r**2 + d**2 + eps).sqrt().mean()),
-        "eps stands outside the root": (
-            by_steps(lambda r, d, eps: ((r**2 + d**2).sqrt() + eps).mean())
+        "the first picture alone": lambda f: gram_matrix(f)[0],
+        "Pixels are multiplied": lambda f: rows(f).mT @ rows(f) / f[0].numel(),
+        "a covariance": lambda f: gram_matrix(f - f.mean(dim=(2, 3), keepdim=True)),
+        "the product of two means": lambda f: (
+            torch.einsum("ni,nj->nij", rows(f).mean(2), rows(f).mean(2)) / f.shape[1]
         ),
-        "eps has no effect here": by_steps(lambda r, d, _: (r**2 + d**2).sqrt().mean()),
-        "The steps are not squared": (
-            by_steps(lambda r, d, eps: (r.abs() + d.abs() + eps).sqrt().mean())
-        ),
-        "steps to the right alone": by_steps(lambda r, _, eps: (r**2 + eps**2).sqrt().mean()),
-        "All channels are under one": (
-            by_steps(lambda r, d, eps: (r**2 + d**2 + eps**2).sum(dim=1).sqrt().mean())
-        ),
-        "This is a plain number": gives_a_float,
-        "cut the way back": cuts_the_way_back,
-        "One number for each picture": gives_one_for_each_picture,
-        "both steps start at one pixel": (
-            steps_across_the_corner,
-            knows_only_square_pictures,
-            lambda images, eps: takes_the_length(images[:1], eps),
-        ),
-        "An argument is not what": first(
-            lambda images, _: images.sub_(images.mean()), takes_the_length
-        ),
+        "Only the diagonal": lambda f: f.square().mean(dim=(2, 3)) / f.shape[1],
+        "flatten(2) makes rows": lambda f: f @ f.mT / f[0].numel(),
+        "no gradient comes back": lambda f: gram_matrix(f.detach()),
+        "part of the way back": lambda f: rows(f) @ rows(f).detach().mT / f[0].numel(),
+        "An argument is not what": lambda f: gram_matrix(f.mul_(1.5)),
     },
-    case="2 pictures of 5 x 7 px",
+    case="",
 )
 
+# Build: style_loss -----------------------------------------------------------------------
 
-def test_a_fixed_eps_is_seen():
-    refused(
-        check_isotropic_tv(lambda images, _: takes_the_length(images, 0.1)),
-        case="1 picture of 6 x 6 px",
+
+def goes_layer_by_layer(sr, hr, weights):
+    total = 0
+    for name, weight in weights.items():
+        total = total + weight * l1_loss(gram_matrix(sr[name]), gram_matrix(hr[name]))
+    return total
+
+
+def compares(difference, matrix=gram_matrix):
+    """A style loss that compares otherwise, or other matrices."""
+    return lambda sr, hr, weights: sum(
+        weight * difference(matrix(sr[name]), matrix(hr[name]))
+        for name, weight in weights.items()
     )
 
 
-def takes_hypot_twice(images, eps):
-    """The right value, with a slope that is nan where both steps are 0."""
-    right, down = images.diff(dim=-1)[..., :-1, :], images.diff(dim=-2)[..., :-1]
-    return torch.hypot(torch.hypot(right, down), torch.tensor(eps)).mean()
+test_style_done = takes(
+    check_style_loss,
+    style_loss,
+    goes_layer_by_layer,
+    compares(lambda a, b: F.l1_loss(a, b)),
+)
+
+test_style_mistakes = refuses(
+    check_style_loss,
+    {
+        ("one layer", "that is content_loss"): content_loss,
+        ("one layer", "are squared"): compares(lambda a, b: F.mse_loss(a, b)),
+        ("one layer", "are added up"): compares(lambda a, b: (a - b).abs().sum()),
+        ("one layer", "the norm of the difference"): compares(lambda a, b: (a - b).norm()),
+        ("one layer", "are not divided"): compares(
+            l1_loss, lambda f: f.flatten(2) @ f.flatten(2).mT
+        ),
+        ("one layer", "All layers are compared"): lambda sr, hr, weights: style_loss(
+            sr, hr, dict.fromkeys(sr, 1.0) | weights
+        ),
+        ("two layers", "have no weights here"): lambda sr, hr, weights: style_loss(
+            sr, hr, dict.fromkeys(weights, 1)
+        ),
+        ("two layers", "the mean over the layers"): lambda sr, hr, weights: (
+            style_loss(sr, hr, weights) / len(weights)
+        ),
+        ("two layers", "Only the last layer"): lambda sr, hr, weights: [
+            style_loss(sr, hr, {name: weight}) for name, weight in weights.items()
+        ][-1],
+        ("one layer", "Gram matrix of the difference"): lambda sr, hr, weights: sum(
+            w * gram_matrix(sr[n] - hr[n]).abs().mean() for n, w in weights.items()
+        ),
+        ("the gradient", "no gradient"): (
+            torch.no_grad()(style_loss),
+            lambda sr, hr, weights: style_loss(
+                {name: features.detach() for name, features in sr.items()}, hr, weights
+            ),
+        ),
+    },
+)
+
+# Build: tv_loss --------------------------------------------------------------------------
 
 
-def forgets_eps_but_hides_it(images, eps):
-    right, down = steps(images)
-    length = (right**2 + down**2).sqrt()
-    return torch.where(length > 0, (length**2 + eps**2).sqrt(), length + eps).mean()
+def by_steps(combine):
+    """An answer that combines all steps to the right with all steps downwards."""
+    return lambda sr: combine(sr.diff(dim=3), sr.diff(dim=2))
 
 
-test_the_slope_on_a_flat_picture_is_seen = refuses(
-    check_isotropic_tv,
-    takes_hypot_twice,
-    forgets_eps_but_hides_it,
-    hint="The value is right, but",
-    case="a flat picture",
-    got="^0.001, nan$",
+test_tv_done = takes(
+    check_tv_loss,
+    tv_loss,
+    by_steps(lambda right, down: right.abs().mean() + down.abs().mean()),
+    lambda sr: (
+        sum((sr.diff(dim=axis) ** 2).sqrt().mean() for axis in (-1, -2))
+        if (sr.diff(dim=-1).all() and sr.diff(dim=-2).all())
+        else tv_loss(sr)
+    ),
+)
+
+test_tv_mistakes = refuses(
+    check_tv_loss,
+    {
+        "squared steps": by_steps(lambda r, d: r.square().mean() + d.square().mean()),
+        "absolute values are missing": by_steps(lambda r, d: r.mean() + d.mean()),
+        "half of it": by_steps(lambda r, d: 0.5 * (r.abs().mean() + d.abs().mean())),
+        "These are sums": by_steps(lambda r, d: r.abs().sum() + d.abs().sum()),
+        "to the right alone": by_steps(lambda r, _: r.abs().mean()),
+        "downwards alone": by_steps(lambda _, d: d.abs().mean()),
+        "under one root": by_steps(
+            lambda r, d: torch.hypot(r[..., :-1, :], d[..., :-1]).mean()
+        ),
+        "in one mean": by_steps(
+            lambda r, d: (r.abs().sum() + d.abs().sum()) / (r.numel() + d.numel())
+        ),
+        "roll goes around": lambda sr: (
+            (sr - sr.roll(1, 3)).abs().mean() + (sr - sr.roll(1, 2)).abs().mean()
+        ),
+        "over two pixels": lambda sr: (
+            (sr[..., 2:] - sr[..., :-2]).abs().mean()
+            + (sr[..., 2:, :] - sr[..., :-2, :]).abs().mean()
+        ),
+        "between channels": lambda sr: (sr[:, 1:] - sr[:, :-1]).abs().mean(),
+        "All columns but the first": by_steps(lambda r, d: r.abs().mean() * d.abs().mean()),
+        "no gradient comes back": lambda sr: tv_loss(sr.detach()),
+        "part of the way back": by_steps(lambda r, d: r.abs().mean() + d.detach().abs().mean()),
+    },
+    case="",
+)
+
+# Build: ExpandedLoss ---------------------------------------------------------------------
+
+
+def expanded(forward):
+    """A class like ``ExpandedLoss`` with another ``forward``: (loss, sr, hr)."""
+
+    class Loss(ExpandedLoss):
+        def forward(self, sr, hr):
+            return forward(self, sr, hr)
+
+    return Loss
+
+
+def weighs_one_by_one(loss, sr, hr):
+    terms = {}
+    for name in EXPANDED_TERMS:
+        if loss.weights[name]:
+            terms[name] = loss.raw(sr, hr, [name])[name] * loss.weights[name]
+    return terms
+
+
+def on(loss):
+    return {name: weight for name, weight in loss.weights.items() if weight}
+
+
+test_expanded_done = takes(check_expanded_loss, ExpandedLoss, expanded(weighs_one_by_one))
+
+test_expanded_mistakes = refuses(
+    check_expanded_loss,
+    {
+        ("on: pixel, content, style, tv", "no weight was multiplied"): expanded(
+            lambda loss, sr, hr: loss.raw(sr, hr, on(loss))
+        ),
+        ("on: pixel, content, style, tv", "were added, not multiplied"): expanded(
+            lambda loss, sr, hr: {
+                n: on(loss)[n] + t for n, t in loss.raw(sr, hr, on(loss)).items()
+            }
+        ),
+        ("on: pixel, content, style, tv", "changed places"): expanded(
+            lambda loss, sr, hr: weighs_one_by_one(loss, hr, sr)
+        ),
+        ("on: pixel, content, style, tv", "made to sum to 1"): expanded(
+            lambda loss, sr, hr: {
+                n: t / sum(on(loss).values())
+                for n, t in weighs_one_by_one(loss, sr, hr).items()
+            }
+        ),
+        ("on: pixel, content, style, tv", "by the number of terms"): expanded(
+            lambda loss, sr, hr: {
+                n: t / len(on(loss)) for n, t in weighs_one_by_one(loss, sr, hr).items()
+            }
+        ),
+        ("on: pixel, content, style, tv", "multiplied in twice"): expanded(
+            lambda loss, sr, hr: {
+                n: 1.5 * t for n, t in weighs_one_by_one(loss, sr, hr).items()
+            }
+        ),
+        ("on: pixel, content, style, tv", "this is no dict"): (
+            expanded(lambda loss, sr, hr: sum(weighs_one_by_one(loss, sr, hr).values())),
+            expanded(lambda loss, sr, hr: list(weighs_one_by_one(loss, sr, hr).values())),
+        ),
+        ("on: pixel, content, tv", "other terms than those"): (
+            expanded(
+                lambda loss, sr, hr: {
+                    n: loss.weights[n] * t for n, t in loss.raw(sr, hr, EXPANDED_TERMS).items()
+                }
+            ),
+            expanded(
+                lambda loss, sr, hr: {
+                    n: loss.weights[n] * t for n, t in loss.raw(sr, hr, loss.weights).items()
+                }
+            ),
+        ),
+        ("the gradient", "no gradient comes back"): expanded(
+            lambda loss, sr, hr: weighs_one_by_one(loss, sr.detach(), hr)
+        ),
+        ("on: pixel, content, style, tv", "no nn.Module"): lambda *_: dict,
+    },
 )
 
 
-def turns_the_slope_round(images, eps):
-    """The right value, and steps of the right size in the wrong direction."""
-    loss = takes_the_length(images, eps)
-    return 2 * loss.detach() - loss
-
-
-test_isotropic_tv_with_another_gradient = refuses(
-    check_isotropic_tv,
-    turns_the_slope_round,
-    detaches_one_axis,
-)
-
-
-# Exercise 2 ----------------------------------------------------------------------------
+# Exercise 3: the Gram matrix of a part --------------------------------------------------
 
 
 def counted(mask):
@@ -274,7 +371,7 @@ test_gram_of_part_mistakes = refuses(
         "the pixels outside the mask": lambda features, mask: flattens_what_is_left(
             features, 1 - mask
         ),
-        "must add nothing to the sums": (
+        "Multiply the features by the mask first": (
             cuts_features_together,
             views_instead_of_flattening,
         ),
@@ -301,7 +398,7 @@ test_a_gram_through_which_no_gradient_comes_back = refuses(
 )
 
 
-# Exercise 3 ----------------------------------------------------------------------------
+# Exercise 1: shares ----------------------------------------------------------------------
 
 
 def slope_of(term, sr):
@@ -310,179 +407,198 @@ def slope_of(term, sr):
     return slope
 
 
-def starts_with_one(weights):
-    first = next(weight for weight in weights.values() if weight)
-    return {name: weight / first for name, weight in weights.items()}
+def relative(pulls):
+    return {name: pull / sum(pulls.values()) for name, pull in pulls.items()}
 
 
-def balances(terms, sr, shares):
-    return starts_with_one(
-        {name: shares[name] / slope_of(term, sr).norm() for name, term in terms.items()}
+def by_size(size):
+    """An answer that takes another size of the weighted gradients than their norm."""
+    return lambda terms, weights, sr: relative(
+        {name: size(weights[name] * slope_of(term, sr)) for name, term in terms.items()}
     )
 
 
-def balances_with_backward(terms, sr, shares):
-    sr = sr.clone().requires_grad_()
-    weights = {}
+asks_for_each = by_size(lambda slope: slope.norm().item())
+
+
+def empties_the_gradient(terms, weights, sr):
+    sr = sr.detach().clone().requires_grad_()
+    pulls = {}
     for name, term in terms.items():
         sr.grad = None
-        term(sr).backward()
-        weights[name] = shares[name] / sr.grad.norm().item()
-    return starts_with_one(weights)
+        (weights[name] * term(sr)).backward()
+        pulls[name] = sr.grad.norm().item()
+    return relative(pulls)
 
 
-def balances_and_tidies_up(terms, sr, shares):
-    sr.requires_grad_()
-    try:
-        norms = {n: torch.autograd.grad(t(sr), sr)[0].norm() for n, t in terms.items()}
-    finally:
-        sr.requires_grad_(False)
-    return starts_with_one({name: shares[name] / norm for name, norm in norms.items()})
-
-
-def balances_with_torch_func(terms, sr, shares):
-    slopes = {name: torch.func.grad(term)(sr) for name, term in terms.items()}
-    return starts_with_one({n: shares[n] / slope.norm() for n, slope in slopes.items()})
+def takes_a_new_leaf(terms, weights, sr):
+    pulls = {}
+    for name, term in terms.items():
+        leaf = sr.detach().clone().requires_grad_()
+        (weights[name] * term(leaf)).backward()
+        pulls[name] = leaf.grad.norm()
+    return relative(pulls)
 
 
 class ByName:
     """Terms as ``make_ledger`` wants them."""
 
-    def __init__(self, terms):
-        self.terms, self.weights = terms, dict.fromkeys(terms, 0.0)
+    def __init__(self, terms, weights):
+        self.terms, self.weights = terms, weights
 
     def raw(self, sr, hr, names):  # noqa: ARG002
         return {name: self.terms[name](sr) for name in names}
 
 
-test_balance_done = takes(
-    check_balance,
-    balances,
-    balances_with_backward,
-    balances_and_tidies_up,
-    balances_with_torch_func,
-    lambda terms, sr, shares: balanced_weights(make_ledger(ByName(terms), sr, sr), shares),
-    lambda terms, sr, shares: dict(reversed(balances(terms, sr, shares).items())),
-)
-
-
-def multiplies_by_the_norm(terms, sr, shares):
-    norms = {name: slope_of(term, sr).norm().item() for name, term in terms.items()}
-    return starts_with_one({name: shares[name] * norm for name, norm in norms.items()})
-
-
-def by_size(size):
-    """An answer that takes another size of the gradients than their norm."""
-
-    def balance(terms, sr, shares):
-        sizes = {name: size(slope_of(term, sr)) for name, term in terms.items()}
-        return starts_with_one({name: shares[name] / sizes[name] for name in terms})
-
-    return balance
-
-
-def lets_gradients_pile_up(terms, sr, shares):
-    sr.requires_grad_()
-    weights = {}
-    for name, term in terms.items():
-        term(sr).backward()
-        weights[name] = shares[name] / sr.grad.norm().item()
-    return starts_with_one(weights)
-
-
-def makes_the_weights_sum_to_one(terms, sr, shares):
-    weights = balances(terms, sr, shares)
-    return {name: weight / sum(weights.values()) for name, weight in weights.items()}
-
-
-def gives_a_list(terms, sr, shares):
-    return list(balances(terms, sr, shares).values())
-
-
-def leaves_out_what_is_off(terms, sr, shares):
-    return {name: weight for name, weight in balances(terms, sr, shares).items() if weight}
-
-
-def starts_with_one_though_it_is_off(terms, sr, shares):
-    weights = balances(terms, sr, shares)
-    return {**weights, next(iter(weights)): 1.0}
-
-
-test_balance_mistakes = refuses(
-    check_balance,
-    {
-        ("30", "These are the shares themselves"): (
-            lambda _, _sr, shares: shares,
-            lambda _, _sr, shares: starts_with_one(
-                {name: float(share) for name, share in shares.items()}
-            ),
-        ),
-        ("30", "Balanced by the values"): lambda terms, sr, shares: starts_with_one(
-            {n: shares[n] / term(sr).item() for n, term in terms.items()}
-        ),
-        ("30", "Here a term that pulls"): multiplies_by_the_norm,
-        ("30", "These are squared norms"): by_size(lambda slope: slope.square().sum()),
-        ("30", "This is the mean |gradient|"): by_size(lambda slope: slope.abs().mean()),
-        ("30", "This is the largest slope"): by_size(lambda slope: slope.abs().max()),
-        ("30", "backward() adds to sr.grad"): lets_gradients_pile_up,
-        ("30", "All weights are equal; so"): lambda terms, _, shares: {
-            name: 1.0 if shares[name] else 0.0 for name in terms
-        },
-        ("30", "All shares are equal"): lambda terms, sr, _: balances(
-            terms, sr, dict.fromkeys(terms, 1)
-        ),
-        ("30", "The shares are right, but"): lambda terms, sr, shares: {
-            name: shares[name] / slope_of(term, sr).norm() for name, term in terms.items()
-        },
-        ("30", "not the first weight"): makes_the_weights_sum_to_one,
-        ("30", "The names are missing: this"): gives_a_list,
-        ("'bright': 0", "Terms that are off have"): leaves_out_what_is_off,
-        ("'bright': 0", ""): starts_with_one_though_it_is_off,
-        ("30", "An argument is not what"): first(lambda *given: given[1].mul_(0.5), balances),
+test_shares_done = takes(
+    check_shares,
+    asks_for_each,
+    empties_the_gradient,
+    takes_a_new_leaf,
+    lambda terms, weights, sr: {
+        name: entry.share for name, entry in make_ledger(ByName(terms, weights), sr, sr).items()
     },
 )
 
 
-def leaves_requires_grad_on(terms, sr, shares):
-    sr.requires_grad_()
-    norms = {n: torch.autograd.grad(t(sr), sr)[0].norm() for n, t in terms.items()}
-    return starts_with_one({name: shares[name] / norm for name, norm in norms.items()})
+def lets_gradients_pile_up(terms, weights, sr):
+    leaf = sr.detach().clone().requires_grad_()
+    pulls = {}
+    for name, term in terms.items():
+        (weights[name] * term(leaf)).backward(retain_graph=True)
+        pulls[name] = leaf.grad.norm()
+    return relative(pulls)
 
 
-def leaves_a_gradient(terms, sr, shares):
+def gives_a_list(terms, weights, sr):
+    return list(asks_for_each(terms, weights, sr).values())
+
+
+def leaves_out_what_is_off(terms, weights, sr):
+    shares = asks_for_each(terms, weights, sr)
+    return {name: share for name, share in shares.items() if share}
+
+
+test_shares_mistakes = refuses(
+    check_shares,
+    {
+        ("1.0", "Each gradient holds the ones before"): lets_gradients_pile_up,
+        ("1.0", "shares of the values"): lambda terms, weights, sr: relative(
+            {n: weights[n] * term(sr).item() for n, term in terms.items()}
+        ),
+        ("1.0", "squared norms"): by_size(lambda slope: slope.square().sum().item()),
+        ("1.0", "mean |gradient|"): by_size(lambda slope: slope.abs().mean()),
+        ("1.0", "the largest slope"): by_size(lambda slope: slope.abs().max()),
+        ("1.0", "The weights have no effect"): lambda terms, weights, sr: asks_for_each(
+            terms, dict.fromkeys(weights, 1), sr
+        ),
+        ("1.0", "the weights' own shares"): lambda _terms, weights, _: relative(weights),
+        ("1.0", "pulls, not shares"): lambda terms, weights, sr: {
+            n: weights[n] * slope_of(term, sr).norm() for n, term in terms.items()
+        },
+        ("1.0", "The weights were divided by"): lambda terms, weights, sr: relative(
+            {n: slope_of(t, sr).norm() / (weights[n] or 1e9) for n, t in terms.items()}
+        ),
+        ("1.0", "the norm of the sum"): lambda terms, weights, sr: {
+            n: weights[n]
+            * slope_of(term, sr).norm()
+            / sum(weights[m] * slope_of(terms[m], sr) for m in terms).norm()
+            for n, term in terms.items()
+        },
+        ("1.0", "The names are missing"): gives_a_list,
+        ("'tv': 0", "not the names of the terms"): leaves_out_what_is_off,
+        ("1.0", "backward() adds to sr.grad and"): lambda terms, *_: dict.fromkeys(terms, 0.5),
+        ("1.0", "An argument is not what"): first(
+            lambda *given: given[2].mul_(0.5), asks_for_each
+        ),
+        ("1.0", "one of the shares is no number"): lambda terms, *_: dict.fromkeys(
+            terms, "half"
+        ),
+    },
+)
+
+
+def leaves_requires_grad_on(terms, weights, sr):
     sr.requires_grad_()
-    weights = {}
+    pulls = {n: torch.autograd.grad(weights[n] * t(sr), sr)[0].norm() for n, t in terms.items()}
+    return relative(pulls)
+
+
+def leaves_a_gradient(terms, weights, sr):
+    sr.requires_grad_()
+    pulls = {}
     for name, term in terms.items():
         sr.grad = None
-        term(sr).backward()
-        weights[name] = shares[name] / sr.grad.norm().item()
+        (weights[name] * term(sr)).backward()
+        pulls[name] = sr.grad.norm().item()
     sr.requires_grad_(False)
-    return starts_with_one(weights)
+    return relative(pulls)
 
 
-test_balance_leaves_everything_as_it_came = refuses(
-    check_balance,
+test_shares_leave_everything_as_it_was = refuses(
+    check_shares,
     {
         "^requires_grad is not as it was$": leaves_requires_grad_on,
         "^grad is not as it was$": leaves_a_gradient,
         "^the function changed what it was given$": last(
-            balances, lambda *given: given[-1].clear()
+            asks_for_each, lambda *given: given[1].clear()
         ),
-        "^a str, not a number, as a weight$": lambda terms, sr, shares: {
-            name: str(float(weight)) for name, weight in balances(terms, sr, shares).items()
-        },
     },
-    case="30",
+    case="1.0",
     hint="",
 )
 
 
-def test_the_weights_give_the_shares():
+# Exercise 2: how far a step goes ---------------------------------------------------------
+
+
+def walks(name, factor, start=1.0):
+    distances = []
+    for times in (1.0, factor):
+        x = torch.full((3,), start, requires_grad=True)
+        optimizer = getattr(torch.optim, name)([x], lr=0.01)
+        (times * x.square().sum()).backward()
+        optimizer.step()
+        distances.append((x.detach() - start).norm())
+    return distances[1] / distances[0]
+
+
+def walks_on(name, factor):
+    """One number, one optimizer, a gradient that is never emptied."""
+    x = torch.ones(3, requires_grad=True)
+    optimizer = getattr(torch.optim, name)([x], lr=0.0)
+    sizes = []
+    for times in (1.0, factor):
+        (times * x.square().sum()).backward()
+        optimizer.step()
+        sizes.append(x.grad.norm().item())
+    return sizes[1] / sizes[0] if name == "SGD" else 1.0
+
+
+test_distance_done = takes(
+    check_distance,
+    walks,
+    lambda name, factor: walks(name, factor).item(),
+    lambda name, factor: walks(name, factor, start=-3.0),
+)
+
+test_distance_mistakes = refuses(
+    check_distance,
+    {
+        ("Adam", "how much larger the gradient is"): lambda _, factor: factor,
+        ("SGD", "SGD does follow"): lambda *_: 1.0,
+        ("SGD", "upside down"): lambda name, factor: 1 / walks(name, factor),
+        ("SGD", "was still there"): walks_on,
+        ("Adam", "x = torch.ones"): (lambda *_: 10.0, lambda *_: "one"),
+    },
+)
+
+
+def test_a_ledger_gives_the_same_shares():
     generator = torch.Generator().manual_seed(0)
     sr = torch.rand(1, 3, 6, 5, generator=generator)
     terms = {"tv": tv_loss, "mean": lambda x: 7 * (x.mean() - 2).square()}
-    shares = {"tv": 25, "mean": 75}
-    loss = ByName(terms)
-    loss.weights = balances(terms, sr, shares)
-    found = {name: 100 * entry.share for name, entry in make_ledger(loss, sr, sr).items()}
-    assert found == pytest.approx(shares, rel=1e-4)
+    weights = {"tv": 1.0, "mean": 2.0}
+    ledger = make_ledger(ByName(terms, weights), sr, sr)
+    found = {name: entry.share for name, entry in ledger.items()}
+    assert asks_for_each(terms, weights, sr) == pytest.approx(found, rel=1e-4)

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from srlab import checks
-from srlab.checks import check_byte_psnr, check_distinct_kernels, check_variance, hint
+from srlab.checks import check_byte_psnr, check_stamps, check_variance, hint
 from srlab.course.syllabus import lessons
 from srlab.learner import progress
 from srlab.learner.progress import (
@@ -345,12 +345,12 @@ def test_what_the_lesson_gives_is_no_attempt(home, source, called, name):
 
 
 def test_every_check_has_its_texts_and_every_text_its_check():
-    ids = [exercise.id for one in lessons() for exercise in one.exercises]
+    ids = [part.id for one in lessons() for part in (*one.builds, *one.exercises)]
     assert len(set(ids)) == len(ids)
     assert {f"check_{name}" for name in ids} | {"hint"} == set(checks.__all__)
     for one in lessons():
         assert (LESSONS / f"{one.file}.ipynb").is_file()
-        for exercise in one.exercises:
+        for exercise in (*one.builds, *one.exercises):
             assert exercise.nudge != exercise.hint
             assert max(len(exercise.nudge), len(exercise.hint)) < 200
             assert exercise.nudge.endswith((".", "?"))
@@ -358,8 +358,8 @@ def test_every_check_has_its_texts_and_every_text_its_check():
 
 def test_two_checks_do_not_mix(home):
     check_byte_psnr(lambda *_: 1.0)
-    check_distinct_kernels(lambda _: 3)
-    assert sorted(saved(home)["exercises"]) == ["00/byte_psnr", "04/distinct_kernels"]
+    check_stamps(lambda *_: 3)
+    assert sorted(saved(home)["exercises"]) == ["00/byte_psnr", "04/stamps"]
 
 
 # -- builds and guesses ------------------------------------------------------------

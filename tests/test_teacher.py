@@ -84,7 +84,7 @@ def test_who_is_stuck_where(room: Room) -> None:
     assert f" 0/{len(third.builds + third.exercises)}! " in lines[1]
     assert "icnr" not in lines[2], "one wrong answer is no trouble"
     assert lines[-1] == "where most are stuck: 03/variance (2)"
-    ids = ("03_variance", "03_learned_block", "04_icnr", "05_balance", "05_isotropic_tv")
+    ids = ("03_variance", "03_learned_block", "04_icnr", "05_shares", "05_distance")
     put(room, "ben", PROGRESS, tried(**{f"l{one}": stuck for one in ids}))
     assert str(overview(room)).splitlines()[2].count(" attempts, ") == 3
     assert str(overview(room)).splitlines()[2].endswith(" and 2 more")

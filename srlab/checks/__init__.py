@@ -12,14 +12,28 @@ from srlab.checks.lesson01 import (
 )
 from srlab.checks.lesson02 import check_content_loss, check_features, check_normalize
 from srlab.checks.lesson03 import check_channel_gates, check_learned_block, check_variance
-from srlab.checks.lesson04 import check_distinct_kernels, check_icnr, check_shuffle
-from srlab.checks.lesson05 import check_balance, check_gram_of_part, check_isotropic_tv
+from srlab.checks.lesson04 import (
+    check_grid_energy,
+    check_icnr,
+    check_quiet_upsampler,
+    check_resize_stage,
+    check_shuffle,
+    check_stamps,
+)
+from srlab.checks.lesson05 import (
+    check_distance,
+    check_expanded_loss,
+    check_gram_matrix,
+    check_gram_of_part,
+    check_shares,
+    check_style_loss,
+    check_tv_loss,
+)
 from srlab.checks.lesson06 import check_field, check_merge, check_shapes
 from srlab.checks.lesson07 import check_card, check_carry, check_consistency
 from srlab.checks.steps import hint
 
 __all__ = [
-    "check_balance",
     "check_byte_psnr",
     "check_card",
     "check_carry",
@@ -27,20 +41,28 @@ __all__ = [
     "check_charbonnier",
     "check_consistency",
     "check_content_loss",
-    "check_distinct_kernels",
+    "check_distance",
+    "check_expanded_loss",
     "check_features",
     "check_field",
     "check_full_luma",
+    "check_gram_matrix",
     "check_gram_of_part",
+    "check_grid_energy",
     "check_icnr",
-    "check_isotropic_tv",
     "check_learned_block",
     "check_merge",
     "check_normalize",
     "check_published_psnr",
+    "check_quiet_upsampler",
     "check_residual_block",
+    "check_resize_stage",
     "check_shapes",
+    "check_shares",
     "check_shuffle",
+    "check_stamps",
+    "check_style_loss",
+    "check_tv_loss",
     "check_upsampler_channels",
     "check_variance",
     "hint",

@@ -10,6 +10,8 @@ from typing import Any
 
 from torch.overrides import TorchFunctionMode
 
+from srlab.files import PACKAGE
+
 SECONDS = 10.0  # for one call; right answers take thousandths, a first import perhaps seconds
 
 
@@ -59,9 +61,11 @@ def _let_it_come() -> None:
 def calls_noted(names: set[str]) -> Iterator[set[str]]:
     """Note which of these are called, by whatever name and from wherever.
 
+    A learner's own function of the same name is none of them.
+
     Args:
-        names: qualified, as ``"icnr_"`` or ``"Protocol.apply"``; of torch's own
-            functions the bare name, as ``"pixel_shuffle"``.
+        names: of srlab's functions, qualified, as ``"icnr_"`` or
+            ``"Protocol.apply"``; of torch's the bare name, as ``"pixel_shuffle"``.
     """
     found: set[str] = set()
     with _profiled(_noting(names, found)), _TorchCalls(names, found):
@@ -70,8 +74,10 @@ def calls_noted(names: set[str]) -> Iterator[set[str]]:
 
 def _noting(names: set[str], found: set[str]) -> Callable[[FrameType, str, Any], None]:
     def note(frame: FrameType, event: str, _argument: Any) -> None:
-        if event == "call" and frame.f_code.co_qualname in names:
-            found.add(frame.f_code.co_qualname)
+        code = frame.f_code
+        ours = event == "call" and code.co_filename.startswith(str(PACKAGE))
+        if ours and code.co_qualname in names:
+            found.add(code.co_qualname)
 
     return note
 

@@ -1,4 +1,4 @@
-"""Checks of lesson 04: the shuffle, ICNR under weight norm, distinct kernels."""
+"""Checks of lesson 04: doubling by resizing, ICNR, the grid's energy; stamps, the shuffle."""
 
 import warnings
 from collections.abc import Callable
@@ -9,7 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from srlab.checks.answers import normal_values, result_as, whole_number
+from srlab.checks.answers import (
+    judge_module,
+    named_type,
+    normal_values,
+    result_as,
+    uniform_values,
+    whole_number,
+)
 from srlab.checks.core import (
     Answer,
     Finding,
@@ -21,7 +28,8 @@ from srlab.checks.core import (
 )
 from srlab.checks.steps import in_steps
 from srlab.checks.traces import traces_of
-from srlab.upsamplers import icnr_, set_weight
+from srlab.metrics import grid_energy, luma
+from srlab.upsamplers import ResizeStage, icnr_, set_weight
 
 Wrap = Callable[[nn.Conv2d], nn.Module]
 
@@ -49,19 +57,24 @@ def check_shuffle(answer: Answer | None) -> Verdict:
     return judge_gradient(answer, after=verdict, right=F.pixel_shuffle, cases=cases)
 
 
-DEAD_ICNR = '''
-def my_icnr(conv, factor):
-    """Start conv, in place, so that PixelShuffle(factor) draws flat squares."""
-    with torch.no_grad():
-        kernel = nn.init.kaiming_normal_(conv.weight[:: factor**2].clone())
-        conv.weight.data.copy_(kernel.repeat_interleave(factor**2, dim=0))
-    return conv
-'''
+@in_steps()
+def check_resize_stage(answer: Answer | None) -> Verdict:
+    """Check a class ``answer(in_channels, out_channels)``: a ``ResizeStage``."""
+    return judge_module(
+        answer,
+        right=ResizeStage,
+        cases={
+            "4 -> 2 channels, 2 pictures of 5 x 3 px": ((4, 2), normal_values(0, 2, 4, 5, 3)),
+            "1 -> 3 channels, 1 picture of 2 x 6 px": ((1, 3), normal_values(1, 1, 1, 2, 6)),
+        },
+        mistakes=RESIZE_MISTAKES,
+        tolerance=1e-5,
+    )
 
 
-@in_steps(starter=DEAD_ICNR)
+@in_steps()
 def check_icnr(answer: Answer | None) -> Verdict:
-    """Check ``answer(conv, factor)``: ICNR, in place, judged by what is drawn."""
+    """Check ``answer(conv, factor)``: ``icnr_``, judged by what is drawn."""
     return judge(
         without_calling(answer, "icnr_"),
         right=icnr_,
@@ -82,25 +95,66 @@ def check_icnr(answer: Answer | None) -> Verdict:
 
 
 @in_steps()
-def check_distinct_kernels(answer: Answer | None) -> Verdict:
-    """Check ``answer(conv)``: how many of its kernels differ from one another."""
+def check_grid_energy(answer: Answer | None) -> Verdict:
+    """Check ``answer(images, scale)``: the energy of what repeats every ``scale`` px."""
+    every = {n: _stripes(n) for n in (4, 5)}
+    noise = uniform_values(3, 2, 3, 48, 64)
+    verdict = judge(
+        answer,
+        right=grid_energy,
+        cases={
+            "every 4th column, scale 4": (every[4], 4),
+            "every 5th column, scale 4": (every[5], 4),
+            "every 4th row, scale 4": (every[4].mT, 4),
+            "every 4th column, scale 8": (every[4], 8),
+            "2 pictures of noise, 48 x 64 px, scale 2": (noise, 2),
+        },
+        mistakes=GRID_MISTAKES,
+        tolerance=1e-10,
+    )
+    cases = {"noise, scale 4": (noise, 4)}
+    return judge_gradient(answer, after=verdict, right=grid_energy, cases=cases)
+
+
+LOUD_UPSAMPLER = '''
+class MyUpsampler(nn.Sequential):
+    """Features (N, F, h, w) -> colors (N, 3, 4h, 4w), without a grid at the start."""
+
+    def __init__(self, num_features):
+        first = nn.Conv2d(num_features, 4 * num_features, 3, padding=1)
+        last = nn.Conv2d(num_features, 4 * 3, 3, padding=1)
+        icnr_(first, 4)  # since the network enlarges by 4
+        icnr_(last)
+        for conv in (first, last):
+            nn.init.uniform_(conv.bias, -0.1, 0.1)  # so that no channel is silent
+        super().__init__(first, nn.PixelShuffle(2), nn.LeakyReLU(0.2), last, nn.PixelShuffle(2))
+'''
+
+
+@in_steps(starter=LOUD_UPSAMPLER)
+def check_quiet_upsampler(answer: Answer | None) -> Verdict:
+    """Check a class ``answer(num_features)``: two doublings that start without a grid."""
     return judge(
         answer,
-        right=_distinct,
+        right=_quiet_upsampler,
+        cases={"8 features": (8,), "12 features": (12,)},
+        mistakes=QUIET_MISTAKES,
+        seen_through=_sounding,
+    )
+
+
+@in_steps()
+def check_stamps(answer: Answer | None) -> Verdict:
+    """Check ``answer(kernel, stride)``: the fewest and the most stamps on one pixel."""
+    return judge(
+        answer,
+        right=_stamps,
         cases={
-            "48 -> 256 channels, ICNR by 2": (lambda: icnr_(_conv(48, 256), 2),),
-            "64 -> 256 channels, ICNR by 4": (lambda: icnr_(_conv(64, 256), 4),),
-            "8 -> 32 channels as torch starts them": (lambda: _conv(8, 32),),
-            "ICNR by 2, under weight norm": (
-                lambda: icnr_(parametrizations.weight_norm(_conv(8, 32)), 2),
-            ),
-            "copies that are no neighbors": (_scattered_copies,),
-            "kernels that differ in little": (_much_alike,),
-            "kernels that differ in one number": (_alike_but_for_one,),
-            "all zero": (lambda: _with_weight(torch.zeros(12, 3, 3, 3)),),
+            f"kernel {kernel}, stride {stride}": (kernel, stride)
+            for kernel, stride in ((3, 2), (4, 2), (5, 2), (5, 3), (6, 3), (1, 2), (9, 4))
         },
-        mistakes=DISTINCT_MISTAKES,
-        seen_through=_counting,
+        mistakes=STAMPS_MISTAKES,
+        seen_through=result_as(_two_whole_numbers),
     )
 
 
@@ -170,25 +224,122 @@ def _is_untouched(conv: nn.Module, wrap: Wrap, bias: bool, channels: int) -> boo
     return before.keys() == after.keys() and all(after[n].equal(v) for n, v in before.items())
 
 
-def _counting(answer: Answer) -> Answer:
-    """Call an answer with a convolution of its own, which it must leave as it is."""
+def _stripes(every: int) -> Tensor:
+    """A picture of 64 x 64 px, brighter in every so many columns, ``(1, 3, 64, 64)``."""
+    bright = (torch.arange(64) % every == 1).float()
+    return (0.3 + 0.2 * bright).expand(1, 3, 64, 64)
 
-    def counting(make: Callable[[], nn.Module]) -> Any:
+
+def _energy(images: Tensor, scale: int, found: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """``grid_energy`` with another way from faded patches to energies.
+
+    Args:
+        images, scale: as for ``grid_energy``.
+        found: called with the patches, ``(N, rows, columns, size, size)``, and
+            how many squares of ``scale`` px lie along a side.
+    """
+    y = luma(images)[:, 0]
+    squares = min(16, *(side // scale for side in y.shape[-2:]))
+    size = squares * scale
+    patches = y.unfold(1, size, size // 2).unfold(2, size, size // 2)
+    line = torch.hann_window(size)
+    faded = (patches - patches[..., :1, :1]) * torch.outer(line, line) / line.sum() ** 2
+    return found(faded, squares).sum(dim=(-2, -1)).mean(dim=(1, 2))
+
+
+def _by_energies(found: Callable[[Tensor, int, int], Tensor]) -> Answer:
+    """An answer that finds its energies so; the third argument is the scale."""
+
+    def energy(images: Tensor, scale: int) -> Tensor:
+        return _energy(images, scale, lambda faded, squares: found(faded, squares, scale))
+
+    return energy
+
+
+def _without_the_mean(energies: Tensor) -> Tensor:
+    energies[..., 0, 0] = 0
+    return energies
+
+
+def _fft(faded: Tensor) -> Tensor:
+    return torch.fft.fft2(faded)
+
+
+def _quiet_upsampler(num_features: int) -> nn.Module:
+    first = icnr_(_conv(num_features, 4 * num_features))
+    return _upsampler(first, icnr_(_conv(num_features, 12)))
+
+
+def _upsampler(first: nn.Module, last: nn.Module) -> nn.Module:
+    return nn.Sequential(first, nn.PixelShuffle(2), nn.LeakyReLU(0.2), last, nn.PixelShuffle(2))
+
+
+def _made_of(make: Callable[[int, int, int], nn.Conv2d]) -> Answer:
+    """An upsampler whose convolutions are made so: channels in and out, and the place."""
+    return lambda features: _upsampler(make(features, 4 * features, 0), make(features, 12, 1))
+
+
+def _redrawn(conv: nn.Conv2d) -> nn.Conv2d:
+    """With a random bias."""
+    assert conv.bias is not None
+    conv.bias.data = 0.2 * uniform_values(5, *conv.bias.shape) - 0.1
+    return conv
+
+
+def _sounding(answer: Answer) -> Answer:
+    """Make of an upsampler's class a function that says how it starts."""
+
+    def sounding(num_features: int) -> Any:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            conv = make()
-        before = traces_of(conv)
-        count = answer(conv)
-        if traces_of(conv) != before:
-            raise Finding.changed_input()
-        many = isinstance(count, Tensor) and count.numel() != 1
-        return count if many or isinstance(count, tuple | None) else whole_number(count)
+            network = answer(num_features)
+        if network is None:
+            return None
+        if not isinstance(network, nn.Module):
+            hint = "This is no module; the check calls it with the number of features."
+            raise Finding(f"{named_type(network)}, not an nn.Module", hint)
+        return _start_of(network, num_features)
 
-    return counting
+    return sounding
+
+
+def _start_of(network: nn.Module, num_features: int) -> dict[str, Any]:
+    """What a network draws, and how many kernels each of its convolutions has."""
+    card = normal_values(2, 1, num_features, 1, 1).expand(-1, -1, 8, 8)
+    with torch.no_grad():
+        gray = network(card)
+        busy = network(normal_values(3, 1, num_features, 8, 8))
+    inside = gray[..., 8:-8, 8:-8]  # the border sees less
+    grid = (inside - inside[..., :1, :1]).abs().max() > 1e-5
+    convolutions = [part for part in network.modules() if isinstance(part, nn.Conv2d)]
+    return {
+        "on a gray card": "a grid" if grid else "flat",
+        "different kernels": [_distinct(conv) for conv in convolutions],
+        "of": [conv.out_channels for conv in convolutions],
+        "colors": tuple(gray.shape),
+        "signal": "of the usual size" if 0.02 < busy.std() < 50 else "lost or huge",
+    }
 
 
 def _distinct(conv: nn.Conv2d) -> int:
     return len(conv.weight.flatten(1).unique(dim=0))
+
+
+def _stamps(kernel: int, stride: int) -> tuple[int, int]:
+    return (kernel // stride) ** 2, _rounded_up(kernel, stride) ** 2
+
+
+def _rounded_up(kernel: int, stride: int) -> int:
+    return -(-kernel // stride)
+
+
+def _two_whole_numbers(result: Any, *_: Any) -> Any:
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise Finding(
+            f"{named_type(result)}: {result!r}"[:200],
+            "These are no two numbers: the fewest stamps, and the most.",
+        )
+    return tuple(whole_number(value) for value in result)
 
 
 def _conv(features: int, channels: int, *, bias: bool = True, kernel: int = 3) -> nn.Conv2d:
@@ -198,38 +349,6 @@ def _conv(features: int, channels: int, *, bias: bool = True, kernel: int = 3) -
         for seed, parameter in enumerate(conv.parameters()):
             parameter.copy_(normal_values(seed + 2, *parameter.shape) * 0.2)
     return conv
-
-
-def _with_weight(weight: Tensor) -> nn.Conv2d:
-    conv = _conv(weight.shape[1], weight.shape[0])
-    set_weight(conv, weight)
-    return conv
-
-
-def _much_alike() -> nn.Conv2d:
-    """Each kernel beside its mirror image, and beside two with another last number."""
-    kernels = torch.arange(8 * 9.0).view(8, 1, 3, 3)
-    last = F.one_hot(torch.tensor(8), 9).view(3, 3)
-    alike = [kernels, kernels.flip(-1), kernels + last / 2, kernels + last / 4]
-    return _with_weight(torch.cat(alike))
-
-
-def _alike_but_for_one() -> nn.Conv2d:
-    """A single 0.7 at each place, -0.7 at each, and a little more than 0.7 at each."""
-    kernels = 0.7 * torch.eye(18).view(18, 2, 3, 3)
-    return _with_weight(torch.cat([kernels, -kernels, kernels * (1 + 1e-6)]))
-
-
-def _scattered_copies() -> nn.Conv2d:
-    """Two neighbors alike, and once more farther on."""
-    twice = normal_values(9, 5, 3, 3, 3).repeat_interleave(2, dim=0)
-    return _with_weight(twice.repeat(2, 1, 1, 1))
-
-
-def _count_changes(conv: nn.Conv2d) -> int:
-    """Compare each kernel with the one before it, and with no other."""
-    changes = (conv.weight[1:] != conv.weight[:-1]).flatten(1).any(dim=1)
-    return int(changes.sum()) + 1
 
 
 def _plain(conv: nn.Conv2d) -> nn.Module:
@@ -360,23 +479,137 @@ ICNR_MISTAKES: Mistakes = {
     "conv itself is as it was; the network holds that one, not yours.": _return_a_new_one,
 }
 
-DISTINCT_MISTAKES: Mistakes = {
-    "This counts kernels, also equal ones.": lambda conv: conv.out_channels,
-    "Right while copies are neighbors, but they need not be.": _count_changes,
-    "This is what a right ICNR by 2 would give, whatever is really there.": lambda conv: (
-        conv.out_channels // 4
+
+def _resize_that(*parts: Callable[[int, int], nn.Module]) -> Answer:
+    """A class like ``ResizeStage``, made of other parts."""
+
+    class Stage(nn.Sequential):
+        def __init__(self, in_channels: int, out_channels: int):
+            super().__init__(*(make(in_channels, out_channels) for make in parts))
+
+    return Stage
+
+
+def _convolution(features: int, channels: int) -> nn.Module:
+    return nn.Conv2d(features, channels, 3, padding=1)
+
+
+def _repeated(_features: int, _channels: int) -> nn.Module:
+    return nn.Upsample(scale_factor=2, mode="nearest")
+
+
+RESIZE_MISTAKES: Mistakes = {
+    "The convolution runs before the pixels are repeated, so a square is always one color.": (
+        _resize_that(_convolution, _repeated)
     ),
-    "These are the different numbers, not kernels.": lambda conv: conv.weight.unique().numel(),
-    "dim=1 are the channels that come in, not the kernels.": lambda conv: conv.weight.unique(
-        dim=1
-    ).shape[1],
-    "Two kernels may have one sum and differ.": lambda conv: (
-        conv.weight.sum((1, 2, 3)).unique().numel()
+    "The pixels are blended here, not repeated.": (
+        _resize_that(
+            lambda *_: nn.Upsample(scale_factor=2, mode="bilinear"),
+            _convolution,
+        ),
+        _resize_that(
+            lambda *_: nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
+            _convolution,
+        ),
     ),
-    "These are the kernels themselves, not their number.": lambda conv: conv.weight.flatten(
-        1
-    ).unique(dim=0),
-    "This is a whole shape; only one of its numbers was asked for.": lambda conv: tuple(
-        conv.weight.unique(dim=0).shape
+    "The convolution has no padding, so two rows and two columns are lost.": _resize_that(
+        _repeated, lambda features, channels: nn.Conv2d(features, channels, 3)
     ),
+    "Both sides have grown four times.": _resize_that(_repeated, _repeated, _convolution),
+    "Both sides are as they were: nothing was repeated.": _resize_that(_convolution),
+    "This is a 1 x 1 convolution, which sees no neighbors.": _resize_that(
+        _repeated, lambda features, channels: nn.Conv2d(features, channels, 1)
+    ),
+    "There is no convolution, so nothing can be learned.": _resize_that(_repeated),
+    "These are stamps that overlap, as in TransposedStage.": _resize_that(
+        lambda features, channels: nn.ConvTranspose2d(
+            features, channels, 3, stride=2, padding=1, output_padding=1
+        )
+    ),
+}
+
+GRID_MISTAKES: Mistakes = {
+    "These are the energies of all waves; a grid has only the multiples of 1 / scale.": (
+        _by_energies(lambda faded, *_: _without_the_mean(_fft(faded).abs().square()))
+    ),
+    "The step in the spectrum is wrong: with it you get other frequencies.": _by_energies(
+        lambda faded, _, scale: _without_the_mean(
+            _fft(faded)[..., ::scale, ::scale].abs().square()
+        )
+    ),
+    "Only one of the two axes is thinned out.": (
+        _by_energies(
+            lambda faded, n, _: _without_the_mean(_fft(faded)[..., ::n].abs().square())
+        ),
+        _by_energies(
+            lambda faded, n, _: _without_the_mean(_fft(faded)[..., ::n, :].abs().square())
+        ),
+    ),
+    "These are amplitudes, not energies.": _by_energies(
+        lambda faded, n, _: _without_the_mean(_fft(faded)[..., ::n, ::n].abs())
+    ),
+    "The mean brightness, frequency 0, is still among them.": _by_energies(
+        lambda faded, n, _: _fft(faded)[..., ::n, ::n].abs().square()
+    ),
+    "More than the mean brightness is gone: a whole row or column of waves.": (
+        _by_energies(lambda faded, n, _: _fft(faded)[..., ::n, ::n].abs().square()[..., 1:]),
+        _by_energies(lambda faded, n, _: _fft(faded)[..., ::n, ::n].abs().square()[..., 1:, :]),
+        _by_energies(
+            lambda faded, n, _: _fft(faded)[..., ::n, ::n].abs().square()[..., 1:, 1:]
+        ),
+    ),
+    "rfft2 leaves out the waves that mirror others, and so about half of the energy.": (
+        _by_energies(
+            lambda faded, n, _: _without_the_mean(
+                torch.fft.rfft2(faded)[..., ::n, ::n].abs().square()
+            )
+        )
+    ),
+    "These are waves along one axis; fft2 takes both.": _by_energies(
+        lambda faded, n, _: _without_the_mean(
+            torch.fft.fft(faded)[..., ::n, ::n].abs().square()
+        )
+    ),
+    "This is the real part squared; a wave that begins elsewhere has an imaginary part.": (
+        _by_energies(
+            lambda faded, n, _: _without_the_mean(_fft(faded)[..., ::n, ::n].real.square())
+        )
+    ),
+}
+
+QUIET_MISTAKES: Mistakes = {
+    "Flat, but kernels are missing: more neighbors share one than a square has pixels.": (
+        _made_of(lambda f, c, place: icnr_(_conv(f, c), 2 if place else 4))
+    ),
+    "The kernels are right, but each pixel of a square still has a bias of its own.": (
+        _made_of(lambda f, c, _: _redrawn(icnr_(_conv(f, c))))
+    ),
+    "Both mistakes are still there.": (
+        _made_of(lambda f, c, place: _redrawn(icnr_(_conv(f, c), 2 if place else 4)))
+    ),
+    "No kernel has a copy: ICNR is gone, or its factor is 1.": (
+        _made_of(lambda f, c, _: _redrawn(_conv(f, c))),
+        _made_of(lambda f, c, _: _conv(f, c)),
+    ),
+    "The first doubling starts with ICNR, the last one does not.": (
+        _made_of(lambda f, c, place: _conv(f, c) if place else icnr_(_conv(f, c))),
+        _made_of(lambda f, c, place: icnr_(_conv(f, c), 1 if place else 2)),
+    ),
+    "The last doubling starts with ICNR, the first one does not.": (
+        _made_of(lambda f, c, place: icnr_(_conv(f, c)) if place else _conv(f, c)),
+    ),
+}
+
+STAMPS_MISTAKES: Mistakes = {
+    "The border, which fewer stamps reach, was counted, too.": (
+        lambda k, s: (min(1, k // s), _rounded_up(k, s) ** 2)
+    ),
+    "Counted along one axis; a stamp has two.": lambda k, s: (k // s, _rounded_up(k, s)),
+    "The most comes first here.": lambda k, s: _stamps(k, s)[::-1],
+    "That is how many pixels one stamp covers.": lambda k, _: (k * k, k * k),
+    "This is the mean, rounded; it does not tell whether all pixels get as many.": (
+        lambda k, s: (round(k * k / s / s), round(k * k / s / s)),
+        lambda k, s: (k * k // (s * s), k * k // (s * s)),
+    ),
+    "stride has no effect here.": lambda k, _: _stamps(k, 2),
 }

@@ -1,50 +1,168 @@
-"""Checks of lesson 05: isotropic TV, the Gram matrix of a part, balanced weights."""
+"""Checks of lesson 05: four losses; shares, a step's length, the Gram matrix of a part."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from numbers import Real
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from srlab.checks.answers import (
     in_order,
     named_type,
     result_as,
     uniform_values,
-    value_and_slope,
 )
 from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
-from srlab.losses import gram_matrix, l1_loss, tv_loss
+from srlab.losses import (
+    EXPANDED_TERMS,
+    ExpandedLoss,
+    content_loss,
+    gram_matrix,
+    l1_loss,
+    style_loss,
+    tv_loss,
+)
 
 Terms = Mapping[str, Callable[[Tensor], Tensor]]
+Weights = Mapping[str, float]
 
 
 @in_steps()
-def check_isotropic_tv(answer: Answer | None) -> Verdict:
-    """Check ``answer(images, eps)``: TV by the length of each step, and its slope."""
-    slanted = torch.arange(5.0)[:, None] + 2 * torch.arange(6.0)
+def check_gram_matrix(answer: Answer | None) -> Verdict:
+    """Check ``answer(features)``: the Gram matrices of a batch."""
+    cases = {
+        "2 pictures, 3 channels of 4 x 5 px": (_signal(0, 2, 3, 4, 5),),
+        "1 picture, 6 channels of 2 x 3 px": (_signal(1, 1, 6, 2, 3),),
+        "1 picture, 1 channel of 3 x 3 px": (_signal(2, 1, 1, 3, 3),),
+    }
+    verdict = judge(
+        answer, right=gram_matrix, cases=cases, mistakes=MATRIX_MISTAKES, tolerance=1e-5
+    )
+    return judge_gradient(answer, after=verdict, right=gram_matrix, cases=cases)
+
+
+@in_steps()
+def check_style_loss(answer: Answer | None) -> Verdict:
+    """Check ``answer(sr_features, hr_features, layer_weights)``: ``style_loss``."""
+    pair = (_signal(0, 2, 3, 4, 5), _signal(1, 2, 3, 4, 5))
+    deeper = (_signal(2, 2, 6, 2, 3), _signal(3, 2, 6, 2, 3))
+    cases = {
+        "one layer of weight 1": (*pair, *deeper, {"A": 1.0}),
+        "two layers, weights 0.5 and 2": (*pair, *deeper, {"A": 0.5, "B": 2.0}),
+        "the deeper layer alone": (*pair, *deeper, {"B": 1.5}),
+    }
     verdict = judge(
         answer,
-        right=_isotropic_tv,
-        cases={
-            f"{name}: loss, mean |slope|": arguments
-            for name, arguments in {
-                "2 pictures of 5 x 7 px, eps 0.1": (uniform_values(0, 2, 3, 5, 7), 0.1),
-                "1 picture of 6 x 6 px, eps 0.01": (uniform_values(1, 1, 3, 6, 6), 0.01),
-                "a slanted ramp, one channel, eps 0.5": (slanted.view(1, 1, 5, 6), 0.5),
-                "a flat picture, eps 0.001": (torch.full((1, 3, 4, 5), 0.7), 0.001),
-            }.items()
-        },
-        mistakes=TV_MISTAKES,
-        seen_through=partial(value_and_slope, signed=False),
-        tolerance=1e-5,
+        right=style_loss,
+        cases=cases,
+        mistakes=STYLE_MISTAKES,
+        seen_through=_of_two_layers,
+        tolerance=1e-6,
     )
-    cases = {"2 pictures of 5 x 7 px, eps 0.1": (uniform_values(0, 2, 3, 5, 7), 0.1)}
-    return judge_gradient(answer, after=verdict, right=_isotropic_tv, cases=cases)
+    if not callable(answer):
+        return verdict
+    made, right = _of_two_layers(answer), _of_two_layers(style_loss)
+    return judge_gradient(made, after=verdict, right=right, cases=cases, toward=(0, 2))
+
+
+@in_steps()
+def check_tv_loss(answer: Answer | None) -> Verdict:
+    """Check ``answer(sr)``: total variation along both axes."""
+    slanted = torch.arange(5.0)[:, None] + 2 * torch.arange(6.0)
+    cases = {
+        "2 pictures of 5 x 7 px": (uniform_values(0, 2, 3, 5, 7),),
+        "a slanted ramp, one channel": (slanted.view(1, 1, 5, 6),),
+        "a flat picture": (torch.full((1, 3, 4, 5), 0.7),),
+        "1 picture of 2 x 9 px": (uniform_values(1, 1, 3, 2, 9),),
+    }
+    verdict = judge(answer, right=tv_loss, cases=cases, mistakes=TV_MISTAKES, tolerance=1e-5)
+    return judge_gradient(answer, after=verdict, right=tv_loss, cases=cases)
+
+
+@in_steps()
+def check_expanded_loss(answer: Answer | None) -> Verdict:
+    """Check a class ``answer(extractor, weights, layer_weights)``: an ``ExpandedLoss``."""
+    given = uniform_values(0, 2, 3, 8, 8), uniform_values(1, 2, 3, 8, 8)
+    weights = {"pixel": 1.0, "content": 0.1, "style": 20.0, "tv": 0.3}
+    cases = {
+        f"on: {', '.join(names)}": (
+            TwoLayers(),
+            {name: weights[name] for name in names},
+            {"A": 1.0, "B": 0.5},
+            *given,
+        )
+        for names in (EXPANDED_TERMS, ("pixel", "content", "tv"), ("tv",), ("content", "style"))
+    }
+    verdict = judge(
+        answer,
+        right=ExpandedLoss,
+        cases=cases,
+        mistakes=EXPANDED_MISTAKES,
+        seen_through=_adding,
+        tolerance=1e-6,
+    )
+    if not callable(answer):
+        return verdict
+    made, right = _adding(answer), _adding(ExpandedLoss)
+    return judge_gradient(made, after=verdict, right=right, cases=cases, toward=(3,))
+
+
+PILING_UP = '''
+def my_shares(terms, weights, sr):
+    """Functions of sr by name, weights by name, sr (N, 3, h, w) -> shares by name."""
+    sr = sr.detach().clone().requires_grad_()
+    pulls = {}
+    for name, term in terms.items():
+        (weights[name] * term(sr)).backward()
+        pulls[name] = sr.grad.norm().item()
+    return {name: pull / sum(pulls.values()) for name, pull in pulls.items()}
+'''
+
+
+@in_steps(starter=PILING_UP)
+def check_shares(answer: Answer | None) -> Verdict:
+    """Check ``answer(terms, weights, sr)``: each term's share of the gradient."""
+    terms = _terms(uniform_values(6, 2, 3, 6, 5))
+    sr, other = uniform_values(7, 2, 3, 6, 5), uniform_values(8, 2, 3, 6, 5)
+    return judge(
+        answer,
+        right=_shares,
+        cases={
+            f"weights {weights}": ({name: terms[name] for name in weights}, weights, picture)
+            for picture, weights in (
+                (sr, {"pixel": 1.0, "bright": 0.5}),
+                (other, {"bright": 0.2, "tv": 1.0, "pixel": 2.0}),
+                (sr, {"tv": 0.0, "pixel": 3.0, "bright": 1.0}),
+            )
+        },
+        mistakes=SHARES_MISTAKES,
+        seen_through=result_as(_in_the_order_of_the_terms),
+        tolerance=1e-4,
+    )
+
+
+@in_steps()
+def check_distance(answer: Answer | None) -> Verdict:
+    """Check ``answer(name, factor)``: how many times as far an optimizer's step goes."""
+    return judge(
+        answer,
+        right=_distance,
+        cases={
+            f"{name}, a loss {factor:g} times as large": (name, factor)
+            for name, factor in (
+                ("Adam", 100.0),
+                ("SGD", 100.0),
+                ("RMSprop", 10.0),
+                ("SGD", 3.0),
+                ("Adagrad", 0.5),
+            )
+        },
+        mistakes=DISTANCE_MISTAKES,
+        tolerance=0.02,
+    )
 
 
 @in_steps()
@@ -64,72 +182,221 @@ def check_gram_of_part(answer: Answer | None) -> Verdict:
             "1 picture, 9 channels of 3 x 3 px, a mask of 1 px": smallest,
             "a mask of all pixels": (_signal(5, 2, 5, 4, 3), everywhere),
         },
-        mistakes=GRAM_MISTAKES,
+        mistakes=PART_MISTAKES,
         tolerance=1e-5,
     )
     cases = {"2 pictures": part}
     return judge_gradient(answer, after=verdict, right=_gram_of_part, cases=cases)
 
 
-@in_steps()
-def check_balance(answer: Answer | None) -> Verdict:
-    """Check ``answer(terms, sr, shares)``: weights that give the shares asked for."""
-    terms = _terms(uniform_values(6, 2, 3, 6, 5))
-    sr, other = uniform_values(7, 2, 3, 6, 5), uniform_values(8, 2, 3, 6, 5)
-    return judge(
-        answer,
-        right=_balance,
-        cases={
-            f"shares {shares}": ({name: terms[name] for name in shares}, picture, shares)
-            for picture, shares in (
-                (sr, {"pixel": 30, "bright": 70}),
-                (other, {"pixel": 50, "bright": 45, "tv": 5}),
-                (sr, {"bright": 0, "tv": 1, "pixel": 3}),
-            )
-        },
-        mistakes=BALANCE_MISTAKES,
-        seen_through=result_as(_in_the_order_of_the_terms),
-        tolerance=1e-5,
-    )
+# Builds: four losses
 
 
-# Exercise 1: the length of a step
+class TwoLayers(nn.Module):
+    """An extractor without weights: the picture, and the squares of it at half the size."""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return "A", "B"
+
+    def forward(self, images: Tensor, layers: dict[str, float]) -> dict[str, Tensor]:
+        made = {"A": images - 0.5, "B": F.avg_pool2d(images, 2).square()}
+        return {name: made[name] for name in layers}
+
+
+def _of_two_layers(answer: Answer) -> Answer:
+    """Make of a loss on features by layer a function of four tensors and the weights."""
+
+    def of_tensors(
+        sr_a: Tensor, hr_a: Tensor, sr_b: Tensor, hr_b: Tensor, weights: dict[str, float]
+    ) -> Any:
+        return answer({"A": sr_a, "B": sr_b}, {"A": hr_a, "B": hr_b}, weights)
+
+    return of_tensors
+
+
+def _adding(make: Answer) -> Answer:
+    """Make of a loss's class a function of all it needs, which gives its terms in a row."""
+
+    def added(
+        extractor: nn.Module,
+        weights: dict[str, float],
+        layers: dict[str, float],
+        sr: Tensor,
+        hr: Tensor,
+    ) -> Any:
+        loss = make(extractor, weights, layers)
+        if loss is None:
+            return None
+        if not isinstance(loss, nn.Module):
+            hint = "What was built is no nn.Module."
+            raise Finding(f"{named_type(loss)}, not a module", hint)
+        terms = loss(sr, hr)
+        if terms is None:
+            return None
+        other = "These are other terms than those that have a weight."
+        names = [name for name in EXPANDED_TERMS if weights.get(name)]
+        return torch.stack(
+            [_scalar(t) for t in in_order(terms, names, what="terms", hint=other)]
+        )
+
+    return added
+
+
+def _scalar(term: Any) -> Tensor:
+    if isinstance(term, Tensor) and term.numel() == 1:
+        return term.view(())
+    raise Finding(f"{named_type(term)}, not a scalar tensor, as a term", "A term is no scalar.")
+
+
+def _expanded_that(
+    forward: Callable[[ExpandedLoss, dict[str, float], Tensor, Tensor], Any],
+) -> Answer:
+    """A class like ``ExpandedLoss`` that adds up otherwise, given the weights that are on."""
+
+    class Loss(ExpandedLoss):
+        def forward(self, sr: Tensor, hr: Tensor) -> Any:
+            active = {name: weight for name, weight in self.weights.items() if weight}
+            return forward(self, active, sr, hr)
+
+    return Loss
+
+
+def _products_of(features: Tensor) -> Tensor:
+    """All channels with all, summed over the pixels, not divided."""
+    flat = features.flatten(2)
+    return flat @ flat.mT
+
+
+def _pixels_of(features: Tensor) -> int:
+    return features.shape[-2] * features.shape[-1]
+
+
+def _mixed_batch(features: Tensor) -> Tensor:
+    flat = features.transpose(0, 1).flatten(1)
+    return flat @ flat.mT / flat.numel()
+
+
+def _with_pixels(features: Tensor) -> Tensor:
+    flat = features.flatten(2)
+    return flat.mT @ flat / features[0].numel()
+
+
+def _of_means(features: Tensor) -> Tensor:
+    means = features.mean(dim=(2, 3))
+    return means[:, :, None] * means[:, None] / features.shape[1]
+
+
+def _style_by(
+    compare: Callable[[Tensor, Tensor], Tensor],
+    matrix: Callable[[Tensor], Tensor] = gram_matrix,
+) -> Answer:
+    """A style loss that compares matrices otherwise, or other matrices."""
+
+    def style(
+        sr: Mapping[str, Tensor], hr: Mapping[str, Tensor], weights: Mapping[str, float]
+    ) -> Tensor:
+        terms = [w * compare(matrix(sr[n]), matrix(hr[n])) for n, w in weights.items()]
+        return torch.stack(terms).sum()
+
+    return style
 
 
 def _steps(images: Tensor) -> tuple[Tensor, Tensor]:
-    """To the right and downwards, from each pixel that has both neighbors."""
+    """All steps to the right, and all steps downwards."""
+    return images.diff(dim=-1), images.diff(dim=-2)
+
+
+def _from_steps(combine: Callable[[Tensor, Tensor], Any]) -> Answer:
+    return lambda images: combine(*_steps(images))
+
+
+def _length(images: Tensor) -> Tensor:
+    """The steps of each pixel under one root."""
     here = images[..., :-1, :-1]
-    return images[..., :-1, 1:] - here, images[..., 1:, :-1] - here
+    right, down = images[..., :-1, 1:] - here, images[..., 1:, :-1] - here
+    return (right.square() + down.square() + 1e-12).sqrt().mean()
 
 
-def _length(right: Tensor, down: Tensor, eps: float) -> Tensor:
-    return (right.square() + down.square() + eps**2).sqrt().mean()
+# Exercise 1: shares of the gradient
 
 
-def _isotropic_tv(images: Tensor, eps: float) -> Tensor:
-    return _length(*_steps(images), eps)
+def _terms(hr: Tensor) -> Terms:
+    """Terms whose gradients are of very different sizes, and not like their values."""
+    return {
+        "pixel": lambda sr: l1_loss(sr, hr),
+        "bright": lambda sr: 20 * (sr.square().mean() - 0.2).square() + 3,
+        "tv": tv_loss,
+    }
 
 
-def _wrapping_tv(images: Tensor, eps: float) -> Tensor:
-    right, down = (images.roll(-1, axis) - images for axis in (-1, -2))
-    return _length(right, down, eps)
+def _gradients(terms: Terms, sr: Tensor) -> dict[str, Tensor]:
+    sr = sr.detach().requires_grad_()
+    return {name: torch.autograd.grad(term(sr), sr)[0] for name, term in terms.items()}
 
 
-def _padded_tv(images: Tensor, eps: float) -> Tensor:
-    right, down = F.pad(images.diff(dim=-1), (0, 1)), F.pad(images.diff(dim=-2), (0, 0, 0, 1))
-    return _length(right, down, eps)
+def _norms(terms: Terms, sr: Tensor) -> dict[str, Any]:
+    return {name: slope.norm() for name, slope in _gradients(terms, sr).items()}
 
 
-def _unpaired_tv(images: Tensor, eps: float) -> Tensor:
-    """Each step to the right beside the step down from its end."""
-    return _length(images.diff(dim=-1)[..., :-1, :], images.diff(dim=-2)[..., 1:], eps)
+def _relative(pulls: Mapping[str, Any]) -> dict[str, Any]:
+    total = sum(pulls.values())
+    return {name: pull / total for name, pull in pulls.items()}
 
 
-def _from_steps(combine: Callable[[Tensor, Tensor, float], Any]) -> Answer:
-    return lambda images, eps: combine(*_steps(images), eps)
+def _shares(terms: Terms, weights: Weights, sr: Tensor) -> dict[str, Any]:
+    return _relative({name: weights[name] * norm for name, norm in _norms(terms, sr).items()})
 
 
-# Exercise 2: a Gram matrix of some pixels
+def _by(size: Callable[[Tensor], Tensor]) -> Answer:
+    """Shares of another size of the weighted gradient than its norm."""
+
+    def shares(terms: Terms, weights: Weights, sr: Tensor) -> dict[str, Any]:
+        slopes = _gradients(terms, sr)
+        return _relative({name: size(weights[name] * slope) for name, slope in slopes.items()})
+
+    return shares
+
+
+def _sum_of_slopes(terms: Terms, weights: Weights, sr: Tensor) -> Tensor:
+    slopes = _gradients(terms, sr)
+    return torch.stack([weights[name] * slope for name, slope in slopes.items()]).sum(dim=0)
+
+
+def _piling_up(terms: Terms, weights: Weights, sr: Tensor) -> dict[str, Any]:
+    """By ``backward()``, which adds each gradient to the ones before."""
+    total, norms = torch.zeros_like(sr), {}
+    for name, slope in _gradients(terms, sr).items():
+        total = total + weights[name] * slope
+        norms[name] = total.norm()
+    return _relative(norms)
+
+
+def _in_the_order_of_the_terms(got: Any, terms: Terms, *_: Any) -> Tensor:
+    other = "These are not the names of the terms."
+    return torch.tensor(
+        [_share(one) for one in in_order(got, terms, what="shares", hint=other)]
+    )
+
+
+def _share(value: Any) -> float:
+    if isinstance(value, Tensor) and value.numel() == 1:
+        return value.item()
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return float(value)
+    hint = "The names are right, but one of the shares is no number."
+    raise Finding(f"{named_type(value)}, not a number, as a share", hint)
+
+
+# Exercise 2: how far a step goes
+
+
+def _distance(name: str, factor: float) -> float:
+    """SGD follows the gradient's size; the others divide by it, one way or another."""
+    return factor if name == "SGD" else 1.0
+
+
+# Exercise 3: a Gram matrix of some pixels
 
 
 def _gram_of_part(features: Tensor, mask: Tensor) -> Tensor:
@@ -167,77 +434,6 @@ def _gram_of_pixels(features: Tensor, mask: Tensor) -> Tensor:
     return flat.mT @ flat / (features.shape[1] * _pixels(mask))
 
 
-# Exercise 3: weights for shares
-
-
-def _terms(hr: Tensor) -> Terms:
-    """Terms whose gradients are of very different sizes, and not like their values."""
-    return {
-        "pixel": lambda sr: l1_loss(sr, hr),
-        "bright": lambda sr: 20 * (sr.square().mean() - 0.2).square() + 3,
-        "tv": tv_loss,
-    }
-
-
-def _gradients(terms: Terms, sr: Tensor) -> dict[str, Tensor]:
-    sr = sr.detach().requires_grad_()
-    return {name: torch.autograd.grad(term(sr), sr)[0] for name, term in terms.items()}
-
-
-def _norms(terms: Terms, sr: Tensor) -> dict[str, Any]:
-    return {name: slope.norm() for name, slope in _gradients(terms, sr).items()}
-
-
-def _anchored(weights: Mapping[str, Any]) -> dict[str, Any]:
-    """Multiplied so that the first weight above 0 is 1."""
-    first = next(weight for weight in weights.values() if weight)
-    return {name: weight / first for name, weight in weights.items()}
-
-
-def _balance(terms: Terms, sr: Tensor, shares: Mapping[str, float]) -> dict[str, Any]:
-    return _anchored({name: shares[name] / norm for name, norm in _norms(terms, sr).items()})
-
-
-def _by(size: Callable[[Tensor], Tensor]) -> Answer:
-    """Balance by another size of the gradient than its norm."""
-
-    def balance(terms: Terms, sr: Tensor, shares: Mapping[str, float]) -> dict[str, Any]:
-        slopes = _gradients(terms, sr)
-        return _anchored({name: shares[name] / size(slope) for name, slope in slopes.items()})
-
-    return balance
-
-
-def _accumulating(terms: Terms, sr: Tensor, shares: Mapping[str, float]) -> dict[str, Any]:
-    """By ``backward()``, which adds each gradient to the ones before."""
-    slopes, total = _gradients(terms, sr), torch.zeros_like(sr)
-    norms = {}
-    for name, slope in slopes.items():
-        total = total + slope
-        norms[name] = total.norm()
-    return _anchored({name: shares[name] / norm for name, norm in norms.items()})
-
-
-def _summing_to_one(terms: Terms, sr: Tensor, shares: Mapping[str, float]) -> dict[str, Any]:
-    weights = _balance(terms, sr, shares)
-    return {name: weight / sum(weights.values()) for name, weight in weights.items()}
-
-
-def _in_the_order_of_the_terms(got: Any, terms: Terms, *_: Any) -> Tensor:
-    left_out = "Terms that are off have no weight here at all."
-    weights = in_order(got, terms, what="weights", hint=left_out)
-    return torch.tensor([_weight(weight) for weight in weights])
-
-
-def _weight(value: Any) -> float:
-    if isinstance(value, Tensor) and value.numel() == 1:
-        return value.item()
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return float(value)
-    hint = "The names are right, but one of the weights is no number."
-    raise Finding(f"{named_type(value)}, not a number, as a weight", hint)
-
-
 def _signal(seed: int, *shape: int) -> Tensor:
     """Values of both signs."""
     return uniform_values(seed, *shape) - 0.3
@@ -249,52 +445,168 @@ def _mask(pixels: int, height: int, width: int) -> Tensor:
     return (order < pixels).float().view(1, height, width)
 
 
-TV_MISTAKES: Mistakes = {
-    "This is tv_loss, which takes both axes apart.": lambda images, _: tv_loss(images),
-    "The axes are still apart.": (
-        _from_steps(lambda right, down, _: right.abs().mean() + down.abs().mean())
+MATRIX_MISTAKES: Mistakes = {
+    "Not divided: the matrix grows with the map and with the number of channels.": _products_of,
+    "Divided by the pixels alone; the number of channels is missing.": lambda features: (
+        _products_of(features) / _pixels_of(features)
     ),
-    "This is a sum: a larger picture would count as a rougher one.": (
-        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).sqrt().sum())
+    "Divided by the channels alone; the number of pixels is missing.": lambda features: (
+        _products_of(features) / features.shape[1]
     ),
-    "These are squared lengths: one edge costs more than a hundred small ones.": (
-        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).mean())
+    "Divided by the channels twice; once it should be the pixels.": lambda features: (
+        _products_of(features) / features.shape[1] ** 2
     ),
-    "This is the root of the mean, not the mean of the roots.": (
-        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).mean().sqrt())
+    "Divided by the numbers of the whole batch.": lambda features: (
+        _products_of(features) / features.numel()
     ),
-    "roll goes around: the last column steps to the first.": _wrapping_tv,
-    "Pixels with only one neighbor are counted here, too.": _padded_tv,
-    "The two steps under one root start at different pixels.": _unpaired_tv,
-    "eps has the unit of a step; under the root stands the square of a step.": (
-        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps).sqrt().mean())
+    "This is one matrix for the whole batch.": _mixed_batch,
+    "This is the matrix of the first picture alone.": lambda features: gram_matrix(features)[0],
+    "Pixels are multiplied with pixels here, not channels with channels.": _with_pixels,
+    "This is a covariance: a mean was subtracted.": lambda features: gram_matrix(
+        features - features.mean(dim=(2, 3), keepdim=True)
     ),
-    "The value is right, but an inner root of 0 has no slope.": (
-        _from_steps(
-            lambda right, down, eps: (torch.hypot(right, down) ** 2 + eps**2).sqrt().mean()
+    "This is the product of two means, not the mean of products.": _of_means,
+    "Only the diagonal is here: each channel with itself.": lambda features: gram_matrix(
+        features
+    ).diagonal(dim1=1, dim2=2),
+}
+
+STYLE_MISTAKES: Mistakes = {
+    "These are the features themselves, compared place by place: that is content_loss.": (
+        content_loss
+    ),
+    "The differences are squared.": _style_by(lambda a, b: (a - b).square().mean()),
+    "The differences are added up; the loss takes their mean.": _style_by(
+        lambda a, b: (a - b).abs().sum()
+    ),
+    "This is the norm of the difference, not the mean of its absolute values.": _style_by(
+        lambda a, b: (a - b).norm()
+    ),
+    "The matrices are not divided.": _style_by(l1_loss, _products_of),
+    "The layers have no weights here.": lambda sr, hr, weights: style_loss(
+        sr, hr, dict.fromkeys(weights, 1.0)
+    ),
+    "All layers are compared, also those that weigh nothing.": lambda sr, hr, weights: (
+        style_loss(sr, hr, {name: weights.get(name, 1.0) for name in sr})
+    ),
+    "This is the mean over the layers, not their sum.": lambda sr, hr, weights: (
+        style_loss(sr, hr, weights) / len(weights)
+    ),
+    "Only the last layer is here.": lambda sr, hr, weights: style_loss(
+        sr, hr, dict([list(weights.items())[-1]])
+    ),
+    "This is the Gram matrix of the difference, not the difference of two.": (
+        lambda sr, hr, weights: content_loss(
+            {name: gram_matrix(sr[name] - hr[name]) for name in weights},
+            {name: torch.zeros_like(gram_matrix(sr[name])) for name in weights},
+            weights,
         )
-    ),
-    "eps stands outside the root, where it keeps no slope from becoming nan.": (
-        _from_steps(lambda right, down, eps: ((right**2 + down**2).sqrt() + eps).mean())
-    ),
-    "eps has no effect here; on a flat picture the slope is nan.": (
-        _from_steps(lambda right, down, _: (right**2 + down**2).sqrt().mean())
-    ),
-    "The steps are not squared, so this is no length.": (
-        _from_steps(lambda right, down, eps: (right.abs() + down.abs() + eps).sqrt().mean())
-    ),
-    "These are the steps to the right alone.": (
-        _from_steps(lambda right, _, eps: (right**2 + eps**2).sqrt().mean())
-    ),
-    "These are the steps downwards alone.": (
-        _from_steps(lambda _, down, eps: (down**2 + eps**2).sqrt().mean())
-    ),
-    "All channels are under one root.": (
-        _from_steps(lambda right, down, eps: (right**2 + down**2 + eps**2).sum(1).sqrt().mean())
     ),
 }
 
-GRAM_MISTAKES: Mistakes = {
+TV_MISTAKES: Mistakes = {
+    "These are squared steps: one edge costs more than a ramp.": _from_steps(
+        lambda right, down: right.square().mean() + down.square().mean()
+    ),
+    "Steps up and steps down cancel: absolute values are missing.": _from_steps(
+        lambda right, down: right.mean() + down.mean()
+    ),
+    "The sum of both means was asked for; this is half of it.": _from_steps(
+        lambda right, down: (right.abs().mean() + down.abs().mean()) / 2
+    ),
+    "These are sums: a larger picture would count as a rougher one.": _from_steps(
+        lambda right, down: right.abs().sum() + down.abs().sum()
+    ),
+    "These are the steps to the right alone.": _from_steps(lambda right, _: right.abs().mean()),
+    "These are the steps downwards alone.": _from_steps(lambda _, down: down.abs().mean()),
+    "Both axes are under one root; here they are added.": _length,
+    "All steps are in one mean; the formula has one for each axis.": _from_steps(
+        lambda right, down: torch.cat([right.flatten(), down.flatten()]).abs().mean()
+    ),
+    "roll goes around: the last column steps to the first.": lambda sr: sum(
+        (sr.roll(-1, axis) - sr).abs().mean() for axis in (-1, -2)
+    ),
+    "These are steps over two pixels.": lambda sr: (
+        (sr[..., 2:] - sr[..., :-2]).abs().mean()
+        + (sr[..., 2:, :] - sr[..., :-2, :]).abs().mean()
+    ),
+    "These are steps between channels.": lambda sr: sr.diff(dim=1).abs().mean(),
+}
+
+EXPANDED_MISTAKES: Mistakes = {
+    "The terms are as they are: no weight was multiplied in.": _expanded_that(
+        lambda loss, active, sr, hr: loss.raw(sr, hr, active)
+    ),
+    "Weights and terms were added, not multiplied.": _expanded_that(
+        lambda loss, active, sr, hr: {
+            name: active[name] + term for name, term in loss.raw(sr, hr, active).items()
+        }
+    ),
+    "sr and hr have changed places, so tv looks at the truth.": _expanded_that(
+        lambda loss, active, sr, hr: {
+            name: active[name] * term for name, term in loss.raw(hr, sr, active).items()
+        }
+    ),
+    "The weights were made to sum to 1; they are the learner's to choose.": _expanded_that(
+        lambda loss, active, sr, hr: {
+            name: active[name] / sum(active.values()) * term
+            for name, term in loss.raw(sr, hr, active).items()
+        }
+    ),
+    "Each term was divided by the number of terms.": _expanded_that(
+        lambda loss, active, sr, hr: {
+            name: active[name] * term / len(active)
+            for name, term in loss.raw(sr, hr, active).items()
+        }
+    ),
+    "The layers' weights were multiplied in twice.": _expanded_that(
+        lambda loss, active, sr, hr: {
+            name: active[name] * term * sum(loss.layer_weights.values())
+            for name, term in loss.raw(sr, hr, active).items()
+        }
+    ),
+}
+
+SHARES_MISTAKES: Mistakes = {
+    "Each gradient holds the ones before: backward() adds to sr.grad.": _piling_up,
+    "These are shares of the values; a large value may hardly pull.": (
+        lambda terms, weights, sr: _relative({n: weights[n] * terms[n](sr) for n in terms})
+    ),
+    "These are shares of squared norms.": _by(lambda slope: slope.square().sum()),
+    "This is the mean |gradient|, not its norm.": _by(lambda slope: slope.abs().mean()),
+    "This is the largest slope, not the norm.": _by(lambda slope: slope.abs().max()),
+    "The weights have no effect here.": lambda terms, _, sr: _relative(_norms(terms, sr)),
+    "These are the weights' own shares; the gradients have no effect.": (
+        lambda _terms, weights, _: _relative(weights)
+    ),
+    "These are pulls, not shares: they do not sum to 1.": lambda terms, weights, sr: {
+        name: weights[name] * norm for name, norm in _norms(terms, sr).items()
+    },
+    "The weights were divided by, not multiplied with.": lambda terms, weights, sr: _relative(
+        {n: norm / weights[n] if weights[n] else 0.0 for n, norm in _norms(terms, sr).items()}
+    ),
+    "Divided by the norm of the sum; gradients may cancel, so shares would not sum to 1.": (
+        lambda terms, weights, sr: {
+            name: weights[name] * slope.norm() / _sum_of_slopes(terms, weights, sr).norm()
+            for name, slope in _gradients(terms, sr).items()
+        }
+    ),
+}
+
+DISTANCE_MISTAKES: Mistakes = {
+    "That is how much larger the gradient is, not how much farther the step goes.": (
+        lambda _, factor: factor
+    ),
+    "SGD does follow the size of the gradient.": lambda *_: 1.0,
+    "This is one distance over the other, but upside down.": lambda name, factor: (
+        1 / _distance(name, factor)
+    ),
+    "The first loss's gradient was still there when the second one came.": (
+        lambda name, factor: 1 + factor if name == "SGD" else 1.0
+    ),
+}
+
+PART_MISTAKES: Mistakes = {
     "This is the Gram matrix of all pixels; mask has no effect.": lambda features, _: (
         gram_matrix(features)
     ),
@@ -327,34 +639,5 @@ GRAM_MISTAKES: Mistakes = {
     "This is the product of two means, not the mean of products.": _gram_of_means,
     "These are the pixels outside the mask.": lambda features, mask: _gram_of_part(
         features, 1 - mask
-    ),
-}
-
-BALANCE_MISTAKES: Mistakes = {
-    "These are the shares themselves; the gradients have no effect.": (
-        lambda terms, _, shares: _anchored({name: shares[name] for name in terms}),
-        lambda terms, _, shares: {name: shares[name] for name in terms},
-    ),
-    "Balanced by the values of the terms; a large value may hardly pull.": (
-        lambda terms, sr, shares: _anchored({n: shares[n] / terms[n](sr) for n in terms})
-    ),
-    "Here a term that pulls hard gets even more weight.": lambda terms, sr, shares: _anchored(
-        {n: shares[n] * norm for n, norm in _norms(terms, sr).items()}
-    ),
-    "These are squared norms.": _by(lambda slope: slope.square().sum()),
-    "This is the mean |gradient|, not its norm.": _by(lambda slope: slope.abs().mean()),
-    "This is the largest slope, not the norm.": _by(lambda slope: slope.abs().max()),
-    "Each gradient holds the ones before: backward() adds to sr.grad.": _accumulating,
-    "All weights are equal; so the shares are not.": lambda terms, _, shares: {
-        name: float(shares[name] > 0) for name in terms
-    },
-    "All shares are equal, whatever was asked for.": lambda terms, sr, _: _balance(
-        terms, sr, dict.fromkeys(terms, 1)
-    ),
-    "The shares are right, but the first weight is not 1.": lambda terms, sr, shares: {
-        n: shares[n] / norm for n, norm in _norms(terms, sr).items()
-    },
-    "The shares are right, but here the sum of the weights is 1, not the first weight.": (
-        _summing_to_one
     ),
 }
