@@ -14,20 +14,35 @@ from srlab.checks.lesson02 import check_content_loss, check_features, check_norm
 from srlab.checks.lesson03 import check_channel_gates, check_learned_block, check_variance
 from srlab.checks.lesson04 import check_distinct_kernels, check_icnr, check_shuffle
 from srlab.checks.lesson05 import check_balance, check_gram_of_part, check_isotropic_tv
-from srlab.checks.lesson06 import check_field, check_merge, check_shapes
-from srlab.checks.lesson07 import check_card, check_carry, check_consistency
+from srlab.checks.lesson06 import (
+    check_encoder,
+    check_field,
+    check_merge,
+    check_muted,
+    check_padding,
+    check_unet,
+)
+from srlab.checks.lesson07 import (
+    check_back_project,
+    check_card,
+    check_carry_weights,
+    check_consistency,
+    check_unwrapped,
+)
 from srlab.checks.steps import hint
 
 __all__ = [
+    "check_back_project",
     "check_balance",
     "check_byte_psnr",
     "check_card",
-    "check_carry",
+    "check_carry_weights",
     "check_channel_gates",
     "check_charbonnier",
     "check_consistency",
     "check_content_loss",
     "check_distinct_kernels",
+    "check_encoder",
     "check_features",
     "check_field",
     "check_full_luma",
@@ -36,11 +51,14 @@ __all__ = [
     "check_isotropic_tv",
     "check_learned_block",
     "check_merge",
+    "check_muted",
     "check_normalize",
+    "check_padding",
     "check_published_psnr",
     "check_residual_block",
-    "check_shapes",
     "check_shuffle",
+    "check_unet",
+    "check_unwrapped",
     "check_upsampler_channels",
     "check_variance",
     "hint",
