@@ -62,10 +62,10 @@ def check_back_project(answer: Answer | None) -> Verdict:
         answer,
         right=back_project,
         cases={
-            "1 round, 4 times": (*_pair(0, 4, 12, 12), 1),
-            "3 rounds, 4 times, not square": (*_pair(1, 4, 12, 20), 3),
-            "2 times": (*_pair(2, 2, 16, 12), 2),
-            "8 times": (*_pair(3, 8, 8, 8), 2),
+            "1 round, 4 times": (*_soft_pair(0, 4, 12, 12), 1),
+            "3 rounds, 4 times, not square": (*_soft_pair(1, 4, 12, 20), 3),
+            "2 times": (*_soft_pair(2, 2, 16, 12), 2),
+            "8 times": (*_soft_pair(3, 8, 8, 8), 2),
             "black beside white": (*_pair(4, 4, 16, 12, contrast=3.0), 3),
         },
         mistakes=PROJECT_MISTAKES,
@@ -391,6 +391,12 @@ def _pair(
     fine = torch.rand(1, 3, height * scale, width * scale, generator=generator)
     sr = (enlarge(coarse, scale) - 0.5) * contrast + 0.5 + 0.2 * (fine - 0.5)
     return sr, (coarse + 0.05 * torch.randn(coarse.shape, generator=generator)).clamp(0, 1)
+
+
+def _soft_pair(seed: int, scale: int, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """One so pale that no round leaves [0, 1]."""
+    sr, lr = _pair(seed, scale, height, width)
+    return 0.4 + 0.2 * sr, 0.4 + 0.2 * lr
 
 
 def _agreeing_pair(seed: int, scale: int, height: int, width: int) -> tuple[Tensor, Tensor]:
