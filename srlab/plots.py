@@ -48,6 +48,8 @@ LEAST = 96
 MARGIN = 50
 """Around spectra, for the words at their axes, px."""
 
+TICKS = (-0.4, -0.2, 0, 0.2, 0.4)
+
 COLORMAP = plt.get_cmap("cividis", 64)
 """Of spectra: steps of a tenth of a power of ten, which are small to store."""
 
@@ -86,9 +88,12 @@ def show_images(
     widest = max(picture.width for picture in pictures.values())
     room = (width * PX_PER_INCH - (across - 1) * GAP) // across
     side = max(1, int(room // widest)) * widest
-    figures = [_figure(picture, titles[name], side) for name, picture in pictures.items()]
+    figures = [
+        _figure(picture, titles[name], side, widest) for name, picture in pictures.items()
+    ]
     html = (
-        '<div class="srlab-pictures" style="container-type: inline-size">'
+        '<div class="srlab-pictures" '
+        f'style="container-type: inline-size; margin: 4px 0 {GAP}px">'
         f'<div style="display: flex; flex-wrap: wrap; gap: {GAP}px; '
         f'max-width: {across * (side + GAP) - GAP}px">{"".join(figures)}</div></div>'
     )
@@ -405,6 +410,7 @@ def _squares(sides: Sequence[int]) -> tuple[Figure, list[Axes]]:
     for number, side in enumerate(sides):
         place = (left / width, MARGIN / height, side / width, side / height)
         grid.append(figure.add_axes(place))
+        grid[-1].set(xticks=TICKS, yticks=TICKS)
         grid[-1].tick_params(labelleft=number == 0)
         left += side + GAP
     return figure, grid
@@ -468,16 +474,18 @@ def _tell(see: str) -> None:
 # -- pictures as HTML: JupyterLab, VS Code, pages and slides all draw it ---------
 
 
-def _figure(picture: Image.Image, title: str, side: int) -> str:
+def _figure(picture: Image.Image, title: str, side: int, widest: int) -> str:
     """A picture ``side`` px wide or a little less, as whole squares, above its words.
 
     Where a window is narrower than the picture, its squares get smaller, again
-    by whole pixels; only below one pixel each is it reduced.
+    by whole pixels, and like those of the widest picture beside it; only below
+    one pixel each is it reduced.
     """
     zoom = max(1, side // picture.width)
     width, height = picture.width * zoom, picture.height * zoom
-    squares = f"round(down, min({width}px, 100cqw), {picture.width}px)"
-    fitting = f"max({squares}, min({picture.width}px, 100cqw))"
+    step = widest if widest % picture.width == 0 else picture.width
+    squares = f"round(down, min({width}px, 100cqw), {step}px)"
+    fitting = f"max({squares}, min({step}px, 100cqw))"
     name, _, number = title.partition("\n")
     return (
         f'<figure style="margin: 0; min-width: {min(LEAST, side)}px">'

@@ -95,12 +95,13 @@ class Reached(_Entry):
 
 
 class Progress(_Entry):
-    """All of it; keys are such as ``"03/variance"``, of milestones ``"03"``.
+    """All of it; keys are such as ``"03/variance"``.
 
     Args:
         exercises: also the builds of a lesson.
         guesses: what was guessed before a cell showed the truth: a number, or
             the text that was chosen.
+        milestones: lesson -> what its network reached.
     """
 
     format: int = FORMAT
