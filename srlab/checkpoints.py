@@ -271,6 +271,30 @@ def blend_weights(
     return {n: start[n].to(w).lerp(w, share) for n, w in trained.items()}
 
 
+def mean_weights(networks: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several networks, weight by weight.
+
+    Args:
+        networks: name -> weight; of one architecture, and trained from one
+            start, as for ``blend_weights``.
+
+    Returns:
+        name -> weight.
+
+    Raises:
+        ValueError: if a name or a shape differs.
+
+    Example:
+        >>> mean_weights([{"bias": torch.zeros(2)}, {"bias": torch.ones(2)}])
+        {'bias': tensor([0.5000, 0.5000])}
+
+    Source: Wortsman et al. 2022 ("model soups").
+    """
+    for other in networks[1:]:
+        require_same_weights(networks[0], other)
+    return {n: torch.stack([one[n] for one in networks]).mean(0) for n in networks[0]}
+
+
 def require_same_weights(start: Mapping[str, Tensor], trained: Mapping[str, Tensor]) -> None:
     """Raise unless two networks have weights of the same names and shapes."""
     shapes = [{n: tuple(w.shape) for n, w in one.items()} for one in (start, trained)]

@@ -1,10 +1,12 @@
 """Looking inside a frozen network: hooks, and VGG's features of a picture."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, Self, cast, get_args
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -12,13 +14,17 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from srlab.files import ASSETS, cache_folder
 from srlab.require import require_batch, require_known, require_layers
 
-Weights = Literal["embedded", "vgg16", "vgg16_bn"]
+VggWeights = Literal["embedded", "vgg16", "vgg16_bn"]
+Weights = VggWeights | Literal["lite0"]
 
+LITE0 = ASSETS / "efficientnet_lite0_block4.safetensors"
+LITE0_LAYERS = ("stem", "block0", "block1", "block2", "block3", "block4")
 EMBEDDED = ASSETS / "vgg16_hed_relu4_3.safetensors"
 STATISTICS = {  # mean and standard deviation by channel, of RGB in [0, 1]
     "embedded": ((0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255)),
     "vgg16": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "vgg16_bn": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "lite0": ((127 / 255,) * 3, (128 / 255,) * 3),
 }
 
 FARTHEST = 8
@@ -227,6 +233,91 @@ class ShiftedExtractor(FeatureExtractor):
         return super().forward(cut_at_phases(images), names)
 
 
+class InvertedBottleneck(nn.Module):
+    """Widen, look at each channel apart, narrow again.
+
+    Args:
+        inside, outside: channels that come in and go out.
+        kernel: side of what is looked at, px.
+        stride: 2 halves the picture.
+        widening: how many times as many channels there are in between.
+
+    Source: Sandler et al. 2018.
+    """
+
+    def __init__(self, inside: int, outside: int, kernel: int, stride: int, widening: int):
+        super().__init__()
+        wide = inside * widening
+        self.widen = nn.Conv2d(inside, wide, 1) if widening > 1 else None
+        self.look = nn.Conv2d(wide, wide, kernel, stride, kernel // 2, groups=wide)
+        self.narrow = nn.Conv2d(wide, outside, 1)
+        self.goes_around = stride == 1 and inside == outside
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = F.relu6(self.widen(x)) if self.widen is not None else x
+        y: Tensor = self.narrow(F.relu6(self.look(wide)))  # (N, outside, h', w')
+        return x + y if self.goes_around else y
+
+
+def load_lite0() -> nn.Sequential:
+    """The stem and the first five blocks of EfficientNet-Lite0, pretrained.
+
+    Its batch normalizations are part of the convolutions before them, and it
+    halves a picture three times by convolutions: it has no pooling.
+
+    Source: Tan & Le 2019; the Lite networks are Google's.
+    """
+    plan = [(32, 16, 3, 1, 1), (16, 24, 3, 2, 6), (24, 24, 3, 1, 6), (24, 40, 5, 2, 6)]
+    plan += [(40, 40, 5, 1, 6)]
+    with torch.device("meta"):  # no random numbers are spent on weights to be replaced
+        stem = nn.Sequential(nn.Conv2d(3, 32, 3, 2, 1), nn.ReLU6())
+        blocks = [InvertedBottleneck(*sizes) for sizes in plan]
+        network = nn.Sequential(OrderedDict(zip(LITE0_LAYERS, [stem, *blocks], strict=True)))
+    weights = {name: values.float() for name, values in load_file(LITE0).items()}
+    network.load_state_dict(weights, assign=True)
+    return network
+
+
+class Lite0Extractor(FeatureExtractor):
+    """What a frozen EfficientNet-Lite0 sees in a picture, by layer.
+
+    A second opinion beside the stand-in, which was trained further to find
+    edges: this one learned to classify pictures, and no more. It is small, and
+    many times as fast.
+
+    Args:
+        layers: ``stem`` (1/2 of the picture's size), ``block0`` (1/2),
+            ``block1`` and ``block2`` (1/4), ``block3`` and ``block4`` (1/8).
+
+    Raises:
+        TypeError: if ``layers`` is one text.
+        ValueError: for no layer, or an unknown one.
+
+    Example:
+        >>> features = Lite0Extractor(["stem", "block4"])(torch.rand(1, 3, 32, 32))
+        >>> {name: tuple(values.shape) for name, values in features.items()}
+        {'stem': (1, 32, 16, 16), 'block4': (1, 40, 4, 4)}
+    """
+
+    def __init__(self, layers: Collection[str] = LITE0_LAYERS):
+        require_layers(layers)
+        require_known(layers, LITE0_LAYERS, "layer")
+        Normalizing.__init__(self, "lite0")
+        self.places = {name: LITE0_LAYERS.index(name) for name in layers}
+        self.vgg = load_lite0()[: max(self.places.values()) + 1].requires_grad_(False)
+        self.eval()
+
+    def forward(self, images: Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """The features ``(N, F, h, w)`` of RGB pictures in [0, 1], by layer."""
+        # So narrow a network is no faster in bfloat16, and loses digits
+        with torch.autocast(images.device.type, enabled=False):
+            return super().forward(images, names)
+
+
+class ShiftedLite0Extractor(ShiftedExtractor, Lite0Extractor):
+    """``Lite0Extractor``, whose halvings lie elsewhere in each picture of a batch."""
+
+
 def cut_at_phases(images: Tensor) -> Tensor:
     """Cut 8 px off both sides, and a different part of them in each picture.
 
@@ -269,7 +360,7 @@ def load_vgg(
 
     Source: Simonyan & Zisserman 2015.
     """
-    require_known([weights], get_args(Weights), "kind of weights")
+    require_known([weights], get_args(VggWeights), "kind of weights")
     require_known([pooling], ["max", "average"], "pooling")
     # Takes seconds to import, so only those who need it wait.
     from torchvision.models.vgg import cfgs, make_layers

@@ -120,6 +120,15 @@ def ssim(sr: Tensor, hr: Tensor, *, data_range: float = 1.0) -> Tensor:
     1.5, by torchmetrics. Its own mean also counts windows that hang over the
     border; the published one, as here, does not.
     """
+    return ssim_map(sr, hr, data_range=data_range).mean()
+
+
+def ssim_map(sr: Tensor, hr: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """Structural similarity of each whole window, ``(N, C, h - 10, w - 10)``.
+
+    Its part inside a border is the map of what is inside that border. Takes
+    and refuses what ``ssim`` does.
+    """
     require_same_shape(sr, hr)
     if min(sr.shape[-2:]) < 11:
         raise ValueError(
@@ -132,7 +141,7 @@ def ssim(sr: Tensor, hr: Tensor, *, data_range: float = 1.0) -> Tensor:
     _, similarity = structural_similarity_index_measure(
         sr, hr, data_range=data_range, return_full_image=True
     )
-    return shave(similarity, 5).mean()  # only whole windows
+    return shave(similarity, 5)
 
 
 def sharpness(sr: Tensor, hr: Tensor, *, scale: int) -> Tensor:

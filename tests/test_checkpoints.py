@@ -20,6 +20,7 @@ from srlab.checkpoints import (
     load_checkpoint,
     load_optimizer,
     load_weights,
+    mean_weights,
     save_checkpoint,
 )
 from srlab.machine import place
@@ -348,3 +349,10 @@ def test_only_equal_networks_blend(start: dict[str, Tensor], sentence: str):
     trained = {"weight": torch.zeros(3)}
     with pytest.raises(ValueError, match=re.escape(sentence)):
         blend_weights(start, trained, 0.5)
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        mean_weights([start, start, trained])
+
+
+def test_mean_of_three_by_hand():
+    networks = [{"weight": torch.tensor(pair)} for pair in ([1.0, 0.0], [2.0, 0.0], [6.0, 3.0])]
+    assert mean_weights(networks)["weight"].tolist() == [3.0, 1.0]

@@ -120,6 +120,7 @@ def test_names_stay_names(photo_folder: Path) -> None:
     [
         ("ema", 0.999, r"mine averages its weights \(ema 0.999\), but the program"),
         ("share", 0.6, "mine keeps 0.6 of what it learns, but the program"),
+        ("side_by_side", True, "mine trains its stages side by side, but the program"),
     ],
 )
 def test_what_the_program_does_not_do(field: str, value: float, sentence: str) -> None:
@@ -132,6 +133,7 @@ def test_a_spectrum_is_not_left_out() -> None:
     for stage in (
         Stage(weights={**plain, "spectrum": 0.01}, features=FeatureSpec(layers=layers)),
         Stage(weights={**plain}, features=FeatureSpec(layers=layers, shifts=True)),
+        Stage(weights={**plain}, features=FeatureSpec(layers={"stem": 1.0}, weights="lite0")),
     ):
         text = to_python(lab_card().model_copy(update={"stages": [stage]}))
         assert "ExpandedLoss" not in text

@@ -17,14 +17,20 @@ from torchvision.models.vgg import VGG16_BN_Weights, VGG16_Weights
 
 from srlab.features import (
     EMBEDDED,
+    LITE0,
+    LITE0_LAYERS,
     STATISTICS,
     FeatureExtractor,
     Hook,
     Hooks,
+    InvertedBottleneck,
+    Lite0Extractor,
     ShiftedExtractor,
+    ShiftedLite0Extractor,
     count_hooks,
     cut_at_phases,
     layer_names,
+    load_lite0,
     load_vgg,
 )
 from srlab.images import read_image
@@ -541,3 +547,108 @@ def test_the_same_picture_is_seen_at_other_places() -> None:
     torch.testing.assert_close(first, plain(picture[:1, :, :16, :16])["pool1"][0], **alike)
     torch.testing.assert_close(second, plain(picture[1:, :, 1:17, 3:19])["pool1"][0], **alike)
     assert (first - second).abs().mean() > 1
+
+
+# -- a second network ------------------------------------------------------------------
+
+LITE0_CHECK = {"stem": 1.859, "block0": 3.817, "block2": 6.404, "block4": 5.45}
+"""From the weights that the package was made of, with batch norms, through other code."""
+
+
+@pytest.fixture(scope="module")
+def lite0() -> Lite0Extractor:
+    return Lite0Extractor()
+
+
+def test_lite0_sees_what_its_unfolded_weights_see(
+    lite0: Lite0Extractor, chelsea: Tensor
+) -> None:
+    seen = lite0(chelsea, LITE0_CHECK)
+    means = {name: values.abs().mean().item() for name, values in seen.items()}
+    assert means == pytest.approx(LITE0_CHECK, rel=1e-3)
+    page = (LITE0.parent / "README.md").read_text(encoding="utf-8")
+    assert f"| {' | '.join(f'{value:.3f}' for value in LITE0_CHECK.values())} |" in page
+
+
+def test_a_bottleneck_by_hand() -> None:
+    """One pixel: 2 -> widened to 4, and -3 -> -9, which ReLU6 makes 0; then 1/2 of both."""
+    block = InvertedBottleneck(2, 2, 3, 1, 2)
+    for layer in block.children():
+        layer.weight.data.zero_()
+        layer.bias.data.zero_()
+    block.widen.weight.data[:2, :, 0, 0] = torch.tensor([[2.0, 0.0], [0.0, 3.0]])
+    block.look.weight.data[:, 0, 1, 1] = 1.0  # the middle alone
+    block.narrow.weight.data[:, :2, 0, 0] = 0.5
+    x = torch.tensor([2.0, -3.0]).view(1, 2, 1, 1)
+    assert block(x).flatten().tolist() == [2 + 2.0, -3 + 2.0]  # and the way around
+    block.goes_around = False
+    assert block(x).flatten().tolist() == [2.0, 2.0]
+    assert block(10 * x).flatten().tolist() == [3.0, 3.0]  # 40 is cut at 6
+
+
+def test_lite0_halves_three_times_and_is_deep_as_asked() -> None:
+    seen = Lite0Extractor()(torch.rand(2, 3, 48, 40))
+    assert {name: tuple(values.shape) for name, values in seen.items()} == {
+        "stem": (2, 32, 24, 20), "block0": (2, 16, 24, 20), "block1": (2, 24, 12, 10),
+        "block2": (2, 24, 12, 10), "block3": (2, 40, 6, 5), "block4": (2, 40, 6, 5),
+    }  # fmt: skip
+    assert len(Lite0Extractor(["block1", "stem"]).vgg) == 3
+
+
+def test_lite0_is_given_pictures_between_minus_one_and_one(lite0: Lite0Extractor) -> None:
+    given: list[Tensor] = []
+    handle = lite0.vgg[0].register_forward_pre_hook(lambda _, x: given.append(x[0].clone()))
+    lite0(torch.stack([torch.zeros(3, 8, 8), torch.ones(3, 8, 8)]))
+    handle.remove()
+    black, white = given[0][:, 0, 0, 0].tolist()
+    assert (black, white) == pytest.approx((-127 / 128, 1))
+
+
+def test_lite0_is_frozen_and_leaves_no_hook(lite0: Lite0Extractor, photo: Tensor) -> None:
+    images = photo.clone().requires_grad_()
+    lite0.train()
+    lite0(images)["block4"].sum().backward()
+    assert images.grad is not None
+    assert (images.grad != 0).float().mean() > 0.9
+    assert all(p.grad is None and not p.requires_grad for p in lite0.parameters())
+    assert not any(part.training for part in lite0.modules())
+    assert count_hooks(lite0) == 0
+
+
+def test_lite0_computes_in_float32_also_within_autocast(
+    lite0: Lite0Extractor, photo: Tensor
+) -> None:
+    expected = lite0(photo)["block4"]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert lite0(photo)["block4"].equal(expected)
+
+
+def test_lite0s_weights_spend_no_random_numbers() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    load_lite0()
+    assert torch.rand(4).equal(expected)
+
+
+def test_lite0_sees_a_picture_at_other_places_too() -> None:
+    picture = torch.rand(1, 3, 24, 24).expand(2, 3, 24, 24)
+    first, second = ShiftedLite0Extractor(["block2"])(picture)["block2"]
+    plain, alike = Lite0Extractor(["block2"]), {"rtol": 1e-3, "atol": 1e-3}
+    torch.testing.assert_close(first, plain(picture[:1, :, :16, :16])["block2"][0], **alike)
+    torch.testing.assert_close(second, plain(picture[1:, :, 1:17, 3:19])["block2"][0], **alike)
+    assert (first - second).abs().mean() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("layers", "error", "sentence"),
+    [
+        (["relu2_2"], ValueError, "There is no layer relu2_2; there are stem, block0, "),
+        ([], ValueError, "layers is empty"),
+        ("stem", TypeError, "got the text 'stem'"),
+    ],
+)
+def test_what_lite0_has_not(layers: list[str], error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        Lite0Extractor(layers)
+    assert LITE0_LAYERS[0] == "stem"

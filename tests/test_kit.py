@@ -1,6 +1,7 @@
 """The kit: a lab's traits and messages, its curves, and the bundle of its views."""
 
 import json
+import os
 import threading
 from typing import Any
 
@@ -237,6 +238,22 @@ def test_a_live_lab_trains_steers_and_starts_over():
     assert (lab.step, lab.state) == (0, "ready")
 
 
+def test_a_long_step_takes_changes_on_its_way_and_leaves_actions_for_later():
+    lab, seen = Counting(), []
+
+    def steps() -> Any:
+        lab.live.do(lambda: seen.append("action"))
+        lab.by = 5
+        lab.live.take_changes()
+        seen.append(f"used {lab.used}")
+        yield
+        seen.append("next step")
+
+    lab.steps = steps
+    lab.run_steps(1)
+    assert seen == ["used 5", "action"]
+
+
 def test_an_error_of_the_training_is_a_trait():
     lab = Counting()
 
@@ -250,6 +267,36 @@ def test_an_error_of_the_training_is_a_trait():
     del lab.steps
     lab.run_steps(1)
     assert (lab.state, lab.error) == ("paused", "")
+
+
+class Heavy(Counting):
+    """Each moment has a picture of 40 kB, as two side by side may be."""
+
+    picture = Dict().tag(sync=True)
+
+    def moment(self) -> dict[str, Any]:
+        return {**super().moment(), "picture": {"data": os.urandom(40_000)}}
+
+
+def bytes_of(lab: LiveLab) -> list[int]:
+    """Of each message that the lab sends from now on."""
+    sizes: list[int] = []
+
+    def send(data: Any, buffers: Any) -> None:
+        sizes.append(len(json.dumps(data)) + sum(memoryview(each).nbytes for each in buffers))
+
+    lab.comm.send = send
+    return sizes
+
+
+@pytest.mark.parametrize("make", [Counting, Heavy])
+def test_a_moment_is_not_followed_before_its_bytes_are_due(make: type[LiveLab]):
+    lab = make()
+    sizes = bytes_of(lab)
+    lab.draw("running")
+    assert len(sizes) == 1
+    assert sizes[0] / lab.live.between <= 60_000
+    assert (lab.live.between > lab.seconds_between_frames) is (make is Heavy)
 
 
 # The bundle

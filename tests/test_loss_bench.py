@@ -15,7 +15,7 @@ import srlab.training
 import srlab.widgets.loss_lab.bench
 from srlab.losses import EXPANDED_TERMS, ExpandedLoss
 from srlab.presets import LAYERS, PRESETS, Preset
-from srlab.runcard import Change, ModelSpec, RunCard, Stage, parse_card
+from srlab.runcard import Change, FeatureSpec, ModelSpec, RunCard, Stage, parse_card
 from srlab.widgets.loss_lab import bench as benches
 from srlab.widgets.loss_lab.bench import LEDGER_SIZE, LossBench, Sides, lab_card
 from srlab.widgets.loss_lab.card import KeptFeatures
@@ -736,6 +736,16 @@ def test_a_finished_card_has_scores(bench: LossBench) -> None:
         (
             [Stage(schedule="constant", weights={"pixel": 1.0, "spectrum": 0.01})],
             "named weighs spectrum, for which the Loss Lab has no slider; train it with srlab",
+        ),
+        (
+            [
+                Stage(
+                    schedule="constant",
+                    weights={"style": 1.0},
+                    features=FeatureSpec(layers={"stem": 1.0}, weights="lite0"),
+                )
+            ],
+            "named looks through lite0, for whose layers the Loss Lab has no sliders; train it",
         ),
     ],
 )

@@ -12,6 +12,7 @@ from srlab.data import crop_to_multiple, degrade, embedded_photo
 from srlab.metrics import Protocol, psnr, ssim
 from srlab.models import enlarge
 from srlab.widgets.metric_lab import MetricLab, measure
+from srlab.widgets.metric_lab.reading import MeasuredPair
 
 
 @pytest.fixture
@@ -75,6 +76,19 @@ def test_photograph_is_reduced_and_enlarged_again(resampler):
         sr = torch.nn.functional.interpolate(lr, scale_factor=2, mode=resampler)
     reading = lab.choose(resampler=resampler, photograph="astronaut-eileen-collins")
     assert reading == measure(sr, hr, Protocol("y", 2), 2)
+
+
+@pytest.mark.parametrize("channels", ["rgb", "y", "y-full"])
+def test_one_map_of_similarity_serves_every_border(channels: str):
+    hr = embedded_photo("coffee-cup")[..., :40, :60]
+    sr = enlarge(degrade(hr, 2), 2)
+    pair = MeasuredPair(sr, hr)
+    for border in (0, 4, 13):
+        protocol = Protocol(channels, border)
+        expected = ssim(protocol.apply(sr), protocol.apply(hr)).item()
+        assert pair.reading(protocol, 2).ssim == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(ValueError, match="windows of 11 px, but the picture is 10 x 30 px"):
+        pair.reading(Protocol(channels, 15), 2)
 
 
 def test_controls_act_like_the_call(lab: MetricLab):

@@ -65,10 +65,10 @@ def mean_share(ledgers: list[dict[str, Entry]], term: str) -> float:
 
 def test_what_is_said_of_this_courses_preset() -> None:
     ledgers = at_the_start("this course")
-    assert 0.5 < mean_share(ledgers, "content") < 0.66
-    assert mean_share(ledgers, "pixel") == pytest.approx(1 / 5, abs=0.05)
-    assert mean_share(ledgers, "style") == pytest.approx(1 / 6, abs=0.05)
+    assert mean_share(ledgers, "pixel") == pytest.approx(1 / 2, abs=0.06)
+    assert mean_share(ledgers, "style") == pytest.approx(2 / 5, abs=0.05)
     assert 0.02 < mean_share(ledgers, "tv") < 0.1
+    assert "content" not in PRESETS["this course"].weights
 
 
 def test_what_is_said_of_fastais_preset() -> None:

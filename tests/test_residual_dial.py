@@ -31,7 +31,7 @@ from srlab.widgets.residual_dial.race import (
     make_network,
     make_weight,
 )
-from srlab.widgets.residual_dial.reading import DialReading, expected_spread, read_dial
+from srlab.widgets.residual_dial.reading import Dial, DialReading, expected_spread
 from tests.watching import equal, from_another_thread, wait_for, weights_of
 
 DATA = get_data(2, (12, 48))
@@ -130,8 +130,31 @@ def test_the_dial_reads_what_the_probes_say(dial: ResidualDial, kind: str):
     assert len(reading.spread) == len(reading.gradient) == 5
 
 
+def test_a_network_that_is_kept_reads_as_a_new_one():
+    kept = Dial(DATA, FEATURES, seed=0)
+    for choice in (("fixed", 0.4, 3), ("fixed", 0.9, 3), ("gates", 1.0, 3), ("fixed", 0.9, 4)):
+        new = Dial(DATA, FEATURES, seed=0).read(*choice)
+        assert str(kept.read(*choice)) == str(new)
+
+
+def test_the_dial_does_not_wait_for_the_race(dial: ResidualDial):
+    before, take = dial.numbers["spread_last"], dial.live.take_changes
+    seen: list[float] = []
+
+    def turned_after_the_first_network() -> None:
+        if not seen:
+            dial.weight = 1.5
+        take()
+        seen.append(dial.numbers["spread_last"])
+
+    dial.live.take_changes = turned_after_the_first_network
+    dial.run_steps(1)
+    assert before < seen[0] == seen[-1]
+    assert len(seen) == 4, "after each network"
+
+
 def test_spread_by_hand():
-    reading = read_dial("fixed", 0.5, 2, data=DATA, num_features=FEATURES, seed=1)
+    reading = Dial(DATA, FEATURES, seed=1).read("fixed", 0.5, 2)
     torch.manual_seed(1)
     network = make_network("fixed", 4, FEATURES, 2, value=0.5)
     x = network.head(DATA[0][0])
@@ -164,7 +187,7 @@ def test_theory_by_hand():
 def test_theory_is_the_mean_of_many_networks(weight: float):
     growths = []
     for seed in range(12):
-        spread = read_dial("fixed", weight, 12, data=DATA, num_features=32, seed=seed).spread
+        spread = Dial(DATA, 32, seed).read("fixed", weight, 12).spread
         growths.append((spread[-1] / spread[0]) ** 2)
     theory = expected_spread(0.3, weight, 32, 12)
     assert np.mean(growths) ** 0.5 == pytest.approx(theory[-1] / theory[0], rel=0.2)
@@ -185,7 +208,7 @@ def test_dial_leaves_the_random_numbers_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    read_dial("gates", 1.0, 2, data=DATA, num_features=8, seed=0)
+    Dial(DATA, 8, seed=0).read("gates", 1.0, 2)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -262,8 +285,7 @@ def test_he_multiplies_the_variance_by_one_plus_twice_the_squared_weight():
         (0.2, 0.2 * 1.5**0.5, 0.2 * 1.5)
     )
     growths = [
-        read_dial("fixed", 0.5, 12, "he", data=DATA, num_features=32, seed=seed).growth ** 2
-        for seed in range(12)
+        Dial(DATA, 32, seed).read("fixed", 0.5, 12, "he").growth ** 2 for seed in range(12)
     ]
     assert np.mean(growths) ** 0.5 == pytest.approx(1.5 ** (11 / 2), rel=0.2)
 

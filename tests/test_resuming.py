@@ -70,6 +70,7 @@ OTHERS: dict[str, Any] = {
     "seed": 5,
     "precision": "bf16",
     "stages": [stage(5)],
+    "side_by_side": True,
     "optimizer": "muon",
     "ema": 0.5,
     "validate_every": 1,

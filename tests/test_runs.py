@@ -20,7 +20,12 @@ import srlab.runs.stages
 import srlab.training
 from srlab.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from srlab.data import get_data, load_photos
-from srlab.features import FeatureExtractor, ShiftedExtractor
+from srlab.features import (
+    FeatureExtractor,
+    Lite0Extractor,
+    ShiftedExtractor,
+    ShiftedLite0Extractor,
+)
 from srlab.losses import ExpandedLoss, spectrum_loss, tv_loss
 from srlab.machine import place
 from srlab.models import SrResNet, UpsampleStage
@@ -35,7 +40,7 @@ from srlab.runcard import (
     parse_card,
     save_card,
 )
-from srlab.runs import RunProgress, run_card
+from srlab.runs import RunProgress, run_card, scored
 from srlab.runs.stages import make_loss
 from srlab.runs.validation import Reading, Validation
 from srlab.scoring import MEASURES
@@ -582,6 +587,12 @@ def test_make_loss_of_a_stages_weights() -> None:
         for spec in (features, shifted)
     ]
     assert looks == [FeatureExtractor, ShiftedExtractor]
+    other = {"layers": {"block1": 2.0}, "weights": "lite0"}
+    looks = [
+        type(make_loss(Stage(weights={"style": 1.0}, features=FeatureSpec(**spec))).extractor)
+        for spec in (other, {**other, "shifts": True})
+    ]
+    assert looks == [Lite0Extractor, ShiftedLite0Extractor]
     loss = make_loss(Stage(weights={"content": 3.0}, features=features))
     assert isinstance(loss, ExpandedLoss)
     assert loss.weights == {"pixel": 0, "content": 3.0, "style": 0, "tv": 0}
@@ -664,6 +675,72 @@ def test_a_start_that_it_cannot_stay_near(
     start.write_bytes((tmp_path / "other" / "model.safetensors").read_bytes())
     with pytest.raises(ValueError, match=r"model.safetensors is another file than when this"):
         run_card(near(photo_folder, start, 0.5), tmp_path / "run", resume=True)
+
+
+# -- trainings side by side --------------------------------------------------------
+
+
+def beside(folder: Path, start: Path, **changes: object) -> RunCard:
+    stages = stage(3), stage(4, learning_rate=1e-3)
+    return tiny_card(folder, *stages, start=str(start), side_by_side=True, **changes)
+
+
+def test_stages_side_by_side_are_trainings_from_one_start_and_the_end_is_their_mean(
+    photo_folder: Path, tmp_path: Path, start: Path
+) -> None:
+    card = beside(photo_folder, start, ema=0.5, seed=4)
+    for number, only in enumerate(card.stages, 1):
+        changes = {"start": str(start), "ema": 0.5, "seed": card.seed + number - 1}
+        alone = tiny_card(photo_folder, only, **changes)
+        run_card(alone, tmp_path / str(number))
+    finished = run_card(card, tmp_path / "both")
+    names = [tmp_path / n / "model.safetensors" for n in ("1", "2", "both")]
+    first, second, both = (load_checkpoint(path).model for path in names)
+    assert not same(first, second)
+    torch.testing.assert_close(both, {n: (first[n] + second[n]) / 2 for n in first})
+    for number, expected in enumerate((first, second), 1):
+        end = load_checkpoint(tmp_path / "both" / f"stage-{number}.safetensors")
+        assert same(end.model, expected)
+    assert not (tmp_path / "both" / "best.safetensors").exists()
+    assert finished.scores == scored(finished, load_model(names[2], 4)).scores
+
+
+def test_a_share_of_the_way_to_the_mean(
+    photo_folder: Path, tmp_path: Path, start: Path
+) -> None:
+    run_card(beside(photo_folder, start), tmp_path / "whole")
+    run_card(beside(photo_folder, start, share=0.25), tmp_path / "part")
+    names = [start, *(tmp_path / n / "model.safetensors" for n in ("whole", "part"))]
+    first, whole, part = (load_checkpoint(path).model for path in names)
+    torch.testing.assert_close(part, {n: 0.75 * first[n] + 0.25 * whole[n] for n in first})
+
+
+@pytest.mark.parametrize("stop", [2, 3, 5, 7])
+def test_stages_side_by_side_go_on_as_if_nothing_had_happened(
+    photo_folder: Path, tmp_path: Path, start: Path, stop: int
+) -> None:
+    """Stopped within each, between them, and after the last step."""
+    card = beside(photo_folder, start, ema=0.5)
+    run_card(card, tmp_path / "whole")
+    train_only(card, tmp_path / "stopped", steps=stop)
+    assert last(tmp_path / "stopped").step == stop
+    assert not (tmp_path / "stopped" / "model.safetensors").exists()
+    run_card(card, tmp_path / "stopped", resume=True)
+    for name in ("stage-1", "stage-2", "model"):
+        one, other = (
+            load_checkpoint(tmp_path / n / f"{name}.safetensors") for n in ("whole", "stopped")
+        )
+        assert same(one.model, other.model)
+
+
+def test_stages_side_by_side_need_the_start_that_they_began_with(
+    photo_folder: Path, tmp_path: Path, start: Path
+) -> None:
+    train_only(beside(photo_folder, start), tmp_path / "run", steps=2)
+    run_card(tiny_card(photo_folder, stage(6)), tmp_path / "other")
+    start.write_bytes((tmp_path / "other" / "model.safetensors").read_bytes())
+    with pytest.raises(ValueError, match=r"another file than .*; bring the old one back\.$"):
+        run_card(beside(photo_folder, start), tmp_path / "run", resume=True)
 
 
 # -- what was changed on the way ---------------------------------------------------

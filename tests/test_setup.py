@@ -384,6 +384,12 @@ def test_the_vgg_stand_in_has_its_license() -> None:
     assert "Copyright (c) 2025 Mohammad Saad Nathani" in text
 
 
+def test_lite0_has_its_license() -> None:
+    text = (ASSETS / "efficientnet_lite0_LICENSE.txt").read_text()
+    assert text.startswith("Apache Software License 2.0\n\nCopyright (c) 2020, ML Illustrated")
+    assert text.rstrip().endswith("END OF TERMS AND CONDITIONS")
+
+
 def vgg_features() -> torch.nn.Sequential:
     """torchvision's own VGG-16 up to relu4_3, with the embedded weights."""
     from torchvision.models import vgg16

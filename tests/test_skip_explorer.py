@@ -26,11 +26,10 @@ from srlab.widgets.skip_explorer.lab import ASLEEP
 from srlab.widgets.skip_explorer.reading import (
     amplification,
     amplified,
-    embedded_views,
     fingerprint,
     look,
 )
-from srlab.widgets.workbench import VIEWS
+from srlab.widgets.workbench import VIEWS, photo_view
 from srlab.zoo import load_model
 from tests.watching import equal, weights_of
 
@@ -41,7 +40,7 @@ def trained_unet(steps: int = 60) -> UNet:
     """A real UNet that has learned to enlarge the one picture that is shown first."""
     torch.manual_seed(0)
     model = UNet(2, num_features=8, depth=2)
-    scene = Scene(embedded_views()["raccoon-face"], 2)
+    scene = Scene(photo_view("raccoon-face"), 2)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     for step in train(
         model, Repeated((scene.lr, scene.hr)), pixel_loss(), optimizer, steps=steps
@@ -118,7 +117,7 @@ def test_it_opens_with_the_shipped_unet_where_muting_shows(unet: UNet):
 
 
 def test_the_truth_is_in_sight(explorer: SkipExplorer):
-    hr = embedded_views()["raccoon-face"][0].permute(1, 2, 0).numpy()
+    hr = photo_view("raccoon-face")[0].permute(1, 2, 0).numpy()
     assert np.abs(seen(explorer.truth) - 255 * hr).max() <= 0.51
     assert explorer.truth["kind"] == "png", "a difference would show a JPEG's own"
 
@@ -150,7 +149,7 @@ def test_muting_a_skip_costs_quality_and_shows(explorer: SkipExplorer):
 def test_figures_are_those_of_the_metrics(explorer: SkipExplorer, unet: UNet):
     explorer.set("photograph", "coffee-cup")
     explorer.set("skip 2", 0.5)
-    hr = embedded_views()["coffee-cup"]
+    hr = photo_view("coffee-cup")
     lr = degrade(hr, 2)
     with torch.no_grad():
         whole = unet(lr).clamp(0, 1)
@@ -254,7 +253,7 @@ def test_odd_sizes_and_vgg_have_their_own_shapes():
 
 
 def test_sizes_are_what_reaches_the_merges(unet: UNet):
-    lr = Scene(embedded_views()["raccoon-face"], 2).lr
+    lr = Scene(photo_view("raccoon-face"), 2).lr
     with torch.no_grad():
         skips = unet.encoder(lr)
     _, flow = look(unet, lr, [0.5, 0.0])

@@ -65,6 +65,13 @@ def test_bicubic_is_measured_by_the_published_protocol(bench: Workbench):
     assert bench.bicubic_psnr == pytest.approx(expected)
 
 
+def test_a_weight_is_shown_before_the_next_step(lab: TrainingLab):
+    lab.run_steps(1)
+    lab.change("mix", 1.0)  # as the worker does between two steps
+    assert lab.numbers["A"]["formula"] == "10 · L2"
+    assert lab.step == 1
+
+
 def test_each_photograph_can_be_shown(bench: Workbench):
     seen = set()
     for name in bench.photos:

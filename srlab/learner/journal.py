@@ -4,8 +4,9 @@ Each run is a dot on the perception-distortion map, ``srlab.plots.show_map``.
 """
 
 import warnings
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
@@ -14,6 +15,10 @@ from srlab.data import load_photos
 from srlab.files import own_folder
 from srlab.runcard import Figure, Scale
 from srlab.scoring import score_models
+
+JOURNAL = "runs.jsonl"
+
+Record = TypeVar("Record", bound=BaseModel)
 
 
 class Run(BaseModel):
@@ -86,12 +91,7 @@ def add_run(run: Run) -> None:
     Raises:
         OSError: if the journal cannot be written.
     """
-    path = _journal()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
-    line = f"{'' if whole else chr(10)}{run.model_dump_json()}\n"
-    with path.open("ab", buffering=0) as file:  # one write: two notebooks may do it at once
-        file.write(line.encode())
+    note_lines(JOURNAL, [run])
 
 
 def read_runs(scale: int | None = None) -> list[Run]:
@@ -104,25 +104,37 @@ def read_runs(scale: int | None = None) -> list[Run]:
     Returns:
         Runs. A line of the journal that is no run is left out with a warning.
     """
-    path = _journal()
+    return [run for run in read_lines(JOURNAL, Run) if scale in (None, run.scale)]
+
+
+def note_lines(name: str, records: Iterable[BaseModel]) -> None:
+    """Add a line for each record to one of the learner's own lists.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    text = "".join(f"{record.model_dump_json()}\n" for record in records)
+    path = own_folder() / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
+    with path.open("ab", buffering=0) as file:  # one write: two notebooks may do it at once
+        file.write(f"{'' if whole else chr(10)}{text}".encode())
+
+
+def read_lines(name: str, kind: type[Record]) -> list[Record]:
+    """What such a list holds, oldest first; what is no record is left out with a warning."""
+    path = own_folder() / name
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    runs = [run for number, line in enumerate(lines, 1) if (run := _parsed(line, number))]
-    return [run for run in runs if scale in (None, run.scale)]
-
-
-def _journal() -> Path:
-    return own_folder() / "runs.jsonl"
-
-
-def _parsed(line: str, number: int) -> Run | None:
-    try:
-        return Run.model_validate_json(line)
-    except ValidationError:
-        warnings.warn(
-            f"Line {number} of {_journal()} is not a run that srlab noted; it is left out.",
-            stacklevel=3,
-        )
-        return None
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            records.append(kind.model_validate_json(line))
+        except ValidationError:
+            warnings.warn(
+                f"Line {number} of {path} is not a run that srlab noted; it is left out.",
+                stacklevel=3,
+            )
+    return records
 
 
 def _figures(row: dict[str, object]) -> dict[str, object]:

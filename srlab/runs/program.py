@@ -104,9 +104,14 @@ def to_python(card: RunCard) -> str:
         The program's text; ``python program.py out.safetensors`` runs it.
 
     Raises:
-        ValueError: if the card wants averaged weights or a share of them,
-            which the program does not keep.
+        ValueError: if the card wants averaged weights, a share of them or a
+            mean of its stages, which the program does not keep.
     """
+    if card.side_by_side:
+        raise ValueError(
+            f"{card.name} trains its stages side by side, but the program trains them one "
+            f"after the other; train it with srlab train."
+        )
     if card.ema:
         raise ValueError(
             f"{card.name} averages its weights (ema {card.ema:g}), but the program does not; "
@@ -147,7 +152,8 @@ def to_python(card: RunCard) -> str:
 
 def _is_known(stage: Stage) -> bool:
     """Whether the program shows how the stage's loss is made."""
-    plain = stage.features and not stage.features.shifts
+    look = stage.features
+    plain = look and not look.shifts and look.weights != "lite0"
     return bool(stage.is_expanded and plain and "spectrum" not in stage.weights)
 
 

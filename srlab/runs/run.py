@@ -17,6 +17,7 @@ from srlab.checkpoints import (
     Checkpoint,
     blend_weights,
     load_checkpoint,
+    mean_weights,
     require_same_weights,
     save_checkpoint,
 )
@@ -159,7 +160,9 @@ def run_card(
 
     The folder gets ``last.safetensors`` on the way (the network and its
     optimizer, to go on from), ``best.safetensors`` (the network of the last
-    stage with the lowest loss on the validation photographs), ``log.csv`` (a
+    stage with the lowest loss on the validation photographs; none where
+    stages stand side by side, but ``stage-1.safetensors`` and so on, what
+    each of them made), ``log.csv`` (a
     row a step) and ``photographs.csv`` (those in use), and at the end
     ``model.safetensors`` (to use) and ``card.json`` (with device, seconds and
     scores).
@@ -200,6 +203,8 @@ def run_card(
     state.card = team.agree(state.card.model_copy(update={"processes": team.size}))
     if state.card.share < 1:  # sooner than after hours
         _start_weights(state.card)
+    elif state.card.side_by_side:
+        _require_same_start(state.card)
     with making(out), using_threads(state.card.threads), team.watched():
         if team.leads:
             _tell(state, resume, say)
@@ -331,10 +336,17 @@ def _steps(state: _State, out: Path, team: Team) -> Iterator[RunProgress]:
     for number, stage in enumerate(card.stages, 1):
         start = min(max(state.done - before, 0), stage.steps)
         if start < stage.steps:
-            training = StageTraining(card, stage, weights, team, photos.training)
+            training = StageTraining(
+                _alone(card, number) if card.side_by_side else card,
+                stage,
+                None if card.side_by_side else weights,
+                team,
+                photos.training,
+            )
             if start and state.kept:  # in its middle it goes on with what the optimizer moves
                 training.restore(state.kept, start, str(out / LAST))
-            best = out / BEST if before + stage.steps == card.steps else None
+            is_last = before + stage.steps == card.steps
+            best = out / BEST if is_last and not card.side_by_side else None
             watch = None
             if team.leads:
                 watch = Watch(training, before, best, photos.validation, resumed=start > 0)
@@ -342,6 +354,11 @@ def _steps(state: _State, out: Path, team: Team) -> Iterator[RunProgress]:
                 yield RunProgress(card, training, number, before, step, watch)
             weights = training.network.state_dict()
         before += stage.steps
+
+
+def _alone(card: RunCard, number: int) -> RunCard:
+    """The card of a stage that stands beside others: with crops of its own."""
+    return card.model_copy(update={"seed": (card.seed + number - 1) % 2**31})
 
 
 def _save_last(
@@ -355,6 +372,9 @@ def _save_last(
         log.write(sync=True)
         if not (out / LIST).exists():
             photos.write_list(out)
+        if card.side_by_side and done == progress.before + progress.training.stage.steps:
+            end = stage_end(out, progress.number)
+            save_checkpoint(end, progress.model, card=card.model_dump(), step=done)
         save_checkpoint(
             out / LAST,
             progress.training.model,
@@ -369,6 +389,9 @@ def _save_last(
 
 def _finish(out: Path, card: RunCard, model: nn.Module, photos: RunPhotos) -> RunCard:
     """Score on the validation photographs and write model and card."""
+    if card.side_by_side:
+        ends = [stage_end(out, number) for number in range(1, len(card.stages) + 1)]
+        model.load_state_dict(mean_weights([load_checkpoint(end).model for end in ends]))
     if card.share < 1:
         start = _start_weights(card)
         model.load_state_dict(blend_weights(start, model.state_dict(), card.share))
@@ -379,13 +402,29 @@ def _finish(out: Path, card: RunCard, model: nn.Module, photos: RunPhotos) -> Ru
     return finished
 
 
-def _start_weights(card: RunCard) -> dict[str, Tensor]:
-    """The weights of a card's start, which its network must be able to stay near."""
+def stage_end(out: Path, number: int) -> Path:
+    """The file of the network that a stage made, where stages stand side by side.
+
+    Args:
+        out: the run's folder.
+        number: of the stage, from 1.
+    """
+    return out / f"stage-{number}.safetensors"
+
+
+def _require_same_start(card: RunCard) -> None:
+    """Raise if a card's start is not what it was when the training began."""
     if digest_of_start(card) != card.start_sha256:
+        way_on = "" if card.side_by_side else ", or set share to 1"
         raise ValueError(
             f"{card.start} is another file than when this training began, so the network "
-            f"cannot stay near it; bring the old one back, or set share to 1."
+            f"cannot stay near it; bring the old one back{way_on}."
         )
+
+
+def _start_weights(card: RunCard) -> dict[str, Tensor]:
+    """The weights of a card's start, which its network must be able to stay near."""
+    _require_same_start(card)
     start = load_checkpoint(find_checkpoint(card.start)).model
     require_same_weights(start, build_model(card.model, card.scale).state_dict())
     return start

@@ -17,7 +17,12 @@ from srlab.checkpoints import (
     require_moments,
 )
 from srlab.data import Pairs
-from srlab.features import FeatureExtractor, ShiftedExtractor
+from srlab.features import (
+    FeatureExtractor,
+    Lite0Extractor,
+    ShiftedExtractor,
+    ShiftedLite0Extractor,
+)
 from srlab.losses import (
     ExpandedLoss,
     SpectralLoss,
@@ -28,7 +33,7 @@ from srlab.losses import (
     tv_loss,
 )
 from srlab.machine import PRECISIONS, place
-from srlab.runcard import Change, RunCard, Stage
+from srlab.runcard import Change, FeatureSpec, RunCard, Stage
 from srlab.runs.muon import Muon
 from srlab.runs.photographs import gather, make_pairs
 from srlab.runs.team import ALONE, Team
@@ -145,11 +150,18 @@ def make_loss(stage: Stage, device: torch.device | str = "cpu") -> StageLoss:
     if stage.features is None:
         terms = {"pixel": l1_loss, "tv": lambda sr, _: tv_loss(sr), "spectrum": spectrum_loss}
         return WeightedLoss(terms, weights)
-    spec = stage.features
-    look = ShiftedExtractor if spec.shifts else FeatureExtractor
-    extractor = look(list(spec.layers), spec.weights, spec.pooling)
     kind = SpectralLoss if "spectrum" in weights else ExpandedLoss
-    return place(kind(extractor, weights, spec.layers), device)
+    extractor = make_extractor(stage.features)
+    return place(kind(extractor, weights, stage.features.layers), device)
+
+
+def make_extractor(spec: FeatureSpec) -> FeatureExtractor:
+    """The network through which content and style look at pictures."""
+    layers = list(spec.layers)
+    if spec.weights == "lite0":
+        return (ShiftedLite0Extractor if spec.shifts else Lite0Extractor)(layers)
+    look = ShiftedExtractor if spec.shifts else FeatureExtractor
+    return look(layers, spec.weights, spec.pooling)
 
 
 def apply_change(change: Change, loss: StageLoss, optimizer: Optimizer) -> None:

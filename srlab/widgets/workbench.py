@@ -5,12 +5,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from srlab.data import Pairs, load_photos
+from srlab.data import Pairs, embedded_photo
 from srlab.losses import ExpandedLoss, WeightedLoss
 from srlab.machine import PRECISIONS, pick_device, pick_precision, place
 from srlab.scoring import Scene
@@ -22,6 +23,13 @@ FOREVER = 10**9
 VIEW_SIZE = 128
 VIEWS = {"raccoon-face": (95, 260), "coffee-cup": (215, 300), "aizkorri-autumn": (270, 700)}
 """Validation photograph -> top and left of the part that is shown, in px."""
+
+
+@cache
+def photo_view(name: str) -> Tensor:
+    """The part of a validation photograph that labs show, (1, 3, VIEW_SIZE, VIEW_SIZE)."""
+    top, left = VIEWS[name]
+    return embedded_photo(name)[..., top : top + VIEW_SIZE, left : left + VIEW_SIZE].clone()
 
 
 @dataclass(frozen=True)
@@ -104,8 +112,7 @@ class Workbench(Generic[AnyLoss]):
         chosen = precision != "auto"
         self.precision = precision if chosen else pick_precision(self.device)
         self.snapshots: list[Snapshot] = []
-        photos = load_photos("embedded", "val")
-        self.photos = {name: _view(photos[name], *corner) for name, corner in VIEWS.items()}
+        self.photos = {name: photo_view(name) for name in VIEWS}
         self.show(next(iter(self.photos)))
         self.reset()
 
@@ -196,8 +203,3 @@ class Workbench(Generic[AnyLoss]):
         """PSNR and sharpness of an enlargement of the shown picture."""
         figures = self.scene.judge(sr)
         return figures["psnr_y"], figures["sharpness"]
-
-
-def _view(photo: Tensor, top: int, left: int) -> Tensor:
-    """uint8 (3, h, w) -> the part shown, (1, 3, VIEW_SIZE, VIEW_SIZE) in [0, 1]."""
-    return photo[None, :, top : top + VIEW_SIZE, left : left + VIEW_SIZE].float() / 255

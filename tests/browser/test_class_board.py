@@ -141,6 +141,17 @@ def test_it_fits_any_page(still: Still, width: int):
     assert grave_violations_on(still.page) == []
 
 
+def test_the_names_stay_in_sight_while_one_looks_at_the_last_column(still: Still):
+    still.page.set_viewport_size({"width": 390, "height": 900})
+    still.frame()
+    name = still.page.locator("[data-name=cards] tbody th").nth(1)
+    last = still.page.locator("[data-name=cards] tbody tr").nth(1).locator("td").last
+    before = name.bounding_box()["x"]
+    last.scroll_into_view_if_needed()
+    assert last.bounding_box()["x"] < 390
+    assert name.bounding_box()["x"] == before
+
+
 # In JupyterLab
 
 MAKE = "from srlab.widgets.class_board import ClassBoard\nboard = ClassBoard()\nboard"

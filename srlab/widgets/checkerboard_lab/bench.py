@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from srlab.data import Pairs, embedded_photo, get_data
+from srlab.data import Pairs, get_data
 from srlab.features import FeatureExtractor
 from srlab.losses import ContentLoss, WeightedLoss, l1_loss
 from srlab.machine import PRECISIONS, pick_device, pick_precision, place
@@ -17,7 +17,7 @@ from srlab.models import SrResNet, Upsampler, UpsampleStage
 from srlab.scoring import Scene
 from srlab.training import Step, train
 from srlab.upsamplers import IcnrStage, ResizeStage, TransposedStage
-from srlab.widgets.workbench import FOREVER, VIEW_SIZE, VIEWS
+from srlab.widgets.workbench import FOREVER, VIEW_SIZE, VIEWS, photo_view
 
 UPSAMPLERS = {
     "pixelshuffle": "PixelShuffle",
@@ -246,13 +246,6 @@ def gray_card(scale: int) -> Tensor:
 def seen(images: Tensor) -> Tensor:
     """What is shown and measured: without the border, in [0, 1]."""
     return shave(images.nan_to_num(), BORDER).clamp(0, 1)
-
-
-@cache
-def photo_view(name: str) -> Tensor:
-    """The part of a validation photograph that is used, in [0, 1]."""
-    top, left = VIEWS[name]
-    return embedded_photo(name)[..., top : top + VIEW_SIZE, left : left + VIEW_SIZE].clone()
 
 
 def pairs(scale: int, device: torch.device) -> Pairs:

@@ -28,7 +28,7 @@ from srlab.widgets.checkerboard_lab.pictures import (
     spectrum_picture,
     whole_spectrum,
 )
-from srlab.widgets.kit.lab import finite
+from srlab.widgets.kit.lab import finite_each
 from srlab.widgets.kit.live_lab import LiveLab
 from srlab.widgets.kit.pictures import tile
 from srlab.widgets.workbench import VIEWS
@@ -164,7 +164,7 @@ class CheckerboardLab(LiveLab):
             "step": reading.step,
             "said": f"{setting}, {reading}",
             "topic": f"{setting} {setting.loss}",
-            "numbers": {name: finite(value) for name, value in asdict(reading).items()},
+            "numbers": finite_each(asdict(reading)),
             **self._tiles(),
         }
 

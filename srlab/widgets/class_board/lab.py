@@ -7,6 +7,7 @@ from typing import Any
 from traitlets import Bool, Bytes, Dict, Enum, Float, Int, List, Unicode
 
 from srlab.files import at_home, replacing
+from srlab.require import require_one_of
 from srlab.runcard import MAX_BYTES, SCHEMA
 from srlab.scoring import MEASURES, directions, short
 from srlab.widgets.class_board.cards import (
@@ -164,13 +165,14 @@ class ClassBoard(Lab):
             ValueError: for an unknown choice.
         """
         with self._sending:
-            _require_one_of("scale", scale, self._cards.scales())
-            _require_one_of("order", order, ORDERS)
             names = [row.name for row in self._cards.of_scale(scale or self.scale)]
-            _require_one_of("card", card, ["", *names])
+            known = {"scale": self._cards.scales(), "order": ORDERS, "card": ["", *names]}
+            everything = {"scale": scale, "order": order, "reverse": reverse, "card": card}
+            given = {name: value for name, value in everything.items() if value is not None}
+            for name in filter(given.__contains__, known):
+                require_one_of(given[name], known[name], name)
             self._chosen = self._chosen or scale is not None
-            given = {"scale": scale, "order": order, "reverse": reverse, "card": card}
-            self._show(first=0, **{n: value for n, value in given.items() if value is not None})
+            self._show(first=0, **given)
         return self.rows
 
     @property
@@ -196,7 +198,7 @@ class ClassBoard(Lab):
         Raises:
             ValueError: for an unknown measure.
         """
-        _require_one_of("measure", measure, MEASURES)
+        require_one_of(measure, MEASURES, "measure")
         return best_of(self._cards.of_scale(self.scale), measure)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
@@ -292,10 +294,3 @@ class ClassBoard(Lab):
         scales = self._cards.scales()
         rows = [r for s in scales for r in ranked(self._cards.of_scale(s), "psnr_y")]
         return to_csv(rows).encode("utf-8-sig")
-
-
-def _require_one_of(name: str, value: object, choices: Iterable[object]) -> None:
-    known = list(choices)
-    if value is not None and value not in known:
-        listed = ", ".join(str(choice) for choice in known[:12] if choice) or "none yet"
-        raise ValueError(f"{name} must be one of {listed}, but got {value!r}.")

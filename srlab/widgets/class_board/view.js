@@ -48,7 +48,7 @@ function bests(lab) {
     { key: "bicubic", label: "bicubic" },
   ];
   const found = lab.get("bests").map((best) => ({
-    measure: html`${best.title}<small>, ${best.wanted}</small>`,
+    measure: html`${best.title}, <small>${best.wanted}</small>`,
     name: html`<b>${shortened(best.name)}</b>`,
     own: best.beats ? best.own : html`<span title="bicubic is as good, and does nothing">${best.own} =</span>`,
     bicubic: best.bicubic,

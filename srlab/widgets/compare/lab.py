@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 
 from traitlets import Bool, Dict, Float, Int, List, Unicode, validate
 
+from srlab.require import require_one_of
 from srlab.widgets.compare.scene import (
     CompareScene,
     Difference,
@@ -103,7 +104,7 @@ class Comparison(Lab):
         """
         _require_settings(settings)
         new = {"mode": mode, "first": first or self.first, "second": second or self.second}
-        _require_mode(mode)
+        require_one_of(mode, MODES, "mode")
         require_name(new["first"], self.names, "first")
         require_name(new["second"], self.names, "second")
         with self.hold_sync(), self.hold_trait_notifications():
@@ -145,18 +146,13 @@ class Comparison(Lab):
 
     @validate("mode")
     def _known_mode(self, proposal: dict[str, Any]) -> Any:
-        _require_mode(proposal["value"])
+        require_one_of(proposal["value"], MODES, "mode")
         return proposal["value"]
 
     @validate("first", "second")
     def _known_name(self, proposal: dict[str, Any]) -> Any:
         require_name(proposal["value"], self.scene.names, proposal["trait"].name)
         return proposal["value"]
-
-
-def _require_mode(mode: str) -> None:
-    if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, but got {mode!r}.")
 
 
 def _require_settings(settings: dict[str, Any]) -> None:

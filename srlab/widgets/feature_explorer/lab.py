@@ -1,6 +1,6 @@
 """What does a trained network see in a picture, and which changes does it mind?"""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from traitlets import Dict, Int, List, Unicode, validate
 
 from srlab.features import FeatureExtractor
 from srlab.images import to_image
+from srlab.require import require_one_of
 from srlab.widgets.feature_explorer.bench import FeatureBench
 from srlab.widgets.feature_explorer.changes import CHANGES
 from srlab.widgets.feature_explorer.pictures import COLORS, enlarged_map, limits, thumbnail
@@ -20,7 +21,7 @@ from srlab.widgets.feature_explorer.reading import (
     short,
     strongest,
 )
-from srlab.widgets.kit.lab import Lab, finite
+from srlab.widgets.kit.lab import Lab, finite_each
 from srlab.widgets.kit.pictures import tile
 
 MODES = {"one": "one picture", "pair": "a pair"}
@@ -159,10 +160,14 @@ class FeatureExplorer(Lab):
     def _require(self, wanted: Mapping[str, Any]) -> None:
         """Raise unless each value is None or possible, together with the others."""
         photograph = wanted.get("photograph") or self.photograph
-        _require_one_of("photograph", wanted.get("photograph"), self.bench.photographs)
-        _require_one_of("mode", wanted.get("mode"), MODES)
-        _require_one_of("other", wanted.get("other"), self.bench.others(photograph))
-        _require_one_of("layer", wanted.get("layer"), self.bench.layers)
+        if wanted.get("photograph"):
+            require_one_of(photograph, self.bench.photographs, "photograph")
+        known = {
+            "mode": MODES, "other": self.bench.others(photograph), "layer": self.bench.layers
+        }  # fmt: skip
+        for name, value in wanted.items():
+            if name in known and value is not None:
+                require_one_of(value, known[name], name)
         layer = wanted.get("layer") or self.layer
         _require_channel(wanted.get("channel"), layer, self.bench.channels[layer])
 
@@ -180,7 +185,7 @@ class FeatureExplorer(Lab):
         self._places[self.layer] = self.channel
         self.reading = self.bench.read(self.photograph, other, self.layer, self.channel)
         numbers = asdict(self.reading)
-        numbers["differences"] = _finite(self.reading.differences)
+        numbers["differences"] = finite_each(self.reading.differences)
         self.tell(
             waiting="",
             said=f"{self.reading}",
@@ -211,7 +216,7 @@ class FeatureExplorer(Lab):
         rows = self.bench.measured(photograph).items()
         return {
             **self._photo(photo[PIXELS]),
-            "measured": [{"other": row, **_finite(shares)} for row, shares in rows],
+            "measured": [{"other": row, **finite_each(shares)} for row, shares in rows],
             **self._new("second", (photograph, other), lambda: png(
                 to_image(second[PIXELS]), name, how
             )),
@@ -252,16 +257,6 @@ def _thumb(values: Tensor, channel: int) -> dict[str, Any]:
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: finite(number) for name, number in numbers.items()}
-
-
-def _require_one_of(name: str, value: object, choices: Iterable[str]) -> None:
-    choices = list(choices)
-    if value is not None and value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, but got {value!r}.")
 
 
 def _require_channel(channel: object, layer: str, count: int) -> None:

@@ -151,6 +151,11 @@ def finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def finite_each(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """The same for each of several numbers by name."""
+    return {name: finite(number) for name, number in numbers.items()}
+
+
 def _thinned(curve: Mapping[str, Any]) -> dict[str, Any]:
     """Every second point, but the first and the last one."""
     rows = curve["rows"]

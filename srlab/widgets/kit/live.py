@@ -198,11 +198,17 @@ class LiveTraining:
         self.work.draw(state, error)
         self._ends.clear()  # a rest is no slow step
 
-    def _take_notes(self) -> bool:
+    def take_changes(self) -> None:
+        """Take over what was changed meanwhile; a long step calls it on its way."""
+        self._take_notes(of_actions_too=False)
+
+    def _take_notes(self, *, of_actions_too: bool = True) -> bool:
         """Do what the notes say; tell whether there were any."""
         with self._lock:
             changes, self._changes = self._changes, {}
-            actions, self._actions = self._actions, []
+            actions: list[Callable[[], None]] = []
+            if of_actions_too:
+                actions, self._actions = self._actions, []
             self._acting = bool(changes or actions)
         try:
             for name, value in changes.items():

@@ -1,5 +1,6 @@
 """A lab that trains: one worker, and the state of its training as traits."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,9 @@ from traitlets import Float, Int, Unicode
 
 from srlab.widgets.kit.lab import Lab
 from srlab.widgets.kit.live import SECONDS_BETWEEN_FRAMES, LiveTraining, State
+
+BYTES_A_SECOND = 60_000
+"""While it runs and no hand moves it; two pictures side by side may be large."""
 
 
 class LiveLab(Lab):
@@ -18,6 +22,7 @@ class LiveLab(Lab):
     """
 
     seconds_between_frames = SECONDS_BETWEEN_FRAMES
+    _sent = 0  # bytes, ever
 
     state = Unicode("ready", help="ready, running, paused or failed").tag(sync=True)
     topic = Unicode(help="a change of it is said aloud at once").tag(sync=True)
@@ -87,8 +92,16 @@ class LiveLab(Lab):
         moment = {"rate": self.live.steps_per_second, **self.moment()}
         if state == "paused" and moment["step"] == 0:
             state = "ready"  # it started over
+        before = self._sent
         self.tell(**{"state": state, "error": error, **moment})
+        seconds = (self._sent - before) / BYTES_A_SECOND
+        self.live.between = max(self.seconds_between_frames, seconds)
 
     def summary(self) -> str:
         """One sentence for readers without a kernel."""
         return f"{type(self).__name__}: {self.said}"
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        pictures = sum(memoryview(each).nbytes for each in buffers or [])
+        self._sent += len(json.dumps(msg, default=str)) + pictures
+        super()._send(msg, buffers)

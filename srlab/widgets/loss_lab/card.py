@@ -97,6 +97,11 @@ def steerable(card: RunCard) -> RunCard:
             f"{card.name} weighs spectrum, for which the Loss Lab has no slider; "
             f"train it with srlab train."
         )
+    if stage.features and stage.features.weights == "lite0":
+        raise ValueError(
+            f"{card.name} looks through lite0, for whose layers the Loss Lab has no sliders; "
+            f"train it with srlab train."
+        )
     features = _with_all_layers(stage.features)
     stages = [stage.model_copy(update={"features": features})]
     return card.model_copy(update={"stages": stages})

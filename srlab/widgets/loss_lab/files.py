@@ -3,16 +3,17 @@
 import csv
 import math
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from srlab.files import own_folder, replacing
+from srlab.files import replacing
+from srlab.learner.journal import note_lines, read_lines
 from srlab.losses import EXPANDED_TERMS
 from srlab.runcard import NAME, Figure, RunCard, Weight, save_card
 
+LIST = "loss-lab-runs.jsonl"
 FOLDER = "my-runs"
 """Beside the notebook."""
 MOST_ROWS = 100
@@ -61,25 +62,14 @@ def note_rows(rows: Iterable[Row]) -> None:
     Raises:
         OSError: if it cannot be written.
     """
-    text = "".join(f"{row.model_dump_json()}\n" for row in rows)
-    if text:
-        path = _list_of_runs()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab", buffering=0) as file:  # two kernels may write at once
-            file.write(text.encode())
+    if rows := list(rows):
+        note_lines(LIST, rows)
 
 
 def read_rows() -> list[Row]:
     """The runs of earlier days, oldest first; what is no run is left out with a warning."""
-    path = _list_of_runs()
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     rows: dict[str, Row] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            row = Row.model_validate_json(line)
-        except ValidationError:
-            warnings.warn(f"Line {number} of {path} is no run; it is left out.", stacklevel=2)
-            continue
+    for row in read_lines(LIST, Row):
         rows.pop(row.key, None)  # so that it stands where it was left last
         rows[row.key] = row
     return list(rows.values())[-MOST_ROWS:]
@@ -105,10 +95,6 @@ def _cells(row: Row) -> dict[str, object]:
     """Column -> cell of a table."""
     plain = row.model_dump(exclude={"key", "weights", "layers", "scores"})
     return {**plain, **row.weights, **row.layers, **row.scores}
-
-
-def _list_of_runs() -> Path:
-    return own_folder() / "loss-lab-runs.jsonl"
 
 
 def read_shares(text: str, terms: Sequence[str] = EXPANDED_TERMS) -> dict[str, float]:

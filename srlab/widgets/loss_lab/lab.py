@@ -355,7 +355,7 @@ class LossLab(LiveLab):
         self._resting = state != "running"
         super().draw(state, error)
         took = time.monotonic() - began
-        wait = max(self.seconds_between_frames, took / MOST_DRAWING)
+        wait = max(self.live.between, took / MOST_DRAWING)
         self._next = began + min(wait, LONGEST_WAIT)
 
     def moment(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from traitlets import Bool, Dict, Enum, Float, List, Unicode
 
 from srlab.files import ASSETS, at_home, free_path
 from srlab.images import picture_suffixes, save_image
-from srlab.require import SCALES
+from srlab.require import SCALES, require_one_of
 from srlab.widgets.kit.live import State
 from srlab.widgets.kit.live_lab import LiveLab
 from srlab.widgets.kit.pictures import tile
@@ -485,9 +485,8 @@ class PhotoDesk(TakesFiles, LiveLab):
             "scale": SCALES,
         }
         for name, value in wanted.items():
-            if name in known and value not in known[name]:
-                there = ", ".join(map(str, known[name]))
-                raise ValueError(f"{name} must be one of {there}, but got {value!r}.")
+            if name in known:
+                require_one_of(value, known[name], name)
             if name in ("across", "down") and not 0 <= value <= 100:
                 raise ValueError(f"{name} must be 0 to 100 %, but got {value}.")
         model, scale = wanted.get("model"), wanted.get("scale")

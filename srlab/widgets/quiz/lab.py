@@ -7,6 +7,7 @@ from traitlets import Dict, List, Unicode
 
 from srlab.course.syllabus import Choice, Question, lesson
 from srlab.learner.progress import note_answer
+from srlab.require import require_one_of
 from srlab.widgets.kit.lab import Lab
 
 LETTERS = "ABCDE"
@@ -55,8 +56,7 @@ class Quiz(Lab):
         """
         question = self._question(number)
         letters = LETTERS[: len(question.answers)]
-        if letter not in letters or len(letter) != 1:
-            raise ValueError(f"letter must be one of {', '.join(letters)}, but got {letter!r}.")
+        require_one_of(letter, letters, "letter")
         answer = question.answers[letters.index(letter)]
         this = {"number": number, "letter": letter, "right": answer.right, "said": said(answer)}
         with self._lock:

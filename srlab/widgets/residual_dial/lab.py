@@ -10,7 +10,7 @@ from traitlets import Dict, Enum, Float, Int, List, Unicode
 from srlab.data import Pairs, get_data
 from srlab.machine import pick_device
 from srlab.require import require_known
-from srlab.widgets.kit.lab import finite
+from srlab.widgets.kit.lab import finite, finite_each
 from srlab.widgets.kit.live_lab import LiveLab
 from srlab.widgets.residual_dial.race import (
     INITS,
@@ -20,7 +20,7 @@ from srlab.widgets.residual_dial.race import (
     Race,
     RaceStanding,
 )
-from srlab.widgets.residual_dial.reading import DialReading, read_dial
+from srlab.widgets.residual_dial.reading import Dial, DialReading
 
 MOST_WEIGHT, MOST_DEPTH = 2.0, 64
 
@@ -69,6 +69,7 @@ class ResidualDial(LiveLab):
         super().__init__(choices=choices)
         self.data = data or get_data(4, (16, 64), device=pick_device())
         self.num_features, self.seed, self.learning_rate = num_features, seed, learning_rate
+        self.dial = Dial(self.data, num_features, seed)
         self.race: Race | None = None
         self._values: dict[str, Any] = {
             "kind": self.kind, "weight": self.weight, "depth": self.depth, "init": self.init
@@ -131,13 +132,14 @@ class ResidualDial(LiveLab):
                 value=self._values["weight"], init=self._values["init"],
                 learning_rate=self.learning_rate, seed=self.seed,
             )  # fmt: skip
-        return self.race.rounds()
+        return self.race.rounds(between=self.live.take_changes)
 
     def change(self, name: str, value: Any) -> None:
         """Take over a control's value."""
         self._values[name], self._stale = value, True
         if name == "weight" and self.race is not None:
             self.race.set_weight(value)
+        self.tell(**self._dial_now())  # it need not wait for the end of a round
 
     def start_over(self) -> None:
         """Forget the race; the controls stay."""
@@ -146,15 +148,12 @@ class ResidualDial(LiveLab):
 
     def moment(self) -> dict[str, Any]:
         """The dial, if it was turned, and where the race stands."""
-        self._read()
-        race = self.race
+        race, dial = self.race, self._dial_now()
         self._standings = race.standings() if race else dict.fromkeys(KINDS, NOT_STARTED)
         return {
             "step": race.step if race else 0,
             "said": f"{self.reading}; race: {self._race_sentence()}",
-            "topic": self.reading.title(),
-            "numbers": _numbers(self.reading),
-            "blocks": _blocks(self.reading),
+            **dial,
             "race_now": self._race_now(race) if race else {},
         }
 
@@ -163,10 +162,16 @@ class ResidualDial(LiveLab):
     def _read(self) -> None:
         """Measure what the controls say, unless that is shown already."""
         if self._stale:
-            self.reading = read_dial(
-                **self._values, data=self.data, num_features=self.num_features, seed=self.seed
-            )
+            self.reading = self.dial.read(**self._values)
             self._stale = False
+
+    def _dial_now(self) -> dict[str, Any]:
+        self._read()
+        return {
+            "topic": self.reading.title(),
+            "numbers": _numbers(self.reading),
+            "blocks": _blocks(self.reading),
+        }
 
     def _race_now(self, race: Race) -> dict[str, Any]:
         for step in range(self._told + 1, race.step + 1):
@@ -204,18 +209,14 @@ def _numbers(reading: DialReading) -> dict[str, float | str | None]:
         "gradient_last": reading.gradient[-1],
         "gradient_ratio": reading.gradient_ratio,
     }
-    return {"title": reading.title(), **{name: finite(x) for name, x in figures.items()}}
+    return {"title": reading.title(), **finite_each(figures)}
 
 
 def _blocks(reading: DialReading) -> list[dict[str, float | None]]:
     columns = zip_longest(reading.spread, reading.theory, reading.gradient, fillvalue=nan)
     return [
-        {
-            "block": number,
-            "spread": finite(spread),
-            "theory": finite(theory),
-            "gradient": finite(gradient),
-        }
+        {"block": number}
+        | finite_each({"spread": spread, "theory": theory, "gradient": gradient})
         for number, (spread, theory, gradient) in enumerate(columns, start=1)
     ]
 

@@ -1,6 +1,6 @@
 """A race of networks that differ in the weight of their blocks alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import nan
@@ -151,9 +151,7 @@ class Racer:
     def set_weight(self, value: float) -> None:
         """Change the fixed weight of every block, from the next step on."""
         self._standing = None
-        for module in self.bench.model.modules():
-            if isinstance(module, FixedWeight):
-                module.value = value
+        set_fixed_weight(self.bench.model, value)
 
     def standing(self) -> RaceStanding:
         """Where it stands; measured anew only after it changed."""
@@ -214,8 +212,12 @@ class Race:
         """Rounds done: steps of the network that has come furthest."""
         return max(racer.step for racer in self.racers.values())
 
-    def rounds(self) -> Iterator[int]:
+    def rounds(self, between: Callable[[], object] = lambda: None) -> Iterator[int]:
         """Let every network make one step for each round asked for.
+
+        Args:
+            between: called after each network's step, for what need not wait
+                for a whole round.
 
         Yields:
             The number of the round, 1 after the first.
@@ -232,6 +234,7 @@ class Race:
                 for racer in going:
                     if racer.step == behind:
                         racer.advance()
+                        between()
             yield behind + 1
             if interrupts:
                 raise KeyboardInterrupt
@@ -273,6 +276,13 @@ class Race:
         if index == len(self.bicubic_losses):
             lr, hr = self.data[index]
             self.bicubic_losses.append(total(self.loss(enlarge(lr, self.data.scale), hr)))
+
+
+def set_fixed_weight(network: nn.Module, value: float) -> None:
+    """Give every block this factor."""
+    for module in network.modules():
+        if isinstance(module, FixedWeight):
+            module.value = value
 
 
 def total(terms: dict[str, Tensor]) -> float:

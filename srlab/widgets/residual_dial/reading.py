@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from srlab.data import Pairs
+from srlab.features import Hooks
 from srlab.losses import pixel_loss
 from srlab.machine import place
 from srlab.models import SrResNet
-from srlab.residuals import gradient_by_block, spread_by_block
-from srlab.widgets.residual_dial.race import INITS, make_network
+from srlab.residuals import gradient_by_block
+from srlab.widgets.residual_dial.race import INITS, make_network, set_fixed_weight
 
 
 @dataclass(frozen=True)
@@ -72,36 +73,54 @@ class DialReading:
         return f"{self.title()}: {'; '.join(self.lines())}"
 
 
-def read_dial(
-    kind: str, weight: float, depth: int, init: str = "pytorch", *,
-    data: Pairs, num_features: int, seed: int,
-) -> DialReading:  # fmt: skip
-    """Measure an untrained network, as the dial shows it.
+class Dial:
+    """Measures untrained networks, as the dial shows them.
+
+    The last one is kept: another weight alone changes no parameter of it.
 
     Args:
-        kind: one of ``KINDS``.
-        weight: of every block, if ``kind`` is ``"fixed"``.
-        depth: blocks.
-        init: one of ``INITS``.
         data: its first batch is looked at.
         num_features: width.
         seed: of the weights.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = make_network(kind, data.scale, num_features, depth, value=weight, init=init)
-        _wake_last_convolution(network)
-    pair = data[0]
-    place(network, pair[0].device)
-    spread = tuple(spread_by_block(network, pair[0]))
-    gradient = tuple(gradient_by_block(network, pair, pixel_loss()))
-    value = {"plain": 1.0, "fixed": weight, "learned": 0.0}.get(kind, nan)
-    theory = (
-        expected_spread(spread[0], value, num_features, depth, init=init)
-        if isfinite(value)
-        else ()
-    )
-    return DialReading(kind, value, depth, spread, gradient, theory, init)
+
+    def __init__(self, data: Pairs, num_features: int, seed: int):
+        self.pair, self.scale = data[0], data.scale
+        self.num_features, self.seed = num_features, seed
+        self._made: tuple[str, int, str] | None = None
+
+    def read(self, kind: str, weight: float, depth: int, init: str = "pytorch") -> DialReading:
+        """Measure one network.
+
+        Args:
+            kind: one of ``KINDS``.
+            weight: of every block, if ``kind`` is ``"fixed"``.
+            depth: blocks.
+            init: one of ``INITS``.
+        """
+        if self._made != (kind, depth, init):
+            self.network = self._make(kind, depth, init)
+            self._made = kind, depth, init
+        if kind == "fixed":
+            set_fixed_weight(self.network, weight)
+        blocks = {str(number): block for number, block in enumerate(self.network.body)}
+        with Hooks(blocks) as hooks:  # one pass gives both
+            gradient = tuple(gradient_by_block(self.network, self.pair, pixel_loss()))
+        spread = tuple(hook.output.detach().float().std().item() for hook in hooks.values())
+        value = {"plain": 1.0, "fixed": weight, "learned": 0.0}.get(kind, nan)
+        theory = (
+            expected_spread(spread[0], value, self.num_features, depth, init=init)
+            if isfinite(value)
+            else ()
+        )
+        return DialReading(kind, value, depth, spread, gradient, theory, init)
+
+    def _make(self, kind: str, depth: int, init: str) -> SrResNet:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            network = make_network(kind, self.scale, self.num_features, depth, init=init)
+            _wake_last_convolution(network)
+        return place(network, self.pair[0].device)
 
 
 def expected_spread(

@@ -7,9 +7,10 @@ from typing import Any
 from torch import Tensor
 from traitlets import Dict, Enum, Float, List, Unicode
 
+from srlab.require import require_one_of
 from srlab.scoring import Scene
 from srlab.unet import UNet
-from srlab.widgets.kit.lab import Lab, finite
+from srlab.widgets.kit.lab import Lab, finite_each
 from srlab.widgets.kit.pictures import tile
 from srlab.widgets.skip_explorer.reading import (
     AS_TRAINED,
@@ -20,17 +21,16 @@ from srlab.widgets.skip_explorer.reading import (
     Trained,
     amplification,
     amplified,
-    embedded_views,
     fingerprint,
     look,
     look_as_trained,
     own_photos,
     quality_of,
     require_gain,
-    require_one_of,
     require_unet,
     skip_names,
 )
+from srlab.widgets.workbench import VIEWS, photo_view
 from srlab.zoo import load_model
 
 SHIPPED, YOURS = "unet-x4", "yours"
@@ -100,7 +100,8 @@ class SkipExplorer(Lab):
         if model is not None:
             require_unet(model)
             self.networks[YOURS] = model
-        self.photos = embedded_views() if photos is None else own_photos(photos)
+        views = {name: photo_view(name) for name in VIEWS}
+        self.photos = views if photos is None else own_photos(photos)
         first = next(iter(self.photos)) if photo is None else photo
         require_one_of(first, self.photos, "photo")
         self._kept: tuple[Any, tuple[Trained, dict[str, Any]]] | None = None
@@ -199,11 +200,13 @@ class SkipExplorer(Lab):
             "topic": f"{network} {photograph} {used}",
             "note": "" if trained.awake() else ASLEEP,
             "skips": names,
-            "figures": {name: _finite(vars(found)) for name, found in qualities.items()},
-            "changes": _finite(reading.change),
-            "muted_alone": {name: _finite(change) for name, change in trained.alone.items()},
+            "figures": {name: finite_each(vars(found)) for name, found in qualities.items()},
+            "changes": finite_each(reading.change),
+            "muted_alone": {
+                name: finite_each(change) for name, change in trained.alone.items()
+            },
             "shapes": dict(flow.shapes),
-            "sizes": _finite(flow.sizes),
+            "sizes": finite_each(flow.sizes),
             "now": png(picture, "now", _caption(qualities["now"])),
             "carried": _carried(reading, difference),
             **still,
@@ -247,7 +250,3 @@ def _carried(reading: SkipReading, difference: Tensor) -> dict[str, Any]:
 
 def _caption(quality: Quality) -> str:
     return f"{quality.psnr:.2f} dB, sharpness {quality.sharpness:.3f}"
-
-
-def _finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: finite(number) for name, number in numbers.items()}

@@ -1,19 +1,18 @@
 """What a UNet makes of a picture while its skips are turned up or down."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from srlab.data import embedded_photo
 from srlab.features import Hooks
 from srlab.models import evaluating
 from srlab.require import require_one_picture, require_unit_range
 from srlab.scoring import Scene
 from srlab.unet import UNet
-from srlab.widgets.workbench import VIEW_SIZE, VIEWS
+from srlab.widgets.workbench import VIEW_SIZE
 
 MOST_GAIN = 2.0
 STEP = 0.05
@@ -208,15 +207,6 @@ def amplified(difference: Tensor, factor: int) -> Tensor:
     return (0.5 + factor * difference).clamp(0, 1)
 
 
-def embedded_views() -> dict[str, Tensor]:
-    """The parts of the validation photographs that every lab shows."""
-    views = {}
-    for name, (top, left) in VIEWS.items():
-        photo = embedded_photo(name)
-        views[name] = photo[..., top : top + VIEW_SIZE, left : left + VIEW_SIZE].contiguous()
-    return views
-
-
 def own_photos(photos: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Photographs that people bring, float32 on the CPU.
 
@@ -244,13 +234,6 @@ def require_unet(model: object) -> None:
             f"model must be a UNet, but got a {type(model).__name__}, which has no "
             f".{missing[0]}; make one with UNet(4)."
         )
-
-
-def require_one_of(name: object, known: Iterable[str], what: str) -> None:
-    """Raise unless ``name`` is one of ``known``."""
-    known = list(known)
-    if name not in known:
-        raise ValueError(f"{what} must be one of {', '.join(known)}, but got {name!r}.")
 
 
 def require_gain(value: object, name: str) -> None:

@@ -177,10 +177,10 @@ class TrainingLab(LiveLab):
             self._show(value)
         elif name == "learning_rate":
             self.bench.set_learning_rate(value)
-        elif name in self._names:
-            self.bench.weigh("A", name, value)
         else:
-            self.bench.weigh("B", name.removesuffix(OF_B), value)
+            run = "A" if name in self._names else "B"
+            self.bench.weigh(run, name if run == "A" else name.removesuffix(OF_B), value)
+            self.tell(numbers=self._numbers())  # the formula is shown before the next step
 
     def start_over(self) -> None:
         """Go back to the model at the start."""

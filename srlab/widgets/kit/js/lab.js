@@ -5,6 +5,7 @@ import { copied, join } from "./curves.js";
 import { urlOf } from "./images.js";
 
 const OWN_KEYS = ["Tab", "Escape"]; // which stay with the page
+const THEME = ["data-jp-theme-light", "data-theme"]; // JupyterLab's and marimo's, of the body
 
 // JupyterLab prevents Enter's line break in whatever is in a cell, and with it a
 // text field's change and a form's submit: it listens at the field, so not there.
@@ -89,7 +90,7 @@ export class Lab {
     listen("change:added", () => this.joinAdded());
     listen("change", () => this.redraw());
     const theme = new MutationObserver(() => this.redraw());
-    theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+    theme.observe(document.body, { attributes: true, attributeFilter: THEME });
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     const again = () => this.redraw();
     scheme.addEventListener("change", again);
