@@ -3,13 +3,235 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from srlab.checks import check_field, check_merge, check_shapes
-from srlab.features import Hooks
-from srlab.unet import UNet, pad_to_multiple
-from tests.answering import last, refuses, takes
+from srlab.checks import (
+    check_encoder,
+    check_field,
+    check_merge,
+    check_muted,
+    check_padding,
+    check_unet,
+)
+from srlab.metrics import psnr
+from srlab.models import Upsampler, enlarge
+from srlab.unet import PlainEncoder, TwoConvs, UNet, pad_to_multiple
+from srlab.upsamplers import IcnrStage
+from tests.answering import last, refused, refuses, takes
 
-# Exercise 1 ----------------------------------------------------------------------------
+# The builds ----------------------------------------------------------------------------
+
+
+class Written(nn.Module):
+    """An encoder as a learner may write it, without srlab's."""
+
+    def __init__(self, num_features, depth):
+        super().__init__()
+        widths = [3, *(num_features * 2**level for level in range(depth + 1))]
+        self.blocks = nn.ModuleList(
+            TwoConvs(widths[i], widths[i + 1]) for i in range(depth + 1)
+        )
+
+    def forward(self, images):
+        maps = [self.blocks[0](images)]
+        for block in self.blocks[1:]:
+            maps.append(self.next(block, maps))
+        return maps
+
+    def next(self, block, maps):
+        return block(nn.MaxPool2d(2)(maps[-1]))
+
+
+def encoder_with(step):
+    return type("Encoder", (Written,), {"next": lambda _self, block, maps: step(block, maps)})
+
+
+class OnlyTheFirst(Written):
+    def forward(self, images):
+        return [self.blocks[0](images)]
+
+
+class CoarsestFirst(Written):
+    def forward(self, images):
+        return list(reversed(super().forward(images)))
+
+
+class OneMap(Written):
+    def forward(self, images):
+        return super().forward(images)[-1]
+
+
+class DetachedMaps(Written):
+    def forward(self, images):
+        return [one.detach() for one in super().forward(images)]
+
+
+test_encoder_done = takes(check_encoder, PlainEncoder, Written)
+
+test_encoder_mistakes = refuses(
+    check_encoder,
+    {
+        "No map gets smaller": encoder_with(lambda block, maps: block(maps[-1])),
+        "the first map alone": OnlyTheFirst,
+        "coarsest map comes first": CoarsestFirst,
+        "no block has worked on it": encoder_with(lambda _, maps: F.max_pool2d(maps[-1], 2)),
+        "Halved after the block": encoder_with(
+            lambda block, maps: F.max_pool2d(block(maps[-1]), 2)
+        ),
+        "mean of four pixels": encoder_with(
+            lambda block, maps: block(nn.AvgPool2d(2)(maps[-1]))
+        ),
+        "one of four pixels": encoder_with(
+            lambda block, maps: block(F.interpolate(maps[-1], scale_factor=0.5))
+        ),
+        "another map than it was built for": encoder_with(
+            lambda block, maps: block(F.max_pool2d(maps[0], 2))
+        ),
+        "A list of maps": OneMap,
+        "The value is right, but": DetachedMaps,
+    },
+    case="",
+)
+
+
+def pads_with_a_layer(images, multiple):
+    height, width = images.shape[-2:]
+    return nn.ReplicationPad2d((0, -width % multiple, 0, -height % multiple))(images)
+
+
+def repeats(images, multiple):
+    for axis in (-2, -1):
+        while images.shape[axis] % multiple:
+            last_one = images.narrow(axis, images.shape[axis] - 1, 1)
+            images = torch.cat([images, last_one], dim=axis)
+    return images
+
+
+def padded(sides, mode="replicate"):
+    """``sides(rows, columns)``: of what is missing."""
+
+    def answer(images, multiple):
+        missing = (-side % multiple for side in images.shape[-2:])
+        return F.pad(images, sides(*missing), mode=mode)
+
+    return answer
+
+
+def adds_a_whole_multiple(images, multiple):
+    rows, columns = (multiple - side % multiple for side in images.shape[-2:])
+    return F.pad(images, (0, columns, 0, rows), mode="replicate")
+
+
+def adds_what_is_over(images, multiple):
+    rows, columns = (side % multiple for side in images.shape[-2:])
+    return F.pad(images, (0, columns, 0, rows), mode="replicate")
+
+
+def stretches(images, multiple):
+    size = [-(-side // multiple) * multiple for side in images.shape[-2:]]
+    return F.interpolate(images, size)
+
+
+def cuts(images, multiple):
+    height, width = (side - side % multiple for side in images.shape[-2:])
+    return images[..., :height, :width]
+
+
+test_padding_done = takes(check_padding, pads_with_a_layer, repeats, pad_to_multiple)
+
+test_padding_mistakes = refuses(
+    check_padding,
+    {
+        "The border is black": padded(lambda r, c: (0, c, 0, r), "constant"),
+        "F.pad begins with": padded(lambda r, c: (0, r, 0, c)),
+        "at the left and above": padded(lambda r, c: (c, 0, r, 0)),
+        "mirrors the last rows": padded(lambda r, c: (0, c, 0, r), "reflect"),
+        "Only the rows": padded(lambda r, _: (0, 0, 0, r)),
+        "Only the columns": padded(lambda _, c: (0, c, 0, 0)),
+        "a whole multiple": adds_a_whole_multiple,
+        "what is over": adds_what_is_over,
+        "no pixel is where it was": stretches,
+        "cuts the edge": cuts,
+        "The value is right, but": torch.no_grad()(pads_with_a_layer),
+    },
+    case="",
+)
+
+
+class Network(nn.Module):
+    """A UNet as a learner may write it; its way up is ``climb``."""
+
+    into_merge = 2
+
+    def __init__(self, scale=4, num_features=32, depth=2):
+        super().__init__()
+        self.scale, self.encoder = scale, PlainEncoder(num_features, depth)
+        widths = self.encoder.widths
+        self.ups = nn.ModuleList(
+            IcnrStage(widths[i + 1], widths[i]) for i in range(len(widths) - 1)
+        )
+        self.merges = nn.ModuleList(TwoConvs(self.into_merge * w, w) for w in widths[:-1])
+        self.upsampler = Upsampler(widths[0], scale, stage=IcnrStage)
+
+    def forward(self, lr, *, gains=None):
+        gains = gains or [1.0] * len(self.ups)
+        *skips, features = self.encoder(pad_to_multiple(lr, 2 ** len(self.ups)))
+        for level in reversed(range(len(self.ups))):
+            features = self.climb(level, features, skips[level], gains[level])
+        sr = enlarge(lr, self.scale)
+        return sr + self.upsampler(features)[..., : sr.shape[-2], : sr.shape[-1]]
+
+    def climb(self, level, features, skip, gain):
+        both = torch.cat((self.ups[level](features), gain * skip), 1)
+        return self.merges[level](both)
+
+
+def network_with(climb, **more):
+    return type("Another", (Network,), {"climb": climb, **more})
+
+
+test_unet_done = takes(check_unet, Network, UNet)
+
+test_unet_mistakes = refuses(
+    check_unet,
+    {
+        "another number of channels": (
+            network_with(lambda self, i, x, skip, _: self.merges[i](self.ups[i](x) + skip)),
+            network_with(lambda self, i, x, skip, gain: self.ups[i](x) + gain * skip),
+            network_with(Network.climb, into_merge=1),
+        ),
+        "still half as large": network_with(
+            lambda self, i, x, skip, gain: self.merges[i](torch.cat([x, gain * skip], 1))
+        ),
+        "the skip comes first": network_with(
+            lambda self, i, x, skip, gain: self.merges[i](
+                torch.cat([gain * skip, self.ups[i](x)], 1)
+            )
+        ),
+        "The skip is lost": network_with(
+            lambda self, i, x, *_: self.merges[i](self.ups[i](x).repeat(1, 2, 1, 1))
+        ),
+        "The gain has no effect": network_with(
+            lambda self, i, x, skip, _: Network.climb(self, i, x, skip, 1.0)
+        ),
+        "comes from below, too": network_with(
+            lambda self, i, x, skip, gain: self.merges[i](
+                gain * torch.cat([self.ups[i](x), skip], 1)
+            )
+        ),
+        "comes from below, not the skip": network_with(
+            lambda self, i, x, skip, gain: self.merges[i](
+                torch.cat([gain * self.ups[i](x), skip], 1)
+            )
+        ),
+        "The value is right, but": network_with(
+            lambda self, i, x, skip, gain: Network.climb(self, i, x, skip, gain).detach()
+        ),
+    },
+    case="",
+)
+
+# Exercise 3 ----------------------------------------------------------------------------
 
 
 def walks_through(layers):
@@ -111,7 +333,7 @@ test_field_mistakes = refuses(
         "After a pooling every layer": lambda layers: 1 + sum(size - 1 for _, size in layers),
         "What was seen before a": doubles_what_was_seen,
         "": knows_only_3_and_2,
-        "each adds size - 1 steps": lambda layers: walks_through(layers) if layers[0] else 1,
+        "Keep two numbers": lambda layers: walks_through(layers) if layers[0] else 1,
     },
     case="",
 )
@@ -138,116 +360,52 @@ def test_the_formula_is_what_a_gradient_finds():
 # Exercise 2 ----------------------------------------------------------------------------
 
 
-def pads_halves_and_crops(height, width, scale, num_features, depth):
-    multiple = 2**depth
-    h, w = (-(-side // multiple) * multiple for side in (height, width))
-    down = [(num_features * 2**n, h // 2**n, w // 2**n) for n in range(depth + 1)]
-    return [*down, *reversed(down[:-1]), (3, scale * height, scale * width)]
+def measures(unet, lr, hr, gain=lambda muted, level: float(muted != level), clamped=True):
+    def decibels(gains):
+        sr = unet(lr, gains=gains)
+        return psnr(sr.clamp(0, 1) if clamped else sr, hr).item()
+
+    levels = range(len(unet.ups))
+    whole = decibels([1.0] * len(levels))
+    return [decibels([gain(muted, level) for level in levels]) - whole for muted in levels]
 
 
-def asks_a_real_unet(height, width, scale, num_features, depth):
-    model = UNet(scale, num_features, depth)
-    layers = {f"merge {n}": model.merges[n] for n in reversed(range(depth))}
-    lr = torch.zeros(1, 3, height, width)
-    with Hooks(layers) as hooks:
-        sr = model(lr)
-    down = model.encoder(pad_to_multiple(lr, 2**depth))
-    maps = [*down, *(hook.output for hook in hooks.values()), sr]
-    return tuple(list(values.shape[1:]) for values in maps)
+def measures_with(**options):
+    return lambda unet, lr, hr: measures(unet, lr, hr, **options)
 
 
-def changed(change):
-    """The right maps, changed; ``change`` is also told the depth."""
-    return lambda *arguments: change(pads_halves_and_crops(*arguments), arguments[-1])
+def gives_levels(unet, lr, hr):
+    whole = psnr(unet(lr).clamp(0, 1), hr).item()
+    return [whole + change for change in measures(unet, lr, hr)]
 
 
-def by_sides(side_of):
-    """The maps of sides that are ``side_of(side, depth)``, with the sr of the right ones."""
-
-    def shapes(height, width, scale, num_features, depth):
-        sides = (side_of(side, depth) for side in (height, width))
-        maps = pads_nothing(*sides, 1, num_features, depth)
-        return [*maps[:-1], (3, scale * height, scale * width)]
-
-    return shapes
-
-
-def pads_to_a_square(height, width, scale, num_features, depth):
-    side = max(height, width)
-    maps = pads_halves_and_crops(side, side, scale, num_features, depth)
-    return [*maps[:-1], (3, scale * height, scale * width)]
-
-
-def crops_nothing(height, width, scale, num_features, depth):
-    more = [side + -side % 2**depth for side in (height, width)]
-    return pads_halves_and_crops(*more, scale, num_features, depth)
-
-
-def pads_nothing(height, width, scale, num_features, depth):
-    down = [(num_features * 2**n, height // 2**n, width // 2**n) for n in range(depth + 1)]
-    return [*down, *reversed(down[:-1]), (3, scale * height, scale * width)]
-
-
-test_shapes_are_whole_numbers = refuses(
-    check_shapes,
-    changed(lambda maps, _: [(c, h / 1, w / 1) for c, h, w in maps]),
-    changed(lambda maps, _: [tuple(torch.tensor(shape)) for shape in maps]),
-    hint="its type is no whole number",
+test_muted_done = takes(
+    check_muted,
+    measures,
+    torch.no_grad()(measures),
+    lambda *given: torch.tensor(measures(*given)),
+    lambda *given: tuple(measures(*given)),
 )
 
-
-def yields_them(*arguments):
-    yield from pads_halves_and_crops(*arguments)
-
-
-test_shapes_done = takes(
-    check_shapes,
-    pads_halves_and_crops,
-    asks_a_real_unet,
-    changed(lambda maps, _: [torch.Size(shape) for shape in maps]),
-    changed(lambda maps, _: [tuple(map(np.int64, shape)) for shape in maps]),
-    yields_them,
-)
-
-
-test_shapes_mistakes = refuses(
-    check_shapes,
+test_muted_mistakes = refuses(
+    check_muted,
     {
-        "These are the channels between": changed(
-            lambda maps, n: [
-                (2 * c, h, w) if n < i < 2 * n + 1 else (c, h, w)
-                for i, (c, h, w) in enumerate(maps)
-            ]
+        "The sign": lambda *given: [-change for change in measures(*given)],
+        "The coarsest skip": lambda *given: measures(*given)[::-1],
+        "One skip is left on": measures_with(gain=lambda muted, level: float(muted == level)),
+        "one more skip is muted": measures_with(gain=lambda muted, level: float(level > muted)),
+        "All skips are muted": measures_with(gain=lambda *_: 0.0),
+        "Turned down to a half": measures_with(
+            gain=lambda muted, level: 1 - 0.5 * (muted == level)
         ),
-        "Every map has the same": changed(
-            lambda maps, _: [*((maps[0][0], h, w) for _, h, w in maps[:-1]), maps[-1]]
-        ),
-        "The deepest map stands there": changed(lambda maps, n: [*maps[: n + 1], *maps[n:]]),
-        "The last one is missing": changed(lambda maps, _: maps[:-1]),
-        "These are the encoder's maps": changed(lambda maps, n: [*maps[: n + 1], maps[-1]]),
-        "The merges are not in": changed(lambda maps, n: [*maps[: n + 1], *maps[:n], maps[-1]]),
-        "The channels stand last here": changed(
-            lambda maps, _: [(h, w, c) for c, h, w in maps]
-        ),
-        "Height and width have changed": changed(
-            lambda maps, _: [(c, w, h) for c, h, w in maps]
-        ),
-        "The picture has become a": pads_to_a_square,
-        "Sides that could be halved": by_sides(lambda side, n: side + 2**n - side % 2**n),
-        "sr still has the padding": crops_nothing,
-        "Somewhere a halving does not": pads_nothing,
-        "The edge of the picture": by_sides(lambda side, n: side // 2**n * 2**n),
-        "An even side can be halved once": by_sides(lambda side, _: side + side % 2),
-        "A multiple of 2 *": by_sides(lambda side, n: side + -side % (2 * n)),
-        "Pad up to a multiple": lambda height, width, _, num_features, depth: (
-            pads_halves_and_crops(height, width, 4, num_features, depth)
-        ),
+        "no picture file holds": measures_with(clamped=False),
+        "not how they change": gives_levels,
+        "in a list": lambda *given: max(measures(*given)),
     },
     case="",
 )
 
-
-# Exercise 3 ----------------------------------------------------------------------------
+# Exercise 1 ----------------------------------------------------------------------------
 
 
 def cuts_pads_and_concatenates(features, skip):
@@ -349,3 +507,12 @@ test_merge_mistakes = refuses(
     },
     case="",
 )
+
+
+def stretches_to_fit(features, skip):
+    return torch.cat([F.interpolate(features, skip.shape[-2:]), skip], dim=1)
+
+
+def test_what_the_lesson_gives_is_wrong_and_no_attempt():
+    verdict = check_merge(stretches_to_fit)
+    refused(verdict, case="a skip of 6 x 9", hint="Stretched: every pixel")

@@ -1,155 +1,248 @@
 """The checks of lesson 07 take the right answers, refuse wrong ones, and say why."""
 
 import re
-from contextlib import suppress
 
 import nbformat
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from srlab.checkpoints import carry_weights
-from srlab.checks import check_card, check_carry, check_consistency
-from srlab.checks.lesson07 import NAMES_TAKEN, _carry
-from srlab.data import degrade
+from srlab.checkpoints import Carried, carry_weights
+from srlab.checks import (
+    check_back_project,
+    check_card,
+    check_carry_weights,
+    check_consistency,
+    check_unwrapped,
+)
+from srlab.checks.lesson07 import NAMES_TAKEN
+from srlab.data import degrade, shrink
+from srlab.inference import back_project
 from srlab.metrics import luma, psnr
-from srlab.models import SrResNet, enlarge
+from srlab.models import enlarge
 from srlab.runcard import ModelSpec, RunCard, Stage
 from tests.answering import first, refused, refuses, takes
 from tests.test_setup import ROOT
 
-# Exercise 1 ----------------------------------------------------------------------------
+# The builds ----------------------------------------------------------------------------
 
 
-def carries(before, after):
+def carries(model, weights):
+    own = model.state_dict()
+    loaded = [
+        name for name in weights if name in own and own[name].shape == weights[name].shape
+    ]
+    model.load_state_dict(
+        {name: weights.get(name, own[name]) if name in loaded else own[name] for name in own}
+    )
+    return told(loaded, weights, own)
+
+
+def told(loaded, weights, own):
+    new = [name for name in own if name not in loaded]
+    return Carried(loaded, new, [name for name in weights if name not in loaded])
+
+
+def carries_by_copying(model, weights):
+    own, loaded = dict(model.named_parameters()), []
+    with torch.no_grad():
+        for name, value in weights.items():
+            if name in own and own[name].shape == value.shape:
+                own[name].copy_(value)
+                loaded.append(name)
+    return told(loaded, weights, own)
+
+
+def carries_without_strictness(model, weights):
+    own = model.state_dict()
+    fitting = {n: w for n, w in weights.items() if n in own and own[n].shape == w.shape}
+    model.load_state_dict(fitting, strict=False)
+    return told(list(fitting), weights, own)
+
+
+def chooses(choice):
+    """An answer that loads ``choice(weights, own)``."""
+
+    def answer(model, weights):
+        own = model.state_dict()
+        chosen = choice(weights, own)
+        model.load_state_dict({**own, **chosen})
+        return told(list(chosen), weights, own)
+
+    return answer
+
+
+def only_says_so(model, weights):
+    own = model.state_dict()
+    return told(
+        [n for n in weights if n in own and own[n].shape == weights[n].shape], weights, own
+    )
+
+
+def loads_the_fitting_alone(model, weights):
+    own = model.state_dict()
+    fitting = {n: w for n, w in weights.items() if n in own and own[n].shape == w.shape}
+    model.load_state_dict(fitting)
+    return told(list(fitting), weights, own)
+
+
+def loads_all(model, weights):
+    own = model.state_dict()
+    model.load_state_dict(weights, strict=False)
+    return told([name for name in weights if name in own], weights, own)
+
+
+def makes_new_ones_zero(model, weights):
+    account = carries(model, weights)
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if name in account.new:
+                value.zero_()
+    return account
+
+
+def goes_by_position(weights, own):
+    places = zip(own, own.values(), weights.values(), strict=False)
+    return {name: w for name, value, w in places if w.shape == value.shape}
+
+
+def goes_by_shape(weights, own):
+    alike = {tuple(w.shape): w for w in weights.values()}
+    return {n: alike[tuple(v.shape)] for n, v in own.items() if tuple(v.shape) in alike}
+
+
+def reshapes(weights, own):
     return {
-        name: before[name] if name in before and before[name].shape == own.shape else own
-        for name, own in after.items()
+        n: w.view(own[n].shape)
+        for n, w in weights.items()
+        if n in own and w.numel() == own[n].numel()
     }
 
 
-def carries_with_update(before, after):
-    fitting = {n: t for n, t in before.items() if n in after and after[n].shape == t.shape}
-    return {**after, **fitting}
-
-
-def carries_copies(before, after):
-    return {name: tensor.clone() for name, tensor in carries(before, after).items()}
-
-
-def carries_through_a_module(before, after):
-    model = nn.ParameterDict({n.replace(".", "_"): t.clone() for n, t in after.items()})
-    carry_weights(model, {n.replace(".", "_"): t for n, t in before.items()})
-    return {name: model[name.replace(".", "_")].detach() for name in after}
-
-
-def carries_by_loading(before, after):
-    carried = {name: own.clone() for name, own in after.items()}
-    for name in carried.keys() & before.keys():
-        if carried[name].shape == before[name].shape:
-            carried[name].copy_(before[name])
-    return carried
-
-
-def gives_after_if_nothing_fits(before, after):
-    fitting = forgets_the_new_ones(before, after)
-    return {**after, **fitting} if fitting else after
-
-
-def forgets_the_new_ones(before, after):
-    return {n: t for n, t in before.items() if n in after and after[n].shape == t.shape}
-
-
-def goes_by_position(before, after):
-    merged = dict(after)
-    for (name, own), tensor in zip(after.items(), before.values(), strict=False):
-        if own.shape == tensor.shape:
-            merged[name] = tensor
-    return merged
-
-
-def goes_by_shape(before, after):
-    alike = {tuple(t.shape): t for t in before.values()}
-    return {name: alike.get(tuple(own.shape), own) for name, own in after.items()}
-
-
-def starts_new_ones_at_zero(before, after):
-    fitting = forgets_the_new_ones(before, after)
-    return {name: fitting.get(name, torch.zeros_like(own)) for name, own in after.items()}
-
-
-def writes_into_after(before, after):
-    for name, own in after.items():
-        if name in before and before[name].shape == own.shape:
-            own.copy_(before[name])
-    return after
-
-
-def updates_after_itself(before, after):
-    after.update(forgets_the_new_ones(before, after))
-    return after
-
-
-def stretches_what_almost_fits(before, after):
-    given = {name: own.clone() for name, own in after.items()}
-    for name in given.keys() & before.keys():
-        with suppress(RuntimeError):
-            given[name].copy_(before[name])
-    return given
+def gives_back_the_names(model, weights):
+    return carries(model, weights).loaded
 
 
 test_carry_done = takes(
-    check_carry, carries, carries_with_update, carries_copies, carries_by_loading
+    check_carry_weights, carry_weights, carries, carries_by_copying, carries_without_strictness
 )
 
-
 test_carry_mistakes = refuses(
-    check_carry,
+    check_carry_weights,
     {
-        ("a block less", "Some names were carried"): lambda before, after: {**after, **before},
-        ("another width", "An equal name is not"): lambda before, after: {
-            name: before.get(name, own) for name, own in after.items()
-        },
-        ("as many numbers", "As many numbers, but in"): lambda before, after: {
-            name: before[name].view(own.shape)
-            if name in before and before[name].numel() == own.numel()
-            else own
-            for name, own in after.items()
-        },
-        ("from 2x to 4x", "What is not carried over"): (
-            forgets_the_new_ones,
-            lambda before, _: dict(before),
+        ("another width", "An equal name is not enough"): (
+            chooses(lambda weights, own: {n: w for n, w in weights.items() if n in own}),
+            loads_all,
         ),
-        ("from 2x to 4x", "This goes by the place"): goes_by_position,
-        ("another order", "another layer"): goes_by_shape,
-        ("from 2x to 4x", "zeros in a middle layer"): starts_new_ones_at_zero,
-        ("from 2x to 4x", "Nothing was carried"): lambda _, after: dict(after),
-        ("from 2x to 4x", "An argument is not what"): (
-            writes_into_after,
-            updates_after_itself,
-        ),
-        ("could be stretched", ""): stretches_what_almost_fits,
-        ("from 2x to 4x", "Go over after"): lambda before, after: list(
-            forgets_the_new_ones(before, after)
-        ),
-        ("from 2x to 4x", "what the exercise forbids"): carries_through_a_module,
-        ("a shape that could", "not a new one"): gives_after_if_nothing_fits,
+        ("2x to 4x", "every name of the network"): loads_the_fitting_alone,
+        ("a block less", "that the network lacks"): chooses(lambda weights, _: weights),
+        ("2x to 4x", "still has its own weights"): only_says_so,
+        ("another shape", "in another order"): chooses(reshapes),
+        ("2x to 4x", "the place in the list"): chooses(goes_by_position),
+        ("another order", "under another name"): chooses(goes_by_shape),
+        ("2x to 4x", "zeros in a middle layer"): makes_new_ones_zero,
+        ("2x to 4x", "Nothing was carried"): chooses(lambda *_: {}),
+        ("2x to 4x", "the account of three lists"): gives_back_the_names,
     },
 )
 
 
-def test_carry_says_whose_each_tensor_is():
-    verdict = check_carry(forgets_the_new_ones)
-    assert verdict.expected == "{'head': 'carried', 'stage': 'its own', 'to_rgb': 'carried'}"
-    assert verdict.got == "{'head': 'carried', 'stage': 'missing', 'to_rgb': 'carried'}"
+def projects(sr, lr, rounds=100):
+    for _ in range(rounds):
+        missing = lr - shrink(sr, sr.shape[-2] // lr.shape[-2])
+        sr = torch.clamp(sr + enlarge(missing, sr.shape[-2] // lr.shape[-2]), 0, 1)
+    return sr
 
 
-def test_the_right_answer_is_what_srlab_does():
-    before, after = SrResNet(2, 6, 1).state_dict(), SrResNet(4, 6, 1)
-    expected = _carry(before, {n: t.clone() for n, t in after.state_dict().items()})
-    carry_weights(after, before)
-    assert expected.keys() == after.state_dict().keys()
-    assert all(torch.equal(expected[n], t) for n, t in after.state_dict().items())
+def projects_by(step, *, clamp=True, scale=0):
+    def answer(sr, lr, rounds=100):
+        for _ in range(rounds):
+            sr = step(sr, lr, scale or sr.shape[-1] // lr.shape[-1])
+            sr = sr.clamp(0, 1) if clamp else sr
+        return sr
+
+    return answer
+
+
+def plain(sr, lr, s):
+    return sr + enlarge(lr - shrink(sr, s), s)
+
+
+test_project_done = takes(check_back_project, back_project, projects)
+
+test_project_mistakes = refuses(
+    check_back_project,
+    {
+        ("1 round", "The sign"): projects_by(
+            lambda sr, lr, s: sr - enlarge(lr - shrink(sr, s), s)
+        ),
+        ("1 round", "What was there is gone"): projects_by(
+            lambda sr, lr, s: enlarge(lr - shrink(sr, s), s)
+        ),
+        ("1 round", "the small picture itself"): projects_by(
+            lambda sr, lr, s: sr + enlarge(lr, s)
+        ),
+        ("1 round", "half a level away"): projects_by(
+            lambda sr, lr, s: sr + enlarge(lr - degrade(sr, s), s)
+        ),
+        ("1 round", "cannot be subtracted"): projects_by(
+            lambda sr, lr, s: sr + enlarge(lr - sr, s)
+        ),
+        ("3 rounds", "This is one round"): lambda sr, lr, _: projects(sr, lr, 1),
+        ("2 times", "not always 4"): projects_by(plain, scale=4),
+        ("black", "no picture file can hold"): projects_by(plain, clamp=False),
+        ("black", "Clamped only at the end"): lambda *given: projects_by(plain, clamp=False)(
+            *given
+        ).clamp(0, 1),
+    },
+)
+
+# Exercise 1 ----------------------------------------------------------------------------
+
+
+def unwraps(weights):
+    return {name.removeprefix("module."): value for name, value in weights.items()}
+
+
+def unwraps_by_asking(weights):
+    found = {}
+    for name in weights:
+        short = name[len("module.") :] if name.startswith("module.") else name
+        found[short] = weights[name]
+    return found
+
+
+def renames(change):
+    return lambda weights: {change(name): value for name, value in weights.items()}
+
+
+test_unwrapped_done = takes(
+    check_unwrapped,
+    unwraps,
+    unwraps_by_asking,
+    renames(lambda name: re.sub(r"^module\.", "", name)),
+)
+
+test_unwrapped_mistakes = refuses(
+    check_unwrapped,
+    {
+        ("upsampler", "take letters off"): renames(lambda name: name.lstrip("module.")),
+        ("inside", "wherever it stands"): renames(lambda name: name.replace("module.", "")),
+        ("never", "Seven letters are gone"): renames(lambda name: name[7:]),
+        ("never", "The first part is gone"): renames(lambda name: name.split(".", 1)[1]),
+        ("head and body", "The dot is still there"): renames(
+            lambda name: name.removeprefix("module")
+        ),
+        ("head and body", "All names are as they were"): dict,
+        ("never", "Names that had no module"): lambda weights: {
+            n[7:]: w for n, w in weights.items() if n.startswith("module.")
+        },
+        ("head and body", "Only the last part"): renames(lambda name: name.rsplit(".", 1)[1]),
+        ("begin alike", "without its dot"): renames(
+            lambda name: name[7:] if name.startswith("module") else name
+        ),
+        ("head and body", "This is no dict"): list,
+    },
+)
 
 
 # Exercise 2 ----------------------------------------------------------------------------

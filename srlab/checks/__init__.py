@@ -29,19 +29,34 @@ from srlab.checks.lesson05 import (
     check_style_loss,
     check_tv_loss,
 )
-from srlab.checks.lesson06 import check_field, check_merge, check_shapes
-from srlab.checks.lesson07 import check_card, check_carry, check_consistency
+from srlab.checks.lesson06 import (
+    check_encoder,
+    check_field,
+    check_merge,
+    check_muted,
+    check_padding,
+    check_unet,
+)
+from srlab.checks.lesson07 import (
+    check_back_project,
+    check_card,
+    check_carry_weights,
+    check_consistency,
+    check_unwrapped,
+)
 from srlab.checks.steps import hint
 
 __all__ = [
+    "check_back_project",
     "check_byte_psnr",
     "check_card",
-    "check_carry",
+    "check_carry_weights",
     "check_channel_gates",
     "check_charbonnier",
     "check_consistency",
     "check_content_loss",
     "check_distance",
+    "check_encoder",
     "check_expanded_loss",
     "check_features",
     "check_field",
@@ -52,17 +67,20 @@ __all__ = [
     "check_icnr",
     "check_learned_block",
     "check_merge",
+    "check_muted",
     "check_normalize",
+    "check_padding",
     "check_published_psnr",
     "check_quiet_upsampler",
     "check_residual_block",
     "check_resize_stage",
-    "check_shapes",
     "check_shares",
     "check_shuffle",
     "check_stamps",
     "check_style_loss",
     "check_tv_loss",
+    "check_unet",
+    "check_unwrapped",
     "check_upsampler_channels",
     "check_variance",
     "hint",

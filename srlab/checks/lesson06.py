@@ -1,18 +1,84 @@
-"""Checks of lesson 06: what a pixel sees, the maps of a UNet, a merge of any size."""
+"""Checks of lesson 06: the parts of a UNet, what a pixel sees, what a skip carries."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from srlab.checks.answers import normal_values, result_as, whole_number
-from srlab.checks.core import Answer, Mistakes, Verdict, judge, judge_gradient
+from srlab.checks.answers import (
+    as_module,
+    named_type,
+    normal_values,
+    result_as,
+    uniform_values,
+    whole_number,
+)
+from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
+from srlab.metrics import psnr
+from srlab.models import enlarge
+from srlab.unet import PlainEncoder, TwoConvs, UNet, pad_to_multiple
 
 Layers = tuple[tuple[str, int], ...]
-Map = tuple[int, int, int]
+Climb = Callable[[UNet, Tensor, int, list[Tensor], Sequence[float]], Tensor]
+"""One step of the way up: network, features, level, skips, gains -> features."""
+
+
+@in_steps()
+def check_encoder(answer: Answer | None) -> Verdict:
+    """Check a class ``answer(num_features, depth)``: a ``PlainEncoder``."""
+    cases = {
+        "1 halving, 4 x 6 px": ((2, 1), normal_values(0, 1, 3, 4, 6)),
+        "2 halvings, 8 x 12 px": ((3, 2), normal_values(1, 2, 3, 8, 12)),
+        "3 halvings, 8 x 8 px": ((1, 3), normal_values(2, 1, 3, 8, 8)),
+    }
+    for look in (_sizes, _in_a_row):
+        verdict = judge(
+            answer,
+            right=PlainEncoder,
+            cases=cases,
+            mistakes=ENCODER_MISTAKES,
+            seen_through=_module_seen(look),
+        )
+        if not verdict.done:
+            return verdict
+    made, own = (_module_seen(_in_a_row)(one) for one in (answer, PlainEncoder))  # type: ignore[arg-type]
+    return judge_gradient(made, after=verdict, right=own, cases=cases, toward=(1,))
+
+
+@in_steps()
+def check_padding(answer: Answer | None) -> Verdict:
+    """Check ``answer(images, multiple)``: ``pad_to_multiple``."""
+    cases = {
+        "5 x 6 px to multiples of 4": (normal_values(0, 1, 2, 5, 6), 4),
+        "7 x 8 px to multiples of 2": (normal_values(1, 2, 3, 7, 8), 2),
+        "8 x 4 px, which are multiples of 4": (normal_values(2, 1, 3, 8, 4), 4),
+        "9 x 15 px to multiples of 8": (normal_values(3, 1, 1, 9, 15), 8),
+        "1 x 1 px to multiples of 4": (normal_values(4, 1, 3, 1, 1), 4),
+    }
+    verdict = judge(answer, right=pad_to_multiple, cases=cases, mistakes=PADDING_MISTAKES)
+    return judge_gradient(answer, after=verdict, right=pad_to_multiple, cases=cases)
+
+
+@in_steps()
+def check_unet(answer: Answer | None) -> Verdict:
+    """Check a class ``answer(scale, num_features, depth)``: a ``UNet``."""
+    cases: dict[str, tuple[Any, ...]] = {
+        "1 halving, 4 x 6 px": ((2, 2, 1), uniform_values(0, 1, 3, 4, 6), (1.0,)),
+        "2 halvings, 8 x 4 px": ((4, 2, 2), uniform_values(1, 2, 3, 8, 4), (1.0, 1.0)),
+        "sides of 7 x 5 px": ((2, 3, 2), uniform_values(2, 1, 3, 7, 5), (1.0, 1.0)),
+        "skip 1 muted": ((2, 2, 2), uniform_values(3, 1, 3, 4, 4), (0.0, 1.0)),
+        "skip 2 at half": ((2, 2, 2), uniform_values(4, 1, 3, 8, 8), (1.0, 0.5)),
+    }
+    verdict = judge(
+        answer, right=UNet, cases=cases, mistakes=UNET_MISTAKES, seen_through=_with_gains
+    )
+    if not callable(answer):
+        return verdict
+    made, own = _with_gains(answer), _with_gains(UNet)
+    return judge_gradient(made, after=verdict, right=own, cases=cases, toward=(1,))
 
 
 @in_steps()
@@ -40,25 +106,32 @@ def check_field(answer: Answer | None) -> Verdict:
 
 
 @in_steps()
-def check_shapes(answer: Answer | None) -> Verdict:
-    """Check ``answer(height, width, scale, num_features, depth)``: a UNet's maps."""
+def check_muted(answer: Answer | None) -> Verdict:
+    """Check ``answer(unet, lr, hr)``: what muting each skip alone does to PSNR."""
     return judge(
         answer,
-        right=_shapes,
+        right=_muted,
         cases={
-            # Each adds one trap, so that its mistake is the first thing that fails.
-            "8 x 8, x4, 32 features, depth 1": (8, 8, 4, 32, 1),
-            "16 x 24, x4, 32 features, depth 2": (16, 24, 4, 32, 2),
-            "7 x 8, x2, 8 features, depth 1": (7, 8, 2, 8, 1),
-            "9 x 14, x4, 8 features, depth 3": (9, 14, 4, 8, 3),
-            "1 x 1, x8, 4 features, depth 2": (1, 1, 8, 4, 2),
+            "3 skips, 2 times": _muted_case(2, 2, 3, 9, 14),
+            "1 skip, 4 times": _muted_case(1, 4, 1, 8, 8),
+            "2 skips, 2 times": _muted_case(0, 2, 2, 12, 16),
+            "a network that overshoots": _muted_case(3, 2, 2, 12, 12, strength=1.5),
         },
-        mistakes=SHAPE_MISTAKES,
-        seen_through=result_as(_as_maps),
+        mistakes=MUTED_MISTAKES,
+        seen_through=result_as(_as_changes),
+        tolerance=2e-3,
     )
 
 
-@in_steps()
+STRETCHING_MERGE = '''
+def my_merge(features, skip):
+    """(N, A, h, w), (N, B, H, W) -> (N, A + B, H, W)."""
+    fitted = F.interpolate(features, skip.shape[-2:])
+    return torch.cat([fitted, skip], dim=1)
+'''
+
+
+@in_steps(starter=STRETCHING_MERGE)
 def check_merge(answer: Answer | None) -> Verdict:
     """Check ``answer(features, skip)``: joined, whatever size comes from below."""
     shapes = {
@@ -86,29 +159,92 @@ def _field(layers: Layers) -> int:
     return seen
 
 
-def _with_sides(made_of: Callable[[int, int], int]) -> Answer:
-    """Shapes of a UNet that makes ``made_of(side, depth)`` px of each side, and crops."""
-
-    def shapes(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
-        maps = _maps(made_of(h, depth), made_of(w, depth), num_features, depth)
-        return [*maps, (3, scale * h, scale * w)]
-
-    return shapes
+def _muted(unet: UNet, lr: Tensor, hr: Tensor) -> Tensor:
+    return _changes(unet, lr, hr, lambda muted, level: float(level != muted))
 
 
-def _up(side: int, multiple: int) -> int:
-    """To the next multiple, if it is none."""
-    return side + -side % multiple
+def _changes(
+    unet: UNet,
+    lr: Tensor,
+    hr: Tensor,
+    gain: Callable[[int, int], float],
+    *,
+    clamped: bool = True,
+) -> Tensor:
+    """PSNR with ``gain(muted, level)`` for each skip in turn, minus that of all at 1."""
+
+    def decibels(gains: Sequence[float]) -> Tensor:
+        with torch.no_grad():
+            sr: Tensor = unet(lr, gains=gains)
+        return psnr(sr.clamp(0, 1) if clamped else sr, hr)
+
+    levels = range(len(unet.ups))
+    changed = [decibels([gain(muted, level) for level in levels]) for muted in levels]
+    return torch.stack(changed) - decibels([1.0 for _ in levels])
 
 
-_shapes = _with_sides(lambda side, depth: _up(side, 2**depth))
+def _muted_case(
+    seed: int, scale: int, depth: int, height: int, width: int, strength: float = 0.2
+) -> tuple[UNet, Tensor, Tensor]:
+    """A network that draws something of each skip, a picture, and its truth."""
+    unet = UNet(scale, 2, depth)
+    with torch.no_grad():
+        for number, parameter in enumerate(unet.parameters()):
+            fan = max(parameter[0].numel(), 1)
+            values = normal_values(100 * seed + number, *parameter.shape)
+            parameter.copy_(values * (1.7 / fan) ** 0.5)
+        unet.upsampler.to_rgb[0].weight.mul_(strength)  # type: ignore[index]
+    lr = uniform_values(seed, 1, 3, height, width)
+    return unet.eval(), lr, enlarge(lr, scale).clamp(0, 1)
 
 
-def _maps(height: int, width: int, num_features: int, depth: int) -> list[Map]:
-    """Down, and up again, of a picture that can be halved as it is."""
-    sizes = [2**level for level in range(depth + 1)]
-    down = [(num_features * size, height // size, width // size) for size in sizes]
-    return [*down, *down[-2::-1]]
+def _as_changes(found: Any, *_: Any) -> Any:
+    """A list of numbers or a tensor in one row."""
+    if isinstance(found, Tensor):
+        return found.detach().float()
+    if not isinstance(found, list | tuple):
+        raise Finding(named_type(found), "One number for each skip was asked for, in a list.")
+    return torch.tensor([float(change) for change in found])
+
+
+def _module_seen(look: Callable[[Any], Any]) -> Callable[[Answer], Answer]:
+    """Make of an encoder's class a function that gives what ``look`` says of its maps."""
+    return lambda make: result_as(lambda maps, *_: look(maps))(as_module(make))
+
+
+def _sizes(maps: Any) -> list[tuple[int, ...]]:
+    """Of each map."""
+    listed = isinstance(maps, list | tuple)
+    if not listed or not all(isinstance(one, Tensor) for one in maps):
+        raise Finding(named_type(maps), "A list of maps was asked for, one of each size.")
+    return [tuple(one.shape) for one in maps]
+
+
+def _in_a_row(maps: Any) -> Tensor:
+    """The values of all maps."""
+    _sizes(maps)
+    return torch.cat([one.flatten() for one in maps])
+
+
+def _with_gains(make: Answer) -> Answer:
+    """Make of a UNet's class a function of its settings, a picture and the gains."""
+
+    def told(*settings: int) -> Any:
+        unet = make(*settings)
+        return _Told(unet) if isinstance(unet, nn.Module) else unet
+
+    return as_module(told)
+
+
+class _Told(nn.Module):
+    """A UNet whose gains come after the picture."""
+
+    def __init__(self, unet: nn.Module):
+        super().__init__()
+        self.unet = unet
+
+    def forward(self, lr: Tensor, gains: Sequence[float]) -> Any:
+        return self.unet(lr, gains=gains)
 
 
 def _merge(features: Tensor, skip: Tensor) -> Tensor:
@@ -123,16 +259,165 @@ def _fitted(features: Tensor, skip: Tensor, mode: str) -> Tensor:
     return F.pad(features, missing, mode=mode)
 
 
-def _as_maps(found: Any, *_: int) -> Any:
-    """Lists are as good as tuples."""
-    listed = isinstance(found, Iterable) and not isinstance(found, str | Tensor | dict)
-    return [_as_map(x) for x in found] if listed else found
+# Mistakes of the builds -----------------------------------------------------------------
 
 
-def _as_map(found: Any) -> Any:
-    """Whole numbers in a tuple."""
-    return tuple(map(whole_number, found)) if isinstance(found, tuple | list) else found
+def _encoder_that(step: Callable[[nn.Module, list[Tensor]], Any]) -> Answer:
+    """A class like ``PlainEncoder`` that makes its maps in another way."""
 
+    class Encoder(PlainEncoder):
+        def forward(self, images: Tensor) -> list[Tensor]:
+            maps = [self.blocks[0](images)]
+            for block in self.blocks[1:]:
+                maps.append(step(block, maps))
+            return maps
+
+    return Encoder
+
+
+class _Backward(PlainEncoder):
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return super().forward(images)[::-1]
+
+
+class _FinestOnly(PlainEncoder):
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return super().forward(images)[:1]
+
+
+ENCODER_MISTAKES: Mistakes = {
+    "No map gets smaller.": _encoder_that(lambda block, maps: block(maps[-1])),
+    "The list still holds the first map alone.": _FinestOnly,
+    "The coarsest map comes first here.": _Backward,
+    "A block got another map than it was built for: which one is the last so far?": (
+        _encoder_that(lambda block, maps: block(F.max_pool2d(maps[0], 2)[:, :1])),
+        _encoder_that(lambda block, maps: block(F.max_pool2d(maps[0], 2))),
+    ),
+    "The map was halved, but no block has worked on it.": (
+        _encoder_that(lambda _, maps: F.max_pool2d(maps[-1], 2))
+    ),
+    "Halved after the block: all convolutions still work at the larger size.": (
+        _encoder_that(lambda block, maps: F.max_pool2d(block(maps[-1]), 2))
+    ),
+    "This takes the mean of four pixels.": (
+        _encoder_that(lambda block, maps: block(F.avg_pool2d(maps[-1], 2)))
+    ),
+    "This keeps one of four pixels, whichever it is.": (
+        _encoder_that(lambda block, maps: block(maps[-1][..., ::2, ::2]))
+    ),
+}
+
+
+def _padded(
+    missing: Callable[[int, int], int] = lambda side, multiple: -side % multiple,
+    *,
+    order: Callable[[int, int], tuple[int, ...]] = lambda rows, columns: (0, columns, 0, rows),
+    mode: str = "replicate",
+) -> Answer:
+    """``pad_to_multiple`` with one thing done in another way."""
+
+    def pad(images: Tensor, multiple: int) -> Tensor:
+        rows, columns = (missing(side, multiple) for side in images.shape[-2:])
+        return F.pad(images, order(rows, columns), mode=mode)
+
+    return pad
+
+
+def _stretched(images: Tensor, multiple: int) -> Tensor:
+    return F.interpolate(images, [side + -side % multiple for side in images.shape[-2:]])
+
+
+def _trimmed(images: Tensor, multiple: int) -> Tensor:
+    height, width = (side // multiple * multiple for side in images.shape[-2:])
+    return images[..., :height, :width]
+
+
+PADDING_MISTAKES: Mistakes = {
+    "The border is black.": _padded(mode="constant"),
+    "F.pad begins with the last axis; here the missing rows were added as columns.": (
+        _padded(order=lambda rows, columns: (0, rows, 0, columns))
+    ),
+    "The border is at the left and above, so the whole picture has moved.": (
+        _padded(order=lambda rows, columns: (columns, 0, rows, 0))
+    ),
+    "This adds what is over, not what is missing.": _padded(lambda side, m: side % m),
+    "Where nothing is missing, this adds a whole multiple.": (
+        _padded(lambda side, m: m - side % m)
+    ),
+    "This mirrors the last rows and columns.": _padded(mode="reflect"),
+    "Stretched: no pixel is where it was.": _stretched,
+    "This cuts the edge of the picture off.": _trimmed,
+    "Only the rows were padded.": _padded(order=lambda rows, _: (0, 0, 0, rows)),
+    "Only the columns were padded.": _padded(order=lambda _, columns: (0, columns, 0, 0)),
+}
+
+
+def _unet_that(climb: Climb) -> Answer:
+    """A class like ``UNet`` whose way up is another one."""
+
+    class Other(UNet):
+        def forward(self, lr: Tensor, *, gains: Sequence[float] | None = None) -> Tensor:
+            gains = [1.0] * len(self.ups) if gains is None else gains
+            *skips, features = self.encoder(pad_to_multiple(lr, 2 ** len(self.ups)))
+            for level in reversed(range(len(self.ups))):
+                features = climb(self, features, level, skips, gains)
+            sr = enlarge(lr, self.scale)
+            return sr + self.upsampler(features)[..., : sr.shape[-2], : sr.shape[-1]]
+
+    return Other
+
+
+class _NarrowMerges(UNet):
+    """Its merges take what comes from below alone."""
+
+    def __init__(self, scale: int = 4, num_features: int = 32, depth: int = 2):
+        super().__init__(scale, num_features, depth)
+        widths = self.encoder.widths[:-1]
+        self.merges = nn.ModuleList(TwoConvs(width, width) for width in widths)
+
+
+def _merged(unet: UNet, below: Tensor, skip: Tensor, level: int) -> Tensor:
+    merged: Tensor = unet.merges[level](torch.cat([below, skip], dim=1))
+    return merged
+
+
+UNET_MISTAKES: Mistakes = {
+    "A convolution got another number of channels than it was built for: what goes into a "
+    "merge, and what comes out?": (
+        _unet_that(lambda unet, x, i, skips, gains: unet.ups[i](x) + gains[i] * skips[i]),
+        _unet_that(
+            lambda unet, x, i, skips, gains: unet.merges[i](
+                unet.ups[i](x) + gains[i] * skips[i]
+            )
+        ),
+        _unet_that(
+            lambda unet, x, i, skips, gains: torch.cat(
+                [unet.ups[i](x), gains[i] * skips[i]], dim=1
+            )
+        ),
+        _NarrowMerges,
+    ),
+    "What comes from below is still half as large as the skip.": _unet_that(
+        lambda unet, x, i, skips, gains: _merged(unet, x, gains[i] * skips[i], i)
+    ),
+    "The order is reversed: here the skip comes first.": _unet_that(
+        lambda unet, x, i, skips, gains: _merged(unet, gains[i] * skips[i], unet.ups[i](x), i)
+    ),
+    "The skip is lost: both halves are what comes from below.": _unet_that(
+        lambda unet, x, i, *_: _merged(unet, unet.ups[i](x), unet.ups[i](x), i)
+    ),
+    "The gain has no effect: a muted skip still arrives.": _unet_that(
+        lambda unet, x, i, skips, _: _merged(unet, unet.ups[i](x), skips[i], i)
+    ),
+    "The gain turns down what comes from below, too.": _unet_that(
+        lambda unet, x, i, skips, gains: _merged(
+            unet, gains[i] * unet.ups[i](x), gains[i] * skips[i], i
+        )
+    ),
+    "The gain turns down what comes from below, not the skip.": _unet_that(
+        lambda unet, x, i, skips, gains: _merged(unet, gains[i] * unet.ups[i](x), skips[i], i)
+    ),
+}
 
 # Mistakes of exercise 1 ----------------------------------------------------------------
 
@@ -195,62 +480,29 @@ FIELD_MISTAKES: Mistakes = {
 # Mistakes of exercise 2 ----------------------------------------------------------------
 
 
-def _square(h: int, w: int, scale: int, num_features: int, depth: int) -> list[Map]:
-    side = max(h, w)
-    return [*_shapes(side, side, 1, num_features, depth)[:-1], (3, scale * h, scale * w)]
+def _with_gain(gain: Callable[[int, int], float], *, clamped: bool = True) -> Answer:
+    """The right answer with other gains."""
+    return lambda unet, lr, hr: _changes(unet, lr, hr, gain, clamped=clamped)
 
 
-def _changing(change: Callable[[list[Map], int], list[Map]]) -> Answer:
-    """The right maps, changed; ``change`` is also told the depth."""
-    return lambda *arguments: change(_shapes(*arguments), arguments[-1])
-
-
-def _double_on_the_way_up(maps: list[Map], depth: int) -> list[Map]:
-    up = maps[depth + 1 : -1]
-    return [*maps[: depth + 1], *((2 * c, h, w) for c, h, w in up), maps[-1]]
-
-
-SHAPE_MISTAKES: Mistakes = {
-    "These are the channels between concatenation and convolution, not what a merge gives.": (
-        _changing(_double_on_the_way_up)
+MUTED_MISTAKES: Mistakes = {
+    "The sign: what gets worse should be negative.": lambda *given: -_muted(*given),
+    "The coarsest skip comes first here.": lambda *given: _muted(*given).flip(0),
+    "One skip is left on, and all others are muted.": (
+        _with_gain(lambda muted, level: float(level == muted))
     ),
-    "Every map has the same number of channels here.": _changing(
-        lambda maps, _: [*((maps[0][0], h, w) for _, h, w in maps[:-1]), maps[-1]]
+    "Each time one more skip is muted; they should be muted one by one.": (
+        _with_gain(lambda muted, level: float(level > muted))
     ),
-    "The deepest map stands there twice, but no merge gives it.": (
-        _changing(lambda maps, depth: [*maps[: depth + 1], maps[depth], *maps[depth + 1 :]])
+    "All skips are muted at once.": _with_gain(lambda *_: 0.0),
+    "Turned down to a half, not muted.": (
+        _with_gain(lambda muted, level: 0.5 if level == muted else 1.0)
     ),
-    "The last one is missing.": (
-        _changing(lambda maps, depth: [*maps[: depth + 1], *maps[: depth + 1][-2::-1]])
+    "Where sr leaves [0, 1], this measures what no picture file holds.": (
+        _with_gain(lambda muted, level: float(level != muted), clamped=False)
     ),
-    "These are the encoder's maps and sr; the way up is missing.": (
-        _changing(lambda maps, depth: [*maps[: depth + 1], maps[-1]])
-    ),
-    "The merges are not in the order in which they run.": (
-        _changing(lambda maps, depth: [*maps[: depth + 1], *maps[:depth], maps[-1]])
-    ),
-    "The channels stand last here.": _changing(lambda maps, _: [(h, w, c) for c, h, w in maps]),
-    "Height and width have changed places.": (
-        _changing(lambda maps, _: [(c, w, h) for c, h, w in maps])
-    ),
-    "The picture has become a square.": _square,
-    "Sides that could be halved already are padded as well.": (
-        _with_sides(lambda side, depth: _up(side + 1, 2**depth))
-    ),
-    "sr still has the padding.": (
-        lambda h, w, scale, num_features, depth: _shapes(
-            _up(h, 2**depth), _up(w, 2**depth), scale, num_features, depth
-        )
-    ),
-    "Somewhere a halving does not come out even.": _with_sides(lambda side, _: side),
-    "The edge of the picture was cut off.": (
-        _with_sides(lambda side, depth: side - side % 2**depth)
-    ),
-    "A multiple of 2 * depth cannot be halved depth times.": (
-        _with_sides(lambda side, depth: _up(side, 2 * depth))
-    ),
-    "An even side can be halved once, but perhaps not again.": (
-        _with_sides(lambda side, _: _up(side, 2))
+    "These are the PSNRs, not how they change.": lambda unet, lr, hr: (
+        _muted(unet, lr, hr) + psnr(unet(lr).detach().clamp(0, 1), hr)
     ),
 }
 

@@ -1,16 +1,18 @@
-"""Checks of lesson 07: carrying weights, agreeing with the input, going on to 8x."""
+"""Checks of lesson 07: carrying weights, fitting the input, going on to 8x."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from srlab.checks.answers import result_as, uniform_values
-from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge, without_calling
+from srlab.checkpoints import Carried, carry_weights
+from srlab.checks.answers import named_type, result_as, uniform_values
+from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge
 from srlab.checks.steps import in_steps
-from srlab.data import degrade
+from srlab.data import degrade, shrink
+from srlab.inference import back_project
 from srlab.metrics import luma, psnr
 from srlab.models import enlarge
 from srlab.runcard import ModelSpec, RunCard, Stage
@@ -19,11 +21,11 @@ Weights = dict[str, Tensor]
 
 
 @in_steps()
-def check_carry(answer: Answer | None) -> Verdict:
-    """Check ``answer(before, after)``: what a network begins with."""
+def check_carry_weights(answer: Answer | None) -> Verdict:
+    """Check ``answer(model, weights)``: ``carry_weights``, by its account and its deed."""
     return judge(
-        without_calling(answer, "carry_weights"),
-        right=_carry,
+        answer,
+        right=carry_weights,
         cases={
             "from 2x to 4x": (
                 {"head": (4, 3), "to_rgb": (3, 4)},
@@ -46,10 +48,53 @@ def check_carry(answer: Answer | None) -> Verdict:
                 {"head": (6, 2), "to_rgb": (4, 3), "bias": (5,)},
             ),
             "a shape that could be stretched": ({"head": (1, 3)}, {"head": (8, 3)}),
-            "nothing fits": ({"module.head": (4, 3)}, {"head": (4, 3)}),
+            "nothing fits": ({"module_head": (4, 3)}, {"head": (4, 3)}),
         },
         mistakes=CARRY_MISTAKES,
         seen_through=_told_by_name,
+    )
+
+
+@in_steps()
+def check_back_project(answer: Answer | None) -> Verdict:
+    """Check ``answer(sr, lr, rounds)``: ``back_project``."""
+    return judge(
+        answer,
+        right=back_project,
+        cases={
+            "1 round, 4 times": (*_soft_pair(0, 4, 12, 12), 1),
+            "3 rounds, 4 times, not square": (*_soft_pair(1, 4, 12, 20), 3),
+            "2 times": (*_soft_pair(2, 2, 16, 12), 2),
+            "8 times": (*_soft_pair(3, 8, 8, 8), 2),
+            "black beside white": (*_pair(4, 4, 16, 12, contrast=3.0), 3),
+        },
+        mistakes=PROJECT_MISTAKES,
+    )
+
+
+LETTERS_OFF = '''
+def my_unwrapped(weights):
+    """name -> tensor, of a network on several GPUs -> as on one."""
+    return {name.lstrip("module."): value for name, value in weights.items()}
+'''
+
+
+@in_steps(starter=LETTERS_OFF)
+def check_unwrapped(answer: Answer | None) -> Verdict:
+    """Check ``answer(weights)``: names without ``module.`` at their beginning."""
+    cases = {
+        "head and body": ("module.head.weight", "module.body.0.conv1.weight"),
+        "head and upsampler": ("module.head.weight", "module.upsampler.to_rgb.0.weight"),
+        "never wrapped": ("head.weight", "upsampler.to_rgb.0.bias"),
+        "a module inside": ("module.encoder.module.weight", "module.head.bias"),
+        "names that begin alike": ("modules.0.weight", "module_list.1.bias", "modulation"),
+    }
+    return judge(
+        answer,
+        right=_unwrapped,
+        cases={case: (_numbered(names),) for case, names in cases.items()},
+        mistakes=UNWRAPPED_MISTAKES,
+        seen_through=result_as(_told_by_number),
     )
 
 
@@ -97,34 +142,34 @@ def check_card(answer: Answer | None) -> Verdict:
     )
 
 
-# -- exercise 1 -------------------------------------------------------------------------
-
-
-def _carry(before: Weights, after: Weights) -> Weights:
-    return {
-        name: before[name] if name in before and before[name].shape == own.shape else own
-        for name, own in after.items()
-    }
+# -- the builds -------------------------------------------------------------------------
 
 
 def _told_by_name(answer: Answer) -> Answer:
-    """Make of an answer one that says, for each name, whose tensor it gives."""
+    """Make of an answer one that says what it told, and whose each tensor then is."""
 
     def told(before_shapes: Mapping[str, Any], after_shapes: Mapping[str, Any]) -> Any:
         before, after = _tensors(before_shapes, 1), _tensors(after_shapes, -1)
-        given = [{name: t.clone() for name, t in w.items()} for w in (before, after)]
-        result = answer(*given)
-        if not (_equal(given[0], before) and _equal(given[1], after)):
+        given = {name: tensor.clone() for name, tensor in before.items()}
+        model = nn.ParameterDict({name: tensor.clone() for name, tensor in after.items()})
+        account = answer(model, given)
+        if account is None:
+            return None
+        if not _equal(given, before):
             raise Finding.changed_input()
-        if not isinstance(result, Mapping):
-            return result
-        if any(result is one for one in given):
-            hint = "This is a dict that was given, not a new one."
-            raise Finding("one of the two dicts that were given", hint)
-        names = [*after, *(name for name in result if name not in after)]
-        return {name: _whose(name, result, before, after) for name in names}
+        names = _named(account)
+        network = {name: _whose(name, model, before, after) for name in after}
+        return {**names, "network": network}
 
     return told
+
+
+def _named(account: Any) -> dict[str, list[str]]:
+    """What an account says, each list in the order of the alphabet."""
+    parts = ("loaded", "new", "left")
+    if not all(hasattr(account, part) for part in parts):
+        raise Finding(named_type(account), "This is no Carried, the account of three lists.")
+    return {part: sorted(getattr(account, part)) for part in parts}
 
 
 def _tensors(shapes: Mapping[str, tuple[int, ...]], sign: int) -> Weights:
@@ -141,66 +186,192 @@ def _equal(given: Weights, before: Weights) -> bool:
     return given.keys() == before.keys() and all(given[n].equal(t) for n, t in before.items())
 
 
-def _whose(name: str, result: Mapping[str, Any], before: Weights, after: Weights) -> str:
-    value = result.get(name)
-    if name not in after:
-        return "not one of the network's"
-    if not isinstance(value, Tensor):
-        return "missing"
+def _whose(name: str, model: nn.ParameterDict, before: Weights, after: Weights) -> str:
+    value = model[name].detach()
     if name in before and value.shape == before[name].shape and value.equal(before[name]):
-        return "carried" if value.shape == after[name].shape else "carried, but does not fit"
-    same = value.shape == after[name].shape and value.equal(after[name])
-    return "its own" if same else "something else"
+        return "carried"
+    return "its own" if value.equal(after[name]) else "something else"
 
 
-def _where(fits: Callable[[str, Weights, Weights], bool]) -> Answer:
-    """Carry whatever ``fits``, with the network's own for the rest."""
+def _carrying(fit: Callable[[Weights, Weights], Weights]) -> Answer:
+    """``carry_weights`` with another choice of what comes along."""
 
-    def carry(before: Weights, after: Weights) -> Weights:
-        return {n: before[n] if fits(n, before, after) else own for n, own in after.items()}
+    def carry(model: nn.Module, weights: Weights) -> Carried:
+        own = model.state_dict()
+        chosen = fit(weights, own)
+        model.load_state_dict({**own, **chosen})
+        return _account(list(chosen), weights, own)
 
     return carry
 
 
-def _only_fitting(before: Weights, after: Weights) -> Weights:
-    return {n: t for n, t in before.items() if n in after and t.shape == after[n].shape}
+def _account(loaded: list[str], weights: Weights, own: Weights) -> Carried:
+    new = [name for name in own if name not in loaded]
+    return Carried(loaded, new, [name for name in weights if name not in loaded])
 
 
-def _by_position(before: Weights, after: Weights) -> Weights:
-    pairs = zip(before.values(), after.items(), strict=False)
-    return after | {n: t if t.shape == own.shape else own for t, (n, own) in pairs}
+def _fitting_ones(weights: Weights, own: Weights) -> Weights:
+    return {n: w for n, w in weights.items() if n in own and w.shape == own[n].shape}
 
 
-def _by_shape(before: Weights, after: Weights) -> Weights:
-    alike = {tuple(tensor.shape): tensor for tensor in before.values()}
-    return {name: alike.get(tuple(own.shape), own) for name, own in after.items()}
+def _by_position(weights: Weights, own: Weights) -> Weights:
+    pairs = zip(weights.values(), own.items(), strict=False)
+    return {name: w for w, (name, value) in pairs if w.shape == value.shape}
 
 
-def _with_zeros(before: Weights, after: Weights) -> Weights:
-    fitting = _only_fitting(before, after)
-    return {name: fitting.get(name, torch.zeros_like(own)) for name, own in after.items()}
+def _by_shape(weights: Weights, own: Weights) -> Weights:
+    alike = {tuple(tensor.shape): tensor for tensor in weights.values()}
+    return {n: alike[tuple(v.shape)] for n, v in own.items() if tuple(v.shape) in alike}
+
+
+def _reshaped(weights: Weights, own: Weights) -> Weights:
+    return {
+        name: weights[name].reshape(value.shape)
+        for name, value in own.items()
+        if name in weights and weights[name].numel() == value.numel()
+    }
+
+
+def _loading_the_fitting(model: nn.Module, weights: Weights, *, strict: bool) -> Carried:
+    own = model.state_dict()
+    fitting = _fitting_ones(weights, own)
+    model.load_state_dict(fitting, strict=strict)
+    return _account(list(fitting), weights, own)
+
+
+def _loading_nothing(model: nn.Module, weights: Weights) -> Carried:
+    own = model.state_dict()
+    return _account(list(_fitting_ones(weights, own)), weights, own)
+
+
+def _loading_all(model: nn.Module, weights: Weights) -> Carried:
+    own = model.state_dict()
+    model.load_state_dict(weights, strict=False)
+    return _account([name for name in weights if name in own], weights, own)
+
+
+def _with_zeros(model: nn.Module, weights: Weights) -> Carried:
+    own = model.state_dict()
+    fitting = _fitting_ones(weights, own)
+    empty = {name: torch.zeros_like(value) for name, value in own.items()}
+    model.load_state_dict({**empty, **fitting})
+    return _account(list(fitting), weights, own)
 
 
 CARRY_MISTAKES: Mistakes = {
     "An equal name is not enough: some of these tensors do not fit.": (
-        _where(lambda n, before, _: n in before)
+        _carrying(lambda weights, own: {n: w for n, w in weights.items() if n in own}),
+        _loading_all,
     ),
-    "Some names were carried that the network lacks, or with a shape it cannot hold.": (
-        lambda before, after: {**after, **before}
+    "load_state_dict wants a tensor for every name of the network.": (
+        lambda model, weights: _loading_the_fitting(model, weights, strict=True)
     ),
-    "As many numbers, but in another shape, so in another order.": (
-        lambda before, after: {
-            name: before[name].reshape(own.shape)
-            if name in before and before[name].numel() == own.numel()
-            else own
-            for name, own in after.items()
-        }
+    "Some names were carried that the network lacks.": _carrying(lambda weights, _: weights),
+    "The account is right, but the network still has its own weights.": _loading_nothing,
+    "As many numbers, but in another shape, so in another order.": _carrying(_reshaped),
+    "This goes by the place in the list, and one more layer shifts them all.": (
+        _carrying(_by_position)
     ),
-    "What is not carried over is missing.": _only_fitting,
-    "This goes by the place in the list, and one more layer shifts them all.": _by_position,
-    "An equal shape under another name is another layer.": _by_shape,
+    "An equal shape under another name is another layer.": _carrying(_by_shape),
     "New tensors are zero here, and zeros in a middle layer let nothing through.": _with_zeros,
-    "Nothing was carried.": lambda _, after: dict(after),
+    "Nothing was carried.": _carrying(lambda *_: {}),
+}
+
+
+def _projecting(
+    step: Callable[[Tensor, Tensor, int], Tensor], *, clamp: bool = True, known: int = 0
+) -> Answer:
+    """``back_project`` with another step; ``known`` is a scale that is taken for granted."""
+
+    def project(sr: Tensor, lr: Tensor, rounds: int = 100) -> Tensor:
+        scale = known or sr.shape[-1] // lr.shape[-1]
+        for _ in range(rounds):
+            sr = step(sr, lr, scale)
+            sr = sr.clamp(0, 1) if clamp else sr
+        return sr
+
+    return project
+
+
+def _step(sr: Tensor, lr: Tensor, scale: int) -> Tensor:
+    return sr + enlarge(lr - shrink(sr, scale), scale)
+
+
+PROJECT_MISTAKES: Mistakes = {
+    "The scale is not always 4.": _projecting(_step, known=4),
+    "The sign: this adds what is too much already.": (
+        _projecting(lambda sr, lr, scale: sr + enlarge(shrink(sr, scale) - lr, scale))
+    ),
+    "What was there is gone: the missing part alone is left.": (
+        _projecting(lambda sr, lr, scale: enlarge(lr - shrink(sr, scale), scale))
+    ),
+    "This adds the small picture itself, not what is missing in it.": (
+        _projecting(lambda sr, lr, scale: sr + enlarge(lr, scale))
+    ),
+    "degrade rounds to 8 bits, so this stops half a level away.": (
+        _projecting(lambda sr, lr, scale: sr + enlarge(lr - degrade(sr, scale), scale))
+    ),
+    "sr leaves [0, 1], and no picture file can hold that.": _projecting(_step, clamp=False),
+    "Clamped only at the end, the rounds between count on what no picture holds.": (
+        lambda sr, lr, rounds: _projecting(_step, clamp=False)(sr, lr, rounds).clamp(0, 1)
+    ),
+    "One small picture cannot be subtracted from a large one.": (
+        _projecting(lambda sr, lr, scale: sr + enlarge(lr - sr, scale)),
+        _projecting(lambda sr, lr, scale: sr + lr - shrink(sr, scale)),
+    ),
+    "This is one round, however many were asked for.": (
+        lambda sr, lr, _: _projecting(_step)(sr, lr, 1)
+    ),
+}
+
+# -- exercise 1 -------------------------------------------------------------------------
+
+
+def _unwrapped(weights: Weights) -> Weights:
+    return {name.removeprefix("module."): value for name, value in weights.items()}
+
+
+def _numbered(names: Sequence[str]) -> Weights:
+    return {name: torch.tensor([float(number)]) for number, name in enumerate(names, 1)}
+
+
+def _told_by_number(found: Any, weights: Weights) -> Any:
+    """The names, in the order of the tensors that were given."""
+    if not isinstance(found, Mapping):
+        raise Finding(f"{named_type(found)}, not a dict of tensors", "This is no dict.")
+    if any(not isinstance(value, Tensor) for value in found.values()):
+        raise Finding("values that are no tensors", "The tensors should come along unchanged.")
+    named = {int(value): name for name, value in found.items()}
+    return [named.get(number, "missing") for number in range(1, len(weights) + 1)]
+
+
+def _renamed(change: Callable[[str], str]) -> Answer:
+    return lambda weights: {change(name): value for name, value in weights.items()}
+
+
+UNWRAPPED_MISTAKES: Mistakes = {
+    "strip and lstrip take letters off, any of m, o, d, u, l, e and the dot, not a word.": (
+        _renamed(lambda name: name.lstrip("module.")),
+        _renamed(lambda name: name.strip("module.")),
+    ),
+    "replace takes the word out wherever it stands.": (
+        _renamed(lambda name: name.replace("module.", ""))
+    ),
+    "Seven letters are gone, whatever they were.": _renamed(lambda name: name[7:]),
+    "The first part is gone, whatever it was called.": (
+        _renamed(lambda name: name.split(".", 1)[-1])
+    ),
+    "The dot is still there.": _renamed(lambda name: name.removeprefix("module")),
+    "All names are as they were.": lambda weights: dict(weights),
+    "Names that had no module. are missing.": lambda weights: {
+        name.removeprefix("module."): value
+        for name, value in weights.items()
+        if name.startswith("module.")
+    },
+    "Only the last part of each name is left.": _renamed(lambda name: name.split(".")[-1]),
+    "This asks for module without its dot, and other words begin so, too.": _renamed(
+        lambda name: name[7:] if name.startswith("module") else name
+    ),
 }
 
 # -- exercise 2 -------------------------------------------------------------------------
@@ -220,6 +391,12 @@ def _pair(
     fine = torch.rand(1, 3, height * scale, width * scale, generator=generator)
     sr = (enlarge(coarse, scale) - 0.5) * contrast + 0.5 + 0.2 * (fine - 0.5)
     return sr, (coarse + 0.05 * torch.randn(coarse.shape, generator=generator)).clamp(0, 1)
+
+
+def _soft_pair(seed: int, scale: int, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """One so pale that no round leaves [0, 1]."""
+    sr, lr = _pair(seed, scale, height, width)
+    return 0.4 + 0.2 * sr, 0.4 + 0.2 * lr
 
 
 def _agreeing_pair(seed: int, scale: int, height: int, width: int) -> tuple[Tensor, Tensor]:
