@@ -29,8 +29,8 @@ from tests.test_checks import CHECKS
 LISTS = {
     "byte_psnr": "BYTE_PSNR", "full_luma": "FULL_LUMA", "published_psnr": "PUBLISHED",
     "residual_block": "BLOCK", "upsampler_channels": "CHANNELS", "charbonnier": "CHARBONNIER",
-    "normalize": "NORMALIZE", "features": "FEATURES", "content_loss": "CONTENT",
-    "variance": "VARIANCE", "learned_block": "BLOCK", "channel_gates": "GATES",
+    "named_weights": "CONTENT", "equal_shift": "SHIFT", "features": "FEATURES",
+    "variance": "VARIANCE", "learned_block": "BLOCK", "channel_scale": "SCALE",
     "shuffle": "SHUFFLE", "icnr": "ICNR", "distinct_kernels": "DISTINCT",
     "isotropic_tv": "TV", "gram_of_part": "GRAM", "balance": "BALANCE",
     "field": "FIELD", "shapes": "SHAPE", "merge": "MERGE",
@@ -89,8 +89,7 @@ FOUND = {
         test_checks_02.goes_from_layer_to_layer,
         test_checks_02.gives_a_list,
     ],
-    checks.check_normalize: [test_checks_02.cuts_the_way_back],
-    checks.check_content_loss: [
+    checks.check_named_weights: [
         test_checks_02.gives_a_number,
         test_checks_02.detaches_srs_features,
         test_checks_02.gives_one_for_each_picture,

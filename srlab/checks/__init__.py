@@ -10,8 +10,24 @@ from srlab.checks.lesson01 import (
     check_residual_block,
     check_upsampler_channels,
 )
-from srlab.checks.lesson02 import check_content_loss, check_features, check_normalize
-from srlab.checks.lesson03 import check_channel_gates, check_learned_block, check_variance
+from srlab.checks.lesson02 import (
+    check_content_loss,
+    check_content_module,
+    check_equal_shift,
+    check_features,
+    check_hooks,
+    check_named_weights,
+    check_normalize,
+)
+from srlab.checks.lesson03 import (
+    check_channel_gates,
+    check_channel_scale,
+    check_learned_block,
+    check_learned_weight,
+    check_spread,
+    check_variance,
+    check_weighted_block,
+)
 from srlab.checks.lesson04 import check_distinct_kernels, check_icnr, check_shuffle
 from srlab.checks.lesson05 import check_balance, check_gram_of_part, check_isotropic_tv
 from srlab.checks.lesson06 import check_field, check_merge, check_shapes
@@ -24,24 +40,32 @@ __all__ = [
     "check_card",
     "check_carry",
     "check_channel_gates",
+    "check_channel_scale",
     "check_charbonnier",
     "check_consistency",
     "check_content_loss",
+    "check_content_module",
     "check_distinct_kernels",
+    "check_equal_shift",
     "check_features",
     "check_field",
     "check_full_luma",
     "check_gram_of_part",
+    "check_hooks",
     "check_icnr",
     "check_isotropic_tv",
     "check_learned_block",
+    "check_learned_weight",
     "check_merge",
+    "check_named_weights",
     "check_normalize",
     "check_published_psnr",
     "check_residual_block",
     "check_shapes",
     "check_shuffle",
+    "check_spread",
     "check_upsampler_channels",
     "check_variance",
+    "check_weighted_block",
     "hint",
 ]
