@@ -115,7 +115,9 @@ def test_a_name_built_elsewhere_or_twice_is_told(
 
 
 def test_a_whole_lesson_passes(root: Path):
-    picture = new_output("display_data", {"image/png": "/tmp/", "text/plain": "a picture"})
+    html = '<img src="data:image/png;base64,a/tmp/b" alt="one">'
+    both = {"image/png": "/tmp/", "text/html": html, "text/plain": "a picture"}
+    picture = new_output("display_data", both)
     lesson = add_lesson(
         root,
         "00_a.ipynb",
