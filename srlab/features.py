@@ -117,8 +117,7 @@ def layer_names(layers: Iterable[nn.Module]) -> list[str]:
         >>> layer_names([nn.Conv2d(3, 64, 3), nn.ReLU(), nn.MaxPool2d(2)])
         ['conv1_1', 'relu1_1', 'pool1']
 
-    Source: lesson 02; Simonyan & Zisserman 2015, names as in Johnson et al.
-    2016.
+    Source: Simonyan & Zisserman 2015, names as in Johnson et al. 2016.
     """
     kinds = {nn.Conv2d: "conv", nn.BatchNorm2d: "norm", nn.ReLU: "relu"}
     names, block, conv = [], 1, 0
@@ -180,7 +179,7 @@ class FeatureExtractor(Normalizing):
         >>> {name: tuple(values.shape) for name, values in features.items()}
         {'relu1_2': (1, 64, 32, 32), 'relu2_2': (1, 128, 16, 16)}
 
-    Source: lesson 02; Johnson et al. 2016.
+    Source: Johnson et al. 2016. Lesson 02 builds a smaller one.
     """
 
     def __init__(

@@ -180,7 +180,7 @@ def gradient_by_block(model: SrResNet, pair: tuple[Tensor, Tensor], loss: Loss) 
     Raises:
         ValueError: if the model has no blocks.
 
-    Source: lesson 03.
+    Lesson 03 drafts it for one loss.
     """
     require_blocks(model)
     lr, hr = pair
@@ -188,10 +188,10 @@ def gradient_by_block(model: SrResNet, pair: tuple[Tensor, Tensor], loss: Loss) 
     with evaluating(model), torch.enable_grad():
         total = torch.stack(list(loss(model(lr), hr).values())).sum()  # a scalar
         # One for each weight; other than backward, it stores nothing in the model
-        slopes = iter(torch.autograd.grad(total, weights))
+        gradients = iter(torch.autograd.grad(total, weights))
     # The flat row, dealt out to the blocks it belongs to
-    own = [[next(slopes) for _ in block.parameters()] for block in model.body]
-    return [get_total_norm(slopes_of_block).item() for slopes_of_block in own]
+    own = [[next(gradients) for _ in block.parameters()] for block in model.body]
+    return [get_total_norm(of_block).item() for of_block in own]
 
 
 def block_weights(model: SrResNet, lr: Tensor | None = None) -> list[float]:
@@ -214,7 +214,7 @@ def block_weights(model: SrResNet, lr: Tensor | None = None) -> list[float]:
         >>> block_weights(SrResNet(4, 8, 3, block=tenth))
         [0.1, 0.1, 0.1]
 
-    Source: lesson 03.
+    Lesson 03 reads with it what a training made of the weights.
     """
     require_blocks(model)
     if lr is not None:

@@ -233,7 +233,7 @@ def test_a_check_does_not_depend_on_what_was_set_before(setting):
 
     with setting():
         assert check_residual_block(right).done
-        assert check_variance(lambda v, w, n: v * (1 + w**2) ** n).done
+        assert check_variance(lambda v, w, n: v * ((1 - w) ** 2 + w**2) ** n).done
 
 
 def never_ends(*_, **__):
@@ -262,7 +262,9 @@ def test_an_answer_that_never_ends(check, answer, monkeypatch):
     verdict = check(answer)
     assert verdict.got.startswith("no result")
     assert "never ends" in verdict.hint
-    assert check_variance(lambda v, w, n: v * (1 + w**2) ** n).done, "and life goes on"
+    assert check_variance(lambda v, w, n: v * ((1 - w) ** 2 + w**2) ** n).done, (
+        "and life goes on"
+    )
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -339,7 +341,9 @@ def test_a_finding_is_never_the_right_answer():
     """Neither raised nor returned, even if it holds the right result."""
 
     def finds(variance, weight, depth, *, raised):
-        found = core.Finding("all is well", "None.", result=variance * (1 + weight**2) ** depth)
+        found = core.Finding(
+            "all is well", "None.", result=variance * ((1 - weight) ** 2 + weight**2) ** depth
+        )
         if raised:
             raise found
         return found

@@ -149,7 +149,7 @@ def test_a_file_from_a_newer_srlab_is_left_untouched(home):
 
 def test_what_cannot_be_written_is_written_when_it_can(home):
     home.write_text("in the way")
-    verdict = check_variance(lambda v, w, n: v * (1 + w**2) ** n)
+    verdict = check_variance(lambda v, w, n: v * ((1 - w) ** 2 + w**2) ** n)
     path = re.escape(str(home / "progress.json"))
     told = rf"Not remembered: {path} could not be (read|written): [a-z ]+\."
     assert re.match(rf"Done\.\n  note     {told}", repr(verdict)), verdict
@@ -276,7 +276,7 @@ def test_help_comes_in_steps_and_never_before_an_attempt(home):
 def test_a_known_mistake_is_named_after_nudge_and_hint():
     for factor in (2, 3):
         check_variance(lambda v, w, n, factor=factor: v + w + n + factor)
-    verdict = check_variance(lambda v, w, n: v * (1 + abs(w)) ** (2 * n))
+    verdict = check_variance(lambda v, w, n: v * (abs(1 - w) + abs(w)) ** (2 * n))
     assert names_of(verdict) == ["nudge", "hint", "mistake", "next"]
     assert "those of independent numbers do not add up" in verdict.help[2][1]
     assert "<code>You added" not in verdict._repr_html_(), "words are no code"
@@ -296,7 +296,7 @@ def test_the_same_wrong_answer_earns_no_further_step_until_a_helper_changes():
 
 def test_a_forgotten_return_is_an_attempt():
     def forgets(variance, weight, depth):
-        variance * (1 + weight**2) ** depth
+        variance * ((1 - weight) ** 2 + weight**2) ** depth
 
     verdict = check_variance(forgets)
     assert (verdict.got, names_of(verdict)) == ("nothing (None)", ["nudge", "next"])
@@ -304,7 +304,7 @@ def test_a_forgotten_return_is_an_attempt():
 
 
 def test_a_right_answer_is_remembered(home):
-    verdict = check_variance(lambda v, w, n: v * (1 + w**2) ** n)
+    verdict = check_variance(lambda v, w, n: v * ((1 - w) ** 2 + w**2) ** n)
     assert repr(verdict) == "Done."
     assert saved(home)["exercises"][KEY] | {"last": ""} == {
         "attempts": 1, "done": True, "hints": 0, "last": "", "taken": False,

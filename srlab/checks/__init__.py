@@ -10,8 +10,24 @@ from srlab.checks.lesson01 import (
     check_residual_block,
     check_upsampler_channels,
 )
-from srlab.checks.lesson02 import check_content_loss, check_features, check_normalize
-from srlab.checks.lesson03 import check_channel_gates, check_learned_block, check_variance
+from srlab.checks.lesson02 import (
+    check_content_loss,
+    check_content_module,
+    check_equal_shift,
+    check_features,
+    check_hooks,
+    check_named_weights,
+    check_normalize,
+)
+from srlab.checks.lesson03 import (
+    check_channel_gates,
+    check_channel_scale,
+    check_learned_block,
+    check_learned_weight,
+    check_spread,
+    check_variance,
+    check_weighted_block,
+)
 from srlab.checks.lesson04 import (
     check_grid_energy,
     check_icnr,
@@ -52,11 +68,14 @@ __all__ = [
     "check_card",
     "check_carry_weights",
     "check_channel_gates",
+    "check_channel_scale",
     "check_charbonnier",
     "check_consistency",
     "check_content_loss",
+    "check_content_module",
     "check_distance",
     "check_encoder",
+    "check_equal_shift",
     "check_expanded_loss",
     "check_features",
     "check_field",
@@ -64,10 +83,13 @@ __all__ = [
     "check_gram_matrix",
     "check_gram_of_part",
     "check_grid_energy",
+    "check_hooks",
     "check_icnr",
     "check_learned_block",
+    "check_learned_weight",
     "check_merge",
     "check_muted",
+    "check_named_weights",
     "check_normalize",
     "check_padding",
     "check_published_psnr",
@@ -76,6 +98,7 @@ __all__ = [
     "check_resize_stage",
     "check_shares",
     "check_shuffle",
+    "check_spread",
     "check_stamps",
     "check_style_loss",
     "check_tv_loss",
@@ -83,5 +106,6 @@ __all__ = [
     "check_unwrapped",
     "check_upsampler_channels",
     "check_variance",
+    "check_weighted_block",
     "hint",
 ]

@@ -1,27 +1,106 @@
-"""Checks of lesson 03: how variance grows, a learned weight, gates for channels."""
+"""Checks of lesson 03: a probe, weights and gates as built; three exercises."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srlab.checks.answers import named_type
-from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge, judge_gradient
+from srlab.checks.answers import judge_module, named_type
+from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge
 from srlab.checks.steps import in_steps
+from srlab.features import Hooks
+from srlab.models import SrResNet
+from srlab.residuals import (
+    ChannelGates,
+    FixedWeight,
+    LearnedWeight,
+    WeightedResidualBlock,
+    spread_by_block,
+)
 
 Layer = Callable[[Tensor], Tensor]
 
 
 @in_steps()
+def check_spread(answer: Answer | None) -> Verdict:
+    """Check ``answer(model, lr)``: ``spread_by_block``."""
+    return judge(
+        answer,
+        right=spread_by_block,
+        cases={
+            "3 blocks, 2 pictures": (_network(3), _signal(8, 2, 3, 6, 5)),
+            "1 block, 1 picture": (_network(1), _signal(9, 1, 3, 4, 4)),
+        },
+        mistakes=SPREAD_MISTAKES,
+        seen_through=_in_a_row,
+        tolerance=1e-5,
+    )
+
+
+@in_steps()
+def check_weighted_block(answer: Answer | None) -> Verdict:
+    """Check a class ``answer(num_features, weight)``: a ``WeightedResidualBlock``."""
+    return judge_module(
+        answer,
+        right=WeightedResidualBlock,
+        cases={
+            "weight 0.5, 2 pictures, 7 x 5 px": ((4, FixedWeight(0.5)), _signal(1, 2, 4, 7, 5)),
+            "weight -2, 1 picture, 6 x 6 px": ((3, FixedWeight(-2.0)), _signal(2, 1, 3, 6, 6)),
+            "a learned weight": ((4, LearnedWeight()), _signal(3, 2, 4, 3, 5)),
+        },
+        mistakes=WEIGHTED_MISTAKES,
+        tolerance=1e-5,
+    )
+
+
+@in_steps()
+def check_learned_weight(answer: Answer | None) -> Verdict:
+    """Check a class ``answer()``: a ``LearnedWeight``, one number that starts at zero."""
+    correction = _signal(4, 2, 4, 3, 5)
+    return judge(
+        answer,
+        right=LearnedWeight,
+        cases={
+            "learned numbers": (_all_sizes, correction, None),
+            "what a new one gives": (_output, correction, None),
+            "what it gives at 0.5": (_output, correction, 0.5),
+            "what it gives at -2": (_output, correction, -2.0),
+            "the gradient at 0.5: of the factor": (_pull, correction, 0.5),
+            "the gradient at 0.5: of the correction": (_back, correction, 0.5),
+        },
+        mistakes=LEARNED_MISTAKES,
+        seen_through=_asked_of_a_weight,
+    )
+
+
+@in_steps()
+def check_channel_gates(answer: Answer | None) -> Verdict:
+    """Check a class ``answer(num_features, reduction)``: a ``ChannelGates``."""
+    return judge_module(
+        answer,
+        right=ChannelGates,
+        cases={
+            "2 pictures, 6 channels, 4 x 5 px": ((6, 2), _signal(3, 2, 6, 4, 5)),
+            "1 picture, 3 x 3 px": ((6, 2), _signal(4, 1, 6, 3, 3)),
+            "6 pictures, 1 x 8 px": ((6, 2), _signal(5, 6, 6, 1, 8)),
+            "4 channels": ((4, 1), _signal(7, 2, 4, 3, 5)),
+        },
+        mistakes=GATES_MISTAKES,
+        tolerance=1e-5,
+    )
+
+
+@in_steps()
 def check_variance(answer: Answer | None) -> Verdict:
-    """Check ``answer(variance, weight, depth)``: variance behind so many blocks.
+    """Check ``answer(variance, weight, depth)``: variance after so many mixing blocks.
 
     Args:
         answer: variance of the first input, weight of each correction, number
-            of blocks -> variance. Each block's correction is as large as the
-            block's input, and independent of it.
+            of blocks -> variance. A block gives ``(1 - weight) * x + weight * c``;
+            its correction c is as large as its input x, and independent of it.
     """
     return judge(
         answer,
@@ -41,19 +120,26 @@ def check_variance(answer: Answer | None) -> Verdict:
     )
 
 
-UNFINISHED_BLOCK = '''
+BLOCK_WITH_BUGS = '''
 class MyBlock(nn.Module):
+    """y = x + w * f(x), with one learned w that starts at zero. It has two bugs."""
+
     def __init__(self, num_features):
         super().__init__()
         self.conv1 = nn.Conv2d(num_features, num_features, 3, padding=1)
         self.conv2 = nn.Conv2d(num_features, num_features, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)  # so that a new block changes nothing
+        nn.init.zeros_(self.conv2.bias)
+        self.factor = nn.Parameter(torch.zeros(()))
 
     def forward(self, x):
         """(N, F, h, w) -> (N, F, h, w)."""
+        correction = self.conv2(torch.relu(self.conv1(x)))
+        return x + self.factor.item() * correction
 '''
 
 
-@in_steps(starter=UNFINISHED_BLOCK)
+@in_steps(starter=BLOCK_WITH_BUGS)
 def check_learned_block(answer: Answer | None) -> Verdict:
     """Check a class: a residual block with one learned weight.
 
@@ -70,7 +156,7 @@ def check_learned_block(answer: Answer | None) -> Verdict:
             "what a new block gives": (_output, x, None),
             "what it gives with the weight at 0.5": (_output, x, 0.5),
             "what it gives with the weight at -2": (_output, x, -2.0),
-            "slopes with the weight at 0.5: of the weight, conv1, conv2": (_slopes, x, 0.5),
+            "gradients with the weight at 0.5: of the weight, conv1, conv2": (_slopes, x, 0.5),
             "one picture, 9 x 2 px": (_output, _signal(2, 1, 4, 9, 2), 1.5),
             "6 features": (_output, _signal(6, 1, 6, 3, 4), 1.5),
             "the gradient that comes back to x": (_back, x, 0.5),
@@ -82,60 +168,324 @@ def check_learned_block(answer: Answer | None) -> Verdict:
 
 
 @in_steps()
-def check_channel_gates(answer: Answer | None) -> Verdict:
-    """Check ``answer(correction, squeeze, expand)``: what ``ChannelGates`` computes.
+def check_channel_scale(answer: Answer | None) -> Verdict:
+    """Check a class ``answer(num_features)``: one learned factor a channel, 0.1 at first."""
+    wide, square = _signal(11, 2, 4, 3, 5), _signal(12, 1, 4, 4, 4)
+    return judge(
+        answer,
+        right=_ChannelScale,
+        cases={
+            "learned numbers": (_all_sizes, wide, None),
+            "what a new one gives": (_output, wide, None),
+            "what it gives with factors 1, 2, 3, ...": (_output, wide, "rising"),
+            "as many px as channels": (_output, square, "rising"),
+            "the gradient: of the factors": (_pull, wide, "rising"),
+            "the gradient: of the correction": (_back, wide, "rising"),
+        },
+        mistakes=SCALE_MISTAKES,
+        seen_through=_asked_of_a_scale,
+    )
 
-    Args:
-        answer: the correction ``(N, F, h, w)`` and two 1 x 1 convolutions ->
-            the weighted correction of the same shape.
-    """
-    layers = _pointwise(6, 3), _pointwise(3, 6)
-    wide = _pointwise(4, 2), _pointwise(2, 4)
-    cases = {
-        "2 pictures, 6 channels, 4 x 5 px": (_signal(3, 2, 6, 4, 5), *layers),
-        "1 picture, 3 x 3 px": (_signal(4, 1, 6, 3, 3), *layers),
-        "6 pictures, 1 x 8 px": (_signal(5, 6, 6, 1, 8), *layers),
-        "4 channels": (_signal(7, 2, 4, 3, 5), *wide),
-    }
-    verdict = judge(answer, right=_gated, cases=cases, mistakes=GATES_MISTAKES, tolerance=1e-5)
-    return judge_gradient(answer, after=verdict, right=_gated, cases=cases)
+
+# The spread
+
+
+def _network(depth: int) -> SrResNet:
+    """A small network, the same at each call."""
+    network = SrResNet(4, 4, depth)
+    for seed, parameter in enumerate(network.parameters()):
+        parameter.data.copy_(_signal(50 + seed, *parameter.shape))
+    return network
+
+
+def _in_a_row(answer: Answer) -> Answer:
+    """The spreads in one tensor, if there is a number for each block."""
+
+    def row(model: SrResNet, lr: Tensor) -> Any:
+        got = answer(model, lr)
+        if got is None or not isinstance(got, list):
+            return got
+        return torch.tensor([float(value) for value in got])
+
+    return row
+
+
+def _spread_of(
+    model: SrResNet,
+    lr: Tensor,
+    measure: Callable[[Tensor], Tensor] = Tensor.std,
+    watch: Callable[[Any], nn.Module] = lambda block: block,
+    images: Callable[[Tensor], Tensor] = lambda lr: lr,
+) -> list[float]:
+    blocks = {str(number): watch(block) for number, block in enumerate(model.body)}
+    with torch.no_grad(), Hooks(blocks) as hooks:
+        model(images(lr))
+    return [measure(hook.output).item() for hook in hooks.values()]
+
+
+def _without_running(model: SrResNet, _: Tensor) -> list[float]:
+    with Hooks({str(number): block for number, block in enumerate(model.body)}) as hooks:
+        pass
+    return [hook.output.std().item() for hook in hooks.values()]
+
+
+def _after_the_block(model: SrResNet, lr: Tensor) -> list[float]:
+    with Hooks({str(number): block for number, block in enumerate(model.body)}) as hooks:
+        pass
+    model(lr)
+    return [hook.output.std().item() for hook in hooks.values()]
+
+
+def _hooks_that_stay(model: SrResNet, lr: Tensor) -> list[float]:
+    hooks = Hooks({str(number): block for number, block in enumerate(model.body)}).__enter__()
+    with torch.no_grad():
+        model(lr)
+    return [hook.output.std().item() for hook in hooks.values()]
+
+
+SPREAD_MISTAKES: Mistakes = {
+    "Nothing ran while the hooks were there, so they have kept nothing.": (
+        _without_running,
+        _after_the_block,
+    ),
+    "This is the variance; the spread is its root.": partial(_spread_of, measure=Tensor.var),
+    "This is the mean size, not the spread around the mean.": (
+        partial(_spread_of, measure=lambda values: values.abs().mean())
+    ),
+    "These are the corrections alone, without the skip.": (
+        partial(_spread_of, watch=lambda block: block.conv2)
+    ),
+    "Only the first picture was shown to the network.": (
+        partial(_spread_of, images=lambda lr: lr[:1])
+    ),
+}
+
+
+# A weight on the correction
+
+
+def _weighted(correct: Callable[[Any, Tensor], Tensor]) -> Answer:
+    """A class like ``WeightedResidualBlock`` that computes something else."""
+    return type("_Weighted", (WeightedResidualBlock,), {"forward": correct})
+
+
+def _correction(block: Any, x: Tensor) -> Tensor:
+    result: Tensor = block.conv2(F.relu(block.conv1(x)))
+    return result
+
+
+WEIGHTED_MISTAKES: Mistakes = {
+    "The weight is on the sum, so the skip doesn't stay whole.": (
+        _weighted(lambda b, x: b.weight(x + _correction(b, x)))
+    ),
+    "The weight is on the skip.": _weighted(lambda b, x: b.weight(x) + _correction(b, x)),
+    "The weight is there, but nothing goes through it.": (
+        _weighted(lambda b, x: x + _correction(b, x))
+    ),
+    "The skip is missing.": _weighted(lambda b, x: b.weight(_correction(b, x))),
+    "The weight comes before conv2, so it misses conv2's bias.": (
+        _weighted(lambda b, x: x + b.conv2(b.weight(F.relu(b.conv1(x)))))
+    ),
+    "The weight comes before conv1, so it misses both biases.": (
+        _weighted(lambda b, x: x + _correction(b, b.weight(x)))
+    ),
+    "A ReLU after the sum cuts off what the skip should carry unchanged.": (
+        _weighted(lambda b, x: F.relu(x + b.weight(_correction(b, x))))
+    ),
+    "A ReLU after conv2 cuts off corrections of one sign.": (
+        _weighted(lambda b, x: x + b.weight(F.relu(_correction(b, x))))
+    ),
+    "Two convolutions in a row do no more than one could.": (
+        _weighted(lambda b, x: x + b.weight(b.conv2(b.conv1(x))))
+    ),
+    # An error: a module is called, not multiplied.
+    "weight is a module here: it is called, like a layer.": (
+        _weighted(lambda b, x: x + b.weight * _correction(b, x)),
+        _weighted(lambda b, x: x + _correction(b, x) * b.weight),
+    ),
+}
+
+
+# Weights that are learned: one number, and one a channel
+
+
+def _asked_of_a_weight(make: Answer) -> Answer:
+    """Make of a class a function that answers one question about a new weight."""
+
+    def ask(question: Question, correction: Tensor, factor: float | None) -> Any:
+        weight = make()
+        if weight is None:
+            return None
+        _require_module(weight)
+        if factor is not None:
+            for parameter in weight.parameters():
+                parameter.data.fill_(factor)
+        return question(weight, correction)
+
+    return ask
+
+
+def _asked_of_a_scale(make: Answer) -> Answer:
+    """The same for a weight of so many features, whose factors can be made to differ."""
+
+    def ask(question: Question, correction: Tensor, factors: str | None) -> Any:
+        scale = make(correction.shape[1])
+        if scale is None:
+            return None
+        _require_module(scale)
+        if factors is not None:
+            for parameter in scale.parameters():
+                rising = torch.arange(1.0, 1 + parameter.numel())
+                parameter.data.copy_(rising.view_as(parameter))
+        return question(scale, correction)
+
+    return ask
+
+
+def _require_module(made: Any) -> None:
+    if not isinstance(made, nn.Module):
+        raise Finding(f"{named_type(made)}, not an nn.Module", "This is no module.")
+
+
+def _all_sizes(module: nn.Module, _: Tensor) -> list[int]:
+    return [parameter.numel() for parameter in module.parameters()]
+
+
+def _pull(module: nn.Module, correction: Tensor) -> Tensor:
+    """The gradient at the parameters, of the output's sum of squares."""
+    wanted = list(module.parameters())
+    score = module(correction).square().sum()
+    if not (score.requires_grad and all(p.requires_grad for p in wanted)):
+        raise Finding(NO_GRADIENT, CUT)
+    pulls = torch.autograd.grad(score, wanted, materialize_grads=True)
+    return torch.cat([pull.flatten() for pull in pulls])
+
+
+def _factor_that(give: Callable[[Any, Tensor], Tensor], first: float = 0.0) -> Answer:
+    """A class like ``LearnedWeight`` that does something else with its factor."""
+
+    class Wrong(LearnedWeight):
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor.data.fill_(first)
+
+        def forward(self, correction: Tensor) -> Tensor:
+            return give(self, correction)
+
+    return Wrong
+
+
+class _PlainFactor(LearnedWeight):
+    def __init__(self) -> None:
+        super().__init__()
+        del self.factor
+        self.factor = torch.zeros(())  # type: ignore[assignment]
+
+
+PLAIN = "Training changes no plain tensor or number; only parameters."
+
+LEARNED_MISTAKES: Mistakes = {
+    PLAIN: _PlainFactor,
+    "A new one lets the correction through whole: it starts at 1, or has no effect.": (
+        _factor_that(lambda m, c: m.factor * c, first=1.0),
+        _factor_that(lambda m, c: (1 + m.factor) * c),
+        _factor_that(lambda m, c: m.factor + c),
+        _factor_that(lambda _, c: c),
+    ),
+    "A sigmoid of 0 is 0.5, so a new block isn't absent.": (
+        _factor_that(lambda m, c: torch.sigmoid(m.factor) * c)
+    ),
+    "Right at zero, but a tanh bends every other factor.": (
+        _factor_that(lambda m, c: torch.tanh(m.factor) * c)
+    ),
+}
+
+
+class _ChannelScale(nn.Module):
+    first = 0.1
+
+    def __init__(self, num_features: int):
+        super().__init__()
+        self.factors = nn.Parameter(torch.full((num_features, 1, 1), self.first))
+
+    def forward(self, correction: Tensor) -> Tensor:
+        return self.factors * correction
+
+
+def _scale_that(give: Callable[[Any, Tensor], Tensor], first: float = 0.1) -> Answer:
+    return type("_Scale", (_ChannelScale,), {"forward": give, "first": first})
+
+
+class _OneForAll(_ChannelScale):
+    def __init__(self, num_features: int):
+        super().__init__(num_features)
+        self.factors = nn.Parameter(torch.full((), self.first))
+
+
+class _PlainScale(_ChannelScale):
+    def __init__(self, num_features: int):
+        super().__init__(num_features)
+        del self.factors
+        self.factors = torch.full((num_features, 1, 1), self.first)  # type: ignore[assignment]
+
+
+SCALE_MISTAKES: Mistakes = {
+    PLAIN: _PlainScale,
+    "One number for all channels; each should have its own.": _OneForAll,
+    "They start at 0; at first each should be 0.1.": (
+        _scale_that(lambda m, c: m.factors * c, first=0.0)
+    ),
+    "They start at 1; at first each should be 0.1.": (
+        _scale_that(lambda m, c: m.factors * c, first=1.0)
+    ),
+    # An error at most sizes; where there are as many px as channels it would pass unseen.
+    "The factors lie along the width, not along the channels.": (
+        _scale_that(lambda m, c: m.factors.flatten() * c)
+    ),
+    "The factors are added, not multiplied.": _scale_that(lambda m, c: m.factors + c),
+    "The correction is in the result once more, without a factor.": (
+        _scale_that(lambda m, c: c + m.factors * c)
+    ),
+}
 
 
 # Exercise 1 ----------------------------------------------------------------------------
 
 
 def _variance(variance: float, weight: float, depth: int) -> float:
-    return variance * (1 + weight**2) ** depth
+    return variance * ((1 - weight) ** 2 + weight**2) ** depth
 
 
 VARIANCE_MISTAKES: Mistakes = {
+    "Here the skip is whole; a mix takes 1 - weight of it.": (
+        lambda v, w, n: v * (1 + w**2) ** n
+    ),
     "You added standard deviations; those of independent numbers do not add up.": (
-        lambda v, w, n: v * (1 + abs(w)) ** (2 * n),
-        lambda v, w, n: v * (1 + w) ** (2 * n),
+        lambda v, w, n: v * ((1 - w) + w) ** (2 * n),
+        lambda v, w, n: v * (abs(1 - w) + abs(w)) ** (2 * n),
     ),
-    "A factor w does not make the variance w times as large.": lambda v, w, n: v * (1 + w) ** n,
+    "A factor w does not make the variance w times as large.": (
+        lambda v, w, n: v * ((1 - w) + w**2) ** n,
+        lambda v, w, n: v * ((1 - w) ** 2 + w) ** n,
+    ),
     "The 2 belongs to He's start; here a correction is as large as its input.": (
-        lambda v, w, n: v * (1 + 2 * w**2) ** n
-    ),
-    "Each block adds the same here, though its input has grown.": lambda v, w, n: (
-        v * (1 + n * w**2)
-    ),
-    "Here each correction has a variance of 1, however large its block's input.": (
-        lambda v, w, n: v + n * w**2
+        lambda v, w, n: v * ((1 - w) ** 2 + 2 * w**2) ** n
     ),
     "The factor of one block is right; of several blocks it is not multiplied by depth.": (
-        lambda v, w, n: v * n * (1 + w**2)
+        lambda v, w, n: v * n * ((1 - w) ** 2 + w**2)
     ),
     "The growth is right, but the variance at the start has no effect.": lambda _, w, n: (
-        (1 + w**2) ** n
+        ((1 - w) ** 2 + w**2) ** n
     ),
-    "That is the standard deviation.": lambda v, w, n: (v * (1 + w**2) ** n) ** 0.5,
+    "That is the standard deviation.": lambda v, w, n: (v * ((1 - w) ** 2 + w**2) ** n) ** 0.5,
+    "The correction is missing: this is what the skips leave.": lambda v, w, n: (
+        v * (1 - w) ** (2 * n)
+    ),
     "The skip is missing: these are corrections of corrections.": lambda v, w, n: (
         v * w ** (2 * n)
     ),
-    "That is weight 1, whatever weight says.": lambda v, _, n: v * 2.0**n,
-    "One block is missing.": lambda v, w, n: v * (1 + w**2) ** (n - 1),
-    "One block too many.": lambda v, w, n: v * (1 + w**2) ** (n + 1),
+    "One block is missing.": lambda v, w, n: v * ((1 - w) ** 2 + w**2) ** (n - 1),
+    "One block too many.": lambda v, w, n: v * ((1 - w) ** 2 + w**2) ** (n + 1),
 }
 
 
@@ -285,13 +635,13 @@ CUT = "The values are right, but the gradient is not: somewhere the way back is 
 
 BLOCK_MISTAKES: Mistakes = {
     "Two zeros in one product never wake: the weight, and all of conv2.": _NeverWakes,
-    "No training changes a plain tensor or number.": _NotLearned,
+    "Training changes no plain tensor or number; only parameters.": _NotLearned,
     CUT: _computing(lambda b, x: x + b.factor * b.correction(x).detach()),
-    "The skip does not stay whole: x loses what the correction gets.": (
+    "The skip doesn't stay whole: x loses what the correction gains.": (
         _computing(lambda b, x: (1 - b.factor) * x + b.factor * b.correction(x))
     ),
     "One weight for each channel, not one for the whole block.": _OneForEachChannel,
-    "At first this is the plain block: weight 1, or none at work.": _StartsAtOne,
+    "A new block is the plain one: its weight is 1, or has no effect.": _StartsAtOne,
     "The weight is there, but nothing is multiplied by it.": (
         _computing(lambda b, x: x + b.correction(x))
     ),
@@ -301,22 +651,24 @@ BLOCK_MISTAKES: Mistakes = {
     "With weight 0 nothing comes out: the weight is on the sum, or the skip is missing.": (
         _computing(lambda b, x: b.factor * (x + b.correction(x)))
     ),
-    "A ReLU behind the sum cuts off what the skip should carry unchanged.": (
+    "A ReLU after the sum cuts off what the skip should carry unchanged.": (
         _computing(lambda b, x: F.relu(x + b.factor * b.correction(x)))
     ),
-    "A ReLU behind conv2 cuts off corrections of one sign.": (
+    "A ReLU after conv2 cuts off corrections of one sign.": (
         _computing(lambda b, x: x + b.factor * F.relu(b.correction(x)))
     ),
-    "The weight stands before conv2, whose bias it then misses.": (
+    "The weight comes before conv2, so it misses conv2's bias.": (
         _computing(lambda b, x: x + b.conv2(b.factor * F.relu(b.conv1(x))))
     ),
-    "The weight stands before conv1, whose bias it then misses.": (
+    "The weight comes before conv1, so it misses both biases.": (
         _computing(lambda b, x: x + b.correction(b.factor * x))
     ),
     "Two convolutions in a row do no more than one could.": (
         _computing(lambda b, x: x + b.factor * b.conv2(b.conv1(x)))
     ),
-    "Here the weight is added.": _computing(lambda b, x: x + b.factor + b.correction(x)),
+    "Here the weight is added, not multiplied.": _computing(
+        lambda b, x: x + b.factor + b.correction(x)
+    ),
     "A sigmoid of 0 is 0.5, so a new block is not x.": (
         _computing(lambda b, x: x + torch.sigmoid(b.factor) * b.correction(x))
     ),
@@ -326,11 +678,7 @@ BLOCK_MISTAKES: Mistakes = {
 }
 
 
-# Exercise 3 ----------------------------------------------------------------------------
-
-
-def _gated(correction: Tensor, squeeze: Layer, expand: Layer) -> Tensor:
-    return correction * _gates(_pooled(correction), squeeze, expand)
+# Gates
 
 
 def _gates(pooled: Tensor, squeeze: Layer, expand: Layer) -> Tensor:
@@ -339,14 +687,6 @@ def _gates(pooled: Tensor, squeeze: Layer, expand: Layer) -> Tensor:
 
 def _pooled(correction: Tensor) -> Tensor:
     return correction.mean((2, 3), keepdim=True)
-
-
-def _pointwise(channels_in: int, channels_out: int) -> nn.Conv2d:
-    """A 1 x 1 convolution, strong enough for gates to differ."""
-    conv = nn.Conv2d(channels_in, channels_out, 1)
-    for seed, strength, parameter in zip((20, 40), (6, 1), conv.parameters(), strict=True):
-        parameter.data.copy_(strength * _signal(seed + channels_in, *parameter.shape))
-    return conv
 
 
 def _signal(seed: int, *shape: int) -> Tensor:
@@ -358,7 +698,7 @@ def _signal(seed: int, *shape: int) -> Tensor:
     return values + torch.rand((*shape[:2], 1, 1), generator=generator) - 0.5
 
 
-GATES_MISTAKES: Mistakes = {
+GATED: Mistakes = {
     "These gates do not lie between 0 and 1.": lambda c, squeeze, expand: (
         c * expand(F.relu(squeeze(_pooled(c))))
     ),
@@ -373,11 +713,11 @@ GATES_MISTAKES: Mistakes = {
         c * _gates(c.mean((1, 2, 3), keepdim=True).expand(-1, 6, 1, 1), squeeze, expand)
     ),
     # swapped layers raise the same error
-    "What reaches a convolution has not its shape; squeeze wants (N, F, 1, 1).": (
+    "A convolution got the wrong shape; squeeze wants (N, F, 1, 1).": (
         lambda c, squeeze, expand: c * _gates(c.mean((2, 3)), squeeze, expand),
         lambda c, squeeze, expand: c * _gates(c.mean((1, 2, 3), keepdim=True), squeeze, expand),
     ),
-    "Nothing was averaged: each pixel got gates of its own.": lambda c, squeeze, expand: (
+    "Nothing was averaged: each pixel has gates of its own.": lambda c, squeeze, expand: (
         c * _gates(c, squeeze, expand)
     ),
     "This is the maximum of each channel.": lambda c, squeeze, expand: (
@@ -386,22 +726,35 @@ GATES_MISTAKES: Mistakes = {
     "This is a sum: a larger picture opens the gates wider.": lambda c, squeeze, expand: (
         c * _gates(c.sum((2, 3), keepdim=True), squeeze, expand)
     ),
-    "squeeze and expand follow each other at once, and so are one.": (
+    "Nothing stands between squeeze and expand, so together they do no more than one.": (
         lambda c, squeeze, expand: c * torch.sigmoid(expand(squeeze(_pooled(c))))
-    ),
-    "The ReLU stands behind the sigmoid, where it does nothing.": (
-        lambda c, squeeze, expand: c * F.relu(torch.sigmoid(expand(squeeze(_pooled(c)))))
     ),
     "There are two sigmoids.": lambda c, squeeze, expand: (
         c * torch.sigmoid(expand(torch.sigmoid(squeeze(_pooled(c)))))
     ),
-    "A softmax makes the channels share one whole; each gate is free.": (
+    "A softmax makes the channels compete; each gate should be free.": (
         lambda c, squeeze, expand: c * torch.softmax(expand(F.relu(squeeze(_pooled(c)))), dim=1)
     ),
-    "Here the gates are added.": lambda c, squeeze, expand: (
+    "The gates are added, not multiplied.": lambda c, squeeze, expand: (
         c + _gates(_pooled(c), squeeze, expand)
     ),
-    "The correction itself is in the result once more.": lambda c, squeeze, expand: (
+    "The correction is in the result once more, without a gate.": lambda c, squeeze, expand: (
         c * (1 + _gates(_pooled(c), squeeze, expand))
     ),
+}
+
+
+def _gates_that(give: Callable[[Tensor, Layer, Layer], Tensor]) -> Answer:
+    """A class like ``ChannelGates`` that does something else with its two layers."""
+
+    class Wrong(ChannelGates):
+        def forward(self, correction: Tensor) -> Tensor:
+            return give(correction, self.gates[1], self.gates[3])
+
+    return Wrong
+
+
+GATES_MISTAKES: Mistakes = {
+    hint: tuple(_gates_that(one) for one in (wrong if isinstance(wrong, tuple) else (wrong,)))
+    for hint, wrong in GATED.items()
 }

@@ -165,7 +165,7 @@ def help_comes_in_order(lab: LabPage):
             lab.run_all()
             assert steps_shown(lab) == steps
             assert (texts.hint in lab.cell_text("check_variance(my")) == (number > 0)
-    answer = YOURS.format("return variance * (1 + weight**2) ** depth")
+    answer = YOURS.format("return variance * ((1 - weight) ** 2 + weight**2) ** depth")
     lab.page.evaluate(TYPE_ANSWER, answer)
     lab.run_all()
     assert "Done." in lab.cell_text("check_variance(my")

@@ -6,6 +6,7 @@ import { checkerboard } from "../../checkerboard_lab/view.js";
 import { board } from "../../class_board/view.js";
 import { compare } from "../../compare/view.js";
 import { features } from "../../feature_explorer/view.js";
+import { growth } from "../../growth/view.js";
 import { guess } from "../../guess/view.js";
 import { loss } from "../../loss_lab/view.js";
 import { metric } from "../../metric_lab/view.js";
@@ -25,6 +26,7 @@ const VIEWS = {
   dial,
   features,
   gallery,
+  growth,
   guess,
   loss,
   metric,
