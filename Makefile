@@ -21,7 +21,7 @@ VENV_PYTHON := $(BIN)/python
 UV := $(VENV_PYTHON) -m uv
 PYTEST := $(VENV_PYTHON) -m pytest
 # A home and a cache of their own: the runs that a test notes are nobody's.
-LESSONS := SRLAB_HOME="$$(mktemp -d)" SRLAB_CACHE="$$(mktemp -d)" $(PYTEST) lessons -p tests.warm_kernels --nbval-lax --nbval-kernel-name=python3 --nbval-cell-timeout=$(CELL_SECONDS)
+LESSONS := SRLAB_HOME="$$(mktemp -d)" SRLAB_CACHE="$$(mktemp -d)" $(PYTEST) lessons -p tests.warm_kernels --nbval-lax --nbval-sanitize-with=tests/nbval.cfg --nbval-kernel-name=python3 --nbval-cell-timeout=$(CELL_SECONDS)
 # Two at a time, one thread each: two trainings with two threads each are slower. Of unit
 # tests, who is done first takes over half of what the other has left; a notebook's cells
 # stay together, and so do the browser's tests of a page, which wait a third of their time.

@@ -223,12 +223,18 @@ def slide_type(cell: NotebookNode) -> str:
     """
     if cell.cell_type == "markdown":
         return "slide" if re.match(r"##? ", cell.source) else "subslide"
-    shown = any("image/png" in output.get("data", {}) for output in cell.outputs)
+    shown = any(has_picture(output) for output in cell.outputs)
     if cell.id in UNSHOWN or cell.id.endswith("-check"):
         return "skip"
     if shown:
         return "subslide"
     return "skip" if len(cell.source.splitlines()) > SLIDE_LINES else "-"
+
+
+def has_picture(output: NotebookNode) -> bool:
+    """Whether it is a chart, a lab's poster, or pictures as ``show_images`` draws them."""
+    data = output.get("data", {})
+    return "image/png" in data or "<img" in data.get("text/html", "")
 
 
 def store(path: Path) -> float:

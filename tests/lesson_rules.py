@@ -34,6 +34,7 @@ BUILT = re.compile(r"^(\w+) = built\(\1, check_\w+\)$", re.MULTILINE)
 SOURCE_LESSON = re.compile(r"^\s*Source: lesson (\d\d)\b", re.MULTILINE)
 OF_ONE_MACHINE = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|Users|var/folders)/")
 ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
+IN_BASE64 = re.compile(r"(?<=;base64,)[A-Za-z0-9+/]+")
 
 NOBODYS_MAP = re.compile(r"Your course: 0 of \d+ exercises done, 0 of \d+ questions right")
 
@@ -370,4 +371,5 @@ def _texts(output: NotebookNode) -> Iterator[str]:
     yield output.get("text", "")
     for kind, content in output.get("data", {}).items():
         if not kind.startswith("image/") or kind == "image/svg+xml":
-            yield content if isinstance(content, str) else str(content)
+            text = content if isinstance(content, str) else str(content)
+            yield IN_BASE64.sub("", text)

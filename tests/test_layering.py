@@ -107,7 +107,7 @@ def test_the_package_was_read() -> None:
 FLOORS = """
 __main__
 cli
-widgets grader
+widgets grader milestones
 checks classroom plots
 runs learner sheet foreign
 scoring course

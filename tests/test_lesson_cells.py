@@ -11,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from tests import lesson_cells, lesson_rules
 from tests.lesson_cells import (
+    ROOT,
     BuildCell,
     difference,
     parse_build_cell,
@@ -322,7 +323,8 @@ def test_stored_lesson_passes_nbval_until_a_number_changes(root: Path):
 
 def nbval(path: Path) -> subprocess.CompletedProcess[str]:
     """Test one notebook as ``make test`` does."""
-    options = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=60"]
+    config = f"--nbval-sanitize-with={ROOT / 'tests/nbval.cfg'}"
+    options = ["--nbval-lax", config, "--nbval-current-env", "--nbval-cell-timeout=60"]
     own = ["-p", "no:cacheprovider", "-p", "no:xdist", f"--rootdir={path.parent}"]
     command = [sys.executable, "-m", "pytest", *options, *own, path.name]
     return subprocess.run(command, cwd=path.parent, capture_output=True, text=True)

@@ -105,13 +105,18 @@ def test_every_picture_has_words(pages: dict[str, Read]) -> None:
 def test_each_stored_picture_is_on_its_page(pages: dict[str, Read]) -> None:
     for name, page in pages.items():
         outputs = [out for cell in cells_of(name) for out in cell.get("outputs", [])]
-        stored = [o.data["image/png"] for o in outputs if "image/png" in o.get("data", {})]
+        stored = [source for output in outputs for source in sources(output.get("data", {}))]
         shown = [one["src"] for one in page.all("img") if one["src"].startswith("data:")]
-        assert shown == [
-            f"data:image/png;base64,{data.replace(chr(10), '')}" for data in stored
-        ]
+        assert shown == stored, name
         assert page.html.count(WIDGET) == sum(is_widget(output) for output in outputs), name
     assert WIDGET in pages["05_loss_lab.html"].html
+
+
+def sources(data: dict[str, str]) -> list[str]:
+    """What the pictures of a stored output load: the PNG, or those in its HTML."""
+    if "image/png" in data:
+        return [f"data:image/png;base64,{data['image/png'].replace(chr(10), '')}"]
+    return [one["src"] for one in Read(data.get("text/html", "")).all("img")]
 
 
 def test_a_page_has_what_a_screen_reader_goes_by(pages: dict[str, Read]) -> None:

@@ -13,12 +13,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    field_validator,
+)
 
 from srlab.files import free_path, own_folder, replacing
 
 FORMAT = 1
 LAST_STEP = 4  # nudge, hint, mistake, solution
+SHOWN = ("psnr_y", "sharpness", "ridge")  # of a milestone
 PATIENCE = 5.0  # seconds, for another kernel that is writing
 
 
@@ -57,6 +65,35 @@ class Answered(_Entry):
     right: bool = False
 
 
+class Reached(_Entry):
+    """What a network of the learner's own reached, at a milestone.
+
+    Args:
+        figures: ``psnr_y`` in dB, ``sharpness``, ``ridge`` and what else was
+            measured on the three embedded test photographs, at x4.
+        bicubic: the same figures of bicubic.
+        steps: of the training; 0 if it was trained elsewhere.
+        when: date and time, UTC.
+    """
+
+    figures: dict[str, FiniteFloat]
+    bicubic: dict[str, FiniteFloat]
+    steps: int = Field(default=0, ge=0)
+    when: str = ""
+
+    @property
+    def lead(self) -> float:
+        """PSNR over bicubic, dB."""
+        return self.figures["psnr_y"] - self.bicubic["psnr_y"]
+
+    @field_validator("figures", "bicubic")
+    @classmethod
+    def _has_what_is_shown(cls, figures: dict[str, float]) -> dict[str, float]:
+        if missing := [name for name in SHOWN if name not in figures]:
+            raise ValueError(f"{', '.join(missing)} is missing.")
+        return figures
+
+
 class Progress(_Entry):
     """All of it; keys are such as ``"03/variance"``.
 
@@ -64,12 +101,14 @@ class Progress(_Entry):
         exercises: also the builds of a lesson.
         guesses: what was guessed before a cell showed the truth: a number, or
             the text that was chosen.
+        milestones: lesson -> what its network reached.
     """
 
     format: int = FORMAT
     exercises: dict[str, Tried] = Field(default_factory=dict)
     questions: dict[str, Answered] = Field(default_factory=dict)
     guesses: dict[str, float | str] = Field(default_factory=dict)
+    milestones: dict[str, Reached] = Field(default_factory=dict)
 
 
 class NotRememberedError(Exception):
@@ -179,6 +218,23 @@ def note_guess(key: str, guess: float | str) -> str:
     return _change(change)[1]
 
 
+def note_milestone(lesson: str, reached: Reached) -> str:
+    """Note what a network reached; what an earlier one of the lesson did goes.
+
+    Args:
+        lesson: such as ``"01"``.
+        reached: as it was measured.
+
+    Returns:
+        A sentence about trouble ("" if there is none).
+    """
+
+    def change(progress: Progress) -> None:
+        progress.milestones[lesson] = reached
+
+    return _change(change)[1]
+
+
 def do_not_remember() -> None:
     """Remember nothing of this kernel: what runs here is not the learner's own."""
     global _remembering, _unsaved
@@ -256,7 +312,7 @@ def _set_aside(path: Path) -> Path:
 
 
 def _further(one: Progress, other: Progress) -> Progress:
-    """Both together; of an entry in both, the one that got further."""
+    """Both together; of an entry in both, the one that got further, or the later network."""
     whole = one.model_copy(deep=True)
     for key, tried in other.exercises.items():
         mine = whole.exercises.get(key, Tried())
@@ -267,6 +323,9 @@ def _further(one: Progress, other: Progress) -> Progress:
         if (answered.right, answered.tries) >= (known.right, known.tries):
             whole.questions[key] = answered.model_copy()
     whole.guesses |= other.guesses
+    for key, reached in other.milestones.items():
+        if key not in whole.milestones or reached.when >= whole.milestones[key].when:
+            whole.milestones[key] = reached.model_copy()
     return whole
 
 

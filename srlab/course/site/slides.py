@@ -135,7 +135,10 @@ def slide_html(markdown: str, attached: dict[str, Any] | None, folder: Path) -> 
 
 
 PICTURE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
-ATTRIBUTE = re.compile(r"""\b(src|alt)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+SIZES = ("width", "height", "style")
+ATTRIBUTE = re.compile(
+    r"""\b(src|alt|width|height|style)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE
+)
 
 
 def with_pictures(html: str, attached: dict[str, Any] | None, folder: Path) -> str:
@@ -145,7 +148,8 @@ def with_pictures(html: str, attached: dict[str, Any] | None, folder: Path) -> s
         has = {name.lower(): unescape(a or b) for name, a, b in ATTRIBUTE.findall(found[0])}
         source, words = has.get("src", ""), has.get("alt", "")
         if data := _data(unquote(source), attached or {}, folder):
-            return f'<img src="{data}" alt="{escape(words)}">'
+            sizes = "".join(f' {name}="{escape(has[name])}"' for name in SIZES if name in has)
+            return f'<img src="{data}" alt="{escape(words)}"{sizes}>'
         warnings.warn(
             f"The picture {source[:80]!r} is not in the talk; a talk has only those that "
             f"lie in the notebook's folder.",
