@@ -4,10 +4,22 @@ They need no network, never raise, know the usual mistakes, and help in steps:
 ``hint(check_icnr)`` shows again what was earned.
 """
 
-from srlab.checks.lesson00 import check_byte_psnr, check_full_luma, check_published_psnr
+from srlab.checks.lesson00 import (
+    check_bicubic_score,
+    check_byte_psnr,
+    check_degrade,
+    check_luma,
+    check_psnr,
+    check_published_psnr,
+    check_shave,
+)
 from srlab.checks.lesson01 import (
     check_charbonnier,
+    check_reach,
     check_residual_block,
+    check_sharpness,
+    check_sr_resnet,
+    check_training_step,
     check_upsampler_channels,
 )
 from srlab.checks.lesson02 import check_content_loss, check_features, check_normalize
@@ -20,6 +32,7 @@ from srlab.checks.steps import hint
 
 __all__ = [
     "check_balance",
+    "check_bicubic_score",
     "check_byte_psnr",
     "check_card",
     "check_carry",
@@ -27,20 +40,27 @@ __all__ = [
     "check_charbonnier",
     "check_consistency",
     "check_content_loss",
+    "check_degrade",
     "check_distinct_kernels",
     "check_features",
     "check_field",
-    "check_full_luma",
     "check_gram_of_part",
     "check_icnr",
     "check_isotropic_tv",
     "check_learned_block",
+    "check_luma",
     "check_merge",
     "check_normalize",
+    "check_psnr",
     "check_published_psnr",
+    "check_reach",
     "check_residual_block",
     "check_shapes",
+    "check_sharpness",
+    "check_shave",
     "check_shuffle",
+    "check_sr_resnet",
+    "check_training_step",
     "check_upsampler_channels",
     "check_variance",
     "hint",
