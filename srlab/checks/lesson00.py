@@ -152,7 +152,8 @@ def check_published_psnr(answer: Answer | None) -> Verdict:
 def check_bicubic_score(answer: Answer | None) -> Verdict:
     """Check ``answer(hr, scale)``: what bicubic scores by the published protocol, dB."""
     smooth = enlarge(uniform_values(10, 1, 3, 13, 15), 4)  # 52 x 60 px
-    noisy = (smooth + 0.1 * uniform_values(11, *smooth.shape)).clamp(0, 1)
+    noise = 0.2 * uniform_values(11, *smooth.shape)
+    noisy = (1.8 * smooth - 0.5 + noise).clamp(0, 1)  # reaches black and white
     return judge(
         answer,
         right=_bicubic_score,
