@@ -156,7 +156,7 @@ class FeatureExtractor(Normalizing):
 
     Args:
         layers: one or more, by the papers' names; the network ends after the
-            deepest. Take relu or pool layers: the ReLU behind a convolution
+            deepest. Take relu or pool layers: the ReLU after a convolution
             writes into its output.
         weights: ``"embedded"``, a stand-in that is inside the package (VGG-16
             up to relu4_3, trained further to find edges), or ``"vgg16"`` or

@@ -266,7 +266,7 @@ def grid_energy(images: Tensor, scale: int) -> Tensor:
 
 
 def ridge(sr: Tensor, hr: Tensor) -> Tensor:
-    """How far the spectrum climbs again behind a valley, sr over hr.
+    """How far the spectrum climbs again after a valley, sr over hr.
 
     A blur takes the more of the truth, the finer the waves. A network that was
     trained to please a VGG also draws replicas of the finest waves of lr, far

@@ -77,7 +77,7 @@ PLANS = {
     "07": Plan(
         "2x carried to 4x",
         "a network that your carry_weights filled, pixel_loss, and your back_project",
-        1e-3, 8, 8, 2000, 8000,
+        1e-3, 8, 8, 1500, 8000,
     ),
 }  # fmt: skip
 
@@ -211,7 +211,7 @@ class Milestone:
         own = {name_of(lesson): kept[lesson].lead for lesson in sorted(kept)}
         show_leads(own, both, known, notes=notes)
         if self.lesson in kept:
-            print(standing(kept[self.lesson], both, known))
+            print(where_it_stands(kept[self.lesson], both, known))
 
     def _placed(
         self, network: nn.Module, finish: Finish | None, steps: int, seconds: float
@@ -291,7 +291,7 @@ def published_leads() -> dict[str, float]:
     }
 
 
-def standing(
+def where_it_stands(
     reached: Reached,
     networks: Mapping[str, tuple[float, float]],
     published: Mapping[str, float],

@@ -75,7 +75,7 @@ class LearnedWeight(nn.Module):
 
     Source: lesson 03; after Shen & Zeng 2016. Differences: theirs is kept
     between -1 and 1, ours is free; their blocks are normalized by batch and
-    have a ReLU behind the second convolution.
+    have a ReLU after the second convolution.
     """
 
     def __init__(self) -> None:

@@ -204,12 +204,13 @@ class Stage(Part):
         plain = self.weights.keys() & {"l1", "l2"}
         if plain and plain != self.weights.keys():
             raise ValueError(
-                "l1 and l2 came together with terms of the expanded loss; there L1 is pixel"
+                "l1 and l2 stand together with terms of the expanded loss; there L1 is pixel"
             )
         looking = [name for name in ("content", "style") if self.weights.get(name)]
         if looking and self.features is None:
             terms = " and ".join(looking)
-            raise ValueError(f"{terms} came without features; name the layers to look at")
+            needs = "need" if len(looking) > 1 else "needs"
+            raise ValueError(f"{terms} {needs} features; name the layers to look at")
 
     def _require_possible_changes(self) -> None:
         known = ["pixel", "tv"] if self.is_expanded else ["l1", "l2"]

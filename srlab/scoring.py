@@ -70,7 +70,7 @@ MEASURES = {
         "checkerboard", "nearest to the truth's 1", "a grid in the rhythm of the doublings", 3
     ),
     "ridge": Measure(
-        "ridge", "nearest to the truth's 1", "a weave: a ridge behind a valley in the spectrum"
+        "ridge", "nearest to the truth's 1", "a weave: a ridge after a valley in the spectrum"
     ),
     "haarpsi": Measure("HaarPSI", "highest", "steps between neighbors, near and far", 4),
     "mdsi": Measure("MDSI", "lowest", "how unevenly edges and colors are damaged", 4),

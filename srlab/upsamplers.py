@@ -19,7 +19,7 @@ def icnr_(
     factor: int = 2,
     init: Callable[[Tensor], Tensor] = nn.init.kaiming_normal_,
 ) -> nn.Conv2d:
-    """Start a convolution so that the shuffle behind it draws flat squares.
+    """Start a convolution so that the shuffle after it draws flat squares.
 
     One kernel and one bias for each channel after the shuffle, copied to the
     ``factor**2`` channels that become one square. So convolution and shuffle

@@ -140,9 +140,37 @@ def test_a_verdict_shows_case_expected_got_and_hint():
     text = repr(check_byte_psnr(subtracts_bytes))
     assert text.startswith("Not yet.\n  case     every value 5 too dark\n  expected 34.15\n")
     assert "\n  got      " in text
-    assert "\n  mistake  uint8 wraps around" in text
-    assert "floats" not in text, "what is wrong, not yet what is right"
+    assert "uint8 wraps around" not in text, "first one thinks for oneself"
     assert text.endswith("check again: the hint comes.")
+
+
+class TestTheFirstElementThatDiffers:
+    def test_of_a_tensor(self):
+        expected, got = torch.zeros(2, 3), torch.zeros(2, 3)
+        got[1, 1:] = torch.tensor([0.5, 0.25])
+        text = "The first element that differs is [1, 1]: expected 0, got 0.5."
+        assert core.first_difference(expected, got, 1e-4) == text
+
+    def test_of_a_row(self):
+        text = "The first element that differs is [1]: expected 12, got 3."
+        assert core.first_difference([128, 12], [128, 3], 1e-4) == text
+
+    def test_of_what_cannot_be_compared_place_by_place(self):
+        zeros = torch.zeros(3)
+        for expected, got in ((zeros, zeros), (zeros, zeros[:2]), (1.0, 2.0), ([1], [1, 2])):
+            assert core.first_difference(expected, got, 1e-4) == ""
+
+    def test_is_said_where_no_mistake_explains(self):
+        for factor in (2, 3, 4):
+            verdict = check_shuffle(
+                lambda x, f, by=factor: (
+                    by
+                    + torch.zeros(
+                        x.shape[0], x.shape[1] // f**2, x.shape[2] * f, x.shape[3] * f
+                    )
+                )
+            )
+        assert dict(verdict.help)["mistake"].startswith("The first element that differs is [0,")
 
 
 # -- a check leaves everything as it found it, and comes to its end ------------------------

@@ -10,8 +10,9 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -24,19 +25,33 @@ from srlab.course.copy import (
     course_folder,
     describe,
     describe_reset,
+    offered,
     reset_lesson,
 )
 from tests.browser.lab import free_port, wait_until
 from tests.conftest import ONE_THREAD, Command
 from tests.test_setup import ROOT, built_wheel
 
+
+def page(text: str, outputs: Sequence[str] = ()) -> str:
+    """A notebook of one cell, as a copy has it; with outputs as a course may store it."""
+    count = 1 if outputs else None
+    cell = {
+        "cell_type": "code",
+        "execution_count": count,
+        "outputs": [*outputs],
+        "source": text,
+    }
+    return f"{json.dumps({'cells': [cell]}, indent=1)}\n"
+
+
 COURSE = {
     "README.md": "the map",
-    "03_weighted.ipynb": "three",
-    "05_gram.ipynb": "five",
-    "05_loss_lab.ipynb": "a page beside five",
+    "03_weighted.ipynb": page("three"),
+    "05_gram.ipynb": page("five"),
+    "05_loss_lab.ipynb": page("a page beside five"),
     "images/unet.png": "a picture",
-    "solutions/03_weighted.ipynb": "solved",
+    "solutions/03_weighted.ipynb": page("solved"),
 }
 
 
@@ -78,6 +93,26 @@ def test_the_first_copy_is_whole(mine: Path, source: Path) -> None:
     visit = copy_course(mine, source)
     assert texts(mine) == COURSE
     assert describe(visit, mine) == f"copied 6 files into {mine}"
+
+
+def test_a_copy_has_no_outputs_and_no_answers_in_them(mine: Path, source: Path) -> None:
+    write(source, {"03_weighted.ipynb": page("three", ["the winner is 0.1"])})
+    copy_course(mine, source)
+    assert texts(mine) == COURSE
+    assert describe(copy_course(mine, source), mine).endswith(f"(srlab {__version__})")
+
+
+def test_a_copy_of_old_with_outputs_is_brought_up_to_date(mine: Path, source: Path) -> None:
+    """What srlab copied before it left outputs out, and nobody touched since."""
+    old = page("three", ["the winner is 0.1"])
+    write(source, {"03_weighted.ipynb": old})
+    copy_course(mine, source)
+    write(mine, {"03_weighted.ipynb": old})
+    manifest = json.loads((mine / MANIFEST).read_text())
+    manifest["files"]["03_weighted.ipynb"] = sha256(old.encode()).hexdigest()
+    write(mine, {MANIFEST: json.dumps(manifest)})
+    assert describe(copy_course(mine, source), mine) == "updated: 03_weighted.ipynb"
+    assert texts(mine) == COURSE
     manifest = json.loads((mine / MANIFEST).read_text())
     assert (manifest["format"], manifest["srlab"]) == (1, __version__)
     assert manifest["files"].keys() == COURSE.keys()
@@ -101,7 +136,7 @@ def test_only_the_course_is_copied_and_no_teachers_guide(source: Path, mine: Pat
 
 
 def test_what_is_new_and_what_is_newer_arrives(copy: Path, source: Path) -> None:
-    write(source, {"08_more.ipynb": "eight", "03_weighted.ipynb": "three, better"})
+    write(source, {"08_more.ipynb": page("eight"), "03_weighted.ipynb": page("three, better")})
     visit = copy_course(copy, source)
     assert describe(visit, copy) == "new: 08_more.ipynb\nupdated: 03_weighted.ipynb"
     assert texts(copy) == texts(source)
@@ -110,7 +145,7 @@ def test_what_is_new_and_what_is_newer_arrives(copy: Path, source: Path) -> None
 def test_what_the_learner_changed_stays_and_is_said_each_time(copy: Path, source: Path) -> None:
     (copy / "03_weighted.ipynb").write_text("my three")
     assert "up to date" in describe(copy_course(copy, source), copy)  # nothing newer yet
-    (source / "03_weighted.ipynb").write_text("three, better")
+    (source / "03_weighted.ipynb").write_text(page("three, better"))
     for _ in range(2):
         assert describe(copy_course(copy, source), copy) == (
             f"newer, but yours is kept: 03_weighted.ipynb "
@@ -134,7 +169,7 @@ def test_what_is_kept_says_how_to_get_the_newer(
 ) -> None:
     for name in names.split(", "):
         (copy / name).write_text("mine")
-        (source / name).write_text("better")
+        (source / name).write_text(page("better"))
     said = describe(copy_course(copy, source), copy)
     assert said == f"newer, but yours is kept: {names} ({advice.format(copy)})"
 
@@ -148,9 +183,9 @@ def test_a_page_under_another_name_makes_room_for_the_newer(copy: Path, source: 
 
 def test_a_change_that_is_the_newer_version_is_no_change(copy: Path, source: Path) -> None:
     for folder in (copy, source):
-        (folder / "03_weighted.ipynb").write_text("three, better")
+        (folder / "03_weighted.ipynb").write_text(page("three, better"))
     assert "up to date" in describe(copy_course(copy, source), copy)
-    (source / "03_weighted.ipynb").write_text("three, best")
+    (source / "03_weighted.ipynb").write_text(page("three, best"))
     assert describe(copy_course(copy, source), copy) == "updated: 03_weighted.ipynb"
 
 
@@ -194,7 +229,7 @@ def test_reset_brings_a_lesson_and_keeps_the_old_beside_it(copy: Path, source: P
         assert describe_reset(brought) == (
             f"brought 03_weighted.ipynb; yours is now 03_weighted.{name}.ipynb"
         )
-        assert (copy / "03_weighted.ipynb").read_text() == "three"
+        assert (copy / "03_weighted.ipynb").read_text() == page("three")
         assert (copy / f"03_weighted.{name}.ipynb").read_text() == text
     assert texts(copy).keys() - COURSE.keys() == {
         "03_weighted.mine.ipynb", "03_weighted.mine-2.ipynb", "03_weighted.mine-3.ipynb",
@@ -213,9 +248,9 @@ def test_reset_of_a_lesson_that_nobody_touched(copy: Path, source: Path) -> None
     said = describe_reset(reset_lesson(copy, "03", source))
     assert said == "nothing to bring: it is as the course has it"
     assert texts(copy) == COURSE
-    (source / "03_weighted.ipynb").write_text("three, better")
+    (source / "03_weighted.ipynb").write_text(page("three, better"))
     assert describe_reset(reset_lesson(copy, "03", source)) == "brought 03_weighted.ipynb"
-    assert texts(copy) == {**COURSE, "03_weighted.ipynb": "three, better"}
+    assert texts(copy) == {**COURSE, "03_weighted.ipynb": page("three, better")}
 
 
 def test_reset_moves_a_link_and_not_what_it_leads_to(copy: Path, source: Path) -> None:
@@ -254,11 +289,11 @@ def link(path: Path, target: Path) -> None:
 
 
 def test_a_link_is_the_learners(copy: Path, source: Path) -> None:
-    other = write(copy.parent, {"other": "three"}) / "other"
+    other = write(copy.parent, {"other": page("three")}) / "other"
     link(copy / "03_weighted.ipynb", other)
-    (source / "03_weighted.ipynb").write_text("three, better")
+    (source / "03_weighted.ipynb").write_text(page("three, better"))
     assert "newer, but yours is kept" in describe(copy_course(copy, source), copy)
-    assert other.read_text() == "three"
+    assert other.read_text() == page("three")
     other.unlink()  # now it leads nowhere
     assert "newer, but yours is kept" in describe(copy_course(copy, source), copy)
     assert (copy / "03_weighted.ipynb").is_symlink()
@@ -332,7 +367,7 @@ def test_a_folder_that_is_read_only() -> None:
         source, mine = write(Path(name, "lessons"), COURSE), Path(name, "mine")
         copy_course(mine, source)
         (mine / "03_weighted.ipynb").write_text("my three")
-        (source / "05_gram.ipynb").write_text("five, better")
+        (source / "05_gram.ipynb").write_text(page("five, better"))
         before = texts(mine)
         with read_only(mine):
             denied = r"{} could not be written: permission denied\.$"
@@ -347,14 +382,14 @@ def test_a_folder_that_is_read_only() -> None:
 
 FULL = """
 import resource, runpy, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 sys.argv = ["srlab", *sys.argv[1:]]
 runpy.run_module("srlab", run_name="__main__")
 """
 
 
 def on_a_full_disk(*args: object) -> str:
-    """What a process says whose files may not grow beyond 200 kB."""
+    """What a process says whose files may not grow beyond 20 kB."""
     done = subprocess.run(
         [sys.executable, "-c", FULL, *map(str, args)],
         capture_output=True, text=True, timeout=120, cwd=ROOT,
@@ -457,7 +492,7 @@ def test_the_command_from_a_wheel(installed: dict[str, str], tmp_path: Path) -> 
     names = course_files(ROOT / "lessons")
     assert run("-m", "srlab", "lessons", "mine") == f"copied {len(names)} files into mine\n"
     for name in names:
-        assert (tmp_path / "mine" / name).read_bytes() == (ROOT / "lessons" / name).read_bytes()
+        assert (tmp_path / "mine" / name).read_bytes() == offered(ROOT / "lessons" / name)
     assert course_files(tmp_path / "mine") == names
     assert len(list((tmp_path / "mine").glob("0?_*.ipynb"))) >= 9
 

@@ -8,8 +8,10 @@ import pytest
 
 from srlab.course.syllabus import lessons
 from srlab.learner import progress
-from srlab.learner.progress import Progress, note_answer, note_attempt
+from srlab.learner.progress import Progress, note_answer, note_attempt, note_taken
 from srlab.widgets.course_map import CourseMap
+
+BUILDS = sum(len(one.builds) for one in lessons())
 
 
 @pytest.fixture(autouse=True)
@@ -19,22 +21,36 @@ def fresh_kernel(monkeypatch):
 
 
 def test_the_map_says_by_signs_and_words_where_one_is():
-    note_attempt("03/variance", done=True)
-    note_attempt("03/learned_block", done=False)
+    third, first = lessons()[3], lessons()[1].builds[0]
+    note_attempt(third.key(third.exercises[0]), done=True)
+    note_attempt(third.key(third.exercises[1]), done=False)
+    note_attempt(lessons()[1].key(first), done=True)
     note_answer("03/growth", right=True)
     note_answer("03/both-zero", right=False)
     shown = CourseMap("03")
     assert str(shown).splitlines()[0] == (
-        "Your course: 1 of 24 exercises done, 1 of 24 questions right"
+        f"Your course: 1 of {BUILDS} parts built, 1 of 24 exercises done, "
+        "1 of 24 questions right"
     )
     (line,) = [line for line in str(shown).splitlines() if line.startswith(">")]
-    assert line.split("connections")[1].split() == [
-        "●◐○", "●◐○", "1", "of", "3", "done,", "quiz", "1", "of", "3",
-    ]  # fmt: skip
+    count = len(third.builds)
+    assert line.partition("connections")[2].split("  ")[-2:] == [
+        f"{'○' * count} ●◐○ ●◐○".strip(),
+        f"0 of {count} built, 1 of 3 exercises done, quiz 1 of 3",
+    ]
     page = shown._repr_html_()
     assert page.count("aria-current") == page.count("you are here") == 1
     assert '<a href="03_weighted_residuals.ipynb">03 Weighted residual connections</a>' in page
     assert re.findall(r'href="([^"]+)"', page) == [f"{one.file}.ipynb" for one in lessons()]
+
+
+def test_what_was_taken_has_a_sign_of_its_own_until_it_is_built():
+    one = lessons()[1]
+    key = one.key(one.builds[0])
+    for note, sign in ((note_taken, "◇"), (lambda key: note_attempt(key, done=True), "●")):
+        note(key)
+        (line,) = [line for line in str(CourseMap("01")).splitlines() if line[0] == ">"]
+        assert line.partition("Pixel loss")[2].split()[0][0] == sign
 
 
 def test_the_map_is_the_same_each_time():
@@ -62,8 +78,9 @@ def test_in_a_lesson_it_is_one_line_and_on_the_first_page_open():
     assert '<details open="">' in unfolded or '<details open="open">' in unfolded
     (line,) = re.findall("<summary>(.*)</summary>", folded)
     assert line == (
-        "<b>Your course: 0 of 24 exercises done, 0 of 24 questions right</b>"
-        "; lesson 03: 0 of 3 done, quiz 0 of 3"
+        f"<b>Your course: 0 of {BUILDS} parts built, 0 of 24 exercises done, "
+        "0 of 24 questions right</b>; lesson 03: "
+        f"0 of {len(lessons()[3].builds)} built, 0 of 3 exercises done, quiz 0 of 3"
     )
 
 

@@ -21,6 +21,8 @@ from srlab.learner.progress import (
     do_not_remember,
     note_answer,
     note_attempt,
+    note_guess,
+    note_taken,
     read_progress,
 )
 from srlab.widgets.course_map import CourseMap
@@ -74,7 +76,8 @@ def test_the_same_answer_again_is_no_new_attempt():
     for mark, attempts, hints in (("a", 1, 1), ("a", 1, 1), ("b", 2, 2), ("a", 3, 3)):
         tried, _ = note_attempt(KEY, done=False, fingerprint=mark)
         assert (tried.attempts, tried.hints) == (attempts, hints)
-    assert note_attempt(KEY, done=False, fingerprint="c")[0].hints == 3, "no more than three"
+    hints = [note_attempt(KEY, done=False, fingerprint=mark)[0].hints for mark in "cd"]
+    assert hints == [4, 4], "no more than four"
 
 
 def test_what_another_srlab_of_this_format_noted_is_kept(home):
@@ -150,7 +153,7 @@ def test_what_cannot_be_written_is_written_when_it_can(home):
     path = re.escape(str(home / "progress.json"))
     told = rf"Not remembered: {path} could not be (read|written): [a-z ]+\."
     assert re.match(rf"Done\.\n  note     {told}", repr(verdict)), verdict
-    assert str(CourseMap()).startswith("Your course: 1 of 24"), "this kernel remembers"
+    assert "built, 1 of 24 exercises" in str(CourseMap()), "this kernel remembers"
     home.unlink()
     assert note_answer("03/growth", right=True)[1] == ""
     assert saved(home)["exercises"][KEY]["done"] is True
@@ -260,19 +263,22 @@ def test_help_comes_in_steps_and_never_before_an_attempt(home):
     )
     texts = next(e for e in lessons()[3].exercises if e.id == "variance")
     assert texts.hint not in str(before)
-    steps = [["nudge", "next"], ["nudge", "hint", "next"], ["nudge", "hint", "solution"]]
-    for factor, names in zip((2, 3, 4), steps, strict=True):
+    earned = ["nudge", "hint", "mistake", "solution"]
+    steps = [[*earned[:count], "next"] for count in (1, 2, 3)] + [earned]
+    for factor, names in zip((2, 3, 4, 5), steps, strict=True):
         verdict = check_variance(lambda v, w, n, factor=factor: v + w + n + factor)
         assert names_of(verdict) == names
         assert [name for name, _ in hint(check_variance).rows] == names
     assert verdict.help[:2] == (("nudge", texts.nudge), ("hint", texts.hint))
-    assert "exercise 1 of solutions/03_weighted_residuals.ipynb" in verdict.help[2][1]
+    assert "exercise 1 of solutions/03_weighted_residuals.ipynb" in verdict.help[3][1]
 
 
-def test_a_known_mistake_is_named_in_the_nudges_place():
+def test_a_known_mistake_is_named_after_nudge_and_hint():
+    for factor in (2, 3):
+        check_variance(lambda v, w, n, factor=factor: v + w + n + factor)
     verdict = check_variance(lambda v, w, n: v * (1 + abs(w)) ** (2 * n))
-    assert names_of(verdict) == ["mistake", "next"]
-    assert "those of independent numbers do not add up" in verdict.help[0][1]
+    assert names_of(verdict) == ["nudge", "hint", "mistake", "next"]
+    assert "those of independent numbers do not add up" in verdict.help[2][1]
     assert "<code>You added" not in verdict._repr_html_(), "words are no code"
 
 
@@ -292,14 +298,16 @@ def test_a_forgotten_return_is_an_attempt():
     def forgets(variance, weight, depth):
         variance * (1 + weight**2) ** depth
 
-    assert check_variance(forgets).help[0] == ("mistake", "The function returns nothing.")
+    verdict = check_variance(forgets)
+    assert (verdict.got, names_of(verdict)) == ("nothing (None)", ["nudge", "next"])
+    assert verdict.hint == "The function returns nothing."
 
 
 def test_a_right_answer_is_remembered(home):
     verdict = check_variance(lambda v, w, n: v * (1 + w**2) ** n)
     assert repr(verdict) == "Done."
     assert saved(home)["exercises"][KEY] | {"last": ""} == {
-        "attempts": 1, "done": True, "hints": 0, "last": "",
+        "attempts": 1, "done": True, "hints": 0, "last": "", "taken": False,
     }  # fmt: skip
 
 
@@ -352,3 +360,23 @@ def test_two_checks_do_not_mix(home):
     check_byte_psnr(lambda *_: 1.0)
     check_distinct_kernels(lambda _: 3)
     assert sorted(saved(home)["exercises"]) == ["00/byte_psnr", "04/distinct_kernels"]
+
+
+# -- builds and guesses ------------------------------------------------------------
+
+
+def test_what_was_taken_is_noted_and_is_not_done():
+    assert note_taken("01/residual_block") == ""
+    tried = read_progress()[0].exercises["01/residual_block"]
+    assert (tried.taken, tried.done, tried.attempts) == (True, False, 0)
+    note_attempt("01/residual_block", done=True)
+    tried = read_progress()[0].exercises["01/residual_block"]
+    assert (tried.taken, tried.done) == (True, True), "later built after all"
+
+
+def test_a_guess_is_kept_and_a_later_one_takes_its_place(home):
+    assert note_guess("01/edge", "a ramp") == ""
+    assert note_guess("00/psnr", 25.0) == ""
+    note_guess("01/edge", "a clean edge")
+    assert saved(home)["guesses"] == {"01/edge": "a clean edge", "00/psnr": 25.0}
+    assert read_progress()[0].guesses["00/psnr"] == 25.0

@@ -9,7 +9,14 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from srlab.course.site.slides import allowed, find_lesson, with_pictures, write_slides
 from tests.conftest import Command
-from tests.lesson_cells import mark, notebooks, read_notebook, slide_type, write_notebook
+from tests.lesson_cells import (
+    has_picture,
+    mark,
+    notebooks,
+    read_notebook,
+    slide_type,
+    write_notebook,
+)
 from tests.test_site import LOADS, Read
 
 LESSONS = [path for path in notebooks() if path.parent.name != "solutions"]
@@ -46,7 +53,7 @@ def test_a_lesson_is_a_talk_in_one_file(lesson: Path, tmp_path: Path) -> None:
     assert len(slides_of(talk)) == count == sum(k in ("slide", "subslide") for k in kinds)
     shown = [c for c, kind in zip(cells, kinds, strict=True) if kind != "skip"]
     stored = [o for cell in shown for o in cell.get("outputs", []) if "data" in o]
-    pictures = [o for o in stored if "image/png" in o.data]
+    pictures = [o for o in stored if has_picture(o)]
     assert len(talk.all("img")) >= len(pictures)
     for _, attributes in talk.tags:
         for name in LOADS & attributes.keys():
@@ -124,6 +131,16 @@ def test_a_pictures_words_stay_words(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="not in the talk"):
         html = with_pictures("<img src='x' alt='&lt;b&gt; &amp; c'>", None, tmp_path)
     assert html == '<span class="missing">[picture: &lt;b&gt; &amp; c]</span>'
+
+
+def test_a_picture_keeps_the_size_of_its_squares(tmp_path: Path) -> None:
+    html = (
+        '<img src="data:image/png;base64,eA==" alt="a" width="8" height="4" onload="x" '
+        'style="image-rendering: pixelated">'
+    )
+    (picture,) = Read(with_pictures(html, None, tmp_path)).all("img")
+    expected = {"src": "data:image/png;base64,eA==", "alt": "a", "width": "8", "height": "4"}
+    assert picture == expected | {"style": "image-rendering: pixelated"}
 
 
 def test_links_to_files_are_words(tmp_path: Path) -> None:

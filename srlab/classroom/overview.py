@@ -23,16 +23,16 @@ from srlab.learner.progress import FORMAT, Progress, Tried
 PROGRESS = ".srlab/progress.json"
 LARGEST = 2**20  # bytes of a learner's progress; a whole course takes 10,000
 LARGEST_COUNT = 9999  # shown of any count
-STUCK = 3  # wrong answers: by then nudge, hint and solution were offered
+STUCK = 3  # wrong answers: by then a nudge, a hint and what went wrong were offered
 NAMED = 3  # places in a learner's line
 
-DONE, STUCK_AT, TRIED, OPEN = "done", "stuck", "tried", "open"
+DONE, STUCK_AT, TAKEN, TRIED, OPEN = "done", "stuck", "taken", "tried", "open"
 COLUMNS = ("learner", "called", "lesson", "exercise", "state", "attempts", "hints", "trouble")
 
 
 @dataclass(frozen=True)
 class Place:
-    """One exercise of one learner."""
+    """One build or exercise of one learner."""
 
     lesson: Lesson
     exercise: Exercise
@@ -50,6 +50,8 @@ class Place:
     def state(self) -> str:
         if self.tried.done:
             return DONE
+        if self.tried.taken:
+            return TAKEN
         if self.tried.attempts >= STUCK:
             return STUCK_AT
         return TRIED if self.tried.attempts or self.tried.hints else OPEN
@@ -61,7 +63,7 @@ class Standing:
 
     Args:
         learner: the account's name.
-        places: every exercise, in the course's order; none if there is trouble.
+        places: every build and exercise, in the course's order; none if there is trouble.
         trouble: why nothing is known; "" usually.
         called: what the teacher's list calls the learner, if something else.
     """
@@ -136,7 +138,7 @@ def standing(room: Room, name: str, uid: int) -> Standing:
     places = (
         Place(one, part, progress.exercises.get(one.key(part), Tried()))
         for one in lessons()
-        for part in one.exercises
+        for part in (*one.builds, *one.exercises)
     )
     return Standing(name, tuple(places))
 

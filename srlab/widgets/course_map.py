@@ -1,4 +1,4 @@
-"""The course's map: which exercises are done, which questions are answered.
+"""The course's map: what is built, which exercises are done, which questions answered.
 
 It is a page and no widget: it stands in a stored notebook and on the site too,
 folds by itself, and its first cell waits for no import.
@@ -7,11 +7,11 @@ folds by itself, and its first cell waits for no import.
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, tostring
 
-from srlab.course.syllabus import Lesson, lesson, lessons
+from srlab.course.syllabus import Exercise, Lesson, lesson, lessons
 from srlab.learner.progress import Answered, Progress, Tried, read_progress
 
 # A sign for each exercise or question; the words beside it say the same.
-OPEN, BEGUN, DONE = "○", "◐", "●"
+OPEN, BEGUN, TAKEN, DONE = "○", "◐", "◇", "●"
 
 CARDS = (
     "display: grid; grid-template-columns: repeat(auto-fill, minmax(14em, 1fr)); gap: 4px; "
@@ -35,7 +35,7 @@ class CourseMap:
 
     Example:
         >>> CourseMap("03")  # doctest: +SKIP
-        Your course: 0 of 24 exercises done, 0 of 24 questions right
+        Your course: 0 of 20 parts built, 0 of 24 exercises done, 0 of 24 questions right
     """
 
     def __init__(self, here: str | None = None):
@@ -51,7 +51,7 @@ class CourseMap:
         folding = _element(
             "details",
             _element("summary", _element("b", _sums(progress)), self._this_lesson(progress)),
-            f"{OPEN} open, {BEGUN} tried, {DONE} done",
+            f"{OPEN} open, {BEGUN} tried, {TAKEN} taken from srlab, {DONE} done",
             _element("ol", *(self._card(one, progress) for one in lessons()), style=CARDS),
             **({} if self.here else {"open": "open"}),
         )
@@ -67,12 +67,12 @@ class CourseMap:
 
     def _line(self, one: Lesson, progress: Progress) -> str:
         mark = ">" if one is self.here else " "
-        signs = f"{_exercise_signs(one, progress)} {_question_signs(one, progress)}"
+        signs = " ".join(_signs_of(one, progress))
         return f"{mark} {one.number} {one.title:31} {signs}  {_words(one, progress)}"
 
     def _card(self, one: Lesson, progress: Progress) -> Element:
         here = one is self.here
-        signs = f"{_exercise_signs(one, progress)}\u2002{_question_signs(one, progress)}"
+        signs = "\u2002".join(_signs_of(one, progress))
         words = f"{_words(one, progress)}{'; you are here' if here else ''}"
         current = {"aria-current": "page", "style": CARD + HERE} if here else {"style": CARD}
         return _element(
@@ -99,39 +99,46 @@ def _element(tag: str, *content: Element | str, **attributes: str) -> Element:
     return element
 
 
-def _tried(one: Lesson, progress: Progress) -> list[Tried]:
-    return [progress.exercises.get(one.key(part), Tried()) for part in one.exercises]
+def _tried(parts: Sequence[Exercise], one: Lesson, progress: Progress) -> list[Tried]:
+    return [progress.exercises.get(one.key(part), Tried()) for part in parts]
 
 
 def _answered(one: Lesson, progress: Progress) -> list[Answered]:
     return [progress.questions.get(one.key(part), Answered()) for part in one.quiz]
 
 
-def _exercise_signs(one: Lesson, progress: Progress) -> str:
-    return _signs([(t.done, t.attempts) for t in _tried(one, progress)])
+def _signs_of(one: Lesson, progress: Progress) -> list[str]:
+    """A row of signs for the builds, the exercises and the questions, if there are any."""
+    rows = [
+        "".join(_sign(tried) for tried in _tried(parts, one, progress))
+        for parts in (one.builds, one.exercises)
+    ]
+    answers = _answered(one, progress)
+    rows.append("".join(DONE if a.right else BEGUN if a.tries else OPEN for a in answers))
+    return [row for row in rows if row]
 
 
-def _question_signs(one: Lesson, progress: Progress) -> str:
-    return _signs([(a.right, a.tries) for a in _answered(one, progress)])
+def _sign(tried: Tried) -> str:
+    if tried.done:
+        return DONE
+    return TAKEN if tried.taken else BEGUN if tried.attempts else OPEN
 
 
-def _signs(states: Sequence[tuple[bool, int]]) -> str:
-    return "".join(DONE if done else BEGUN if begun else OPEN for done, begun in states)
-
-
-def _counts(chosen: Sequence[Lesson], progress: Progress) -> tuple[str, str]:
-    """How many exercises are done and how many questions right, as "1 of 3"."""
-    tried = [entry.done for one in chosen for entry in _tried(one, progress)]
-    answered = [entry.right for one in chosen for entry in _answered(one, progress)]
-    done, right = (f"{sum(states)} of {len(states)}" for states in (tried, answered))
-    return done, right
+def _counts(chosen: Sequence[Lesson], progress: Progress) -> list[str]:
+    """How many are built, done and answered, each as "1 of 3"."""
+    states = (
+        [tried.done for one in chosen for tried in _tried(one.builds, one, progress)],
+        [tried.done for one in chosen for tried in _tried(one.exercises, one, progress)],
+        [answer.right for one in chosen for answer in _answered(one, progress)],
+    )
+    return [f"{sum(each)} of {len(each)}" for each in states]
 
 
 def _words(one: Lesson, progress: Progress) -> str:
-    done, right = _counts([one], progress)
-    return f"{done} done, quiz {right}"
+    made, done, right = _counts([one], progress)
+    return f"{made} built, {done} exercises done, quiz {right}"
 
 
 def _sums(progress: Progress) -> str:
-    done, right = _counts(lessons(), progress)
-    return f"Your course: {done} exercises done, {right} questions right"
+    made, done, right = _counts(lessons(), progress)
+    return f"Your course: {made} parts built, {done} exercises done, {right} questions right"

@@ -89,7 +89,7 @@ class BuildCard(Lab):
         """Done or not, and what the lesson goes on with."""
         if self.done:
             return f"✓ {self.name} is right. From here on the lesson uses yours."
-        return f"{self.name} is not built yet. Until it is, the lesson uses srlab's."
+        return f"{self.name} is not built yet. Until it is, the lesson uses srlab's own."
 
     def summary(self) -> str:
         """The headline and the check's lines."""

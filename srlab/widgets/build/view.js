@@ -10,7 +10,7 @@ export function build(lab) {
     <p role="status" data-name="headline">${
       done
         ? html`<b>✓ Done.</b> From here on the lesson uses your <code>${name}</code>.`
-        : html`<b>Not built yet.</b> Until it is, the lesson uses srlab's <code>${name}</code>.`
+        : html`<b>Not built yet.</b> Until it is, the lesson uses srlab's own <code>${name}</code>.`
     }</p>
     ${lab.get("rows").length ? html`<dl>${lab.get("rows").map(line)}</dl>` : nothing}
     <details data-name="own" ?open=${lab.get("taken")} @toggle=${(event) => take(lab, event.target.open)}>
