@@ -20,6 +20,7 @@ from srlab.checks import (
     check_byte_psnr,
     check_consistency,
     check_features,
+    check_reach,
     check_residual_block,
     check_shuffle,
     check_variance,
@@ -27,11 +28,17 @@ from srlab.checks import (
 )
 from srlab.checks.bounds import time_limit
 from srlab.checks.traces import torch_settings
-from srlab.course.syllabus import find_exercise
+from srlab.course.syllabus import Build, find_exercise
 from srlab.data import degrade
 from srlab.metrics import psnr
+from srlab.models import ResidualBlock
 
 CHECKS = [getattr(checks, name) for name in checks.__all__ if name.startswith("check_")]
+EXERCISES = [
+    check
+    for check in CHECKS
+    if not isinstance(find_exercise(check.__name__.removeprefix("check_"))[1], Build)
+]
 
 
 def all_zero(first, *_, **__):
@@ -227,11 +234,8 @@ def test_the_kernel_stays_as_it_was(check, answer):
     [torch.no_grad, torch.inference_mode, in_double_precision, on_another_device],
 )
 def test_a_check_does_not_depend_on_what_was_set_before(setting):
-    def right(x, conv1, conv2):
-        return x + conv2(torch.relu(conv1(x)))
-
     with setting():
-        assert check_residual_block(right).done
+        assert check_residual_block(ResidualBlock).done
         assert check_variance(lambda v, w, n: v * (1 + w**2) ** n).done
 
 
@@ -301,7 +305,10 @@ def cases_of(check, monkeypatch):
     """The names of all cases of a check."""
     found = []
     module = sys.modules[check.__wrapped__.__module__]
-    monkeypatch.setattr(module, "judge", lambda *_, cases, **__: found.extend(cases))
+    for judging in ("judge", "judge_module"):
+        monkeypatch.setattr(
+            module, judging, lambda *_, cases, **__: found.extend(cases), raising=False
+        )
     with suppress(AttributeError):  # a verdict is missing then
         check.__wrapped__(divides_by_zero)
     return found
@@ -349,8 +356,8 @@ def test_a_finding_is_never_the_right_answer():
 
 
 def test_a_wrong_result_is_reported_before_what_was_left_behind():
-    def wrong_and_untidy(x, conv1, conv2):
-        conv1.eval()
-        return conv2(torch.relu(conv1(x)))
+    def wrong_and_untidy(model, _):
+        model.eval()
+        return 2 * 5 + 1
 
-    assert "the skip is missing" in check_residual_block(wrong_and_untidy).hint
+    assert "the whole width" in check_reach(wrong_and_untidy).hint

@@ -474,7 +474,7 @@ test_charbonnier_other_wrong_answers = refuses(
 
 def test_values_are_shown_as_numbers():
     verdict = check_charbonnier(sums)
-    assert verdict.case.endswith("loss, mean slope, mean |slope|")
+    assert verdict.case.endswith("loss, mean gradient, mean |gradient|")
     assert len(verdict.expected.split(", ")) == len(verdict.got.split(", ")) == 3
 
 
@@ -525,16 +525,18 @@ test_reach_done = takes(check_reach, measures_reach, follows_the_gradient)
 test_reach_mistakes = refuses(
     check_reach,
     {
-        ("two blocks, 4x", "px of sr"): lambda model, lr: 4 * measures_reach(model, lr),
-        ("two blocks, 4x", "whole width"): lambda model, lr: 2 * measures_reach(model, lr) + 1,
-        ("two blocks, 4x", "counts the pixels"): lambda model, lr: len(
+        ("a wide network, 4x", "px of sr"): lambda model, lr: 4 * measures_reach(model, lr),
+        ("a wide network, 4x", "whole width"): lambda model, lr: (
+            2 * measures_reach(model, lr) + 1
+        ),
+        ("a wide network, 4x", "counts the pixels"): lambda model, lr: len(
             changed_places(model, lr)
         ),
-        ("two blocks, 4x", "not how far from the middle"): lambda model, lr: int(
+        ("a wide network, 4x", "not how far from the middle"): lambda model, lr: int(
             (changed_places(model, lr) // 4).max()
         ),
-        ("adds nothing", "could reach"): lambda model, _: model.reach,
-        ("two blocks, 4x", "no whole number"): lambda model, lr: float(
+        ("adds nothing", "could reach"): lambda model, _: model.first.kernel_size[0] // 2 + 1,
+        ("a wide network, 4x", "no whole number"): lambda model, lr: float(
             measures_reach(model, lr)
         ),
     },

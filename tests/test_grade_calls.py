@@ -24,11 +24,11 @@ from srlab.grader.peer import Peer
 from srlab.grader.sandbox import hide_checks
 from srlab.grader.wire import SIZES, Broken, Channel
 from tests import test_checks_02, test_checks_03, test_checks_05
-from tests.test_checks import CHECKS
+from tests.test_checks import EXERCISES as CHECKS
 
 LISTS = {
-    "byte_psnr": "BYTE_PSNR", "full_luma": "FULL_LUMA", "published_psnr": "PUBLISHED",
-    "residual_block": "BLOCK", "upsampler_channels": "CHANNELS", "charbonnier": "CHARBONNIER",
+    "byte_psnr": "BYTE_PSNR", "published_psnr": "PUBLISHED", "bicubic_score": "SCORE",
+    "charbonnier": "CHARBONNIER", "upsampler_channels": "CHANNELS", "reach": "REACH",
     "normalize": "NORMALIZE", "features": "FEATURES", "content_loss": "CONTENT",
     "variance": "VARIANCE", "learned_block": "BLOCK", "channel_gates": "GATES",
     "shuffle": "SHUFFLE", "icnr": "ICNR", "distinct_kernels": "DISTINCT",
@@ -226,7 +226,7 @@ LIES = {
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
 def test_nonsense_ends_the_check_and_nothing_else(lie: Any) -> None:
     with lying(lie) as answer, pytest.raises(Broken, match=r"something else|32 MiB"):
-        checks.check_residual_block.__wrapped__(answer)
+        checks.check_charbonnier.__wrapped__(answer)
 
 
 def test_an_answers_values_have_plain_types_only() -> None:

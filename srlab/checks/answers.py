@@ -61,6 +61,8 @@ def as_module(make: Answer) -> Answer:
 
     def called(settings: tuple[Any, ...], *inputs: Any) -> Any:
         module = make(*settings)
+        if module is None:
+            return None
         if not isinstance(module, nn.Module):
             raise Finding(
                 f"{named_type(module)}, not a module",
