@@ -28,17 +28,12 @@ from srlab.checks import (
 )
 from srlab.checks.bounds import time_limit
 from srlab.checks.traces import torch_settings
-from srlab.course.syllabus import Build, find_exercise
+from srlab.course.syllabus import find_exercise
 from srlab.data import degrade
 from srlab.metrics import psnr
 from srlab.models import ResidualBlock
 
 CHECKS = [getattr(checks, name) for name in checks.__all__ if name.startswith("check_")]
-EXERCISES = [
-    check
-    for check in CHECKS
-    if not isinstance(find_exercise(check.__name__.removeprefix("check_"))[1], Build)
-]
 
 
 def all_zero(first, *_, **__):
@@ -305,10 +300,9 @@ def cases_of(check, monkeypatch):
     """The names of all cases of a check."""
     found = []
     module = sys.modules[check.__wrapped__.__module__]
-    for judging in ("judge", "judge_module"):
-        monkeypatch.setattr(
-            module, judging, lambda *_, cases, **__: found.extend(cases), raising=False
-        )
+    for name in ("judge", "judge_module"):
+        noted = lambda *_, cases, **__: found.extend(cases)  # noqa: E731
+        monkeypatch.setattr(module, name, noted, raising=False)
     with suppress(AttributeError):  # a verdict is missing then
         check.__wrapped__(divides_by_zero)
     return found
