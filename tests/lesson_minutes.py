@@ -29,17 +29,19 @@ BEGIN, END = "<!-- minutes: begin -->", "<!-- minutes: end -->"
 WORDS_A_MINUTE = 100
 LINES_A_MINUTE = 15
 MINUTES_A_LAB = 5
+MINUTES_A_BUILD = 4
 MINUTES_AN_EXERCISE = 8
 MINUTES_A_QUIZ = 3
 ROUND_TO = 5
 RULE = (
     f"{WORDS_A_MINUTE} words of text a minute, {LINES_A_MINUTE} lines of code a minute, "
-    f"{MINUTES_A_LAB} minutes for each lab or viewer, {MINUTES_AN_EXERCISE} for each exercise, "
-    f"{MINUTES_A_QUIZ} for the quiz; rounded to {ROUND_TO}"
+    f"{MINUTES_A_LAB} minutes for each lab or viewer, {MINUTES_A_BUILD} for each build, "
+    f"{MINUTES_AN_EXERCISE} for each exercise, {MINUTES_A_QUIZ} for the quiz; "
+    f"rounded to {ROUND_TO}"
 )
 
 FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
-LAB = re.compile(r"^from srlab\.widgets\.(?!course_map|quiz)(\w+) import", re.MULTILINE)
+LAB = re.compile(r"^from srlab\.widgets\.(?!course_map|quiz|build|guess)(\w+) import", re.MULTILINE)
 QUIZ = re.compile(r"^Quiz\(", re.MULTILINE)
 TO_BE_WRITTEN = "# your turn"
 
@@ -176,7 +178,7 @@ def estimated_minutes(notebook: NotebookNode) -> int:
         words / WORDS_A_MINUTE
         + lines / LINES_A_MINUTE
         + len(labs) * MINUTES_A_LAB
-        + sum(TO_BE_WRITTEN in part for part in code) * MINUTES_AN_EXERCISE
+        + sum(_minutes_to_write(part) for part in code)
         + sum(bool(QUIZ.search(part)) for part in code) * MINUTES_A_QUIZ
     )
     return max(ROUND_TO, ROUND_TO * round(minutes / ROUND_TO))
@@ -192,6 +194,13 @@ def _remarks(settings: dict[str, list[str]]) -> list[str]:
         "",
         f"*A learner*: an **estimate by a rule**, without the computer's time: {RULE}.",
     ]
+
+
+def _minutes_to_write(source: str) -> int:
+    """Of a cell: a build says where srlab has it."""
+    if TO_BE_WRITTEN not in source:
+        return 0
+    return MINUTES_A_BUILD if source.startswith("# srlab/") else MINUTES_AN_EXERCISE
 
 
 def _is_code(line: str) -> bool:
