@@ -41,7 +41,8 @@ RULE = (
 )
 
 FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
-LAB = re.compile(r"^from srlab\.widgets\.(?!course_map|quiz|build|guess)(\w+) import", re.MULTILINE)
+NO_LAB = "course_map|quiz|build|guess"
+LAB = re.compile(rf"^from srlab\.widgets\.(?!{NO_LAB})(\w+) import", re.MULTILINE)
 QUIZ = re.compile(r"^Quiz\(", re.MULTILINE)
 TO_BE_WRITTEN = "# your turn"
 
