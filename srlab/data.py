@@ -153,7 +153,8 @@ class Pairs:
     So a training that stopped at step 1000 goes on with ``pairs[1000]`` as if
     nothing had happened.
 
-    Source: lesson 00.
+    Source: after the ten lines of lesson 00; beyond them one can loop over it,
+    and several computers can share a batch.
     """
 
     def __init__(

@@ -47,6 +47,21 @@ class Bicubic(nn.Module):
         return enlarge(lr, self.scale)
 
 
+class Enlarger(nn.Module):
+    """A network of convolutions that knows how far around a pixel it looks."""
+
+    @property
+    def reach(self) -> float:
+        """How many px of lr around a pixel its enlargement depends on, at most.
+
+        Infinite if a layer pools the whole picture, as ``ChannelGates`` do.
+        """
+        if any(isinstance(m, nn.AdaptiveAvgPool2d) for m in self.modules()):
+            return math.inf
+        convs = [m for m in self.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+        return max(Bicubic.reach, sum(c.dilation[0] * (c.kernel_size[0] // 2) for c in convs))
+
+
 class ResidualBlock(nn.Module):
     """Two convolutions that compute a correction to their input.
 
@@ -115,7 +130,7 @@ class Upsampler(nn.Module):
         return self.to_rgb(features)  # (N, 3, s*h, s*w)
 
 
-class SrResNet(nn.Module):
+class SrResNet(Enlarger):
     """A residual network that adds to bicubic what bicubic lacks.
 
     One convolution, residual blocks at constant size, an upsampler. It starts
@@ -158,17 +173,6 @@ class SrResNet(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         features = self.body(self.head(lr))  # (N, F, h, w): all the work is done on small maps
         return enlarge(lr, self.scale) + self.upsampler(features)  # (N, 3, s*h, s*w)
-
-    @property
-    def reach(self) -> float:
-        """How many px of lr around a pixel its enlargement depends on, at most.
-
-        Infinite if a layer pools the whole picture, as ``ChannelGates`` do.
-        """
-        if any(isinstance(m, nn.AdaptiveAvgPool2d) for m in self.modules()):
-            return math.inf
-        convs = [m for m in self.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
-        return max(Bicubic.reach, sum(c.dilation[0] * (c.kernel_size[0] // 2) for c in convs))
 
 
 def start_at_zero(module: nn.Module) -> None:

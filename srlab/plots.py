@@ -22,6 +22,7 @@ from IPython.display import Image as DisplayImage
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from PIL import Image
 from torch import Tensor, nn
 
@@ -206,6 +207,7 @@ def show_spectra(
     captions: Mapping[str, str] | None = None,
     *,
     period: int | None = None,
+    cutoff: float | None = None,
     width: float = 9.0,
     see: str = "",
 ) -> None:
@@ -217,6 +219,7 @@ def show_spectra(
         images: name -> ``(1, 3, h, w)``, in [0, 1].
         captions: name -> the number that belongs to the picture.
         period: of a grid, px; where it would show is marked by circles.
+        cutoff: cycles per px; drawn as a circle, outside of which a picture is fine.
         width: of the figure, inches of 100 px.
         see: what one should see, a line below.
     """
@@ -229,6 +232,8 @@ def show_spectra(
         extent = (-0.5, 0.5, 0.5, -0.5)  # cycles per px
         axes.imshow(spectrum.numpy(), COLORMAP, vmin=top - 6, vmax=top, extent=extent)
         _mark_peaks(axes, period)
+        if cutoff is not None:
+            axes.add_patch(Circle((0, 0), cutoff, fill=False, color=COLORS[1], lw=1.5))
         axes.set_title(_wrapped(titles[name], room), fontsize=10)
         axes.set_xlabel("cycles per px")
     texts = ", ".join(title.replace("\n", " ") for title in titles.values())

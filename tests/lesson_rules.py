@@ -36,6 +36,14 @@ OF_ONE_MACHINE = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|Users|var/folders
 ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
 IN_BASE64 = re.compile(r"(?<=;base64,)[A-Za-z0-9+/]+")
 
+SOURCES = re.compile(r"^\*\*Sources\.\*\*(.*?)(?=^\*\*|^#|\Z)", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(((?:[^()]|\([^()]*\))*)\)")  # a DOI may hold parentheses
+WHOLE_LINK = re.compile(r"https://[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:/\S*)?")
+PAPER = re.compile(
+    r"https://(?:doi\.org/10\.\d{4,9}/\S+|arxiv\.org/abs/\d\d(?:0[1-9]|1[0-2])\.\d{4,5})"
+)
+OF_A_PAPER = ("https://doi.org/", "https://arxiv.org/")
+
 NOBODYS_MAP = re.compile(
     r"Your course: 0 of \d+ parts built, 0 of \d+ exercises done, 0 of \d+ questions right"
 )
@@ -261,6 +269,20 @@ def checks_its_numbers(lesson: Lesson) -> list[str]:
     if any(CHECK_TAG in cell.metadata.get("tags", []) for cell in lesson.code):
         return []
     return [f"No cell is tagged {CHECK_TAG}, so no number of it is ever checked."]
+
+
+def links_its_sources(lesson: Lesson) -> list[str]:
+    """It names its sources, with links to papers; a link's form is all that is looked at."""
+    text = "\n\n".join(c.source for c in lesson.notebook.cells if c.cell_type == "markdown")
+    found = SOURCES.search(text)
+    if not found:
+        return ["No paragraph begins with **Sources.**, in bold and with the dot."]
+    links = LINK.findall(found[1])
+    wrong = [link for link in links if not WHOLE_LINK.fullmatch(link)]
+    papers = [link for link in links if link.startswith(OF_A_PAPER)]
+    wrong += [link for link in papers if link not in wrong and not PAPER.fullmatch(link)]
+    told = [f"A source's link is malformed: {link!r}." for link in wrong]
+    return told if papers else [*told, "Its sources link to no paper, by DOI or arXiv."]
 
 
 def has_solutions(lesson: Lesson) -> list[str]:

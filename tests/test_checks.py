@@ -21,6 +21,7 @@ from srlab.checks import (
     check_byte_psnr,
     check_consistency,
     check_features,
+    check_reach,
     check_residual_block,
     check_shuffle,
     check_variance,
@@ -31,6 +32,7 @@ from srlab.checks.traces import torch_settings
 from srlab.course.syllabus import find_exercise
 from srlab.data import degrade
 from srlab.metrics import psnr
+from srlab.models import ResidualBlock
 
 CHECKS = [getattr(checks, name) for name in checks.__all__ if name.startswith("check_")]
 
@@ -228,11 +230,8 @@ def test_the_kernel_stays_as_it_was(check, answer):
     [torch.no_grad, torch.inference_mode, in_double_precision, on_another_device],
 )
 def test_a_check_does_not_depend_on_what_was_set_before(setting):
-    def right(x, conv1, conv2):
-        return x + conv2(torch.relu(conv1(x)))
-
     with setting():
-        assert check_residual_block(right).done
+        assert check_residual_block(ResidualBlock).done
         assert check_variance(lambda v, w, n: v * ((1 - w) ** 2 + w**2) ** n).done
 
 
@@ -355,8 +354,8 @@ def test_a_finding_is_never_the_right_answer():
 
 
 def test_a_wrong_result_is_reported_before_what_was_left_behind():
-    def wrong_and_untidy(x, conv1, conv2):
-        conv1.eval()
-        return conv2(torch.relu(conv1(x)))
+    def wrong_and_untidy(model, _):
+        model.eval()
+        return 2 * 5 + 1
 
-    assert "the skip is missing" in check_residual_block(wrong_and_untidy).hint
+    assert "the whole width" in check_reach(wrong_and_untidy).hint

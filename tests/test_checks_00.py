@@ -7,10 +7,148 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from srlab.checks import check_byte_psnr, check_full_luma, check_published_psnr
+from srlab.checks import (
+    check_bicubic_score,
+    check_byte_psnr,
+    check_degrade,
+    check_luma,
+    check_psnr,
+    check_published_psnr,
+    check_shave,
+)
+from srlab.checks.lesson00 import THREE_BUGS
+from srlab.data import crop_to_multiple, degrade, shrink
 from srlab.images import to_bytes
 from srlab.metrics import Protocol, luma, psnr, shave
+from srlab.models import enlarge
 from tests.answering import last, refused, refuses, takes
+
+# Builds --------------------------------------------------------------------------------
+
+
+test_degrade_done = takes(
+    check_degrade,
+    degrade,
+    lambda hr, scale: to_bytes(shrink(hr, scale)).float() / 255,
+    lambda hr, scale: shrink(hr, scale).clamp(0, 1).mul(255).add(0.5).floor().div(255),
+)
+
+test_degrade_mistakes = refuses(
+    check_degrade,
+    {
+        ("scale 4", "between the 256 steps"): (shrink, lambda hr, s: shrink(hr, s).clamp(0, 1)),
+        ("a sharp edge", "overshoots"): lambda hr, s: (shrink(hr, s) * 255).round() / 255,
+        ("scale 4", "run to 255"): lambda hr, s: to_bytes(shrink(hr, s)).float(),
+        ("scale 4", "black and white are left"): lambda hr, s: shrink(hr, s).round(),
+        ("scale 4", "Rounded down"): lambda hr, s: (
+            shrink(hr, s).clamp(0, 1).mul(255).byte() / 255
+        ),
+        ("scale 4", "every s-th pixel"): lambda hr, s: hr[..., ::s, ::s],
+        ("scale 4", "still as large"): lambda hr, _: to_bytes(hr).float() / 255,
+    },
+)
+
+
+def psnr_by_hand(sr, hr, *, data_range=1.0):
+    values = [
+        20 * math.log10(data_range / math.sqrt((one - two).square().mean().item()))
+        for one, two in zip(sr, hr, strict=True)
+    ]
+    return torch.tensor(values).mean()
+
+
+def squared_error(sr, hr):
+    return (sr - hr).square().mean(dim=(1, 2, 3))
+
+
+test_psnr_done = takes(check_psnr, psnr, psnr_by_hand)
+
+test_psnr_mistakes = refuses(
+    check_psnr,
+    {
+        ("two pictures", "You averaged the errors"): lambda sr, hr, data_range=1.0: (
+            10 * torch.log10(data_range**2 / (sr - hr).pow(2).mean())
+        ),
+        ("one picture", "natural logarithm"): lambda sr, hr, data_range=1.0: (
+            10 * torch.log(data_range**2 / squared_error(sr, hr)).mean()
+        ),
+        ("one picture", "One number for each picture"): lambda sr, hr, data_range=1.0: (
+            10 * torch.log10(data_range**2 / squared_error(sr, hr))
+        ),
+        ("one picture", "Upside down"): lambda sr, hr, data_range=1.0: (
+            10 * torch.log10(squared_error(sr, hr) / data_range**2).mean()
+        ),
+        ("values from 0 to 255", "no effect"): lambda sr, hr, data_range=1.0: (  # noqa: ARG005
+            -10 * torch.log10(squared_error(sr, hr)).mean()
+        ),
+        ("values from 0 to 255", "data_range is not"): lambda sr, hr, data_range=1.0: (
+            10 * torch.log10(data_range / squared_error(sr, hr)).mean()
+        ),
+        ("one picture", "bels"): lambda sr, hr, data_range=1.0: torch.log10(
+            data_range**2 / squared_error(sr, hr)
+        ).mean(),
+        ("one picture", "squared the average"): lambda sr, hr, data_range=1.0: (
+            20 * torch.log10(data_range / (sr - hr).abs().mean(dim=(1, 2, 3))).mean()
+        ),
+    },
+)
+
+
+WEIGHTS = torch.tensor([65.481, 128.553, 24.966]).view(3, 1, 1)
+
+
+def luma_in_parts(images):
+    red, green, blue = images.split(1, dim=1)
+    return (16 + 65.481 * red + 128.553 * green + 24.966 * blue) / 255
+
+
+test_luma_done = takes(check_luma, luma, luma_in_parts)
+
+test_luma_mistakes = refuses(
+    check_luma,
+    {
+        "The 16 is missing": lambda images: (images * WEIGHTS).sum(1, keepdim=True) / 255,
+        "This runs to 235": lambda images: 16 + (images * WEIGHTS).sum(1, keepdim=True),
+        "16 was not divided": lambda images: 16 + (images * WEIGHTS).sum(1, keepdim=True) / 255,
+        "Only the 16": lambda images: 16 / 255 + (images * WEIGHTS).sum(1, keepdim=True),
+        "axis of colors is gone": lambda images: (16 + (images * WEIGHTS).sum(1)) / 255,
+        "changed places": lambda images: luma_in_parts(images[:, [2, 1, 0]]),
+        "full-range": lambda images: (images * WEIGHTS / 219).sum(1, keepdim=True),
+        "not added up": lambda images: (16 + images * WEIGHTS) / 255,
+        "All colors count alike": lambda images: images.mean(1, keepdim=True),
+    },
+    case="a red, a green and a blue pixel",
+)
+
+
+def crops_by_narrow(images, border):
+    h, w = images.shape[-2:]
+    return images.narrow(-2, border, h - 2 * border).narrow(-1, border, w - 2 * border)
+
+
+test_shave_done = takes(
+    check_shave,
+    shave,
+    crops_by_narrow,
+    lambda images, b: images if b == 0 else images[..., b:-b, b:-b],
+)
+
+test_shave_mistakes = refuses(
+    check_shave,
+    {
+        ("border 0", "[0:-0] is empty"): lambda images, b: images[..., b:-b, b:-b],
+        ("border 2", "upper and left"): lambda images, b: images[..., b:, b:],
+        ("border 2", "lower and right"): lambda images, b: images[..., :-b, :-b],
+        ("border 2", "Left and right"): lambda images, b: images[..., b:-b, :],
+        ("border 2", "Top and bottom"): lambda images, b: images[..., b:-b],
+        ("border 2", "changed places"): lambda images, b: images[
+            ..., b : images.shape[-1] - b, b : images.shape[-2] - b
+        ],
+        ("border 2", "Nothing was taken"): lambda images, _: images * 1,
+        ("border 2", "still there"): lambda images, b: F.pad(images[..., b:-b, b:-b], [b] * 4),
+    },
+)
+
 
 # Exercise 1 ----------------------------------------------------------------------------
 
@@ -171,51 +309,6 @@ def weighs_by_hand(images):
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def rounds_the_weights(images):
-    red, green, blue = images.split(1, dim=1)
-    return 0.3 * red + 0.59 * green + 0.11 * blue
-
-
-test_full_luma_done = takes(
-    check_full_luma, weighs_by_hand, lambda images: (luma(images) * 255 - 16) / 219
-)
-
-
-test_full_luma_mistakes = refuses(
-    check_full_luma,
-    {
-        "published luma": lambda images: luma(images),
-        "All channels count alike": lambda images: images.mean(1, keepdim=True),
-        "white is 219/255": lambda images: luma(images) - 16 / 255,
-        "from which zero": lambda images: luma(images) / 219 * 255,
-        "black is not 0": lambda images: luma(images) * 255 / 235,
-        "changed places": lambda images: weighs_by_hand(images[:, [2, 1, 0]]),
-        "The channel axis is gone": lambda images: weighs_by_hand(images).squeeze(1),
-        "runs to 255": lambda images: weighs_by_hand(images) * 255,
-        "have lost digits": rounds_the_weights,
-    },
-    case="a red, a green and a blue pixel",
-)
-
-
-def scales_by_the_brightest_pixel(images):
-    y = luma(images) - 16 / 255
-    return y / y.amax() * 0.587
-
-
-test_full_luma_other_wrong_answers = refuses(
-    check_full_luma,
-    lambda images: weighs_by_hand(images[:1]),
-    lambda images: weighs_by_hand(images).expand(-1, 3, -1, -1),
-    lambda images: weighs_by_hand(images).transpose(2, 3),
-    scales_by_the_brightest_pixel,
-    hint="move and stretch it",
-)
-
-
-# Exercise 3 ----------------------------------------------------------------------------
-
-
 def stored(images):
     return images.clamp(0, 1).mul(255).round().div(255)
 
@@ -291,6 +384,9 @@ test_published_psnr_done = takes(
 test_published_psnr_mistakes = refuses(
     check_published_psnr,
     {
+        ("border 4", "Two bugs are left"): lambda sr, hr, b: psnr(
+            stored(luma(sr))[..., b:, b:], stored(luma(hr))[..., b:, b:]
+        ),
         ("border 4", "published one compares luma"): lambda sr, hr, border: psnr(
             shave(stored(sr), border), shave(stored(hr), border)
         ),
@@ -357,12 +453,86 @@ test_published_psnr_other_wrong_answers = refuses(
 )
 
 
+# Exercise 3 ----------------------------------------------------------------------------
+
+
+def scores_with_protocol(hr, scale):
+    hr = crop_to_multiple(hr, scale)
+    sr = enlarge(degrade(hr, scale), scale)
+    return psnr(Protocol("y", scale).apply(sr), Protocol("y", scale).apply(hr))
+
+
+def scores_by_hand(hr, scale):
+    hr = crop_to_multiple(hr, scale)
+    sr = enlarge(degrade(hr, scale), scale)
+    return psnr(shave(luma(stored(sr)), scale), shave(luma(stored(hr)), scale)).item()
+
+
+def scores(*, channels="y", border=lambda scale: scale, crop=crop_to_multiple, sr_of=None):
+    def answer(hr, scale):
+        hr = crop(hr, scale)
+        sr = sr_of(hr, scale) if sr_of else enlarge(degrade(hr, scale), scale)
+        protocol = Protocol(channels, border(scale))
+        return psnr(protocol.apply(sr), protocol.apply(hr))
+
+    return answer
+
+
+test_bicubic_score_done = takes(check_bicubic_score, scores_with_protocol, scores_by_hand)
+
+test_bicubic_score_mistakes = refuses(
+    check_bicubic_score,
+    {
+        ("scale 4, 51", "which function cuts"): scores(crop=lambda hr, _: hr),
+        ("scale 4, 48", "red, green and blue"): (
+            scores(channels="rgb"),
+            scores(channels="rgb", border=lambda _: 0),
+        ),
+        ("scale 4, 48", "1.32 dB"): scores(channels="y-full"),
+        ("scale 4, 48", "still there"): scores(border=lambda _: 0),
+        ("scale 2", "always 4 px"): scores(border=lambda _: 4),
+        ("scale 2", "always shrinks to a quarter"): lambda hr, _: scores_with_protocol(hr, 4),
+        ("scale 4, 48", "clamp and round"): lambda hr, scale: psnr(
+            shave(luma(enlarge(degrade(crop_to_multiple(hr, scale), scale), scale)), scale),
+            shave(luma(crop_to_multiple(hr, scale)), scale),
+        ),
+        ("scale 4, 48", "every s-th pixel"): scores(
+            sr_of=lambda hr, scale: enlarge(hr[..., ::scale, ::scale], scale)
+        ),
+        ("scale 4, 48", "only repeated"): scores(
+            sr_of=lambda hr, scale: (
+                degrade(hr, scale).repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+            )
+        ),
+    },
+)
+
+
+def given(source, name):
+    space = {"torch": torch, "luma": luma}
+    exec(source, space)
+    return space[name]
+
+
+def test_the_colleagues_score_has_three_bugs():
+    verdict = check_published_psnr(given(THREE_BUGS, "my_published_psnr"))
+    assert not verdict.done
+    assert "two are left" not in verdict.hint
+    for line, better in {
+        "(luma(images).clamp(0, 1) for": "(luma(stored(images)) for",
+        "y.mul(255).round().div(255)": "y",
+        "y[..., border:, border:]": "y[..., border:-border, border:-border]",
+    }.items():
+        assert line in THREE_BUGS, better
+
+
 # All of them -----------------------------------------------------------------------------
 
 
 writes_into_its_input = {
     check_byte_psnr: last(divides_by_255_first, lambda sr, _: sr.sub_(1)),
-    check_full_luma: last(weighs_by_hand, lambda images: images.mul_(0.5)),
+    check_luma: last(luma_in_parts, lambda images: images.mul_(0.5)),
+    check_degrade: last(degrade, lambda hr, _: hr.mul_(0.5)),
     check_published_psnr: last(slices_by_hand, lambda sr, *_: sr.zero_()),
 }
 

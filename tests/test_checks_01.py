@@ -1,7 +1,6 @@
 """The checks of lesson 01 take the right answer, refuse wrong ones, and say why."""
 
 import math
-from functools import partial
 
 import numpy as np
 import pytest
@@ -9,15 +8,37 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from srlab.checks import check_charbonnier, check_residual_block, check_upsampler_channels
-from srlab.models import Upsampler
-from tests.answering import first, last, refuses, takes
+from srlab.checks import (
+    check_charbonnier,
+    check_reach,
+    check_residual_block,
+    check_sharpness,
+    check_sr_resnet,
+    check_training_step,
+    check_upsampler_channels,
+)
+from srlab.checks.lesson01 import TWO_BUGS
+from srlab.metrics import fine_energy, power_spectrum, sharpness
+from srlab.models import Bicubic, ResidualBlock, SrResNet, Upsampler, enlarge
+from srlab.training import training_step
+from tests.answering import last, refuses, takes
 
-# Exercise 1 ----------------------------------------------------------------------------
+# Builds --------------------------------------------------------------------------------
 
 
-def corrects(x, conv1, conv2):
-    return x + conv2(F.relu(conv1(x)))
+def block_that(correct):
+    """A class like ``ResidualBlock``, whose forward is this."""
+
+    class Block(nn.Module):
+        def __init__(self, num_features):
+            super().__init__()
+            self.conv1 = nn.Conv2d(num_features, num_features, 3, padding=1)
+            self.conv2 = nn.Conv2d(num_features, num_features, 3, padding=1)
+
+        def forward(self, x):
+            return correct(x, self.conv1, self.conv2)
+
+    return Block
 
 
 def corrects_in_steps(x, conv1, conv2):
@@ -33,53 +54,39 @@ def cuts_the_input(x, conv1, conv2):
     return x + conv2(torch.relu(conv1(x)))
 
 
-def corrects_with_the_weights(x, conv1, conv2):
-    hidden = F.conv2d(x, conv1.weight, conv1.bias, padding=conv1.padding)
-    return x + F.conv2d(F.relu(hidden), conv2.weight, conv2.bias, padding=1)
-
-
-class Corrects:
-    def __call__(self, x, conv1, conv2):
-        return x.clone().add_(conv2(conv1(x).relu_()))
-
-
-def corrects_as_asked(x, conv1, conv2, slope=1.0):
-    return x + slope * conv2(F.relu(conv1(x)))
-
-
 test_block_done = takes(
     check_residual_block,
-    corrects,
-    corrects_in_steps,
-    lambda x, conv1, conv2: x + nn.Sequential(conv1, nn.ReLU(), conv2)(x),
-    corrects_with_the_weights,
-    lambda x, conv1, conv2: torch.add(conv2(conv1(x).clamp(min=0)), x),
-    Corrects(),
-    partial(corrects_as_asked, slope=1.0),
-    lambda x, conv1, conv2: x + conv2(F.relu(conv1(x))),
+    ResidualBlock,
+    block_that(corrects_in_steps),
+    block_that(lambda x, conv1, conv2: x + nn.Sequential(conv1, nn.ReLU(), conv2)(x)),
+    block_that(lambda x, conv1, conv2: torch.add(conv2(conv1(x).clamp(min=0)), x)),
+    block_that(lambda x, conv1, conv2: x.clone().add_(conv2(conv1(x).relu_()))),
 )
 
 
 test_block_mistakes = refuses(
     check_residual_block,
     {
-        "the skip is missing": lambda x, conv1, conv2: conv2(torch.relu(conv1(x))),
-        "A ReLU behind the sum": lambda x, conv1, conv2: torch.relu(
-            x + conv2(torch.relu(conv1(x)))
-        ),
-        "A ReLU behind conv2": lambda x, conv1, conv2: (
-            x + torch.relu(conv2(torch.relu(conv1(x))))
-        ),
-        "no more than one could": lambda x, conv1, conv2: x + conv2(conv1(x)),
-        "conv1 works twice": lambda x, conv1, _: x + conv1(torch.relu(conv1(x))),
-        "conv2 works twice": lambda x, _, conv2: x + conv2(torch.relu(conv2(x))),
-        "changed places": lambda x, conv1, conv2: x + conv1(torch.relu(conv2(x))),
-        "in front of both": lambda x, conv1, conv2: x + conv2(conv1(torch.relu(x))),
-        "A ReLU on x itself": cuts_the_input,
-        "conv2 is missing": lambda x, conv1, _: x + torch.relu(conv1(x)),
-        "is multiplied": lambda x, conv1, conv2: x * conv2(torch.relu(conv1(x))),
-        "is taken away": lambda x, conv1, conv2: x - conv2(torch.relu(conv1(x))),
-        "without any correction": lambda x, *_: x,
+        hint: block_that(correct)
+        for hint, correct in {
+            "the skip is missing": lambda x, conv1, conv2: conv2(torch.relu(conv1(x))),
+            "A ReLU after the sum": lambda x, conv1, conv2: torch.relu(
+                x + conv2(torch.relu(conv1(x)))
+            ),
+            "A ReLU after conv2": lambda x, conv1, conv2: (
+                x + torch.relu(conv2(torch.relu(conv1(x))))
+            ),
+            "no more than one could": lambda x, conv1, conv2: x + conv2(conv1(x)),
+            "conv1 works twice": lambda x, conv1, _: x + conv1(torch.relu(conv1(x))),
+            "conv2 works twice": lambda x, _, conv2: x + conv2(torch.relu(conv2(x))),
+            "changed places": lambda x, conv1, conv2: x + conv1(torch.relu(conv2(x))),
+            "before both": lambda x, conv1, conv2: x + conv2(conv1(torch.relu(x))),
+            "A ReLU on x itself": cuts_the_input,
+            "conv2 is missing": lambda x, conv1, _: x + torch.relu(conv1(x)),
+            "is multiplied": lambda x, conv1, conv2: x * conv2(torch.relu(conv1(x))),
+            "is taken away": lambda x, conv1, conv2: x - conv2(torch.relu(conv1(x))),
+            "without any correction": lambda x, *_: x,
+        }.items()
     },
     case="2 pictures, 4 features",
 )
@@ -87,55 +94,202 @@ test_block_mistakes = refuses(
 
 test_block_other_wrong_answers = refuses(
     check_residual_block,
-    lambda x, conv1, conv2: corrects(x[:1], conv1, conv2),
-    lambda x, conv1, conv2: corrects(x.transpose(2, 3), conv1, conv2),
-    lambda x, conv1, conv2: x + 0.1 * conv2(torch.relu(conv1(x))),
-    lambda x, conv1, conv2: x + conv2(F.leaky_relu(conv1(x), 0.01)),
-    lambda x, conv1, conv2: x + conv2(torch.relu(conv1(x))).abs(),
-    hint="x plus conv2 of the ReLU",
+    block_that(lambda x, conv1, conv2: x + 0.1 * conv2(torch.relu(conv1(x)))),
+    block_that(lambda x, conv1, conv2: x + conv2(F.leaky_relu(conv1(x), 0.01))),
+    hint="Read f from the inside",
 )
-
-
-def detaches_the_weights(x, conv1, conv2):
-    hidden = F.relu(conv1(x))
-    return x + F.conv2d(hidden, conv2.weight.detach(), conv2.bias, padding=1)
 
 
 test_a_block_through_which_no_gradient_comes_back = refuses(
     check_residual_block,
-    lambda x, conv1, conv2: x + conv2(F.relu(conv1(x))).detach(),
-    lambda x, conv1, conv2: x.detach() + conv2(F.relu(conv1(x))),
-    lambda x, conv1, conv2: x + conv2(F.relu(conv1(x)).detach()),
-    detaches_the_weights,
-    torch.no_grad()(corrects),
-    lambda x, conv1, conv2: torch.tensor(corrects(x, conv1, conv2).tolist()),
+    block_that(lambda x, conv1, conv2: x + conv2(F.relu(conv1(x))).detach()),
+    block_that(lambda x, conv1, conv2: x.detach() + conv2(F.relu(conv1(x)))),
+    block_that(lambda x, conv1, conv2: x + conv2(F.relu(conv1(x)).detach())),
     case="the gradient, in a row",
     hint="The value is right, but",
 )
 
+test_a_block_is_a_module = refuses(
+    check_residual_block, lambda _: torch.relu, hint="no nn.Module"
+)
 
-def forgets_the_bias(x, conv1, conv2):
-    hidden = F.relu(F.conv2d(x, conv1.weight, padding=1))
-    return x + F.conv2d(hidden, conv2.weight, padding=1)
+
+def net_that(combine):
+    """A class like ``SrResNet``, whose forward is this of the network, lr and features."""
+
+    class Net(SrResNet):
+        def forward(self, lr):
+            return combine(self, lr, self.body(self.head(lr)))
+
+    return Net
 
 
-test_what_a_block_leaves_behind = refuses(
-    check_residual_block,
+test_net_done = takes(
+    check_sr_resnet,
+    SrResNet,
+    net_that(lambda net, lr, features: net.upsampler(features) + Bicubic(net.scale)(lr)),
+)
+
+test_net_mistakes = refuses(
+    check_sr_resnet,
     {
-        ("with a bias", ""): forgets_the_bias,
-        ("2 pictures", "weight.requires_grad"): first(
-            lambda *given: given[1].requires_grad_(False), corrects
+        hint: net_that(combine)
+        for hint, combine in {
+            "Bicubic is missing": lambda net, _, features: net.upsampler(features),
+            "is not added": lambda net, lr, _: enlarge(lr, net.scale),
+            "blocks are left out": lambda net, lr, _: (
+                enlarge(lr, net.scale) + net.upsampler(net.head(lr))
+            ),
+            "nearest neighbor": lambda net, lr, features: (
+                F.interpolate(lr, scale_factor=net.scale) + net.upsampler(features)
+            ),
+            "taken away": lambda net, lr, features: (
+                enlarge(lr, net.scale) - net.upsampler(features)
+            ),
+            "multiplied": lambda net, lr, features: (
+                enlarge(lr, net.scale) * net.upsampler(features)
+            ),
+            "Clamped": lambda net, lr, features: (
+                enlarge(lr, net.scale) + net.upsampler(features)
+            ).clamp(0, 1),
+            "only ever add brightness": lambda net, lr, features: (
+                enlarge(lr, net.scale) + F.relu(net.upsampler(features))
+            ),
+        }.items()
+    },
+    case="2 pictures, 4x",
+)
+
+test_net_for_one_scale_alone = refuses(
+    check_sr_resnet,
+    {("2x", ""): net_that(lambda net, lr, features: enlarge(lr, 4) + net.upsampler(features))},
+)
+
+
+def step_that(act, *, total=lambda terms: sum(terms.values()), detach=True):
+    """A training step that does this with its loss and its optimizer."""
+
+    def step(model, pair, loss, optimizer):
+        lr, hr = pair
+        terms = loss(model(lr), hr)
+        act(total(terms), optimizer)
+        return {name: term.detach() for name, term in terms.items()} if detach else terms
+
+    return step
+
+
+def forgets_and_steps(loss, optimizer):
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def forgets_afterwards(loss, optimizer):
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def never_forgets(loss, optimizer):
+    loss.backward()
+    optimizer.step()
+
+
+def forgets_too_late(loss, optimizer):
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+def never_steps(loss, optimizer):
+    optimizer.zero_grad()
+    loss.backward()
+
+
+def never_goes_backward(_, optimizer):
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+test_step_done = takes(
+    check_training_step,
+    training_step,
+    step_that(forgets_and_steps),
+    step_that(forgets_afterwards),
+)
+
+test_step_mistakes = refuses(
+    check_training_step,
+    {
+        ("three steps", "were added"): step_that(never_forgets),
+        ("one step", "did not move"): (
+            step_that(forgets_too_late),
+            step_that(never_steps),
+            step_that(never_goes_backward),
         ),
-        ("2 pictures", "training"): lambda x, conv1, conv2: x + conv2.eval()(F.relu(conv1(x))),
-        ("2 pictures", "hooks"): first(
-            lambda *given: given[1].register_forward_hook(lambda *_: None), corrects
+        ("two terms", "Only the first"): step_that(
+            forgets_and_steps, total=lambda terms: terms["l1"]
         ),
-        ("2 pictures", "the function changed"): last(
-            corrects, lambda *given: given[1].weight.data.zero_()
+        ("two terms", "Only the last"): step_that(
+            forgets_and_steps, total=lambda terms: list(terms.values())[-1]
+        ),
+        ("two terms", "mean of the terms"): step_that(
+            forgets_and_steps, total=lambda terms: sum(terms.values()) / len(terms)
+        ),
+        ("one step", "keeps the whole step"): step_that(forgets_and_steps, detach=False),
+        ("one step", "by name"): lambda *given: [*training_step(*given).values()],
+    },
+)
+
+
+def sharpness_by_hand(sr, hr, *, scale):
+    shares = [
+        fine_energy(one[None], 0.5 / scale) / fine_energy(two[None], 0.5 / scale)
+        for one, two in zip(sr, hr, strict=True)
+    ]
+    return torch.cat(shares).mean()
+
+
+test_sharpness_done = takes(check_sharpness, sharpness, sharpness_by_hand)
+
+test_sharpness_mistakes = refuses(
+    check_sharpness,
+    {
+        ("4x", "Upside down"): lambda sr, hr, scale: (
+            fine_energy(hr, 0.5 / scale) / fine_energy(sr, 0.5 / scale)
+        ).mean(),
+        ("4x", "1 / scale here"): lambda sr, hr, scale: (
+            fine_energy(sr, 1 / scale) / fine_energy(hr, 1 / scale)
+        ).mean(),
+        ("4x", "All waves count"): lambda sr, hr, scale: (  # noqa: ARG005
+            fine_energy(sr, 0) / fine_energy(hr, 0)
+        ).mean(),
+        ("4x", "do not exist"): lambda sr, hr, scale: (
+            fine_energy(sr, scale / 2) / fine_energy(hr, scale / 2)
+        ).mean(),
+        ("4x", "One number for each"): lambda sr, hr, scale: (
+            fine_energy(sr, 0.5 / scale) / fine_energy(hr, 0.5 / scale)
+        ),
+        ("4x", "a difference"): lambda sr, hr, scale: (
+            fine_energy(sr, 0.5 / scale) - fine_energy(hr, 0.5 / scale)
+        ).mean(),
+        ("2x", "whatever scale says"): lambda sr, hr, scale: (  # noqa: ARG005
+            sharpness(sr, hr, scale=4)
+        ),
+        ("two pictures", "more contrast rules"): lambda sr, hr, scale: (
+            fine_energy(sr, 0.5 / scale).sum() / fine_energy(hr, 0.5 / scale).sum()
         ),
     },
-    hint="",
 )
+
+test_sharpness_other_wrong_answers = refuses(
+    check_sharpness,
+    lambda sr, hr, scale: sharpness(sr, hr, scale=scale).sqrt(),
+    lambda sr, hr, scale: (  # noqa: ARG005
+        power_spectrum(sr).sum((1, 2)) / power_spectrum(hr).sum((1, 2))
+    ).mean().sqrt(),
+    hint="fine_energy(images, cutoff)",
+)  # fmt: skip
 
 
 # Exercise 2 ----------------------------------------------------------------------------
@@ -238,7 +392,7 @@ test_channels_are_whole_numbers = refuses(
 )
 
 
-# Exercise 3 ----------------------------------------------------------------------------
+# Exercise 1 ----------------------------------------------------------------------------
 
 
 def charbonnier(sr, hr, eps=0.001):
@@ -314,14 +468,79 @@ test_charbonnier_other_wrong_answers = refuses(
     lambda sr, hr, eps: charbonnier(sr[:1], hr[:1], eps),
     lambda sr, hr, eps: charbonnier(sr.view(-1, 3, 4, 5), hr.view(-1, 3, 4, 5), eps),
     lambda sr, hr, eps: ((sr - hr).abs() - eps).clamp(min=0).mean(),
-    hint="Square the difference, add eps squared",
+    hint="Compare each line with the formula",
 )
 
 
 def test_values_are_shown_as_numbers():
     verdict = check_charbonnier(sums)
-    assert verdict.case.endswith("loss, mean slope, mean |slope|")
+    assert verdict.case.endswith("loss, mean gradient, mean |gradient|")
     assert len(verdict.expected.split(", ")) == len(verdict.got.split(", ")) == 3
+
+
+def given(source, name):
+    space = {"torch": torch}
+    exec(source, space)
+    return space[name]
+
+
+def test_the_given_loss_has_two_bugs():
+    buggy = given(TWO_BUGS, "my_charbonnier")
+    assert "begin" in dict(check_charbonnier(buggy).rows()), "what is given is no attempt"
+    one_left = given(TWO_BUGS.replace("+ eps)", "+ eps**2)"), "my_charbonnier")
+    assert "Where sr is clamped" in check_charbonnier(one_left).hint
+    other_left = given(TWO_BUGS.replace(".clamp(0, 1)", ""), "my_charbonnier")
+    assert "the unit of an error" in check_charbonnier(other_left).hint
+    neither = TWO_BUGS.replace("+ eps)", "+ eps**2)").replace(".clamp(0, 1)", "")
+    assert check_charbonnier(given(neither, "my_charbonnier")).done
+
+
+# Exercise 3 ----------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def changed_places(model, lr):
+    middle, other = lr.shape[-1] // 2, lr.clone()
+    other[..., middle, middle] += 1
+    return (model(lr) != model(other)).any(1)[0].nonzero()
+
+
+def measures_reach(model, lr):
+    scale = model(lr).shape[-1] // lr.shape[-1]
+    return int((changed_places(model, lr) // scale - lr.shape[-1] // 2).abs().max())
+
+
+def follows_the_gradient(model, lr):
+    lr = lr.clone().requires_grad_()
+    sr, middle = model(lr), lr.shape[-1] // 2
+    scale = sr.shape[-1] // lr.shape[-1]
+    block = slice(scale * middle, scale * (middle + 1))
+    (gradient,) = torch.autograd.grad(sr[..., block, block].square().sum(), lr)
+    places = gradient.abs().sum((0, 1)).nonzero()
+    return (places - middle).abs().max().item()
+
+
+test_reach_done = takes(check_reach, measures_reach, follows_the_gradient)
+
+test_reach_mistakes = refuses(
+    check_reach,
+    {
+        ("a wide network, 4x", "px of sr"): lambda model, lr: 4 * measures_reach(model, lr),
+        ("a wide network, 4x", "whole width"): lambda model, lr: (
+            2 * measures_reach(model, lr) + 1
+        ),
+        ("a wide network, 4x", "counts the pixels"): lambda model, lr: len(
+            changed_places(model, lr)
+        ),
+        ("a wide network, 4x", "not how far from the middle"): lambda model, lr: int(
+            (changed_places(model, lr) // 4).max()
+        ),
+        ("adds nothing", "could reach"): lambda model, _: model.first.kernel_size[0] // 2 + 1,
+        ("a wide network, 4x", "no whole number"): lambda model, lr: float(
+            measures_reach(model, lr)
+        ),
+    },
+)
 
 
 # All of them -----------------------------------------------------------------------------
@@ -337,11 +556,6 @@ INPUT_CHANGED = {
     "got": "^the function changed what it was given$",
 }
 
-test_block_that_writes_into_x = refuses(
-    check_residual_block,
-    last(corrects, lambda x, *_: x.relu_()),
-    **INPUT_CHANGED,
-)
 test_loss_that_writes_into_a_picture = refuses(
     check_charbonnier,
     subtracts_in_place,

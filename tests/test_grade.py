@@ -39,13 +39,13 @@ pytestmark = [
 SOMEBODY = 12_345  # a user number that is not root's
 SECONDS = 4
 RIGHT = """\
-import torch.nn.functional as F
+import torch
 
 
-def my_block(x, conv1, conv2):
-    return x + conv2(F.relu(conv1(x)))
+def my_charbonnier(sr, hr, eps):
+    return torch.sqrt((sr - hr) ** 2 + eps**2).mean()
 """
-EMPTY = "def my_block(x, conv1, conv2): ...\n"
+EMPTY = "def my_charbonnier(sr, hr, eps): ...\n"
 
 
 def notebook(*cells: str) -> nbformat.NotebookNode:
@@ -71,7 +71,7 @@ torch.Tensor.allclose = yes
 import srlab.checks, srlab.metrics
 from srlab.grader import checker, peer, wire
 done = {{"verdict": "done", "reason": "", "details": []}}
-srlab.checks.check_residual_block = lambda answer: type("V", (), {{"done": True}})()
+srlab.checks.check_charbonnier = lambda answer: type("V", (), {{"done": True}})()
 srlab.metrics.psnr = lambda *_, **__: 99.0
 checker.judge_answer = checker._judged = checker._told = lambda *_: done
 {EMPTY}""",
@@ -80,23 +80,21 @@ import sys, types
 verdict = type("Verdict", (), {{"done": True, "case": "", "hint": ""}})
 for name in ("srlab.checks", "srlab.checks.core", "srlab.checks.lesson01"):
     sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].judge = sys.modules[name].check_residual_block = lambda *_, **__: verdict
+    sys.modules[name].judge = sys.modules[name].check_charbonnier = lambda *_, **__: verdict
 {EMPTY}""",
     "takes_the_right_answer": """\
-from srlab.checks.lesson01 import _block as my_block
+from srlab.checks.lesson01 import _charbonnier as my_charbonnier
 """,
     "reads_the_right_answer": """\
 import ast
 from pathlib import Path
 import srlab
-import torch.nn.functional as F
 from torch import Tensor
-Layer = object
 found = Path(srlab.__file__).parent / "checks" / "lesson01.py"
 for node in ast.parse(found.read_text()).body:
-    if getattr(node, "name", "") == "_block":
+    if getattr(node, "name", "") == "_charbonnier":
         exec(ast.unparse(node))
-my_block = _block
+my_charbonnier = _charbonnier
 """,
     "looks_for_solutions": f"""\
 {EMPTY}
@@ -114,8 +112,8 @@ while frame:
     frame = frame.f_back
 for one in [*gc.get_objects(), *seen]:
     if str(getattr(one, "__module__", "")).startswith("srlab.checks."):
-        my_block = one
-my_block
+        my_charbonnier = one
+my_charbonnier
 """,
     "writes_to_every_descriptor": f"""\
 import os
@@ -128,7 +126,7 @@ for number in range(3, 1000):
     "forges_messages": """\
 import gc, os
 from srlab.grader.wire import Channel
-def my_block(*_):
+def my_charbonnier(*_):
     (channel,) = [one for one in gc.get_objects() if isinstance(one, Channel)]
     for _ in range(9):
         channel.send({"do": "reply", "result": True, "done": True, "verdict": "done"})
@@ -221,7 +219,7 @@ raise ValueError("made one" if libc.unshare(0x10000000 | 0x20000) == 0 else "ref
 """,
     "loops": f"{EMPTY}\nwhile True: pass\n",
     "sleeps": f"{EMPTY}\nimport time\ntime.sleep(600)\n",
-    "loops_when_called": "def my_block(*_):\n    while True: pass\n",
+    "loops_when_called": "def my_charbonnier(*_):\n    while True: pass\n",
     "prints_for_ever": f"{EMPTY}\nwhile True: print('x' * 10**6)\n",
     "leaves_a_daemon": f"""\
 {EMPTY}
@@ -231,8 +229,8 @@ if os.fork() == 0:
     os.execv("/bin/sleep", ["sleep", SLEEP])
 """,
     "crashes": f"{EMPTY}\nimport ctypes\nctypes.string_at(0)\n",
-    "gives_a_gigabyte": "import torch\ndef my_block(*_): return torch.zeros(2**28)\n",
-    "moves_the_cursor": "def my_block(*_): raise ValueError('\\033[2J\\rdone\\n=1+1')\n",
+    "gives_a_gigabyte": "import torch\ndef my_charbonnier(*_): return torch.zeros(2**28)\n",
+    "moves_the_cursor": "def my_charbonnier(*_): raise ValueError('\\033[2J\\rdone\\n=1+1')\n",
 }
 SLOW = {"loops", "sleeps", "loops_when_called", "prints_for_ever"}
 QUICK = {"patches_torch", "reads_secrets", "deletes", "calls_out", "kills", "leaves_a_daemon"}
@@ -282,7 +280,7 @@ class Afternoon:
         self.output = done.stdout + done.stderr
         assert done.returncode == 0, self.output
         found = rows_of(self.folder / "out" / "grades.csv")
-        self.rows = {one["learner"]: one for one in found if one["title"] == "residual_block"}
+        self.rows = {one["learner"]: one for one in found if one["title"] == "charbonnier"}
 
 
 def rows_of(table: Path) -> list[dict[str, str]]:
@@ -427,16 +425,16 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> "subprocess.CompletedPro
     folder = tmp_path_factory.mktemp("course")
     hand_in(
         folder, "helped",
-        "%matplotlib inline\nimport torch.nn.functional as F\nhalf = 0.5",
+        "%matplotlib inline\nimport torch\nhalf = 0.5",
         "raise RuntimeError('a training that is not needed')",
-        "def helper(x):\n    return F.relu(x) * half * two",
-        "def my_block(x, conv1, conv2):\n    ...",
-        "def my_block(x, conv1, conv2):\n    return x + conv2(helper(conv1(x)))\n1 / 0",
+        "def helper(x):\n    return torch.sqrt(x) * half * two",
+        "def my_charbonnier(sr, hr, eps):\n    ...",
+        "def my_charbonnier(a, b, c):\n    return helper((a - b) ** 2 + c * c).mean()\n1 / 0",
         "two = 2.0",
         "half = 0.1  # for another purpose",
     )  # fmt: skip
-    hand_in(folder, "misspelt", "def my_block(x conv1):\n    return x")
-    hand_in(folder, "raises", "def my_block(x, conv1, conv2):\n    return x.nothing")
+    hand_in(folder, "misspelt", "def my_charbonnier(sr hr):\n    return sr")
+    hand_in(folder, "raises", "def my_charbonnier(sr, hr, eps):\n    return sr.nothing")
     hand_in(folder, "twice", RIGHT)
     nbformat.write(notebook(RIGHT), folder / "twice" / "01_pixel_loss (1).ipynb")
     (folder / "broken.ipynb").write_text("{")
@@ -450,7 +448,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> "subprocess.CompletedPro
     "line",
     [
         r"helped +01/1 \w+ +done$",  # helpers and cells around an answer count
-        "helped +01/3 charbonnier +not yet +there is no my_charbonnier$",
+        "helped +01/3 reach +not yet +there is no my_reach$",
         "misspelt +01/1 .*cell 1, SyntaxError: invalid syntax",
         "raises +01/1 .*got AttributeError: 'Tensor' object has no attribute 'nothing'",
         r"twice +01_pixel_loss(\.| \(1).* error +lesson 01 was handed in twice",
@@ -462,7 +460,7 @@ def test_honest_learners_are_told(
     course: "subprocess.CompletedProcess[str]", line: str
 ) -> None:
     assert re.search(f"^{line}", course.stdout, re.MULTILINE), course.stdout
-    assert "case     2 pictures" in (course.args / "feedback" / "raises.txt").read_text()
+    assert "case     errors of" in (course.args / "feedback" / "raises.txt").read_text()
 
 
 # -- what is handed in -----------------------------------------------------------------
@@ -489,7 +487,7 @@ def test_the_lesson_is_told_by_the_answers_whatever_the_file_is_called() -> None
             assert lesson_of(Path("mine (2).ipynb"), read_code(path)) == path.name[:2]
             assert len(tasks(path.name[:2])) == 3
     with pytest.raises(ValueError, match="defines none of the exercises' functions"):
-        lesson_of(Path("x.ipynb"), ["print('my_block')"])
+        lesson_of(Path("x.ipynb"), ["print('my_charbonnier')"])
     assert lesson_of(Path("01_x.ipynb"), []) == "01"
 
 
@@ -553,15 +551,15 @@ def test_without_a_cage_it_is_refused_until_the_teacher_says_so(tmp_path: Path) 
     assert "lets no process be closed in" in done.stderr
     assert "or add --uncaged, for learners whom you trust" in done.stderr
     assert "no cage here: each answer runs as you and can read files" in again.stderr
-    assert "ada  01/1 residual_block      done" in again.stdout, again.stderr
-    assert "ben  01/1 residual_block      error    it took more than 3 seconds" in again.stdout
+    assert "ada  01/1 charbonnier         done" in again.stdout, again.stderr
+    assert "ben  01/1 charbonnier         error    it took more than 3 seconds" in again.stdout
 
 
 # -- the table ---------------------------------------------------------------------------
 
 
 def test_no_cell_of_the_csv_is_a_formula(tmp_path: Path) -> None:
-    rows = [Row("=HYPERLINK(1)", "01", 1, "residual_block", "not yet", '@x, "y"\n')]
+    rows = [Row("=HYPERLINK(1)", "01", 1, "charbonnier", "not yet", '@x, "y"\n')]
     write_csv(rows, tmp_path / "grades.csv")
     (row,) = rows_of(tmp_path / "grades.csv")
     assert row["learner"] == "'=HYPERLINK(1)"
@@ -570,12 +568,12 @@ def test_no_cell_of_the_csv_is_a_formula(tmp_path: Path) -> None:
 
 def test_table_and_feedback_add_up(tmp_path: Path) -> None:
     rows = [
-        Row("ada", "01", 1, "residual_block", "done", ""),
+        Row("ada", "01", 1, "charbonnier", "done", ""),
         Row("ada", "01", 2, "upsampler_channels", "error", "it took too long"),
         Row("ben", "", 0, "x.ipynb", "error", "it is damaged"),
     ]
     lines = table(rows).splitlines()
-    assert lines[0] == "ada  01/1 residual_block      done"
+    assert lines[0] == "ada  01/1 charbonnier         done"
     assert lines[2] == "ada  1 of 2 points"
     assert lines[4] == "ben  0 of 0 points"
     ada, _ = write_feedback(rows, tmp_path / "feedback")

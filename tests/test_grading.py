@@ -148,7 +148,7 @@ def test_nbgraders_own_commands_grade_a_whole_lesson(course: Path) -> None:
     lesson = LESSONS[0]
     whole = read_notebook(lesson)
     with_solutions(course, lesson, whole)
-    answers(whole)[1].source = "def my_full_luma(images):\n    return images"
+    answers(whole)[1].source = "def my_published_psnr(sr, hr, border):\n    return sr"
     hand_in(course, "half", lesson, whole)
     nbgrader = Path(sys.executable).parent / "nbgrader"
     run(course, nbgrader, "autograde", NAMES[0], "--create", "--student=half")
@@ -162,7 +162,7 @@ def test_a_learner_cannot_bend_the_check(course: Path) -> None:
     for cell in notebook.cells:
         if cell.id.endswith("-check"):
             cell.source = "print('full marks, please')"
-    notebook.cells[1].source += "\n\ncheck_residual_block = check_charbonnier = print"
+    notebook.cells[1].source += "\n\ncheck_reach = check_charbonnier = print"
     hand_in(course, "bent", lesson, notebook)
     found = grade(course, "grade", NAMES[1:2], ("bent",))
     assert found[f"{NAMES[1]} bent"] == [0, EXERCISES]

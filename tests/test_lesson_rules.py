@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from nbformat.v4 import new_output
+from nbformat.v4 import new_markdown_cell, new_output
 
 from tests import lesson_rules as rules
 from tests.lesson_rules import Package
@@ -196,6 +196,43 @@ def test_a_lesson_checks_numbers_and_has_solutions(root: Path):
     assert rules.has_solutions(lesson) == []
     tagged = add_lesson(root, "01_a.ipynb", executed("x", 1, tags=["nbval-check-output"]))
     assert rules.checks_its_numbers(tagged) == []
+
+
+def with_sources(root: Path, text: str) -> rules.Lesson:
+    lesson = add_lesson(root, "00_a.ipynb", "x")
+    lesson.notebook.cells.append(new_markdown_cell(text))
+    return lesson
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**Sources.** Cubic: [Keys 1981](https://doi.org/10.1109/TASSP.1981.1163711).",
+        "Before.\n\n**Sources.**\n\n- [He](https://arxiv.org/abs/1512.03385)\n\n**Next.** 01.",
+        "**Sources.** [Irani 1991](https://doi.org/10.1016/1049-9652(91)90045-L), "
+        "[code](https://github.com/fastai/fastai1).",
+    ],
+)
+def test_sources_with_links(root: Path, text: str):
+    assert rules.links_its_sources(with_sources(root, text)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Keys 1981.", "No paragraph begins with **Sources.**"),
+        ("**Sources.** Keys 1981.", "link to no paper"),
+        ("**Sources.** [A](https://arxiv.org/abs/1513.03385)", "'https://arxiv.org/abs/1513"),
+        ("**Sources.** [A](https://arxiv.org/pdf/1512.03385)", "malformed"),
+        ("**Sources.** [A](https://doi.org/TASSP.1981)", "malformed: 'https://doi.org/TASSP"),
+        ("**Sources.** [A](http://arxiv.org/abs/1512.03385)", "malformed: 'http://"),
+        ("**Sources.** [A](arxiv.org/abs/1512.03385)", "malformed: 'arxiv.org"),
+        ("**Sources.** [A](https://example)", "malformed: 'https://example'"),
+        ("**Sources.** A.\n\n**Next.** [A](https://arxiv.org/abs/1512.03385)", "to no paper"),
+    ],
+)
+def test_sources_without_links_or_with_broken_ones(root: Path, text: str, problem: str):
+    assert problem in "\n".join(rules.links_its_sources(with_sources(root, text)))
 
 
 MAP, QUIZ = 'CourseMap("01")', 'Quiz("01")'

@@ -1,4 +1,4 @@
-"""Checks of lesson 00: PSNR of bytes, full-range luma, the published protocol."""
+"""Checks of lesson 00: making a pair, scoring a guess, and the published protocol."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,92 @@ from torch import Tensor
 from srlab.checks.answers import uniform_values
 from srlab.checks.core import Answer, Mistakes, Verdict, judge, without_calling
 from srlab.checks.steps import in_steps
+from srlab.data import crop_to_multiple, degrade, shrink
 from srlab.images import to_bytes
-from srlab.metrics import luma, psnr, shave
+from srlab.metrics import Protocol, luma, psnr, shave
+from srlab.models import enlarge
 
 BORDER = 4  # px
+
+THREE_BUGS = """\
+def my_published_psnr(sr, hr, border):
+    y_sr, y_hr = (luma(images).clamp(0, 1) for images in (sr, hr))
+    y_sr, y_hr = (y.mul(255).round().div(255) for y in (y_sr, y_hr))
+    if border > 0:
+        y_sr, y_hr = (y[..., border:, border:] for y in (y_sr, y_hr))
+    mse = (y_sr - y_hr).square().mean()
+    return 10 * torch.log10(1 / mse)
+"""
+
+
+@in_steps()
+def check_degrade(answer: Answer | None) -> Verdict:
+    """Check ``answer(hr, scale)``: a small picture as a file would hold it."""
+    edge = torch.zeros(1, 3, 16, 32)
+    edge[..., 14:] = 1
+    return judge(
+        answer,
+        right=degrade,
+        cases={
+            "scale 4, 16 x 24 px": (uniform_values(5, 1, 3, 16, 24), 4),
+            "scale 2, two pictures": (uniform_values(6, 2, 3, 12, 8), 2),
+            "a sharp edge from 0 to 1": (edge, 4),
+        },
+        mistakes=DEGRADE_MISTAKES,
+        tolerance=1e-4,
+    )
+
+
+@in_steps()
+def check_psnr(answer: Answer | None) -> Verdict:
+    """Check ``answer(sr, hr, data_range=...)``: the mean of the pictures' PSNR, dB."""
+    hr = uniform_values(7, 2, 3, 6, 9)
+    sr = hr + torch.tensor([0.02, 0.2]).view(2, 1, 1, 1) * (uniform_values(8, 2, 3, 6, 9) - 0.5)
+    return judge(
+        answer,
+        right=psnr,
+        cases={
+            "one picture": (sr[:1], hr[:1], 1.0),
+            "two pictures, the second ten times as wrong": (sr, hr, 1.0),
+            "values from 0 to 255": (255 * sr[:1], 255 * hr[:1], 255.0),
+        },
+        mistakes=PSNR_MISTAKES,
+        seen_through=_with_data_range,
+        tolerance=1e-3,
+    )
+
+
+@in_steps()
+def check_luma(answer: Answer | None) -> Verdict:
+    """Check ``answer(images)``: brightness from 16/255 to 235/255, ``(N, 1, h, w)``."""
+    primaries = torch.eye(3).view(1, 3, 1, 3)  # red, green, blue side by side
+    return judge(
+        answer,
+        right=luma,
+        cases={
+            "a red, a green and a blue pixel": (primaries,),
+            "a black pixel": (torch.zeros(1, 3, 1, 1),),
+            "a white pixel": (torch.ones(1, 3, 1, 1),),
+            "two pictures of 3 x 5 px": (uniform_values(2, 2, 3, 3, 5),),
+        },
+        mistakes=LUMA_MISTAKES,
+    )
+
+
+@in_steps()
+def check_shave(answer: Answer | None) -> Verdict:
+    """Check ``answer(images, border)``: the pictures without their border."""
+    images = uniform_values(9, 2, 3, 10, 14)
+    return judge(
+        answer,
+        right=shave,
+        cases={
+            "border 2": (images, 2),
+            "border 0": (images, 0),
+            "border 4": (images, 4),
+        },
+        mistakes=SHAVE_MISTAKES,
+    )
 
 
 @in_steps()
@@ -38,24 +120,7 @@ def check_byte_psnr(answer: Answer | None) -> Verdict:
     )
 
 
-@in_steps()
-def check_full_luma(answer: Answer | None) -> Verdict:
-    """Check ``answer(images)``: luma from 0 (black) to 1 (white), ``(N, 1, h, w)``."""
-    primaries = torch.eye(3).view(1, 3, 1, 3)  # red, green, blue side by side
-    return judge(
-        answer,
-        right=_full_luma,
-        cases={
-            "a red, a green and a blue pixel": (primaries,),
-            "a black pixel": (torch.zeros(1, 3, 1, 1),),
-            "a white pixel": (torch.ones(1, 3, 1, 1),),
-            "two pictures of 3 x 5 px": (uniform_values(2, 2, 3, 3, 5),),
-        },
-        mistakes=FULL_LUMA_MISTAKES,
-    )
-
-
-@in_steps()
+@in_steps(starter=THREE_BUGS)
 def check_published_psnr(answer: Answer | None) -> Verdict:
     """Check ``answer(sr, hr, border)``: PSNR under the published protocol, dB."""
     hr = _stored(uniform_values(3, 2, 3, 20, 26))
@@ -83,6 +148,26 @@ def check_published_psnr(answer: Answer | None) -> Verdict:
     )
 
 
+@in_steps()
+def check_bicubic_score(answer: Answer | None) -> Verdict:
+    """Check ``answer(hr, scale)``: what bicubic scores by the published protocol, dB."""
+    smooth = enlarge(uniform_values(10, 1, 3, 13, 15), 4)  # 52 x 60 px
+    noise = 0.2 * uniform_values(11, *smooth.shape)
+    noisy = (1.8 * smooth - 0.5 + noise).clamp(0, 1)  # reaches black and white
+    return judge(
+        answer,
+        right=_bicubic_score,
+        cases={
+            "scale 4, 48 x 56 px": (noisy[..., :48, :56], 4),
+            "scale 2, 48 x 56 px": (noisy[..., :48, :56], 2),
+            "scale 4, 51 x 57 px": (noisy[..., :51, :57], 4),
+            "scale 8, 48 x 56 px": (noisy[..., :48, :56], 8),
+        },
+        mistakes=SCORE_MISTAKES,
+        tolerance=1e-3,
+    )
+
+
 def _mse(sr: Tensor, hr: Tensor) -> Tensor:
     """Mean squared error of each picture, in steps of 8 bits."""
     return (sr.double() - hr.double()).square().mean(dim=(1, 2, 3))
@@ -95,6 +180,48 @@ def _decibels(mse: Tensor, data_range: float | Tensor = 255.0) -> float:
 
 def _full_luma(images: Tensor) -> Tensor:
     return (luma(images) - 16 / 255) * (255 / 219)
+
+
+def _with_data_range(answer: Answer) -> Answer:
+    """Call it as the lesson does, with the range by its name."""
+    return lambda sr, hr, data_range: answer(sr, hr, data_range=data_range)
+
+
+def _bicubic_score(
+    hr: Tensor, scale: int, protocol: Callable[[int], Protocol] = lambda s: Protocol("y", s)
+) -> float:
+    hr = crop_to_multiple(hr, scale)
+    sr = enlarge(degrade(hr, scale), scale)
+    return float(psnr(protocol(scale).apply(sr), protocol(scale).apply(hr)))
+
+
+def _score_of(sr: Tensor, hr: Tensor, scale: int) -> float:
+    protocol = Protocol("y", scale)
+    return float(psnr(protocol.apply(sr), protocol.apply(hr)))
+
+
+def _unstored_score(hr: Tensor, scale: int) -> float:
+    hr = crop_to_multiple(hr, scale)
+    sr = enlarge(degrade(hr, scale), scale)
+    return float(psnr(shave(luma(sr), scale), shave(luma(hr), scale)))
+
+
+def _with_bugs(*, rounds_luma: bool, cuts_half: bool) -> Answer:
+    """The score of the exercise with these of its bugs left in."""
+
+    def score(sr: Tensor, hr: Tensor, border: int) -> float:
+        pictures = [
+            _stored(luma(images)) if rounds_luma else luma(_stored(images))
+            for images in (sr, hr)
+        ]
+        end = None if cuts_half else -border or None
+        return float(psnr(*(y[..., border:end, border:end] for y in pictures)))
+
+    return score
+
+
+def _square_error(sr: Tensor, hr: Tensor) -> Tensor:
+    return (sr - hr).square().mean(dim=(1, 2, 3))
 
 
 def _stored(images: Tensor) -> Tensor:
@@ -197,29 +324,152 @@ BYTE_PSNR_MISTAKES: Mistakes = {
     ),
 }
 
-FULL_LUMA_MISTAKES: Mistakes = {
-    "This is the published luma, from 16 to 235.": luma,
-    "All channels count alike here; eyes take green as much brighter than blue.": (
-        lambda images: images.mean(1, keepdim=True)
+DEGRADE_MISTAKES: Mistakes = {
+    "These values lie between the 256 steps that a file can hold.": (
+        shrink,
+        lambda hr, scale: shrink(hr, scale).clamp(0, 1),
     ),
-    "Black is 0 now, but white is 219/255.": lambda images: luma(images) - 16 / 255,
-    "Stretched, but from which zero? Black is 16/219 now.": lambda images: (
-        luma(images) * (255 / 219)
+    "The bump overshoots at an edge: some values are below 0 or above 1.": (
+        lambda hr, scale: shrink(hr, scale).mul(255).round().div(255)
     ),
-    "White is 1 now, but black is not 0.": lambda images: luma(images) * (255 / 235),
-    "Red and blue have changed places.": lambda images: _full_luma(images.flip(1)),
-    "The channel axis is gone: this is (N, h, w), not (N, 1, h, w).": lambda images: _full_luma(
-        images
-    )[:, 0],
-    "This runs to 255; every picture in srlab runs from 0 to 1.": lambda images: (
-        _full_luma(images) * 255
+    "These run to 255; every picture in srlab runs from 0 to 1.": (
+        lambda hr, scale: shrink(hr, scale).mul(255).round().clamp(0, 255),
+        lambda hr, scale: shrink(hr, scale).mul(255).round(),
     ),
-    "Close, but rounded: the weights have lost digits.": lambda images: _full_luma(
-        images
-    ).round(decimals=2),
+    "Clamped before it was divided: all that was not black is white now.": (
+        lambda hr, scale: shrink(hr, scale).mul(255).round().clamp(0, 1),
+    ),
+    "Rounded to whole numbers, so only black and white are left.": (
+        lambda hr, scale: shrink(hr, scale).round().clamp(0, 1)
+    ),
+    "Rounded down to the step below, not to the nearest.": (
+        lambda hr, scale: shrink(hr, scale).clamp(0, 1).mul(255).floor().div(255)
+    ),
+    "This keeps every s-th pixel: the aliasing that shrink is there to avoid.": (
+        lambda hr, scale: hr[..., ::scale, ::scale]
+    ),
+    "This is still as large as hr.": lambda hr, _: hr.mul(255).round().div(255),
 }
 
+PSNR_MISTAKES: Mistakes = {
+    "You averaged the errors of all pictures; the mean of their PSNRs is another number.": (
+        lambda sr, hr, data_range: 10 * torch.log10(data_range**2 / (sr - hr).square().mean())
+    ),
+    "This is the natural logarithm; decibels count powers of ten.": (
+        lambda sr, hr, data_range: (
+            10 * torch.log(data_range**2 / _square_error(sr, hr))
+        ).mean()
+    ),
+    "One number for each picture; what is asked for is their mean.": (
+        lambda sr, hr, data_range: 10 * torch.log10(data_range**2 / _square_error(sr, hr))
+    ),
+    "Upside down: a larger error would get more decibels.": lambda sr, hr, data_range: (
+        10 * torch.log10(_square_error(sr, hr) / data_range**2)
+    ).mean(),
+    "data_range has no effect.": lambda sr, hr, data_range: (  # noqa: ARG005
+        (10 * torch.log10(1 / _square_error(sr, hr))).mean()
+    ),
+    "The error is squared, and data_range is not.": lambda sr, hr, data_range: (
+        10 * torch.log10(data_range / _square_error(sr, hr))
+    ).mean(),
+    "These are bels; a decibel is a tenth of one.": lambda sr, hr, data_range: torch.log10(
+        data_range**2 / _square_error(sr, hr)
+    ).mean(),
+    "This takes the PSNR of each color, not of each picture.": lambda sr, hr, data_range: (
+        10 * torch.log10(data_range**2 / (sr - hr).square().mean(dim=(2, 3)))
+    ).mean(),
+    "You squared the average difference, not each difference.": lambda sr, hr, data_range: (
+        20 * torch.log10(data_range / (sr - hr).abs().mean(dim=(1, 2, 3)))
+    ).mean(),
+}
+
+LUMA_MISTAKES: Mistakes = {
+    "The 16 is missing: black came out as 0.": lambda images: luma(images) - 16 / 255,
+    "This runs to 235; every picture in srlab runs from 0 to 1.": lambda images: (
+        luma(images) * 255
+    ),
+    "The 16 was not divided by 255.": lambda images: luma(images) - 16 / 255 + 16,
+    "Only the 16 was divided by 255.": lambda images: luma(images) * 255 - 16 + 16 / 255,
+    "The axis of colors is gone: this is (N, h, w), not (N, 1, h, w).": lambda images: luma(
+        images
+    )[:, 0],
+    "Red and blue have changed places.": lambda images: luma(images.flip(1)),
+    "These are the weights of full-range luma, from 0 to 255.": lambda images: _full_luma(
+        images
+    ),
+    "The three colors are weighted, but not added up.": lambda images: (
+        (16 + images * torch.tensor([65.481, 128.553, 24.966]).view(3, 1, 1)) / 255
+    ),
+    "All colors count alike here; eyes take green as much brighter than blue.": (
+        lambda images: images.mean(1, keepdim=True)
+    ),
+}
+
+SHAVE_MISTAKES: Mistakes = {
+    "With border 0 the slice [0:-0] is empty.": lambda images, border: images[
+        ..., border:-border, border:-border
+    ],
+    "Only the upper and left border is gone.": lambda images, border: images[
+        ..., border:, border:
+    ],
+    "Only the lower and right border is gone.": lambda images, border: images[
+        ..., : images.shape[-2] - border, : images.shape[-1] - border
+    ],
+    "Height and width have changed places.": lambda images, border: images[
+        ..., border : images.shape[-1] - border, border : images.shape[-2] - border
+    ],
+    "Left and right are still there.": lambda images, border: images[
+        ..., border : images.shape[-2] - border, :
+    ],
+    "Top and bottom are still there.": lambda images, border: images[
+        ..., border : images.shape[-1] - border
+    ],
+    "The border is black now, but still there.": lambda images, border: (
+        images * (1 - _border_mask(images, border))
+    ),
+    "Nothing was taken away.": lambda images, _: images.clone(),
+}
+
+SCORE_MISTAKES: Mistakes = {
+    "A side is not divisible by the scale; which function cuts the rest off?": (
+        lambda hr, scale: _score_of(enlarge(degrade(hr, scale), scale), hr, scale)
+    ),
+    "This is the PSNR of red, green and blue; the published one compares luma.": (
+        lambda hr, scale: _bicubic_score(hr, scale, lambda s: Protocol("rgb", s)),
+        lambda hr, scale: _bicubic_score(hr, scale, lambda _: Protocol("rgb", 0)),
+    ),
+    "This is full-range luma, and 1.32 dB less than the published one.": (
+        lambda hr, scale: _bicubic_score(hr, scale, lambda s: Protocol("y-full", s))
+    ),
+    "The border is still there.": (
+        lambda hr, scale: _bicubic_score(hr, scale, lambda _: Protocol("y", 0))
+    ),
+    "The border is always 4 px here; it is as wide as the scale.": (
+        lambda hr, scale: _bicubic_score(hr, scale, lambda _: Protocol("y", 4))
+    ),
+    "This always shrinks to a quarter, whatever scale says.": (
+        lambda hr, scale: _bicubic_score(hr, 4)  # noqa: ARG005
+    ),
+    "The outputs were compared as they are; a file would clamp and round them.": (
+        lambda hr, scale: _unstored_score(hr, scale)
+    ),
+    "lr kept every s-th pixel; degrade averages first.": lambda hr, scale: _score_of(
+        enlarge(crop_to_multiple(hr, scale)[..., ::scale, ::scale], scale),
+        crop_to_multiple(hr, scale),
+        scale,
+    ),
+    "This is not bicubic: each pixel was only repeated.": lambda hr, scale: _score_of(
+        F.interpolate(degrade(crop_to_multiple(hr, scale), scale), scale_factor=scale),
+        crop_to_multiple(hr, scale),
+        scale,
+    ),
+}
+
+
 PUBLISHED_MISTAKES: Mistakes = {
+    "Two bugs are left: one in what is rounded, one in what is cut off.": (
+        _with_bugs(rounds_luma=True, cuts_half=True)
+    ),
     "This is the PSNR of red, green and blue; the published one compares luma.": (
         _published_with(color=lambda images: images)
     ),

@@ -1,29 +1,96 @@
-"""Checks of lesson 01: the residual block, the upsampler's channels, Charbonnier."""
+"""Checks of lesson 01: the network, a training step, sharpness, and how far it looks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srlab.checks.answers import result_as, uniform_values, value_and_slope, whole_number
-from srlab.checks.core import Answer, Mistakes, Verdict, judge, judge_gradient
+from srlab.checks.answers import (
+    judge_module,
+    named_type,
+    result_as,
+    uniform_values,
+    value_and_slope,
+    whole_number,
+)
+from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge, judge_gradient
 from srlab.checks.steps import in_steps
+from srlab.metrics import fine_energy, sharpness
+from srlab.models import ResidualBlock, SrResNet, enlarge
+from srlab.training import training_step
 
 Layer = Callable[[Tensor], Tensor]
+
+TWO_BUGS = """\
+def my_charbonnier(sr, hr, eps=0.001):
+    error = sr.clamp(0, 1) - hr
+    return torch.sqrt(error**2 + eps).mean()
+"""
 
 
 @in_steps()
 def check_residual_block(answer: Answer | None) -> Verdict:
-    """Check ``answer(x, conv1, conv2)``: what ``ResidualBlock`` computes."""
+    """Check a class ``answer(num_features)``: a ``ResidualBlock``."""
     cases = {
-        "2 pictures, 4 features, 7 x 5 px": (_signal(0, 2, 4, 7, 5), *_convs(4)),
-        "1 picture, 3 features, 6 x 6 px": (_signal(1, 1, 3, 6, 6), *_convs(3)),
-        "1 feature, 1 x 2 px": (_signal(2, 1, 1, 1, 2), *_convs(1)),
-        "convolutions with a bias": (_signal(8, 2, 4, 5, 6), *_convs(4, bias=True)),
+        "2 pictures, 4 features, 7 x 5 px": ((4,), _signal(0, 2, 4, 7, 5)),
+        "1 picture, 3 features, 6 x 6 px": ((3,), _signal(1, 1, 3, 6, 6)),
+        "1 feature, 1 x 2 px": ((1,), _signal(2, 1, 1, 1, 2)),
     }
-    verdict = judge(answer, right=_block, cases=cases, mistakes=BLOCK_MISTAKES, tolerance=1e-5)
-    return judge_gradient(answer, after=verdict, right=_block, cases=cases)
+    return judge_module(
+        answer, right=ResidualBlock, cases=cases, mistakes=BLOCK_MISTAKES, tolerance=1e-5
+    )
+
+
+@in_steps()
+def check_sr_resnet(answer: Answer | None) -> Verdict:
+    """Check a class ``answer(scale, num_features, num_blocks)``: an ``SrResNet``."""
+    cases = {
+        "2 pictures, 4x, 7 x 5 px": ((4, 4, 2), uniform_values(12, 2, 3, 7, 5)),
+        "1 picture, 2x, 6 x 6 px": ((2, 3, 1), uniform_values(13, 1, 3, 6, 6)),
+        "1 picture, 8x, 3 x 4 px": ((8, 2, 1), uniform_values(14, 1, 3, 3, 4)),
+    }
+    return judge_module(
+        answer, right=SrResNet, cases=cases, mistakes=NET_MISTAKES, tolerance=1e-5
+    )
+
+
+@in_steps()
+def check_training_step(answer: Answer | None) -> Verdict:
+    """Check ``answer(model, pair, loss, optimizer)``: what three steps of it do."""
+    return judge(
+        answer,
+        right=training_step,
+        cases={
+            "one step: the loss, then the weights": (1, ("l1",)),
+            "three steps: the loss, then the weights": (3, ("l1",)),
+            "two steps with two terms: both, then the weights": (2, ("l1", "l2")),
+        },
+        mistakes=STEP_MISTAKES,
+        seen_through=_after_steps,
+        tolerance=1e-6,
+    )
+
+
+@in_steps()
+def check_sharpness(answer: Answer | None) -> Verdict:
+    """Check ``answer(sr, hr, scale=...)``: fine energy, as a share of the truth's."""
+    hr = uniform_values(15, 2, 3, 32, 32) * torch.tensor([1.0, 0.2]).view(2, 1, 1, 1)
+    sr = F.avg_pool2d(hr, 3, 1, 1)
+    return judge(
+        answer,
+        right=sharpness,
+        cases={
+            "one picture, 4x": (sr[:1], hr[:1], 4),
+            "one picture, 2x": (sr[:1], hr[:1], 2),
+            "two pictures, the second with little contrast": (
+                torch.cat([sr[:1], hr[1:]]), hr, 4,
+            ),
+        },
+        mistakes=SHARPNESS_MISTAKES,
+        seen_through=_with_scale,
+    )  # fmt: skip
 
 
 @in_steps()
@@ -42,7 +109,7 @@ def check_upsampler_channels(answer: Answer | None) -> Verdict:
     )
 
 
-@in_steps()
+@in_steps(starter=TWO_BUGS)
 def check_charbonnier(answer: Answer | None) -> Verdict:
     """Check ``answer(sr, hr, eps)``: the Charbonnier loss and its slope."""
     hr = uniform_values(3, 2, 3, 4, 5)
@@ -53,7 +120,7 @@ def check_charbonnier(answer: Answer | None) -> Verdict:
         answer,
         right=_charbonnier,
         cases={
-            f"{name}: loss, mean slope, mean |slope|": arguments
+            f"{name}: loss, mean gradient, mean |gradient|": arguments
             for name, arguments in {
                 # Errors above eps first: there each mistake looks different.
                 "errors of 0.2 to 0.8, eps 0.1": (above, hr, 0.1),
@@ -71,8 +138,22 @@ def check_charbonnier(answer: Answer | None) -> Verdict:
     return judge_gradient(answer, after=verdict, right=_charbonnier, cases=cases)
 
 
-def _block(x: Tensor, conv1: Layer, conv2: Layer) -> Tensor:
-    return x + conv2(F.relu(conv1(x)))
+@in_steps()
+def check_reach(answer: Answer | None) -> Verdict:
+    """Check ``answer(model, lr)``: how many px of lr away a pixel still counts."""
+    lr = uniform_values(16, 1, 3, 25, 25)
+    return judge(
+        answer,
+        right=_reach,
+        cases={
+            "a wide network, 4x": (_Looking(4, 9), lr),
+            "a narrow network, 2x": (_Looking(2, 5), lr),
+            "a network that adds nothing to bicubic, 4x": (_Looking(4, 9, adds=0.0), lr),
+            "another that adds nothing, 8x": (_Looking(8, 3, adds=0.0), lr),
+        },
+        mistakes=REACH_MISTAKES,
+        seen_through=result_as(lambda got, *_: whole_number(got)),
+    )
 
 
 def _doublings(scale: int) -> int:
@@ -87,15 +168,6 @@ def _charbonnier(sr: Tensor, hr: Tensor, eps: float) -> Tensor:
     return ((sr - hr).square() + eps**2).sqrt().mean()
 
 
-def _convs(channels: int, *, bias: bool = False) -> tuple[nn.Conv2d, nn.Conv2d]:
-    """Two convolutions with weights of their own, whatever torch's seed is."""
-    first, second = (nn.Conv2d(channels, channels, 3, padding=1, bias=bias) for _ in range(2))
-    for seed, conv in ((6, first), (7, second)):
-        for parameter in conv.parameters():
-            parameter.data.copy_(_signal(seed, *parameter.shape))
-    return first, second
-
-
 def _channels_in_a_list(got: Any, *_: int) -> Any:
     """A tuple, a range or an array is as good as a list, but not floats for channels."""
     got = got.tolist() if hasattr(got, "tolist") else got
@@ -108,14 +180,160 @@ def _signal(seed: int, *shape: int) -> Tensor:
     return uniform_values(seed, *shape) - 0.5
 
 
-BLOCK_MISTAKES: Mistakes = {
+def _reach(model: nn.Module, lr: Tensor) -> int:
+    """How far from a pixel of lr the farthest pixel lies that it changes, px of lr."""
+    rows, columns = _touched(model, lr)
+    scale, middle = _scale_of(model, lr), lr.shape[-1] // 2
+    return int(
+        max((rows // scale - middle).abs().max(), (columns // scale - middle).abs().max())
+    )
+
+
+@torch.no_grad()
+def _touched(model: nn.Module, lr: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns of the sr pixels that the middle pixel of lr changes."""
+    other, middle = lr.clone(), lr.shape[-1] // 2
+    other[..., middle, middle] += 1
+    changed = (model(other) != model(lr)).any(dim=1)[0]
+    rows, columns = changed.nonzero().T
+    return rows, columns
+
+
+@torch.no_grad()
+def _scale_of(model: nn.Module, lr: Tensor) -> int:
+    return model(lr).shape[-1] // lr.shape[-1]
+
+
+class _Looking(nn.Module):
+    """Bicubic, and two convolutions; weights above 0 leave no ReLU shut."""
+
+    def __init__(self, scale: int, kernel: int, adds: float = 1.0):
+        super().__init__()
+        self.scale = scale
+        self.first = nn.Conv2d(3, 2, kernel, padding=kernel // 2)
+        self.last = nn.Conv2d(2, 3 * scale**2, 3, padding=1)
+        for seed, parameter in enumerate(self.parameters()):
+            parameter.data.copy_(0.1 * uniform_values(seed, *parameter.shape) + 0.01)
+        self.last.weight.data.mul_(adds)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        added = F.pixel_shuffle(self.last(F.relu(self.first(lr))), self.scale)
+        bicubic = F.interpolate(lr, scale_factor=self.scale, mode="bicubic", antialias=True)
+        return bicubic + added
+
+
+def _reach_of_layers(model: nn.Module) -> int:
+    """How far the convolutions of a model could look."""
+    return sum(m.kernel_size[0] // 2 for m in model.modules() if isinstance(m, nn.Conv2d))
+
+
+def _with_scale(answer: Answer) -> Answer:
+    """Call it as the lesson does, with the scale by its name."""
+    return lambda sr, hr, scale: answer(sr, hr, scale=scale)
+
+
+def _after_steps(step: Answer) -> Answer:
+    """Make of a training step a function of how many are done, and of the terms' names."""
+
+    def after(steps: int, names: tuple[str, ...]) -> Any:
+        model = nn.Conv2d(1, 1, 3, padding=1)
+        for seed, parameter in enumerate(model.parameters()):
+            parameter.data.copy_(_signal(seed, *parameter.shape))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        terms: Any = {}
+        for number in range(steps):
+            pair = _signal(number, 2, 1, 5, 6), _signal(9, 2, 1, 5, 6)
+            terms = step(model, pair, _terms(names), optimizer)
+        if terms is None:
+            return None
+        row = [*_values(terms), *(p.detach().flatten() for p in model.parameters())]
+        return torch.cat(row)
+
+    return after
+
+
+def _terms(names: tuple[str, ...]) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:
+    kinds = {"l1": F.l1_loss, "l2": F.mse_loss}
+    return lambda sr, hr: {name: kinds[name](sr, hr) for name in names}
+
+
+def _values(terms: Any) -> list[Tensor]:
+    """The terms, one number each, that hold no graph.
+
+    Raises:
+        Finding: if it is no dict of tensors, or one holds its graph.
+    """
+    if not isinstance(terms, Mapping):
+        text = f"{named_type(terms)}, not a dict of terms"
+        raise Finding(text, "The step gives the loss's terms back, by name.")
+    if any(isinstance(term, Tensor) and term.requires_grad for term in terms.values()):
+        text = "terms that still hold their graph"
+        raise Finding(text, "The graph keeps the whole step in memory; it was not cut off.")
+    return [torch.as_tensor(term).float().view(1) for term in terms.values()]
+
+
+def _step_that(
+    act: Callable[[dict[str, Tensor], torch.optim.Optimizer], None],
+) -> Answer:
+    """A training step that does this with its terms and its optimizer."""
+
+    def step(
+        model: nn.Module, pair: tuple[Tensor, Tensor], loss: Any, optimizer: Any
+    ) -> dict[str, Tensor]:
+        lr, hr = pair
+        terms: dict[str, Tensor] = loss(model(lr), hr)
+        act(terms, optimizer)
+        return {name: term.detach() for name, term in terms.items()}
+
+    return step
+
+
+def _in_order(*names: str, of: Callable[[list[Tensor]], Tensor] = sum) -> Answer:  # type: ignore[assignment]
+    """A training step that calls these, in this order."""
+
+    def act(terms: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
+        total = of(list(terms.values()))
+        calls: dict[str, Callable[[], object]] = {
+            "zero_grad": optimizer.zero_grad,
+            "backward": total.backward,
+            "step": optimizer.step,
+        }
+        for name in names:
+            calls[name]()
+
+    return _step_that(act)
+
+
+def _net_that(
+    combine: Callable[[SrResNet, Tensor, Tensor], Tensor],
+) -> Answer:
+    """A class like ``SrResNet`` that makes something else of lr and its features."""
+
+    class Net(SrResNet):
+        def forward(self, lr: Tensor) -> Tensor:
+            return combine(self, lr, self.body(self.head(lr)))
+
+    return Net
+
+
+def _block_that(correct: Callable[[Tensor, Layer, Layer], Tensor]) -> Answer:
+    """A class like ``ResidualBlock`` that computes something else."""
+
+    class Block(ResidualBlock):
+        def forward(self, x: Tensor) -> Tensor:
+            return correct(x, self.conv1, self.conv2)
+
+    return Block
+
+
+BLOCKS: dict[str, Callable[[Tensor, Layer, Layer], Tensor]] = {
     "This is the correction alone; the skip is missing.": lambda x, conv1, conv2: conv2(
         F.relu(conv1(x))
     ),
-    "A ReLU behind the sum cuts off what the skip should carry unchanged.": (
+    "A ReLU after the sum cuts off what the skip should carry unchanged.": (
         lambda x, conv1, conv2: F.relu(x + conv2(F.relu(conv1(x))))
     ),
-    "A ReLU behind conv2 cuts off corrections below 0.": lambda x, conv1, conv2: (
+    "A ReLU after conv2 cuts off corrections below 0.": lambda x, conv1, conv2: (
         x + F.relu(conv2(F.relu(conv1(x))))
     ),
     "Two convolutions in a row do no more than one could.": lambda x, conv1, conv2: (
@@ -126,7 +344,7 @@ BLOCK_MISTAKES: Mistakes = {
     "The convolutions have changed places.": lambda x, conv1, conv2: (
         x + conv1(F.relu(conv2(x)))
     ),
-    "The ReLU stands in front of both convolutions, so these two are one.": (
+    "The ReLU comes before both convolutions, so these two are one.": (
         lambda x, conv1, conv2: x + conv2(conv1(F.relu(x)))
     ),
     "A ReLU on x itself: the skip no longer carries it unchanged.": (
@@ -140,6 +358,113 @@ BLOCK_MISTAKES: Mistakes = {
         x - conv2(F.relu(conv1(x)))
     ),
     "This gives x back, without any correction.": lambda x, *_: x,
+}
+
+BLOCK_MISTAKES: Mistakes = {hint: _block_that(wrong) for hint, wrong in BLOCKS.items()}
+
+NET_MISTAKES: Mistakes = {
+    "Bicubic is missing: the network would have to paint the whole picture.": _net_that(
+        lambda net, _, features: net.upsampler(features)
+    ),
+    "This is bicubic; what the network computes is not added.": _net_that(
+        lambda net, lr, _: enlarge(lr, net.scale)
+    ),
+    "The blocks are left out.": _net_that(
+        lambda net, lr, _: enlarge(lr, net.scale) + net.upsampler(net.head(lr))
+    ),
+    "This is nearest neighbor, not bicubic, below the network's part.": _net_that(
+        lambda net, lr, features: (
+            F.interpolate(lr, scale_factor=net.scale) + net.upsampler(features)
+        )
+    ),
+    "The network's part is taken away from bicubic here.": _net_that(
+        lambda net, lr, features: enlarge(lr, net.scale) - net.upsampler(features)
+    ),
+    "Bicubic is multiplied by the network's part here, which starts at zero.": _net_that(
+        lambda net, lr, features: enlarge(lr, net.scale) * net.upsampler(features)
+    ),
+    "Clamped: outside 0 to 1 no gradient would come back.": _net_that(
+        lambda net, lr, features: (enlarge(lr, net.scale) + net.upsampler(features)).clamp(0, 1)
+    ),
+    "A ReLU at the end: the network could only ever add brightness.": _net_that(
+        lambda net, lr, features: enlarge(lr, net.scale) + F.relu(net.upsampler(features))
+    ),
+}
+
+STEP_MISTAKES: Mistakes = {
+    "The gradients of the step before are still there, and were added.": _in_order(
+        "backward", "step"
+    ),
+    "The weights did not move.": (
+        _in_order("zero_grad", "backward"),
+        _in_order("zero_grad", "step"),
+        _in_order("backward", "zero_grad", "step"),
+        _in_order("backward"),
+        _in_order(),
+    ),
+    "Only the first term is followed.": _in_order(
+        "zero_grad", "backward", "step", of=lambda terms: terms[0]
+    ),
+    "Only the last term is followed.": _in_order(
+        "zero_grad", "backward", "step", of=lambda terms: terms[-1]
+    ),
+    "The mean of the terms is not their sum.": _in_order(
+        "zero_grad", "backward", "step",
+        of=lambda terms: torch.stack(terms).mean(),
+    ),
+    "The terms are multiplied here.": _in_order(
+        "zero_grad", "backward", "step",
+        of=lambda terms: torch.stack(terms).prod(),
+    ),
+}  # fmt: skip
+
+SHARPNESS_MISTAKES: Mistakes = {
+    "Upside down: a blur would get more than 1.": lambda sr, hr, scale: (
+        fine_energy(hr, 1 / (2 * scale)) / fine_energy(sr, 1 / (2 * scale))
+    ).mean(),
+    "The border is at 1 / scale here; a wave needs two px, one light and one dark.": (
+        lambda sr, hr, scale: (fine_energy(sr, 1 / scale) / fine_energy(hr, 1 / scale)).mean()
+    ),
+    "All waves count here, coarse ones too.": lambda sr, hr, scale: (  # noqa: ARG005
+        (fine_energy(sr, 0) / fine_energy(hr, 0)).mean()
+    ),
+    "The border is at scale / 2; frequencies above 1 / 2 do not exist.": (
+        lambda sr, hr, scale: (fine_energy(sr, scale / 2) / fine_energy(hr, scale / 2)).mean()
+    ),
+    "The energies of all pictures are added; the one with more contrast rules.": (
+        lambda sr, hr, scale: (
+            fine_energy(sr, 1 / (2 * scale)).sum() / fine_energy(hr, 1 / (2 * scale)).sum()
+        )
+    ),
+    "The border is at 1 / 8 whatever scale says.": lambda sr, hr, scale: (  # noqa: ARG005
+        (fine_energy(sr, 1 / 8) / fine_energy(hr, 1 / 8)).mean()
+    ),
+    "One number for each picture; what is asked for is their mean.": lambda sr, hr, scale: (
+        fine_energy(sr, 1 / (2 * scale)) / fine_energy(hr, 1 / (2 * scale))
+    ),
+    "This is a difference of energies, not a share.": lambda sr, hr, scale: (
+        fine_energy(sr, 1 / (2 * scale)) - fine_energy(hr, 1 / (2 * scale))
+    ).mean(),
+}
+
+REACH_MISTAKES: Mistakes = {
+    "This adds up what the layers could reach; measure what does change.": (
+        lambda model, _: _reach_of_layers(model)
+    ),
+    "These are px of sr; a px of lr is scale times as wide.": (
+        lambda model, lr: _reach(model, lr) * _scale_of(model, lr),
+        lambda model, lr: int(
+            (_touched(model, lr)[0] - lr.shape[-1] // 2 * _scale_of(model, lr)).abs().max()
+        ),
+    ),
+    "This is the whole width that changes; what is asked for is how far from the middle.": (
+        lambda model, lr: 2 * _reach(model, lr) + 1,
+        lambda model, lr: len(_touched(model, lr)[0].unique()),
+    ),
+    "This counts the pixels that change.": lambda model, lr: len(_touched(model, lr)[0]),
+    "This is where the farthest pixel lies, not how far from the middle.": (
+        lambda model, lr: int((_touched(model, lr)[0] // _scale_of(model, lr)).max())
+    ),
 }
 
 CHANNELS_MISTAKES: Mistakes = {
@@ -199,7 +524,7 @@ CHARBONNIER_MISTAKES: Mistakes = {
     "eps squared is taken away here.": lambda sr, hr, eps: (
         ((sr - hr).square() - eps**2).sqrt().mean()
     ),
-    "Where sr is clamped, there is no slope to learn from.": lambda sr, hr, eps: _charbonnier(
-        sr.clamp(0, 1), hr, eps
+    "Where sr is clamped, there is no gradient to learn from.": lambda sr, hr, eps: (
+        _charbonnier(sr.clamp(0, 1), hr, eps)
     ),
 }

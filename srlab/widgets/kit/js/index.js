@@ -5,6 +5,7 @@ import { build } from "../../build/view.js";
 import { checkerboard } from "../../checkerboard_lab/view.js";
 import { board } from "../../class_board/view.js";
 import { compare } from "../../compare/view.js";
+import { edges } from "../../edges/view.js";
 import { features } from "../../feature_explorer/view.js";
 import { growth } from "../../growth/view.js";
 import { guess } from "../../guess/view.js";
@@ -24,6 +25,7 @@ const VIEWS = {
   checkerboard,
   compare,
   dial,
+  edges,
   features,
   gallery,
   growth,
