@@ -345,7 +345,7 @@ def test_what_the_lesson_gives_is_no_attempt(home, source, called, name):
 
 
 def test_every_check_has_its_texts_and_every_text_its_check():
-    ids = [exercise.id for one in lessons() for exercise in one.exercises]
+    ids = [part.id for one in lessons() for part in (*one.builds, *one.exercises)]
     assert len(set(ids)) == len(ids)
     assert {f"check_{name}" for name in ids} | {"hint"} == set(checks.__all__)
     for one in lessons():
