@@ -41,7 +41,9 @@ RULE = (
 )
 
 FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
-LAB = re.compile(r"^from srlab\.widgets\.(?!course_map|quiz|build|guess)(\w+) import", re.MULTILINE)
+LAB = re.compile(
+    r"^from srlab\.widgets\.(?!course_map|quiz|build|guess)(\w+) import", re.MULTILINE
+)
 QUIZ = re.compile(r"^Quiz\(", re.MULTILINE)
 TO_BE_WRITTEN = "# your turn"
 
