@@ -41,7 +41,6 @@ class Leads:
         self._bar = TrainingBar(card)
 
     def __call__(self, now: RunProgress) -> None:
-        """After a step: move the bar on, and look now and then."""
         self._bar.update(now)
         if now.done % self.every == 0 or now.done == self.card.steps:
             self._look(now)
