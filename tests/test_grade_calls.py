@@ -39,13 +39,10 @@ LISTS = {
     "charbonnier": "CHARBONNIER", "upsampler_channels": "CHANNELS", "reach": "REACH",
     "named_weights": "CONTENT", "equal_shift": "SHIFT", "features": "FEATURES",
     "variance": "VARIANCE", "learned_block": "BLOCK", "channel_scale": "SCALE",
-    "resize_stage": "RESIZE", "icnr": "ICNR", "grid_energy": "GRID",
     "quiet_upsampler": "QUIET", "stamps": "STAMPS", "shuffle": "SHUFFLE",
-    "gram_matrix": "MATRIX", "style_loss": "STYLE", "tv_loss": "TV",
-    "expanded_loss": "EXPANDED",
     "shares": "SHARES", "distance": "DISTANCE", "gram_of_part": "PART",
-    "field": "FIELD", "shapes": "SHAPE", "merge": "MERGE",
-    "carry": "CARRY", "consistency": "CONSISTENCY", "card": "CARD",
+    "merge": "MERGE", "muted": "MUTED", "field": "FIELD",
+    "unwrapped": "UNWRAPPED", "consistency": "CONSISTENCY", "card": "CARD",
 }  # fmt: skip
 
 

@@ -167,7 +167,17 @@ def check_learned_block(answer: Answer | None) -> Verdict:
     )
 
 
-@in_steps()
+UNWRITTEN_SCALE = '''
+class MyScale(nn.Module):
+    def __init__(self, num_features):
+        super().__init__()
+
+    def forward(self, correction):
+        """(N, F, h, w) -> (N, F, h, w)."""
+'''
+
+
+@in_steps(starter=UNWRITTEN_SCALE)
 def check_channel_scale(answer: Answer | None) -> Verdict:
     """Check a class ``answer(num_features)``: one learned factor a channel, 0.1 at first."""
     wide, square = _signal(11, 2, 4, 3, 5), _signal(12, 1, 4, 4, 4)

@@ -1,13 +1,15 @@
 """Networks by value: from the checker into the sandbox, and what became of them.
 
-Their class goes as source, their numbers as tensors. The checker never gets
-code: what comes back are numbers, numbers of hooks and plain attributes.
+A class of torch or srlab goes by its name, one of the checks as source, and
+numbers as tensors. The checker never gets code: what comes back are numbers,
+numbers of hooks and plain attributes.
 """
 
 import inspect
 import textwrap
 import warnings
 from collections.abc import Mapping
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -49,6 +51,9 @@ def _kind(module: nn.Module, numbers: dict[int, int]) -> Recipe:
     if isinstance(module, nn.ReLU):
         return {"relu": module.inplace}
     children = {name: recipe(child, numbers) for name, child in module.named_children()}
+    if _is_known_there(type(module)):
+        known = [type(module).__module__, type(module).__qualname__]
+        return {"known": known, "children": children, "attributes": attributes(module)}
     return {
         "source": textwrap.dedent(inspect.getsource(type(module))),
         "class": type(module).__name__,
@@ -56,6 +61,12 @@ def _kind(module: nn.Module, numbers: dict[int, int]) -> Recipe:
         "children": children,
         "attributes": attributes(module),
     }
+
+
+def _is_known_there(kind: type[nn.Module]) -> bool:
+    """Whether a class is torch's or srlab's, and not the checks', which a sandbox hides."""
+    place = f"{kind.__module__}."
+    return place.startswith(("torch.nn.", "srlab.")) and not place.startswith("srlab.checks.")
 
 
 def _settings(conv: nn.Conv2d) -> dict[str, Any]:
@@ -133,15 +144,27 @@ def _made(told: Recipe, built: dict[int, nn.Module]) -> nn.Module:
         return _under(told["norm"], nn.Conv2d(**told["conv"]))
     if "relu" in told:
         return nn.ReLU(told["relu"])
-    space: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "Tensor": Tensor}
-    space |= {name: type(name, (Exception,), {}) for name in told["errors"]}
-    exec(told["source"], space)  # the checks' own code, in the sandbox
-    module: nn.Module = space[told["class"]].__new__(space[told["class"]])
+    kind = _known(*told["known"]) if "known" in told else _exec_class(told)
+    module: nn.Module = kind.__new__(kind)
     nn.Module.__init__(module)
     for name, child in told["children"].items():
         module.add_module(name, build(child, built))
     vars(module).update(told["attributes"])
     return module
+
+
+def _known(module: str, name: str) -> type[nn.Module]:
+    kind: type[nn.Module] = getattr(import_module(module), name)
+    return kind
+
+
+def _exec_class(told: Recipe) -> type[nn.Module]:
+    """A class of the checks, from its source."""
+    space: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "Tensor": Tensor}
+    space |= {name: type(name, (Exception,), {}) for name in told["errors"]}
+    exec(told["source"], space)  # the checks' own code, in the sandbox
+    kind: type[nn.Module] = space[told["class"]]
+    return kind
 
 
 def _under(norm: str, conv: nn.Conv2d) -> nn.Module:
