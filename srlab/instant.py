@@ -91,7 +91,8 @@ class InstantNetwork:
             self.about = json.loads((file.metadata() or {}).get("instant", "{}"))
             fit = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
         _require_same_parent(self.about.get("parent_sha256"))
-        self.directions, self.mean = fit["directions"], fit["mean"]  # (K, P), (K,)
+        self.directions = fit["step"] * fit["directions"]  # (K, P), stored in 8 bits
+        self.mean = fit["mean"]  # (K,)
         self.known, self.mixing = fit["known"], fit["mixing"]  # (N, 4), (N, K)
         self.network = load_model(PARENT, SCALE).cpu()
         self.start = {n: p.detach().clone() for n, p in self.network.named_parameters()}
