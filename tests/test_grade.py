@@ -29,7 +29,7 @@ from srlab.files import PACKAGE
 from srlab.grader.results import Row, table, write_csv, write_feedback
 from srlab.grader.submissions import find_submissions, lesson_of, read_code, tasks
 from tests.conftest import ONE_THREAD, Command
-from tests.lesson_cells import ROOT, notebooks
+from tests.lesson_cells import ROOT, notebooks, read_notebook, write_notebook
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="cages are Linux's"),
@@ -398,25 +398,40 @@ def test_limits_hold(afternoon: Afternoon) -> None:
 
 @pytest.fixture(scope="module")
 def all_lessons(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
-    """Every lesson, as it is given out and as it is solved."""
+    """Every lesson, as it is given out, as it is solved, and with the exercises alone."""
     folder = tmp_path_factory.mktemp("lessons")
     for path in (ROOT / "lessons" / "solutions").glob("*.ipynb"):
-        for learner, source in (("solved", path), ("begun", ROOT / "lessons" / path.name)):
+        given = ROOT / "lessons" / path.name
+        for learner, source in (("solved", path), ("begun", given), ("unbuilt", given)):
             target = folder / "submitted" / learner / f"lesson_{path.name[:2]}" / path.name
             target.parent.mkdir(parents=True)
             shutil.copy(source, target)
+        write_notebook(exercises_alone(given, path), target)
     done = run_grade(folder, "--csv", folder / "grades.csv")
     assert done.returncode == 0, done.stderr
     return rows_of(folder / "grades.csv")
 
 
+def exercises_alone(lesson: Path, solutions: Path) -> nbformat.NotebookNode:
+    """A lesson whose exercises are solved, and whose builds are left blank."""
+    solved = {cell.id: cell.source for cell in read_notebook(solutions).cells}
+    notebook = read_notebook(lesson)
+    for cell in notebook.cells:
+        if cell.id.endswith("-yours"):
+            cell.source = solved[f"solution-{cell.id.split('-')[1]}"]
+    return notebook
+
+
 def test_every_solution_is_done_and_nothing_else(all_lessons: list[dict[str, str]]) -> None:
-    """Whole lessons are handed in here, and no training of theirs is run."""
-    assert len(all_lessons) == 2 * 8 * 3
+    """Whole lessons are handed in here, and no training of theirs is run.
+
+    An exercise may use what the lesson built: who left that blank loses nothing.
+    """
+    assert len(all_lessons) == 3 * 8 * 3
     for row in all_lessons:
-        wanted = "done" if row["learner"] == "solved" else "not yet"
-        assert row["verdict"] == wanted, row
-        assert row["points"] == str(int(row["learner"] == "solved"))
+        right = row["learner"] != "begun"
+        assert row["verdict"] == ("done" if right else "not yet"), row
+        assert row["points"] == str(int(right))
 
 
 @pytest.fixture(scope="module")

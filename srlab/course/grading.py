@@ -6,6 +6,7 @@ lesson's own ids, and the lesson's cells carry the same marks for nbgrader.
 """
 
 import ast
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 CONFIG = "nbgrader_config.py"
 NO_KEEPING = "do_not_remember()"
+BUILD_CELL = re.compile(r"# (srlab/[\w/]+)\.py: (\w+(?:, \w+)*)\n")
 
 CONFIG_TEXT = """\
 c = get_config()
@@ -77,6 +79,7 @@ def exercise_sheet(lesson: "NotebookNode", solutions: "NotebookNode") -> "Notebo
     setup = _cell(solutions, "setup").source
     comment = f"{NO_KEEPING}  # the grader keeps no progress"
     lines = [comment if NO_KEEPING in line else line for line in setup.splitlines()]
+    lines += _imports_of_builds(solutions)
     cells = [
         new_markdown_cell(f"{title}: exercises", id="title"),
         new_code_cell("\n".join(lines), id="setup"),
@@ -100,6 +103,18 @@ def exercise_sheet(lesson: "NotebookNode", solutions: "NotebookNode") -> "Notebo
         if marks := grading_marks(cell.id):
             cell.metadata["nbgrader"] = marks
     return sheet
+
+
+def _imports_of_builds(solutions: "NotebookNode") -> list[str]:
+    """What exercises may use of what the lesson built, and of what its solutions import."""
+    lines = []
+    for cell in solutions.cells:
+        if build := BUILD_CELL.match(cell.source):
+            module = build[1].replace("/", ".")
+            lines.append(f"from {module} import {build[2]}")
+        elif cell.id.startswith("solution-"):
+            lines += re.findall(r"^(?:from|import) .*$", cell.source, re.MULTILINE)
+    return lines
 
 
 def grading_marks(cell_id: str) -> dict[str, Any] | None:

@@ -5,8 +5,9 @@ gives no answer away.
 """
 
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -62,6 +63,10 @@ class Build(Exercise):
     def name(self) -> str:
         """Of the definition: ``"ResidualBlock"``."""
         return self.definition.partition(":")[2]
+
+    def own(self) -> Any:
+        """srlab's own definition."""
+        return getattr(import_module(self.module), self.name)
 
 
 class Choice(_Strict):

@@ -7,14 +7,17 @@ import ast
 import symtable
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import srlab
+from srlab.course.syllabus import Build, lessons
 from srlab.grader.peer import Peer, text_of
 from srlab.grader.wire import Broken, Channel
 
 HIDDEN = "srlab.checks"  # in its place stands an empty one
+CARDS = "srlab.widgets.build"  # and in its place one without cards
 
 
 def serve_answer(channel: Channel, cells: list[str], name: str) -> None:
@@ -38,16 +41,38 @@ def serve_answer(channel: Channel, cells: list[str], name: str) -> None:
 
 
 def hide_checks() -> None:
-    """Let notebooks import and call checks, which do nothing here."""
+    """Let notebooks import and call checks, which do nothing here.
+
+    What a lesson lets one build is srlab's own here: an exercise that uses it
+    is graded by itself.
+    """
     module = types.ModuleType(HIDDEN)
     module.__getattr__ = _quiet  # type: ignore[method-assign]
     sys.modules[HIDDEN] = srlab.checks = module
+    cards = types.ModuleType(CARDS)
+    cards.built = _srlabs_own  # type: ignore[attr-defined]
+    sys.modules[CARDS] = cards
 
 
 def _quiet(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
-    return lambda *_, **__: None
+
+    def check(*_: Any, **__: Any) -> None: ...
+
+    check.__name__ = name
+    return check
+
+
+@cache
+def builds() -> dict[str, Build]:
+    """A build's check -> the build. Called before the cage closes, which hides their words."""
+    return {f"check_{build.id}": build for one in lessons() for build in one.builds}
+
+
+def _srlabs_own(_answer: Any, check: Callable[..., Any]) -> Any:
+    """What ``built`` is in here."""
+    return builds()[check.__name__].own()
 
 
 def run_cells(cells: list[str], name: str) -> tuple[dict[str, Any], str]:

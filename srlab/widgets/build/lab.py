@@ -54,7 +54,7 @@ def built(answer: Answer, check: Callable[[Any], Checked]) -> Answer:
     display(BuildCard(lesson.key(build), build.name, verdict, source))
     if verdict.done:
         return answer
-    own: Answer = getattr(module, build.name)
+    own: Answer = build.own()
     return own
 
 
