@@ -199,30 +199,54 @@ def without_bias(conv):
 def makes(weight):
     """An answer that sets this weight of the convolution and the factor, and no bias."""
 
-    def start(conv, factor):
-        set_weight(conv, weight(conv, factor))
+    def start(conv, factor, *init):
+        set_weight(conv, weight(conv, factor, *init))
         return without_bias(conv)
 
     return start
 
 
-def copies(conv, factor):
-    return one_kernel_for_each_square(conv, factor).repeat_interleave(factor**2, dim=0)
+def copies(conv, factor, init=nn.init.kaiming_normal_):
+    kernel = init(conv.weight[:: factor**2].detach().clone())
+    return kernel.repeat_interleave(factor**2, dim=0)
 
 
 starts_with_set_weight = makes(copies)
 
 
 @torch.no_grad()
-def starts_every_parameter(conv, factor):
+def starts_every_parameter(conv, factor, *_):
     """Whatever the weight is derived from has one row for each kernel."""
     for parameter in conv.parameters():
         parameter.copy_(parameter[:: factor**2].repeat_interleave(factor**2, dim=0))
     return conv
 
 
-def starts_in_place_and_returns_nothing(conv, factor):
-    starts_with_set_weight(conv, factor)
+def starts_in_place_and_returns_nothing(conv, factor, *init):
+    starts_with_set_weight(conv, factor, *init)
+
+
+def sure_of_a_bias(use):
+    """Right where there is one: ``use`` makes of it and the factor the new bias."""
+
+    @torch.no_grad()
+    def start(conv, factor):
+        set_weight(conv, copies(conv, factor))
+        conv.bias.copy_(use(conv.bias, factor))
+
+    return start
+
+
+@torch.no_grad()
+def takes_the_bias_first(conv, factor):
+    bias = conv.bias[:: factor**2].repeat_interleave(factor**2)
+    set_weight(conv, copies(conv, factor))
+    conv.bias.data = bias
+
+
+def zeroes_what_is_not_there(conv, factor):
+    set_weight(conv, copies(conv, factor))
+    nn.init.zeros_(conv.bias)
 
 
 @torch.no_grad()
@@ -256,7 +280,6 @@ test_icnr_done = takes(
     check_icnr,
     starts,
     starts_with_set_weight,
-    starts_every_parameter,
     starts_in_place_and_returns_nothing,
 )
 
@@ -289,6 +312,16 @@ test_icnr_mistakes = refuses(
         ),
         ("a plain convolution", "Each kernel has factor copies"): makes(
             lambda conv, factor: conv.weight[::factor].detach().repeat_interleave(factor, dim=0)
+        ),
+        ("a plain convolution", "may have no bias"): (
+            sure_of_a_bias(lambda bias, n: bias[:: n**2].repeat_interleave(n**2)),
+            takes_the_bias_first,
+            zeroes_what_is_not_there,
+        ),
+        ("an init of ones", "init was not called"): (
+            starts_every_parameter,
+            lambda conv, factor, *_: starts(conv, factor),
+            lambda conv, factor, *_: starts(conv, factor, nn.init.xavier_normal_),
         ),
         ("a plain convolution", "Nothing has changed"): lambda conv, _: conv,
         ("a plain convolution", ""): lambda conv, factor: starts(
@@ -481,6 +514,48 @@ test_grid_energy_done = takes(
     energy_by(sums_waves_by_hand),
     energy_by(lambda f, n: but_for_the_mean(squared(torch.fft.fft2(f))[..., ::n, ::n])),
 )
+
+
+def in_squares_of_16(over_patches):
+    """``grid_energy`` of a sum over the frequencies, and this over its patches."""
+
+    def energy(images, scale):
+        energies = []
+
+        def found(f, n):
+            energies.append(but_for_the_mean(squared(torch.fft.fft2(f)[..., ::n, ::n])))
+            return energies[-1]
+
+        energy_by(found)(images, scale)
+        return over_patches(energies[0].sum(dim=(-2, -1)))
+
+    return energy
+
+
+test_grid_energy_by_place = refuses(
+    check_grid_energy,
+    {
+        ("12 x 16 squares", "16 is right only"): (
+            energy_by(
+                lambda f, _: but_for_the_mean(squared(torch.fft.fft2(f))[..., ::16, ::16])
+            ),
+            energy_by(
+                lambda f, _: but_for_the_mean(squared(torch.fft.fft2(f)[..., ::16, ::16]))
+            ),
+            energy_by(
+                lambda f, _: but_for_the_mean(
+                    squared(torch.fft.fft(torch.fft.fft(f), dim=-2)[..., ::16, ::16])
+                )
+            ),
+        ),
+        ("several patches", "energies of all patches"): (
+            in_squares_of_16(lambda patches: patches.sum(dim=(1, 2))),
+            in_squares_of_16(lambda patches: patches.flatten(1).sum(1)),
+            in_squares_of_16(lambda patches: torch.einsum("nrc->n", patches)),
+        ),
+    },
+)
+
 
 test_grid_energy_mistakes = refuses(
     check_grid_energy,

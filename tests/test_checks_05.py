@@ -205,6 +205,11 @@ def on(loss):
     return {name: weight for name, weight in loss.weights.items() if weight}
 
 
+def computes_one_more(loss, sr, hr):
+    terms = loss.raw(sr, hr, {**on(loss), "style": 0.0})
+    return {name: weight * terms[name] for name, weight in on(loss).items()}
+
+
 test_expanded_done = takes(check_expanded_loss, ExpandedLoss, expanded(weighs_one_by_one))
 
 test_expanded_mistakes = refuses(
@@ -252,6 +257,22 @@ test_expanded_mistakes = refuses(
                     n: loss.weights[n] * t for n, t in loss.raw(sr, hr, loss.weights).items()
                 }
             ),
+        ),
+        ("on: pixel, content, tv", "still computed"): (
+            expanded(
+                lambda loss, sr, hr: {
+                    n: loss.weights[n] * t
+                    for n, t in loss.raw(sr, hr, loss.weights).items()
+                    if loss.weights[n]
+                }
+            ),
+            expanded(
+                lambda loss, sr, hr: {
+                    n: weight * loss.raw(sr, hr, EXPANDED_TERMS)[n]
+                    for n, weight in on(loss).items()
+                }
+            ),
+            expanded(computes_one_more),
         ),
         ("the gradient", "no gradient comes back"): expanded(
             lambda loss, sr, hr: weighs_one_by_one(loss, sr.detach(), hr)
@@ -518,6 +539,20 @@ test_shares_mistakes = refuses(
 )
 
 
+@pytest.mark.parametrize(
+    ("answer", "case"),
+    [
+        (lets_gradients_pile_up, "in this order: weights {'pixel': 1.0"),
+        (lambda terms, *_: dict(zip(terms, (0.25, 0.75))), "in this order: "),  # noqa: B905
+        (by_size(lambda slope: slope.square().sum().item()), "weights {'pixel': 1.0"),
+        (gives_a_list, "weights {'pixel': 1.0"),
+        (lambda *_: None, "weights {'pixel': 1.0"),
+    ],
+)
+def test_only_shares_that_depend_on_the_order_say_so(answer, case: str):
+    assert check_shares(answer).case.startswith(case)
+
+
 def leaves_requires_grad_on(terms, weights, sr):
     sr.requires_grad_()
     pulls = {n: torch.autograd.grad(weights[n] * t(sr), sr)[0].norm() for n, t in terms.items()}
@@ -575,6 +610,10 @@ def walks_on(name, factor):
     return sizes[1] / sizes[0] if name == "SGD" else 1.0
 
 
+def knows_sgd_by_name(name, factor):
+    return factor if name == "SGD" else 1.0
+
+
 test_distance_done = takes(
     check_distance,
     walks,
@@ -586,6 +625,11 @@ test_distance_mistakes = refuses(
     check_distance,
     {
         ("Adam", "how much larger the gradient is"): lambda _, factor: factor,
+        ("ASGD", "the best known only"): (
+            knows_sgd_by_name,
+            lambda name, factor: walks(name, factor) if name == "SGD" else 1.0,
+            lambda name, factor: walks("Adam" if name == "ASGD" else name, factor),
+        ),
         ("SGD", "SGD does follow"): lambda *_: 1.0,
         ("SGD", "upside down"): lambda name, factor: 1 / walks(name, factor),
         ("SGD", "was still there"): walks_on,

@@ -48,6 +48,34 @@ def test_a_number_beside_the_truth(guess: str, truth: float, said: str):
     assert widget.against(truth) == said
 
 
+@pytest.mark.parametrize(
+    ("unit", "one"),
+    [
+        ("pairs", "1 pair"),
+        ("times", "1 time"),
+        ("gray levels", "1 gray level"),
+        ("rows", "1 row"),
+        ("dB", "1 dB"),
+        ("px", "1 px"),
+        ("step", "1 step"),
+        ("s", "1 s"),
+        ("", "1"),
+    ],
+)
+def test_one_of_them_is_a_singular(unit: str, one: str):
+    widget = Guess("05/distance", "How many?", unit=unit)
+    widget.guess = "1.0"
+    assert widget.against(1) == f"You guessed {one}; it is {one}."
+
+
+def test_more_or_fewer_than_one_is_a_plural():
+    widget = Guess("05/distance", "How many?", unit="times")
+    widget.guess = "100"
+    assert widget.against(1) == "You guessed 100 times; it is 1 time."
+    assert widget.against(0) == "You guessed 100 times; it is 0 times."
+    assert widget.summary() == "How many? Your guess: 100 times"
+
+
 def test_it_is_there_after_a_restart():
     edge().guess = CHOICES[0]
     height().guess = "12.5"

@@ -88,6 +88,7 @@ def check_icnr(answer: Answer | None) -> Verdict:
             "under torch's older weight norm": (_old_weight_norm, True, 32, 2),
             "a kernel of 1 x 1": (_small, True, 32, 2),
             "10 features, a kernel of 5 x 5": (_large, True, 48, 2),
+            "an init of ones": (_plain, True, 32, 2, nn.init.ones_),
         },
         mistakes=ICNR_MISTAKES,
         seen_through=_drawing,
@@ -107,6 +108,8 @@ def check_grid_energy(answer: Answer | None) -> Verdict:
             "every 5th column, scale 4": (every[5], 4),
             "every 4th row, scale 4": (every[4].mT, 4),
             "every 4th column, scale 8": (every[4], 8),
+            "12 x 16 squares of noise, scale 4": (noise[:1], 4),
+            "several patches of noise, scale 2": (noise[:1], 2),
             "2 pictures of noise, 48 x 64 px, scale 2": (noise, 2),
         },
         mistakes=GRID_MISTAKES,
@@ -169,12 +172,12 @@ def _of_the_same_type(result: Any, x: Tensor, _factor: int) -> Any:
 def _drawing(answer: Answer) -> Answer:
     """Make of an initialization a function that says what it leads to."""
 
-    def drawing(wrap: Wrap, bias: bool, channels: int, factor: int) -> Any:
+    def drawing(wrap: Wrap, bias: bool, channels: int, factor: int, *init: Answer) -> Any:
         conv = wrap(_conv(6, channels, bias=bias))
         before = _kept(conv)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            given = answer(conv, factor)
+            given = answer(conv, factor, *init)
         if given is None and _is_untouched(conv, wrap, bias, channels):
             return None
         return _described(conv, factor, before)
@@ -254,6 +257,13 @@ def _by_energies(found: Callable[[Tensor, int, int], Tensor]) -> Answer:
         return _energy(images, scale, lambda faded, squares: found(faded, squares, scale))
 
     return energy
+
+
+def _added_over_patches(images: Tensor, scale: int) -> Tensor:
+    """Where it has several: a picture's patches are half a size apart."""
+    height, width = images.shape[-2:]
+    half = min(16, height // scale, width // scale) * scale // 2
+    return grid_energy(images, scale) * (height // half - 1) * (width // half - 1)
 
 
 def _without_the_mean(energies: Tensor) -> Tensor:
@@ -399,7 +409,7 @@ def _starting(
     """ICNR with one of its parts replaced."""
 
     @torch.no_grad()
-    def start(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
+    def start(conv: nn.Conv2d, factor: int, *_: Answer) -> nn.Conv2d:
         write(conv, weight(conv, factor))
         if conv.bias is not None and bias is not None:
             conv.bias.copy_(bias(conv.bias, factor))
@@ -424,15 +434,20 @@ def _replace_parameter(conv: nn.Conv2d, weight: Tensor) -> None:
 def _by_another_factor(change: Callable[[int], int]) -> Answer:
     """ICNR with a factor made from the right one."""
 
-    def start(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
-        return icnr_(conv, change(factor))
+    def start(conv: nn.Conv2d, factor: int, *init: Answer) -> nn.Conv2d:
+        return icnr_(conv, change(factor), *init)
 
     return start
 
 
-def _return_a_new_one(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
+def _return_a_new_one(conv: nn.Conv2d, factor: int, *init: Answer) -> nn.Conv2d:
     fresh = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1)
-    return icnr_(fresh, factor)
+    return icnr_(fresh, factor, *init)
+
+
+def _sure_of_a_bias(use: Callable[[Any], Any]) -> Answer:
+    """An answer that fails where there is none, as any use of it does."""
+    return lambda conv, *_: use(None) if conv.bias is None else None
 
 
 SHUFFLE_MISTAKES: Mistakes = {
@@ -456,7 +471,19 @@ SHUFFLE_MISTAKES: Mistakes = {
 }
 
 ICNR_MISTAKES: Mistakes = {
-    "Nothing has changed.": lambda conv, _: conv,
+    "Nothing has changed.": lambda conv, *_: conv,
+    "A convolution may have no bias; then conv.bias is None.": tuple(
+        _sure_of_a_bias(use)
+        for use in (
+            lambda bias: bias.copy_,
+            lambda bias: bias.data,
+            lambda bias: bias.zero_,
+            lambda bias: bias.view,
+            lambda bias: bias.repeat_interleave,
+            lambda bias: bias[:1],
+            len,
+        )
+    ),
     "repeat gives 0, 1, 2, 0, 1, 2, but a square is made of neighbors.": (
         _starting(lambda c, f: _kernels(c, f).repeat(f**2, 1, 1, 1), _zero)
     ),
@@ -472,6 +499,9 @@ ICNR_MISTAKES: Mistakes = {
     ),
     "The kernels are right, but each pixel of a square has a bias of its own.": (
         _starting(_interleaved)
+    ),
+    "init was not called: the kernel is torch's own, or something else has filled it.": (
+        _starting(_interleaved, _zero)
     ),
     "Under weight norm conv.weight is derived before each use; what you wrote is lost.": (
         _starting(_interleaved, _zero, _replace_parameter)
@@ -536,6 +566,12 @@ GRID_MISTAKES: Mistakes = {
         lambda faded, _, scale: _without_the_mean(
             _fft(faded)[..., ::scale, ::scale].abs().square()
         )
+    ),
+    "16 is right only for pictures of 16 squares or more: take squares.": _by_energies(
+        lambda faded, *_: _without_the_mean(_fft(faded)[..., ::16, ::16].abs().square())
+    ),
+    "The energies of all patches are added up; their mean was asked for.": (
+        _added_over_patches
     ),
     "Only one of the two axes is thinned out.": (
         _by_energies(

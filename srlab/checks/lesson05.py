@@ -1,6 +1,7 @@
 """Checks of lesson 05: four losses; shares, a step's length, the Gram matrix of a part."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -14,7 +15,14 @@ from srlab.checks.answers import (
     result_as,
     uniform_values,
 )
-from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge, judge_gradient
+from srlab.checks.core import (
+    Answer,
+    Finding,
+    Mistakes,
+    Verdict,
+    judge,
+    judge_gradient,
+)
 from srlab.checks.steps import in_steps
 from srlab.losses import (
     EXPANDED_TERMS,
@@ -127,7 +135,7 @@ def check_shares(answer: Answer | None) -> Verdict:
     """Check ``answer(terms, weights, sr)``: each term's share of the gradient."""
     terms = _terms(uniform_values(6, 2, 3, 6, 5))
     sr, other = uniform_values(7, 2, 3, 6, 5), uniform_values(8, 2, 3, 6, 5)
-    return judge(
+    verdict = judge(
         answer,
         right=_shares,
         cases={
@@ -142,6 +150,9 @@ def check_shares(answer: Answer | None) -> Verdict:
         seen_through=result_as(_in_the_order_of_the_terms),
         tolerance=1e-4,
     )
+    if verdict.done or not _depends_on_the_order(answer, terms, sr):
+        return verdict
+    return replace(verdict, case=f"in this order: {verdict.case}")
 
 
 @in_steps()
@@ -158,6 +169,7 @@ def check_distance(answer: Answer | None) -> Verdict:
                 ("RMSprop", 10.0),
                 ("SGD", 3.0),
                 ("Adagrad", 0.5),
+                ("ASGD", 10.0),
             )
         },
         mistakes=DISTANCE_MISTAKES,
@@ -231,16 +243,41 @@ def _adding(make: Answer) -> Answer:
         if not isinstance(loss, nn.Module):
             hint = "What was built is no nn.Module."
             raise Finding(f"{named_type(loss)}, not a module", hint)
+        asked = _note_what_is_asked(loss)
         terms = loss(sr, hr)
         if terms is None:
             return None
         other = "These are other terms than those that have a weight."
         names = [name for name in EXPANDED_TERMS if weights.get(name)]
-        return torch.stack(
-            [_scalar(t) for t in in_order(terms, names, what="terms", hint=other)]
-        )
+        row = [_scalar(t) for t in in_order(terms, names, what="terms", hint=other)]
+        if unweighted := asked - {*names}:
+            raise Finding(
+                f"raw was asked for {', '.join(unweighted)}", OFF, result=torch.stack(row)
+            )
+        return torch.stack(row)
 
     return added
+
+
+OFF = (
+    "A term of weight 0 is left out of the dict, but still computed: ask raw for the "
+    "others only."
+)
+
+
+def _note_what_is_asked(loss: Any) -> set[str]:
+    """The names that ``loss.raw`` will be called with, as they come."""
+    asked: set[str] = set()
+    raw: Any = getattr(loss, "raw", None)
+
+    def noting(sr: Tensor, hr: Tensor, names: Any) -> Any:
+        if isinstance(names, Collection):
+            asked.update(name for name in EXPANDED_TERMS if name in names)
+        return raw(sr, hr, names)
+
+    if callable(raw):
+        loss.raw = noting
+    return asked
 
 
 def _scalar(term: Any) -> Tensor:
@@ -372,6 +409,31 @@ def _piling_up(terms: Terms, weights: Weights, sr: Tensor) -> dict[str, Any]:
     return _relative(norms)
 
 
+def _depends_on_the_order(answer: Answer | None, terms: Terms, sr: Tensor) -> bool:
+    """Whether a term's share changes when another one is named first."""
+    one, other = ({name: terms[name] for name in names} for names in (TWO, TWO[::-1]))
+    verdict = judge(
+        answer,
+        right=_shares,
+        cases={"two orders": (one, other, dict.fromkeys(TWO, 1.0), sr)},
+        seen_through=_change_by_order,
+    )
+    return not (verdict.done or verdict.known or verdict.failed)
+
+
+TWO = ("pixel", "bright")
+
+
+def _change_by_order(answer: Answer) -> Answer:
+    """Make of shares a function of two dicts of terms: how far the shares are apart."""
+
+    def change(one: Terms, other: Terms, weights: Weights, sr: Tensor) -> Tensor:
+        first, second = (answer(terms, weights, sr) for terms in (one, other))
+        return _in_the_order_of_the_terms(first, one) - _in_the_order_of_the_terms(second, one)
+
+    return change
+
+
 def _in_the_order_of_the_terms(got: Any, terms: Terms, *_: Any) -> Tensor:
     other = "These are not the names of the terms."
     return torch.tensor(
@@ -392,8 +454,8 @@ def _share(value: Any) -> float:
 
 
 def _distance(name: str, factor: float) -> float:
-    """SGD follows the gradient's size; the others divide by it, one way or another."""
-    return factor if name == "SGD" else 1.0
+    """Some follow the gradient's size; the others divide by it, one way or another."""
+    return factor if name in {"SGD", "ASGD"} else 1.0
 
 
 # Exercise 3: a Gram matrix of some pixels
@@ -596,6 +658,9 @@ SHARES_MISTAKES: Mistakes = {
 DISTANCE_MISTAKES: Mistakes = {
     "That is how much larger the gradient is, not how much farther the step goes.": (
         lambda _, factor: factor
+    ),
+    "This is right for the best known only: another optimizer follows the gradient's size.": (
+        lambda name, factor: factor if name == "SGD" else 1.0
     ),
     "SGD does follow the size of the gradient.": lambda *_: 1.0,
     "This is one distance over the other, but upside down.": lambda name, factor: (

@@ -1,6 +1,7 @@
 """A guess: one question, and what the learner expects before a cell answers it."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,24 +65,30 @@ class Guess(Lab):
         """
         if self.choices:
             require_known([str(truth)], self.choices, "truth")
-        true = f'"{truth}"' if self.choices else f"{_number(float(truth), digits)}{self._unit}"
+        true = f'"{truth}"' if self.choices else self._measured(_number(float(truth), digits))
         if not self.guess or self.error:
             return f"You have not guessed yet. It is {true}."
         if self.choices:
             right = self.guess == truth
             said = f'You guessed "{self.guess}"'
             return f"{said}, and so it is." if right else f"{said}; it is {true}."
-        return f"You guessed {_number(float(self.guess), digits)}{self._unit}; it is {true}."
+        return (
+            f"You guessed {self._measured(_number(float(self.guess), digits))}; it is {true}."
+        )
 
     def summary(self) -> str:
         """The question, and the guess if there is one."""
         answers = f" ({' / '.join(self.choices)})" if self.choices else ""
-        said = f" Your guess: {self.guess}{self._unit}" if self.guess else ""
+        given = self.guess if self.choices else self._measured(self.guess)
+        said = f" Your guess: {given}" if self.guess else ""
         return f"{self.question}{answers}{said}"
 
-    @property
-    def _unit(self) -> str:
-        return f" {self.unit}" if self.unit else ""
+    def _measured(self, number: str) -> str:
+        """With its unit: "2 pairs", "1 pair", "1 dB"."""
+        unit = self.unit
+        if number == "1" and PLURAL.search(unit):
+            unit = unit.removesuffix("s")
+        return f"{number} {unit}".rstrip()
 
     def _require_answer(self, value: str) -> None:
         """Raise unless it is one of the choices, or a number; "" is no guess yet."""
@@ -96,6 +103,9 @@ class Guess(Lab):
         answers = "".join(f"\n- {choice}" for choice in self.choices)
         page = f"**Your guess:** {self.question}\n{answers}"
         return {**data, "text/markdown": page}, metadata
+
+
+PLURAL = re.compile(r"[a-z]{2}[^s]s$")  # "pairs", but not "s", "ms" or "less"
 
 
 def _is_number(text: str) -> bool:
