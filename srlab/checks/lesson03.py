@@ -65,7 +65,7 @@ def check_weighted_block(answer: Answer | None) -> Verdict:
         right=WeightedResidualBlock,
         cases={
             "the weight's own gradient": ((4, LearnedWeight()), pull),
-            "the weight's own gradient, one a channel": ((4, _OwnWeight()), pull),
+            "the weight's own gradient, one per channel": ((4, _OwnWeight()), pull),
         },
         mistakes={ONLY_FOR_LOOKING: _weighted(_by_value)},
         seen_through=_pull_at_the_weight,
