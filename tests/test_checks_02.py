@@ -337,6 +337,11 @@ test_content_module_mistakes = refuses(
         ("1 layer", "Layers were computed that"): compares(
             lambda m, sr, hr, on: content_loss(m.extractor(sr), frozen(m, hr, None), on)
         ),
+        ("1 layer", "layer_weights still holds"): compares(
+            lambda m, sr, hr, on: content_loss(
+                m.extractor(sr, on), frozen(m, hr, on), m.layer_weights
+            )
+        ),
         ("1 layer", "Features of a difference"): compares(
             lambda m, sr, hr, on: sum(
                 w * m.extractor(sr - hr, on)[n].abs().mean() for n, w in on.items()
@@ -592,6 +597,11 @@ test_shift_mistakes = refuses(
         ("from 4 px on", "though a shift of fewer was enough"): (
             lambda loss, truth, blurred, shifted: next(
                 k for k in range(9, 0, -1) if loss(shifted(k), truth) < loss(blurred, truth)
+            )
+        ),
+        ("a blur that costs nothing", "began at 0 px"): (
+            lambda loss, truth, blurred, shifted: next(
+                k for k in range(99) if loss(shifted(k), truth) >= loss(blurred, truth)
             )
         ),
         ("a long time", "Begin with 1 px"): lambda *given: min(counts_up(*given), 16),

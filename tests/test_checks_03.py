@@ -18,6 +18,7 @@ from srlab.checks import (
     check_weighted_block,
 )
 from srlab.features import Hooks
+from srlab.models import evaluating
 from srlab.residuals import (
     ChannelGates,
     LearnedWeight,
@@ -512,16 +513,17 @@ test_gates_other_wrong_answers = refuses(
 
 
 def watches(model, lr):
-    with torch.no_grad(), Hooks(dict(enumerate(model.body))) as hooks:
+    with evaluating(model), torch.no_grad(), Hooks(dict(enumerate(model.body))) as hooks:
         model(lr)
     return [hook.output.std().item() for hook in hooks.values()]
 
 
 def goes_block_by_block(model, lr):
     spreads, x = [], model.head(lr)
-    for block in model.body:
-        x = block(x)
-        spreads.append(x.std().item())
+    with evaluating(model):
+        for block in model.body:
+            x = block(x)
+            spreads.append(x.std().item())
     return spreads
 
 
@@ -535,6 +537,18 @@ def measures(measure):
         return [measure(hook.output).item() for hook in hooks.values()]
 
     return spread
+
+
+def goes_by_the_sorted_names(model, lr):
+    blocks = {str(number): block for number, block in enumerate(model.body)}
+    with evaluating(model), torch.no_grad(), Hooks(blocks) as hooks:
+        model(lr)
+    return [hooks[name].output.std().item() for name in sorted(hooks)]
+
+
+def stays_in_evaluation_mode(model, lr):
+    model.eval()
+    return watches(model, lr)
 
 
 def runs_too_late(model, lr):
@@ -570,10 +584,20 @@ test_spread_mistakes = refuses(
         "This is the mean size": measures(lambda values: values.abs().mean()),
         "These are the corrections alone": watches_the_corrections,
         "Only the first picture": lambda model, lr: watches(model, lr[:1]),
-        "left something changed": never_leaves,
+        "left something changed": (never_leaves, stays_in_evaluation_mode),
+        "not plain numbers": lambda model, lr: [torch.tensor(v) for v in watches(model, lr)],
         "": (lambda model, lr: watches(model, lr)[::-1], measures(torch.mean)),
     },
     case="3 blocks",
+)
+
+
+test_spread_of_more_blocks_and_of_others = refuses(
+    check_spread,
+    {
+        ("12 blocks", "block 10 comes before"): goes_by_the_sorted_names,
+        ("a block with dropout", "in training mode"): measures(torch.std),
+    },
 )
 
 
@@ -625,8 +649,22 @@ test_weighted_other_wrong_answers = refuses(
             weighs(lambda b, x: x + b.weight(corrects(b, x.detach()))),
         ),
         ("weight 0.5", "no nn.Module"): lambda *_: abs,
+        ("without value", "value is only there to look at"): weighs(
+            lambda b, x: x + b.weight.value * corrects(b, x)
+        ),
+        ("the weight's own gradient", "value is only there to look at"): weighs(
+            lambda b, x: x + weight_as_number(b) * corrects(b, x)
+        ),
+        ("weight 0.5", "weight is a module here"): weighs(
+            lambda b, x: x + b.weight.factor * corrects(b, x)
+        ),
     },
 )
+
+
+def weight_as_number(block):
+    """What the weight makes of 1, without the way back to it."""
+    return block.weight(torch.ones(block.conv1.in_channels, 1, 1)).detach()
 
 
 # A learned factor, one and one a channel -----------------------------------------------

@@ -144,17 +144,21 @@ def check_named_weights(answer: Answer | None) -> Verdict:
 @in_steps()
 def check_equal_shift(answer: Answer | None) -> Verdict:
     """Check ``answer(loss, truth, blurred, shifted)``: px until a shift costs as much."""
-    rows = {
-        "the shift costs as much from 4 px on": (0.1, 0.2, 0.3, 0.6, 0.7, 0.9),
-        "already 1 px costs more": (0.6, 0.7, 0.8),
-        "2 px cost exactly as much": (0.25, 0.5, 0.75, 1.0),
-        "it costs more, then less, then more": (0.2, 0.6, 0.3, 0.4, 0.7, 0.8),
-        "the blur costs more for a long time": (*(0.02 * k for k in range(1, 25)), 0.5, 0.6),
+    rows = {  # what the blur costs, and shifts of 1, 2, ... px
+        "the shift costs as much from 4 px on": (0.5, (0.1, 0.2, 0.3, 0.6, 0.7, 0.9)),
+        "already 1 px costs more": (0.5, (0.6, 0.7, 0.8)),
+        "2 px cost exactly as much": (0.5, (0.25, 0.5, 0.75, 1.0)),
+        "it costs more, then less, then more": (0.5, (0.2, 0.6, 0.3, 0.4, 0.7, 0.8)),
+        "the blur costs more for a long time": (
+            0.5,
+            (*(0.02 * k for k in range(1, 25)), 0.5, 0.6),
+        ),
+        "a blur that costs nothing": (0.0, (0.25, 0.5, 0.75)),
     }
     return judge(
         answer,
         right=_equal_shift,
-        cases={name: (row,) for name, row in rows.items()},
+        cases=rows,
         mistakes=SHIFT_MISTAKES,
         seen_through=_on_a_row,
     )
@@ -500,6 +504,14 @@ MODULE_MISTAKES: Mistakes = {
     "Layers were computed that have no weight; active says which ones are wanted.": (
         _module(lambda m, sr, hr, on: content_loss(m.extractor(sr), _frozen(m, hr, None), on))
     ),
+    # An error: only the active layers have features.
+    "layer_weights still holds the zeros; active is without them.": (
+        _module(
+            lambda m, sr, hr, on: content_loss(
+                m.extractor(sr, on), _frozen(m, hr, on), m.layer_weights
+            )
+        )
+    ),
     "Features of a difference are no difference of features.": (
         _module(
             lambda m, sr, hr, on: sum(
@@ -696,10 +708,10 @@ CONTENT_MISTAKES: Mistakes = {
 
 
 def _on_a_row(answer: Answer) -> Answer:
-    """Call an answer with a loss that gives these values for shifts of 1, 2, ... px."""
+    """Call an answer with a loss of these values for the blur and shifts of 1, 2, ... px."""
 
-    def measured(row: tuple[float, ...]) -> Any:
-        truth, blurred = torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5)
+    def measured(blur: float, row: tuple[float, ...]) -> Any:
+        truth, blurred = torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), blur)
 
         def shifted(px: int) -> Tensor:
             k = whole_number(px)
@@ -738,7 +750,15 @@ def _while_it_costs_more(loss: Answer, truth: Tensor, blurred: Tensor, shifted: 
     return px
 
 
+def _from_no_shift(loss: Answer, truth: Tensor, blurred: Tensor, shifted: Answer) -> int:
+    px = 0
+    while loss(shifted(px), truth) < loss(blurred, truth):
+        px += 1
+    return px
+
+
 SHIFT_MISTAKES: Mistakes = {
+    "The search began at 0 px, which is no shift.": _from_no_shift,
     "As much is enough; here the shift has to cost more.": _more_than,
     "This is the last shift that still costs less than the blur.": lambda *given: (
         _equal_shift(*given) - 1

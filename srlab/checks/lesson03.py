@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srlab.checks.answers import judge_module, named_type
+from srlab.checks.answers import as_module, judge_module, named_type
 from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge
 from srlab.checks.steps import in_steps
 from srlab.features import Hooks
-from srlab.models import SrResNet
+from srlab.models import ResidualBlock, SrResNet
 from srlab.residuals import (
     ChannelGates,
     FixedWeight,
@@ -33,6 +33,8 @@ def check_spread(answer: Answer | None) -> Verdict:
         cases={
             "3 blocks, 2 pictures": (_network(3), _signal(8, 2, 3, 6, 5)),
             "1 block, 1 picture": (_network(1), _signal(9, 1, 3, 4, 4)),
+            "12 blocks": (_network(12), _signal(10, 1, 3, 4, 4)),
+            "a block with dropout": (_network(2, _Dropping), _signal(13, 1, 3, 4, 4)),
         },
         mistakes=SPREAD_MISTAKES,
         seen_through=_in_a_row,
@@ -43,16 +45,30 @@ def check_spread(answer: Answer | None) -> Verdict:
 @in_steps()
 def check_weighted_block(answer: Answer | None) -> Verdict:
     """Check a class ``answer(num_features, weight)``: a ``WeightedResidualBlock``."""
-    return judge_module(
+    pull = _signal(6, 2, 4, 3, 5)
+    verdict = judge_module(
         answer,
         right=WeightedResidualBlock,
         cases={
             "weight 0.5, 2 pictures, 7 x 5 px": ((4, FixedWeight(0.5)), _signal(1, 2, 4, 7, 5)),
             "weight -2, 1 picture, 6 x 6 px": ((3, FixedWeight(-2.0)), _signal(2, 1, 3, 6, 6)),
             "a learned weight": ((4, LearnedWeight()), _signal(3, 2, 4, 3, 5)),
+            "a weight of another class, without value": ((4, _OwnWeight()), pull),
         },
         mistakes=WEIGHTED_MISTAKES,
         tolerance=1e-5,
+    )
+    if not verdict.done:
+        return verdict
+    return judge(
+        answer,
+        right=WeightedResidualBlock,
+        cases={
+            "the weight's own gradient": ((4, LearnedWeight()), pull),
+            "the weight's own gradient, one per channel": ((4, _OwnWeight()), pull),
+        },
+        mistakes={ONLY_FOR_LOOKING: _weighted(_by_value)},
+        seen_through=_pull_at_the_weight,
     )
 
 
@@ -179,7 +195,7 @@ class MyScale(nn.Module):
 
 @in_steps(starter=UNWRITTEN_SCALE)
 def check_channel_scale(answer: Answer | None) -> Verdict:
-    """Check a class ``answer(num_features)``: one learned factor a channel, 0.1 at first."""
+    """Check a class ``answer(num_features)``: one learned factor per channel, 0.1 at first."""
     wide, square = _signal(11, 2, 4, 3, 5), _signal(12, 1, 4, 4, 4)
     return judge(
         answer,
@@ -200,9 +216,17 @@ def check_channel_scale(answer: Answer | None) -> Verdict:
 # The spread
 
 
-def _network(depth: int) -> SrResNet:
+class _Dropping(ResidualBlock):
+    """With dropout, so to speak, but the same at each call."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = torch.arange(x.shape[1]).view(-1, 1, 1) % 2
+        return super().forward(2 * kept * x if self.training else x)
+
+
+def _network(depth: int, block: Callable[[int], nn.Module] = ResidualBlock) -> SrResNet:
     """A small network, the same at each call."""
-    network = SrResNet(4, 4, depth)
+    network = SrResNet(4, 4, depth, block=block)
     for seed, parameter in enumerate(network.parameters()):
         parameter.data.copy_(_signal(50 + seed, *parameter.shape))
     return network
@@ -215,7 +239,12 @@ def _in_a_row(answer: Answer) -> Answer:
         got = answer(model, lr)
         if got is None or not isinstance(got, list):
             return got
-        return torch.tensor([float(value) for value in got])
+        spreads = torch.tensor([float(value) for value in got])
+        other = next((value for value in got if not isinstance(value, float)), None)
+        if other is not None:
+            text = f"a list that holds {named_type(other)}"
+            raise Finding(text, "The values are right, but not plain numbers.", result=spreads)
+        return spreads
 
     return row
 
@@ -231,6 +260,11 @@ def _spread_of(
     with torch.no_grad(), Hooks(blocks) as hooks:
         model(images(lr))
     return [measure(hook.output).item() for hook in hooks.values()]
+
+
+def _by_name(model: SrResNet, lr: Tensor) -> list[float]:
+    spreads = spread_by_block(model, lr)
+    return [spreads[number] for number in sorted(range(len(spreads)), key=str)]
 
 
 def _without_running(model: SrResNet, _: Tensor) -> list[float]:
@@ -262,6 +296,8 @@ SPREAD_MISTAKES: Mistakes = {
     "This is the mean size, not the spread around the mean.": (
         partial(_spread_of, measure=lambda values: values.abs().mean())
     ),
+    "The hooks are sorted by name, so block 10 comes before block 2.": _by_name,
+    "It was measured in training mode, in which a block may do something else.": _spread_of,
     "These are the corrections alone, without the skip.": (
         partial(_spread_of, watch=lambda block: block.conv2)
     ),
@@ -284,7 +320,39 @@ def _correction(block: Any, x: Tensor) -> Tensor:
     return result
 
 
+def _by_value(block: Any, x: Tensor) -> Tensor:
+    return x + getattr(block.weight, "value", 0.0) * _correction(block, x)
+
+
+class _OwnWeight(nn.Module):
+    """A weight as the lesson will build more of them: only its forward is promised."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.each = nn.Parameter(torch.ones(4, 1, 1))
+
+    def forward(self, correction: Tensor) -> Tensor:
+        return self.each * correction
+
+
+def _pull_at_the_weight(make: Answer) -> Answer:
+    """Make of a block's class a function that gives the gradient of its weight's numbers."""
+    called = as_module(make)
+
+    def pull(settings: tuple[Any, ...], x: Tensor) -> Any:
+        score = called(settings, x).square().sum()
+        wanted = list(settings[1].parameters())
+        found = torch.autograd.grad(score, wanted, materialize_grads=True)
+        return torch.cat([one.flatten() for one in found])
+
+    return pull
+
+
+ONLY_FOR_LOOKING = "value is only there to look at: no gradient goes through it."
+
 WEIGHTED_MISTAKES: Mistakes = {
+    # An error: not each weight has it.
+    ONLY_FOR_LOOKING: _weighted(lambda b, x: x + b.weight.value * _correction(b, x)),
     "The weight is on the sum, so the skip doesn't stay whole.": (
         _weighted(lambda b, x: b.weight(x + _correction(b, x)))
     ),
@@ -312,6 +380,7 @@ WEIGHTED_MISTAKES: Mistakes = {
     "weight is a module here: it is called, like a layer.": (
         _weighted(lambda b, x: x + b.weight * _correction(b, x)),
         _weighted(lambda b, x: x + _correction(b, x) * b.weight),
+        _weighted(lambda b, x: x + b.weight.factor * _correction(b, x)),
     ),
 }
 
