@@ -37,6 +37,7 @@ from srlab.scoring import MEASURES, Scene, as_batch
 from srlab.training import Batches, Loss, Step, cosine_schedule
 
 SCALE = 4
+RIDGE_SINCE = "05"  # the lesson that explains it
 TEST = "the three test photographs"  # as the networks' pages call them
 
 Finish = Callable[[Tensor, Tensor], Tensor]
@@ -102,7 +103,7 @@ class Result:
         figures = self.reached.figures
         return (
             f"{name_of(self.lesson)}: {figures['psnr_y']:.2f} dB, {self.reached.lead:+.2f} "
-            f"against bicubic, {_note(figures)}"
+            f"against bicubic, {_note(figures, self.lesson)}"
         )
 
 
@@ -205,13 +206,15 @@ class Milestone:
         if result:
             kept |= {result.lesson: result.reached}
         networks, known = shipped_scores(), published_leads()
-        notes = {name: _note(on[TEST]) for name, on in networks.items()}
-        notes |= {name_of(lesson): _note(one.figures) for lesson, one in kept.items()}
+        notes = {name: _note(on[TEST], self.lesson) for name, on in networks.items()}
+        notes |= {
+            name_of(lesson): _note(one.figures, self.lesson) for lesson, one in kept.items()
+        }
         both = {name: (on[TEST]["lead"], on["Set5"]["lead"]) for name, on in networks.items()}
         own = {name_of(lesson): kept[lesson].lead for lesson in sorted(kept)}
         show_leads(own, both, known, notes=notes)
         if self.lesson in kept:
-            print(where_it_stands(kept[self.lesson], both, known))
+            print(where_it_stands(kept[self.lesson], both, known, lesson=self.lesson))
 
     def _placed(
         self, network: nn.Module, finish: Finish | None, steps: int, seconds: float
@@ -295,6 +298,8 @@ def where_it_stands(
     reached: Reached,
     networks: Mapping[str, tuple[float, float]],
     published: Mapping[str, float],
+    *,
+    lesson: str,
 ) -> str:
     """Where a network stands, in words.
 
@@ -305,21 +310,23 @@ def where_it_stands(
         reached: on the course's test photographs.
         networks: name -> leads in dB there and on Set5.
         published: name -> lead in dB on Set5.
+        lesson: that tells it; a measure is told of from the lesson on that explains it.
     """
     figures, lead = reached.figures, reached.lead
     beside = (
         f"Its sharpness is {figures['sharpness']:.2f}, where bicubic has "
-        f"{reached.bicubic['sharpness']:.2f} and the truth 1; its ridge is "
-        f"{figures['ridge']:.1f}, where the truth has 1."
+        f"{reached.bicubic['sharpness']:.2f} and the truth 1"
     )
+    if lesson >= RIDGE_SINCE:
+        beside += f"; its ridge is {figures['ridge']:.1f}, where the truth has 1"
     if lead <= 0:
-        return f"By PSNR it stands {-lead:.2f} dB below bicubic. {beside}"
+        return f"By PSNR it stands {-lead:.2f} dB below bicubic. {beside}."
     times = statistics.median(there / here for here, there in networks.values())
     between = _between(times * lead, {"bicubic": 0.0, **published})
     return (
         f"By PSNR it stands {lead:.2f} dB above bicubic on the course's test photographs. "
         f"The shipped networks' lead is {times:.2f} times as large on Set5, so expect about "
-        f"{times * lead:.1f} dB there: {between}. {beside}"
+        f"{times * lead:.1f} dB there: {between}. {beside}."
     )
 
 
@@ -332,8 +339,10 @@ def _between(lead: float, ladder: Mapping[str, float]) -> str:
     return f"between {lower} and {min(higher, key=ladder.__getitem__)}"
 
 
-def _note(figures: Mapping[str, float]) -> str:
-    return f"sharpness {figures['sharpness']:.2f}, ridge {figures['ridge']:.1f}"
+def _note(figures: Mapping[str, float], lesson: str) -> str:
+    """What is told of a network beside its lead, in this lesson."""
+    ridge = f", ridge {figures['ridge']:.1f}" if lesson >= RIDGE_SINCE else ""
+    return f"sharpness {figures['sharpness']:.2f}{ridge}"
 
 
 def _measured(network: nn.Module) -> dict[str, float]:

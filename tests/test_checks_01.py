@@ -149,6 +149,17 @@ test_net_mistakes = refuses(
             "multiplied": lambda net, lr, features: (
                 enlarge(lr, net.scale) * net.upsampler(features)
             ),
+            "A second skip": lambda net, lr, features: (
+                enlarge(lr, net.scale) + net.upsampler(features + net.head(lr))
+            ),
+            "another kernel": lambda net, lr, features: (
+                F.interpolate(lr, scale_factor=net.scale, mode="bicubic")
+                + net.upsampler(features)
+            ),
+            "bilinear": lambda net, lr, features: (
+                F.interpolate(lr, scale_factor=net.scale, mode="bilinear")
+                + net.upsampler(features)
+            ),
             "Clamped": lambda net, lr, features: (
                 enlarge(lr, net.scale) + net.upsampler(features)
             ).clamp(0, 1),
@@ -499,15 +510,20 @@ def test_the_given_loss_has_two_bugs():
 
 
 @torch.no_grad()
-def changed_places(model, lr):
+def changed_places(model, lr, least=0.0):
     middle, other = lr.shape[-1] // 2, lr.clone()
     other[..., middle, middle] += 1
-    return (model(lr) != model(other)).any(1)[0].nonzero()
+    return ((model(lr) - model(other)).abs() > least).any(1)[0].nonzero()
 
 
-def measures_reach(model, lr):
+def reach_along(axis, model, lr, least=0.0):
     scale = model(lr).shape[-1] // lr.shape[-1]
-    return int((changed_places(model, lr) // scale - lr.shape[-1] // 2).abs().max())
+    places = changed_places(model, lr, least)[:, axis]
+    return int((places // scale - lr.shape[-1] // 2).abs().max())
+
+
+def measures_reach(model, lr, least=0.0):
+    return max(reach_along(axis, model, lr, least) for axis in (0, 1))
 
 
 def follows_the_gradient(model, lr):
@@ -534,6 +550,15 @@ test_reach_mistakes = refuses(
         ),
         ("a wide network, 4x", "not how far from the middle"): lambda model, lr: int(
             (changed_places(model, lr) // 4).max()
+        ),
+        ("wider than tall", "up and down only"): lambda model, lr: reach_along(0, model, lr),
+        ("taller than wide", "left and right only"): lambda model, lr: reach_along(
+            1, model, lr
+        ),
+        ("a faint network", "Small changes are left out"): (
+            lambda model, lr: measures_reach(model, lr, least=1e-2),
+            lambda model, lr: measures_reach(model, lr, least=1e-3),
+            lambda model, lr: measures_reach(model, lr, least=1e-4),
         ),
         ("adds nothing", "could reach"): lambda model, _: model.first.kernel_size[0] // 2 + 1,
         ("a wide network, 4x", "no whole number"): lambda model, lr: float(

@@ -24,6 +24,7 @@ from srlab.milestones import (
     PLANS,
     TEST,
     Milestone,
+    Result,
     Whole,
     published_leads,
     shipped_scores,
@@ -249,22 +250,30 @@ def test_published_figures_have_a_source_and_are_those_of_the_page() -> None:
     ],
 )
 def test_a_sentence_says_where_a_network_stands(lead: float, said: str) -> None:
-    assert said in where_it_stands(reached(lead), BOTH, KNOWN)
+    assert said in where_it_stands(reached(lead), BOTH, KNOWN, lesson="05")
+
+
+def test_ridge_is_told_of_from_the_lesson_on_that_explains_it() -> None:
+    told = [where_it_stands(reached(1), BOTH, KNOWN, lesson=n) for n in ("02", "05")]
+    assert ["ridge is 1.2" in one for one in told] == [False, True]
+    assert all(one.endswith(".") and ".." not in one for one in told)
+    results = [Result(n, tiny(), reached(1), 0) for n in ("02", "05")]
+    assert ["ridge" in str(one) for one in results] == [False, True]
 
 
 @pytest.mark.usefixtures("shell")
 def test_all_networks_stand_on_one_figure() -> None:
     note_milestone("01", reached(1.5))
-    note_milestone("02", reached(0.75))
+    note_milestone("05", reached(0.75))
     with capture_output() as captured:
-        Milestone("02").show()
+        Milestone("05").show()
     figure, *_ = captured.outputs
     alt = figure.metadata["image/png"]["alt"]
     shipped = shipped_scores()["perceptual-x4"]
     here, there = shipped[TEST], shipped["Set5"]
     for part in (
         "your 01, pixel loss +1.50 · sharpness 0.30, ridge 1.2",
-        "your 02, content loss +0.75",
+        "your 05, expanded loss +0.75",
         f"perceptual-x4 {here['lead']:+.2f} · sharpness {here['sharpness']:.2f}, ridge",
         f"perceptual-x4 {there['lead']:+.2f}",
         "SRCNN (2014) +2.06",

@@ -150,6 +150,9 @@ def check_reach(answer: Answer | None) -> Verdict:
             "a narrow network, 2x": (_Looking(2, 5), lr),
             "a network that adds nothing to bicubic, 4x": (_Looking(4, 9, adds=0.0), lr),
             "another that adds nothing, 8x": (_Looking(8, 3, adds=0.0), lr),
+            "a network wider than tall, 4x": (_Looking(4, (1, 9)), lr),
+            "a network taller than wide, 4x": (_Looking(4, (9, 1)), lr),
+            "a faint network, 4x": (_Looking(4, 9, adds=1e-4), lr),
         },
         mistakes=REACH_MISTAKES,
         seen_through=result_as(lambda got, *_: whole_number(got)),
@@ -180,21 +183,23 @@ def _signal(seed: int, *shape: int) -> Tensor:
     return uniform_values(seed, *shape) - 0.5
 
 
-def _reach(model: nn.Module, lr: Tensor) -> int:
+def _reach(model: nn.Module, lr: Tensor, *, least: float = 0.0) -> int:
     """How far from a pixel of lr the farthest pixel lies that it changes, px of lr."""
-    rows, columns = _touched(model, lr)
-    scale, middle = _scale_of(model, lr), lr.shape[-1] // 2
-    return int(
-        max((rows // scale - middle).abs().max(), (columns // scale - middle).abs().max())
-    )
+    return max(_reach_along(axis, model, lr, least=least) for axis in (0, 1))
+
+
+def _reach_along(axis: int, model: nn.Module, lr: Tensor, *, least: float = 0.0) -> int:
+    """How far it reaches along the columns (0) or the rows (1) of a picture."""
+    places = _touched(model, lr, least=least)[axis]
+    return int((places // _scale_of(model, lr) - lr.shape[-1] // 2).abs().max())
 
 
 @torch.no_grad()
-def _touched(model: nn.Module, lr: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows and columns of the sr pixels that the middle pixel of lr changes."""
+def _touched(model: nn.Module, lr: Tensor, *, least: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Rows and columns of the sr pixels that the middle pixel of lr changes by more."""
     other, middle = lr.clone(), lr.shape[-1] // 2
     other[..., middle, middle] += 1
-    changed = (model(other) != model(lr)).any(dim=1)[0]
+    changed = ((model(other) - model(lr)).abs() > least).any(dim=1)[0]
     rows, columns = changed.nonzero().T
     return rows, columns
 
@@ -207,10 +212,10 @@ def _scale_of(model: nn.Module, lr: Tensor) -> int:
 class _Looking(nn.Module):
     """Bicubic, and two convolutions; weights above 0 leave no ReLU shut."""
 
-    def __init__(self, scale: int, kernel: int, adds: float = 1.0):
+    def __init__(self, scale: int, kernel: int | tuple[int, int], adds: float = 1.0):
         super().__init__()
         self.scale = scale
-        self.first = nn.Conv2d(3, 2, kernel, padding=kernel // 2)
+        self.first = nn.Conv2d(3, 2, kernel, padding="same")
         self.last = nn.Conv2d(2, 3 * scale**2, 3, padding=1)
         for seed, parameter in enumerate(self.parameters()):
             parameter.data.copy_(0.1 * uniform_values(seed, *parameter.shape) + 0.01)
@@ -224,7 +229,7 @@ class _Looking(nn.Module):
 
 def _reach_of_layers(model: nn.Module) -> int:
     """How far the convolutions of a model could look."""
-    return sum(m.kernel_size[0] // 2 for m in model.modules() if isinstance(m, nn.Conv2d))
+    return sum(max(m.kernel_size) // 2 for m in model.modules() if isinstance(m, nn.Conv2d))
 
 
 def _with_scale(answer: Answer) -> Answer:
@@ -383,6 +388,21 @@ NET_MISTAKES: Mistakes = {
     "Bicubic is multiplied by the network's part here, which starts at zero.": _net_that(
         lambda net, lr, features: enlarge(lr, net.scale) * net.upsampler(features)
     ),
+    "A second skip, around the blocks: the features of head are added again.": _net_that(
+        lambda net, lr, _: (
+            enlarge(lr, net.scale) + net.upsampler(net.head(lr) + net.body(net.head(lr)))
+        )
+    ),
+    "This bicubic uses another kernel than enlarge does.": _net_that(
+        lambda net, lr, features: (
+            F.interpolate(lr, scale_factor=net.scale, mode="bicubic") + net.upsampler(features)
+        )
+    ),
+    "This is bilinear, not bicubic, below the network's part.": _net_that(
+        lambda net, lr, features: (
+            F.interpolate(lr, scale_factor=net.scale, mode="bilinear") + net.upsampler(features)
+        )
+    ),
     "Clamped: outside 0 to 1 no gradient would come back.": _net_that(
         lambda net, lr, features: (enlarge(lr, net.scale) + net.upsampler(features)).clamp(0, 1)
     ),
@@ -464,6 +484,13 @@ REACH_MISTAKES: Mistakes = {
     "This counts the pixels that change.": lambda model, lr: len(_touched(model, lr)[0]),
     "This is where the farthest pixel lies, not how far from the middle.": (
         lambda model, lr: int((_touched(model, lr)[0] // _scale_of(model, lr)).max())
+    ),
+    "This looks up and down only.": lambda model, lr: _reach_along(0, model, lr),
+    "This looks left and right only.": lambda model, lr: _reach_along(1, model, lr),
+    "Small changes are left out here, and they count too.": (
+        lambda model, lr: _reach(model, lr, least=1e-2),
+        lambda model, lr: _reach(model, lr, least=1e-3),
+        lambda model, lr: _reach(model, lr, least=1e-4),
     ),
 }
 
