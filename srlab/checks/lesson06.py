@@ -428,8 +428,8 @@ UNET_MISTAKES: Mistakes = {
     "Added: after a sum the two can't be told apart.": (
         _AddingMerges,
         _unet_that(
-            lambda unet, x, i, skips, gains: _merged(
-                unet, *[unet.ups[i](x) + gains[i] * skips[i]] * 2, i
+            lambda unet, x, i, skips, gains: unet.merges[i](
+                (unet.ups[i](x) + gains[i] * skips[i]).repeat(1, 2, 1, 1)
             )
         ),
         _unet_that(
