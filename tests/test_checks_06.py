@@ -56,6 +56,14 @@ class CoarsestFirst(Written):
         return list(reversed(super().forward(images)))
 
 
+class Overwriting(Written):
+    def forward(self, images):
+        maps = [self.blocks[0](images)]
+        for block in self.blocks[1:]:
+            maps[-1] = block(F.max_pool2d(maps[-1], 2))
+        return maps
+
+
 class OneMap(Written):
     def forward(self, images):
         return super().forward(images)[-1]
@@ -73,6 +81,7 @@ test_encoder_mistakes = refuses(
     {
         "No map gets smaller": encoder_with(lambda block, maps: block(maps[-1])),
         "the first map alone": OnlyTheFirst,
+        "The last map was overwritten": Overwriting,
         "coarsest map comes first": CoarsestFirst,
         "no block has worked on it": encoder_with(lambda _, maps: F.max_pool2d(maps[-1], 2)),
         "Halved after the block": encoder_with(
@@ -190,6 +199,11 @@ def network_with(climb, **more):
     return type("Another", (Network,), {"climb": climb, **more})
 
 
+class GainsReversed(Network):
+    def forward(self, lr, *, gains=None):
+        return super().forward(lr, gains=gains and gains[::-1])
+
+
 test_unet_done = takes(check_unet, Network, UNet)
 
 test_unet_mistakes = refuses(
@@ -211,6 +225,23 @@ test_unet_mistakes = refuses(
         "The skip is lost": network_with(
             lambda self, i, x, *_: self.merges[i](self.ups[i](x).repeat(1, 2, 1, 1))
         ),
+        "Added: after a sum": (
+            network_with(
+                lambda self, i, x, skip, gain: self.merges[i](self.ups[i](x) + gain * skip),
+                into_merge=1,
+            ),
+            network_with(
+                lambda self, i, x, skip, gain: self.merges[i](
+                    (self.ups[i](x) + gain * skip).repeat(1, 2, 1, 1)
+                )
+            ),
+            network_with(
+                lambda self, i, x, skip, gain: self.merges[i](
+                    torch.cat([self.ups[i](x) + gain * skip, gain * skip], 1)
+                )
+            ),
+        ),
+        "The gains are in the wrong order": GainsReversed,
         "The gain has no effect": network_with(
             lambda self, i, x, skip, _: Network.climb(self, i, x, skip, 1.0)
         ),

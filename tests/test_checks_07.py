@@ -118,6 +118,18 @@ def reshapes(weights, own):
     }
 
 
+def by_name_alone(new=False, left=False):
+    def answer(model, weights):
+        own, account = model.state_dict(), carries(model, weights)
+        return Carried(
+            account.loaded,
+            [name for name in own if name not in weights] if new else account.new,
+            [name for name in weights if name not in own] if left else account.left,
+        )
+
+    return answer
+
+
 def gives_back_the_names(model, weights):
     return carries(model, weights).loaded
 
@@ -137,11 +149,16 @@ test_carry_mistakes = refuses(
         ("a block less", "that the network lacks"): chooses(lambda weights, _: weights),
         ("2x to 4x", "still has its own weights"): only_says_so,
         ("another shape", "in another order"): chooses(reshapes),
+        ("another width", "new in the network and left"): (
+            by_name_alone(new=True, left=True),
+            by_name_alone(new=True),
+            by_name_alone(left=True),
+        ),
         ("2x to 4x", "the place in the list"): chooses(goes_by_position),
         ("another order", "under another name"): chooses(goes_by_shape),
         ("2x to 4x", "zeros in a middle layer"): makes_new_ones_zero,
         ("2x to 4x", "Nothing was carried"): chooses(lambda *_: {}),
-        ("2x to 4x", "the account of three lists"): gives_back_the_names,
+        ("2x to 4x", "the record of three lists"): gives_back_the_names,
     },
 )
 
@@ -395,14 +412,20 @@ def goes_on_by_name(start, model, sizes, pixels):
 test_card_done = takes(check_card, goes_on, goes_on_by_name)
 
 
+def not_cut(start, model, sizes, pixels):
+    stages = []
+    for size in sorted(sizes):
+        batch = max(1, pixels // size**2)
+        stages += [Stage(batch_size=batch, steps=7, hr_size=size, scale=8)]
+    return RunCard(stages=stages, start=start, model=model, name="of-mine")
+
+
 test_card_mistakes = refuses(
     check_card,
     {
         "It begins untrained": makes(start="untrained"),
-        "A stage for each size": (
-            makes(start="small-x8"),
-            makes(order=lambda sizes: sorted(sizes, reverse=True)),
-        ),
+        "Another start than": (makes(start="small-x8"), makes(start="small-x4")),
+        "A stage for each size": makes(order=lambda sizes: sorted(sizes, reverse=True)),
         "another network than the checkpoint": makes(model=ModelSpec()),
         "These stages still enlarge 4": makes(scale=4),
         "This takes a crop of": makes(batch=lambda p, side: max(p // side, 1)),
@@ -424,7 +447,7 @@ test_card_mistakes_of_other_sizes = refuses(
     check_card,
     {
         ("disorder", "The crops do not grow"): makes(order=list),
-        ("8 does not divide", "would not have whole pixels"): makes(cut=False),
+        ("8 does not divide", "8 must divide the side"): (makes(cut=False), not_cut),
         ("8 does not divide", "Some crops are larger than"): makes(
             order=lambda sizes: sorted(-(-size // 8) * 8 for size in sizes)
         ),

@@ -280,6 +280,11 @@ class _Backward(PlainEncoder):
         return super().forward(images)[::-1]
 
 
+class _Overwriting(PlainEncoder):
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return super().forward(images)[-1:]
+
+
 class _FinestOnly(PlainEncoder):
     def forward(self, images: Tensor) -> list[Tensor]:
         return super().forward(images)[:1]
@@ -288,6 +293,7 @@ class _FinestOnly(PlainEncoder):
 ENCODER_MISTAKES: Mistakes = {
     "No map gets smaller.": _encoder_that(lambda block, maps: block(maps[-1])),
     "The list still holds the first map alone.": _FinestOnly,
+    "The last map was overwritten, where a new one was to be added to the list.": _Overwriting,
     "The coarsest map comes first here.": _Backward,
     "A block got another map than it was built for: which one is the last so far?": (
         _encoder_that(lambda block, maps: block(F.max_pool2d(maps[0], 2)[:, :1])),
@@ -376,6 +382,19 @@ class _NarrowMerges(UNet):
         self.merges = nn.ModuleList(TwoConvs(width, width) for width in widths)
 
 
+class _AddingMerges(_NarrowMerges):
+    """It adds the skip to what comes from below."""
+
+    def forward(self, lr: Tensor, *, gains: Sequence[float] | None = None) -> Tensor:
+        forward: Any = _unet_that(
+            lambda unet, x, i, skips, gains: unet.merges[i](
+                unet.ups[i](x) + gains[i] * skips[i]
+            )
+        )
+        sr: Tensor = forward.forward(self, lr, gains=gains)
+        return sr
+
+
 def _merged(unet: UNet, below: Tensor, skip: Tensor, level: int) -> Tensor:
     merged: Tensor = unet.merges[level](torch.cat([below, skip], dim=1))
     return merged
@@ -405,6 +424,26 @@ UNET_MISTAKES: Mistakes = {
     ),
     "The skip is lost: both halves are what comes from below.": _unet_that(
         lambda unet, x, i, *_: _merged(unet, unet.ups[i](x), unet.ups[i](x), i)
+    ),
+    "Added: after a sum the two can't be told apart.": (
+        _AddingMerges,
+        _unet_that(
+            lambda unet, x, i, skips, gains: unet.merges[i](
+                (unet.ups[i](x) + gains[i] * skips[i]).repeat(1, 2, 1, 1)
+            )
+        ),
+        _unet_that(
+            lambda unet, x, i, skips, gains: _merged(
+                unet, unet.ups[i](x) + gains[i] * skips[i], gains[i] * skips[i], i
+            )
+        ),
+    ),
+    "The gains are in the wrong order: the finest skip's comes first.": (
+        _unet_that(
+            lambda unet, x, i, skips, gains: _merged(
+                unet, unet.ups[i](x), gains[-1 - i] * skips[i], i
+            )
+        )
     ),
     "The gain has no effect: a muted skip still arrives.": _unet_that(
         lambda unet, x, i, skips, _: _merged(unet, unet.ups[i](x), skips[i], i)

@@ -1,10 +1,12 @@
 """Checks of lesson 07: carrying weights, fitting the input, going on to 8x."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from srlab.checkpoints import Carried, carry_weights
@@ -138,7 +140,7 @@ def check_card(answer: Answer | None) -> Verdict:
             "a crop larger than the budget": ("small-x4", mine, [96, 192], 30_000),
         },
         mistakes=CARD_MISTAKES,
-        seen_through=result_as(_told_by_stage),
+        seen_through=_told_or_refused,
     )
 
 
@@ -168,7 +170,7 @@ def _named(account: Any) -> dict[str, list[str]]:
     """What an account says, each list in the order of the alphabet."""
     parts = ("loaded", "new", "left")
     if not all(hasattr(account, part) for part in parts):
-        raise Finding(named_type(account), "This is no Carried, the account of three lists.")
+        raise Finding(named_type(account), "This is no Carried, the record of three lists.")
     return {part: sorted(getattr(account, part)) for part in parts}
 
 
@@ -208,6 +210,23 @@ def _carrying(fit: Callable[[Weights, Weights], Weights]) -> Answer:
 def _account(loaded: list[str], weights: Weights, own: Weights) -> Carried:
     new = [name for name in own if name not in loaded]
     return Carried(loaded, new, [name for name in weights if name not in loaded])
+
+
+def _by_name_alone(*parts: str) -> Answer:
+    """``carry_weights`` that asks in these lists for the name, not for the shape."""
+
+    def carry(model: nn.Module, weights: Weights) -> Carried:
+        own = model.state_dict()
+        fitting = _fitting_ones(weights, own)
+        model.load_state_dict({**own, **fitting})
+        by_name = {
+            "new": [name for name in own if name not in weights],
+            "left": [name for name in weights if name not in own],
+        }
+        told = _account(list(fitting), weights, own)
+        return replace(told, **{part: by_name[part] for part in parts})
+
+    return carry
 
 
 def _fitting_ones(weights: Weights, own: Weights) -> Weights:
@@ -267,7 +286,12 @@ CARRY_MISTAKES: Mistakes = {
         lambda model, weights: _loading_the_fitting(model, weights, strict=True)
     ),
     "Some names were carried that the network lacks.": _carrying(lambda weights, _: weights),
-    "The account is right, but the network still has its own weights.": _loading_nothing,
+    "The record is right, but the network still has its own weights.": _loading_nothing,
+    "Of another shape, a tensor is new in the network and left in weights: both name it.": (
+        _by_name_alone("new", "left"),
+        _by_name_alone("new"),
+        _by_name_alone("left"),
+    ),
     "As many numbers, but in another shape, so in another order.": _carrying(_reshaped),
     "This goes by the place in the list, and one more layer shifts them all.": (
         _carrying(_by_position)
@@ -499,14 +523,33 @@ def _card_with(**options: Any) -> Answer:
     return card
 
 
-def _told_by_stage(card: Any, _start: str, model: ModelSpec, *_: Any) -> Any:
+def _told_or_refused(answer: Answer) -> Answer:
+    """Make of an answer one that says what is in its card, or why there can be none."""
+    told = result_as(_told_by_stage)(answer)
+
+    def seen(*arguments: Any) -> Any:
+        try:
+            return told(*arguments)
+        except ValidationError as error:
+            text = error.errors()[0]["msg"]
+            if "divisible by scale" in text:
+                raise Finding(text, "8 must divide the side: size // 8 * 8.") from None
+            raise
+
+    return seen
+
+
+def _told_by_stage(card: Any, start: str, model: ModelSpec, *_: Any) -> Any:
     """What is in a card."""
     if not isinstance(card, RunCard):
         return card
     own = "as given" if card.model == model else "another network"
     crops = [_told_in_words(stage) for stage in card.stages]
     name = "another run's" if card.name in NAMES_TAKEN else "its own"
-    return {"start": card.start, "model": own, "stages": crops, "name": name}
+    told = {"start": card.start, "model": own, "stages": crops, "name": name}
+    if card.start not in (start, "untrained"):
+        raise Finding(str(told), "Another start than the one that was given.")
+    return told
 
 
 FEW, MANY = 10, Stage().steps
@@ -558,10 +601,7 @@ CARD_MISTAKES: Mistakes = {
     "Some crops are larger than asked for.": lambda start, model, sizes, pixels: _made(
         start, model, [-(-s // 8) * 8 for s in sorted(sizes)], pixels
     ),
-    # A card refuses it; so does the next one, in another case.
-    "Some small crops would not have whole pixels.": lambda start, model, sizes, pixels: _made(
-        start, model, sorted(sizes), pixels
-    ),
+    # A card refuses it, with another text than a learner's.
     "A step without a single crop: here not even one fits.": (
         _card_with(batch=lambda pixels, size: pixels // size**2)
     ),
