@@ -111,14 +111,14 @@ def test_each_slider_by_key_pointer_and_number(still: Still, name: str):
 
 
 def test_a_weight_is_off_at_the_switch_and_comes_back(still: Still):
-    switch = still.page.get_by_role("switch", name="content on")
+    switch = still.page.get_by_role("switch", name="style on")
     switch.press("Space")
     still.frame()
-    assert still.set["a_content"] == 0
-    assert still.page.locator("[data-name=a_content] .exact").input_value() == "off"
+    assert still.set["a_style"] == 0
+    assert still.page.locator("[data-name=a_style] .exact").input_value() == "off"
     switch.click()
     still.frame()
-    assert still.set["a_content"] == still.widget.a_content
+    assert still.set["a_style"] == still.widget.a_style
 
 
 @pytest.mark.parametrize(
@@ -205,6 +205,9 @@ def test_numbers_on_the_page_are_those_of_the_traits(still: Still):
     assert "run 2, step 4" in data.inner_text()
     for row, entry in zip(cells(still.page, "ledger")[1:], side["ledger"], strict=True):
         assert row[0] == entry["term"]
+        if row[1] == "off":
+            assert entry["weight"] == 0
+            continue
         assert float(row[1]) == pytest.approx(entry["weight"], rel=0.01)
         assert float(row[2]) == pytest.approx(entry["raw"], rel=0.01)
         assert row[4].startswith(("<", f"{100 * entry['share']:.0f}"))
@@ -280,7 +283,7 @@ def test_sliders_are_of_the_chosen_side(pair: Still):
     page.locator("[data-name=side] input:checked").press("ArrowRight")
     pair.frame()
     assert page.locator("[data-name=b_tv]").get_attribute("data-value") == "3"
-    assert "0.2 in A" in page.locator(".other").inner_text()
+    assert f"{pair.widget.a_tv:g} in A" in page.locator(".other").inner_text()
     page.locator("[data-name=b_tv] .exact").fill("0.5")
     page.locator("[data-name=b_tv] .exact").press("Enter")
     page.get_by_role("button", name="Balance").click()

@@ -74,7 +74,7 @@ def test_a_reader_goes_from_page_to_page_by_keyboard(page: Page, site: Path) -> 
     page.keyboard.press("Enter")
     page.wait_for_url("**/05_loss_lab.html")
     assert page.get_by_role("heading", level=1).inner_text() == "The Loss Lab"
-    page.locator("summary").focus()
+    page.get_by_text("Lessons", exact=True).focus()
     page.keyboard.press("Enter")
     page.get_by_role("navigation").get_by_role("link", name="06 · UNet").click()
     page.wait_for_url("**/06_unet.html")
@@ -83,7 +83,7 @@ def test_a_reader_goes_from_page_to_page_by_keyboard(page: Page, site: Path) -> 
 def test_code_scrolls_in_its_box_by_keyboard(page: Page, site: Path) -> None:
     page.set_viewport_size({"width": PHONE, "height": 844})
     page.goto((site / "01_pixel_loss.html").as_uri())
-    code = page.locator("pre.code", has_text="def training_step")
+    code = page.locator("pre.code", has_text="def training_step").first
     code.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.activeElement.scrollLeft > 0")
