@@ -1,6 +1,6 @@
 """What several checks give to an answer, and how they look at what it returns."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -94,18 +94,46 @@ def judge_module(
         mistakes: classes, the more particular first.
         tolerance: absolute, of each number.
     """
-    verdict = judge(
+    return judge_with_gradient(
         answer,
         right=right,
         cases=cases,
         mistakes=mistakes,
         seen_through=as_module,
+        toward=(1,),
+        tolerance=tolerance,
+    )
+
+
+def judge_with_gradient(
+    answer: Answer | None,
+    *,
+    right: Answer,
+    cases: Cases,
+    mistakes: Mistakes,
+    seen_through: Callable[[Answer], Answer] = lambda answer: answer,
+    toward: Sequence[int] = (0,),
+    tolerance: float = 1e-4,
+) -> Verdict:
+    """Compare an answer with the right one: its values, then the gradient through them.
+
+    Args:
+        answer: a function or a class.
+        right, cases, mistakes, seen_through, tolerance: as ``judge`` takes them.
+        toward: places, in a case, of the tensors that the gradient should reach.
+    """
+    verdict = judge(
+        answer,
+        right=right,
+        cases=cases,
+        mistakes=mistakes,
+        seen_through=seen_through,
         tolerance=tolerance,
     )
     if not callable(answer):
         return verdict
-    made, own = as_module(answer), as_module(right)
-    return judge_gradient(made, after=verdict, right=own, cases=cases, toward=(1,))
+    made, own = seen_through(answer), seen_through(right)
+    return judge_gradient(made, after=verdict, right=own, cases=cases, toward=toward)
 
 
 def whole_number(value: Any) -> int:

@@ -1,5 +1,6 @@
 """Checks of lesson 02: hooks, normalizing and the content loss as built; three exercises."""
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, cast
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from srlab.checks.answers import (
     in_order,
+    judge_with_gradient,
     named_type,
     uniform_values,
     value_and_slope,
@@ -52,17 +54,14 @@ def check_normalize(answer: Answer | None) -> Verdict:
         "2 pictures of 4 x 5 px, the stand-in's": ("embedded", uniform_values(1, 2, 3, 4, 5)),
         "1 picture of 3 x 3 px": ("vgg16", uniform_values(2, 1, 3, 3, 3)),
     }
-    verdict = judge(
+    return judge_with_gradient(
         answer,
         right=Normalizing,
         cases=cases,
         mistakes=NORMALIZE_MISTAKES,
         seen_through=_normalized_by,
+        toward=(1,),
     )
-    if not callable(answer):
-        return verdict
-    made, own = _normalized_by(answer), _normalized_by(Normalizing)
-    return judge_gradient(made, after=verdict, right=own, cases=cases, toward=(1,))
 
 
 @in_steps()
@@ -729,42 +728,28 @@ def _on_a_row(answer: Answer) -> Answer:
     return measured
 
 
-def _equal_shift(loss: Answer, truth: Tensor, blurred: Tensor, shifted: Answer) -> int:
-    px = 1
-    while loss(shifted(px), truth) < loss(blurred, truth):
-        px += 1
-    return px
+def _counting_up(goes_on: Callable[[float, float], bool], start: int = 1) -> Answer:
+    """A search for the first shift where ``goes_on(its cost, the blur's)`` is false."""
+
+    def search(loss: Answer, truth: Tensor, blurred: Tensor, shifted: Answer) -> int:
+        px = start
+        while goes_on(loss(shifted(px), truth), loss(blurred, truth)):
+            px += 1
+        return px
+
+    return search
 
 
-def _more_than(loss: Answer, truth: Tensor, blurred: Tensor, shifted: Answer) -> int:
-    px = 1
-    while loss(shifted(px), truth) <= loss(blurred, truth):
-        px += 1
-    return px
-
-
-def _while_it_costs_more(loss: Answer, truth: Tensor, blurred: Tensor, shifted: Answer) -> int:
-    px = 1
-    while loss(shifted(px), truth) >= loss(blurred, truth):
-        px += 1
-    return px
-
-
-def _from_no_shift(loss: Answer, truth: Tensor, blurred: Tensor, shifted: Answer) -> int:
-    px = 0
-    while loss(shifted(px), truth) < loss(blurred, truth):
-        px += 1
-    return px
-
+_equal_shift = _counting_up(operator.lt)
 
 SHIFT_MISTAKES: Mistakes = {
-    "The search began at 0 px, which is no shift.": _from_no_shift,
-    "As much is enough; here the shift has to cost more.": _more_than,
+    "The search began at 0 px, which is no shift.": _counting_up(operator.lt, start=0),
+    "As much is enough; here the shift has to cost more.": _counting_up(operator.le),
     "This is the last shift that still costs less than the blur.": lambda *given: (
         _equal_shift(*given) - 1
     ),
     "This is one px too many.": lambda *given: _equal_shift(*given) + 1,
     "This looks for a shift that costs less than the blur, not one that costs as much.": (
-        _while_it_costs_more
+        _counting_up(operator.ge)
     ),
 }

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from srlab.checks.answers import (
     in_order,
+    judge_with_gradient,
     named_type,
     result_as,
     uniform_values,
@@ -62,18 +63,15 @@ def check_style_loss(answer: Answer | None) -> Verdict:
         "two layers, weights 0.5 and 2": (*pair, *deeper, {"A": 0.5, "B": 2.0}),
         "the deeper layer alone": (*pair, *deeper, {"B": 1.5}),
     }
-    verdict = judge(
+    return judge_with_gradient(
         answer,
         right=style_loss,
         cases=cases,
         mistakes=STYLE_MISTAKES,
         seen_through=_of_two_layers,
+        toward=(0, 2),
         tolerance=1e-6,
     )
-    if not callable(answer):
-        return verdict
-    made, right = _of_two_layers(answer), _of_two_layers(style_loss)
-    return judge_gradient(made, after=verdict, right=right, cases=cases, toward=(0, 2))
 
 
 @in_steps()
@@ -86,8 +84,9 @@ def check_tv_loss(answer: Answer | None) -> Verdict:
         "a flat picture": (torch.full((1, 3, 4, 5), 0.7),),
         "1 picture of 2 x 9 px": (uniform_values(1, 1, 3, 2, 9),),
     }
-    verdict = judge(answer, right=tv_loss, cases=cases, mistakes=TV_MISTAKES, tolerance=1e-5)
-    return judge_gradient(answer, after=verdict, right=tv_loss, cases=cases)
+    return judge_with_gradient(
+        answer, right=tv_loss, cases=cases, mistakes=TV_MISTAKES, tolerance=1e-5
+    )
 
 
 @in_steps()
@@ -104,18 +103,15 @@ def check_expanded_loss(answer: Answer | None) -> Verdict:
         )
         for names in (EXPANDED_TERMS, ("pixel", "content", "tv"), ("tv",), ("content", "style"))
     }
-    verdict = judge(
+    return judge_with_gradient(
         answer,
         right=ExpandedLoss,
         cases=cases,
         mistakes=EXPANDED_MISTAKES,
         seen_through=_adding,
+        toward=(3,),
         tolerance=1e-6,
     )
-    if not callable(answer):
-        return verdict
-    made, right = _adding(answer), _adding(ExpandedLoss)
-    return judge_gradient(made, after=verdict, right=right, cases=cases, toward=(3,))
 
 
 PILING_UP = '''

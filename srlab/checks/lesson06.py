@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from srlab.checks.answers import (
     as_module,
+    judge_with_gradient,
     named_type,
     normal_values,
     result_as,
@@ -34,18 +35,15 @@ def check_encoder(answer: Answer | None) -> Verdict:
         "2 halvings, 8 x 12 px": ((3, 2), normal_values(1, 2, 3, 8, 12)),
         "3 halvings, 8 x 8 px": ((1, 3), normal_values(2, 1, 3, 8, 8)),
     }
-    for look in (_sizes, _in_a_row):
-        verdict = judge(
-            answer,
-            right=PlainEncoder,
-            cases=cases,
-            mistakes=ENCODER_MISTAKES,
-            seen_through=_module_seen(look),
-        )
-        if not verdict.done:
-            return verdict
-    made, own = (_module_seen(_in_a_row)(one) for one in (answer, PlainEncoder))  # type: ignore[arg-type]
-    return judge_gradient(made, after=verdict, right=own, cases=cases, toward=(1,))
+    shared: dict[str, Any] = {
+        "right": PlainEncoder, "cases": cases, "mistakes": ENCODER_MISTAKES,
+    }  # fmt: skip
+    verdict = judge(answer, seen_through=_module_seen(_sizes), **shared)
+    if not verdict.done:
+        return verdict
+    return judge_with_gradient(
+        answer, seen_through=_module_seen(_in_a_row), toward=(1,), **shared
+    )
 
 
 @in_steps()
@@ -58,8 +56,9 @@ def check_padding(answer: Answer | None) -> Verdict:
         "9 x 15 px to multiples of 8": (normal_values(3, 1, 1, 9, 15), 8),
         "1 x 1 px to multiples of 4": (normal_values(4, 1, 3, 1, 1), 4),
     }
-    verdict = judge(answer, right=pad_to_multiple, cases=cases, mistakes=PADDING_MISTAKES)
-    return judge_gradient(answer, after=verdict, right=pad_to_multiple, cases=cases)
+    return judge_with_gradient(
+        answer, right=pad_to_multiple, cases=cases, mistakes=PADDING_MISTAKES
+    )
 
 
 @in_steps()
@@ -72,13 +71,14 @@ def check_unet(answer: Answer | None) -> Verdict:
         "skip 1 muted": ((2, 2, 2), uniform_values(3, 1, 3, 4, 4), (0.0, 1.0)),
         "skip 2 at half": ((2, 2, 2), uniform_values(4, 1, 3, 8, 8), (1.0, 0.5)),
     }
-    verdict = judge(
-        answer, right=UNet, cases=cases, mistakes=UNET_MISTAKES, seen_through=_with_gains
+    return judge_with_gradient(
+        answer,
+        right=UNet,
+        cases=cases,
+        mistakes=UNET_MISTAKES,
+        seen_through=_with_gains,
+        toward=(1,),
     )
-    if not callable(answer):
-        return verdict
-    made, own = _with_gains(answer), _with_gains(UNet)
-    return judge_gradient(made, after=verdict, right=own, cases=cases, toward=(1,))
 
 
 @in_steps()
