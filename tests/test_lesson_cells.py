@@ -213,6 +213,41 @@ def test_comparison(root: Path, code: str, same: bool):
     assert (difference(build("double", code=code), root) == "") is same
 
 
+@pytest.mark.parametrize(
+    ("code", "same"),
+    [
+        ("def double(x: float) -> float:\n    ...  # your turn", True),
+        ("def double(x: float) -> float:\n    y = 2 * x\n    ...  # your turn", True),
+        ("def double(x: float) -> float:\n    ...  # your turn\n    return y", True),
+        ("def double(x: float) -> float:\n    y = 3 * x\n    ...", False),
+        ("def double(x: float) -> float:\n    ...\n    return 2 * y", False),
+        ("def double(x: int) -> float:\n    ...", False),
+        ("def double(x: float) -> float:\n    y = 2 * x\n    return y\n    ...", True),
+    ],
+)
+def test_a_blank_stands_for_whole_statements_and_for_nothing_else(
+    root: Path, code: str, same: bool
+):
+    assert (lesson_cells.difference(build("double", code=code), root) == "") == same
+
+
+def test_blanks_are_told_by_the_definition_that_holds_them():
+    code = f"{DOUBLE}\n\n\n{GROW}".replace("        self.scale = scale", "        ...  # yours")
+    assert lesson_cells.blanks(code) == ["Grow"]
+    assert lesson_cells.blanks(DOUBLE) == []
+
+
+def test_sync_leaves_a_blank_and_says_where_its_cell_is_no_longer_the_packages(root: Path):
+    blank = "# srlab/models.py: double\ndef double(x: float) -> float:\n    ...  # your turn"
+    lesson = add_lesson(root, "00_a.ipynb", blank)
+    before = lesson.path.read_bytes()
+    assert lesson_cells.sync(lesson.path, root) == 0
+    assert lesson.path.read_bytes() == before
+    other = add_lesson(root, "00_b.ipynb", blank.replace("x: float", "x: int"))
+    with pytest.raises(ValueError, match="A cell with a blank is rewritten by hand"):
+        lesson_cells.sync(other.path, root)
+
+
 def test_difference_is_a_diff(root: Path):
     diff = difference(build("double", code=DOUBLE.replace("2 * x", "3 * x")), root)
     assert "--- srlab/models.py\n+++ the lesson" in diff

@@ -39,6 +39,35 @@ def test_build_cells_equal_the_package(root: Path, package: Package):
     assert "python -m tests.lesson_cells sync" in problem
 
 
+BLANK = "# srlab/models.py: double\ndef double(x: float) -> float:\n    ...  # your turn"
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        ("double = built(double, check_double)", 0),
+        ("from srlab.checks import check_double\n\ndouble = built(double, check_double)", 0),
+        ("double(3)", 1),
+        ("double = built(other, check_double)", 1),
+        ("Grow = built(Grow, check_grow)", 1),
+    ],
+)
+def test_each_blank_is_checked_by_the_next_cell(root: Path, after: str, told: int):
+    lesson = add_lesson(root, "00_a.ipynb", BLANK, after)
+    assert len(rules.blanks_are_checked(lesson)) == told
+
+
+def test_a_blank_at_the_end_and_one_in_the_solutions_are_told(root: Path):
+    assert rules.blanks_are_checked(add_lesson(root, "00_a.ipynb", BLANK))
+    solved = add_lesson(root, "solutions/00_a.ipynb", BLANK, "double = built(double, check_it)")
+    assert rules.blanks_are_checked(solved) == ["The solution leaves double blank."]
+
+
+def test_what_was_built_may_keep_its_name(root: Path, package: Package):
+    lesson = add_lesson(root, "00_a.ipynb", "double = built(double, check_double)")
+    assert rules.drafts_have_draft_names(lesson, package) == []
+
+
 @pytest.mark.parametrize(
     "source",
     [
