@@ -101,13 +101,18 @@ class Still:
 
     @property
     def set(self) -> dict[str, Any]:
-        """Trait -> what the view last set, of all it sent to Python."""
+        """Trait -> what the view last set, of all it sent to Python.
+
+        A view sends once a frame: what was moved just now is waited for.
+        """
+        self.frame()
         saved: list[dict[str, Any]] = self.page.evaluate("() => still.saved")
         return {name: value for changes in saved for name, value in changes.items()}
 
     @property
     def sent(self) -> list[dict[str, Any]]:
-        """The presses that it sent."""
+        """The presses that it sent, also those of the frame that is being drawn."""
+        self.frame()
         return self.page.evaluate("() => still.sent")
 
     def receive(self, **state: Any) -> None:

@@ -34,14 +34,19 @@ export class Lab {
   // One message a frame, however often the hand moves.
   set(changes) {
     for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
-    this.saving ??= requestAnimationFrame(() => {
-      this.saving = undefined;
-      this.model.save_changes();
-    });
+    this.saving ??= requestAnimationFrame(() => this.save());
     this.redraw();
   }
 
+  save() {
+    cancelAnimationFrame(this.saving);
+    this.saving = undefined;
+    this.model.save_changes();
+  }
+
+  // What was set before the press arrives before it.
   press(name, given = {}, buffers = []) {
+    if (this.saving) this.save();
     this.model.send({ press: name, ...given }, undefined, buffers);
   }
 
@@ -129,10 +134,7 @@ export class Lab {
   remove() {
     for (const undo of this.cleanups) undo();
     cancelAnimationFrame(this.frame);
-    if (this.saving) {
-      cancelAnimationFrame(this.saving);
-      this.model.save_changes();
-    }
+    if (this.saving) this.save();
     render("", this.el);
   }
 }
