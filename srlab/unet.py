@@ -155,14 +155,12 @@ class UNet(nn.Module):
         require_batch(lr, "lr")
         gains = [1.0] * len(self.ups) if gains is None else gains
         require_gains(gains, len(self.ups))
-        # Skips from the finest map on; features is the coarsest
-        *skips, features = self.encoder(pad_to_multiple(lr, 2 ** len(self.ups)))
+        *skips, features = self.encoder(pad_to_multiple(lr, 2 ** len(self.ups)))  # finest first
         for level in reversed(range(len(self.ups))):
             skip = gains[level] * skips[level]  # (N, F, h, w) of this level
             # From below as many, now as large: (N, 2F, h, w) go in, (N, F, h, w) come out
             features = self.merges[level](torch.cat([self.ups[level](features), skip], dim=1))
         sr = enlarge(lr, self.scale)  # (N, 3, s*h, s*w)
-        # What the padding added is cut off
         return sr + self.upsampler(features)[..., : sr.shape[-2], : sr.shape[-1]]
 
 
