@@ -14,6 +14,7 @@ import textwrap
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
@@ -464,7 +465,7 @@ def _display(figure: Figure, alt: str, see: str) -> None:
     plt.close(figure)
     chart = Image.open(file).convert("RGB")
     width, height = (side // 2 for side in chart.size)
-    data = _png(chart.quantize(256, dither=Image.Dither.NONE))
+    data = _saved(chart.quantize(256, dither=Image.Dither.NONE), "PNG", optimize=True)
     display(DisplayImage(data, format="png", alt=alt, width=width, height=height))
     _tell(see)
 
@@ -494,7 +495,7 @@ def _figure(picture: Image.Image, title: str, side: int, widest: int) -> str:
     name, _, number = title.partition("\n")
     return (
         f'<figure style="margin: 0; min-width: {min(LEAST, side)}px">'
-        f'<img src="{_data_url(picture)}" alt="{escape(title.replace(chr(10), " "))}" '
+        f'<img src="{_data_url(picture, zoom)}" alt="{escape(title.replace(chr(10), " "))}" '
         f'width="{width}" height="{height}" style="image-rendering: pixelated; '
         f'width: {fitting}; height: auto; max-width: none">'
         '<figcaption style="width: min-content; min-width: 100%; line-height: 1.3">'
@@ -503,18 +504,22 @@ def _figure(picture: Image.Image, title: str, side: int, widest: int) -> str:
     )
 
 
-def _data_url(picture: Image.Image) -> str:
-    kind, data = "png", _png(picture)
+def _data_url(picture: Image.Image, zoom: int) -> str:
+    """A picture whose pixels are squares of ``zoom`` px: without loss, unless it is large.
+
+    The squares are drawn here, since JupyterLab strips ``image-rendering`` from a
+    notebook that it doesn't trust, and a browser then smooths what it enlarges.
+    """
+    squares = picture.resize([zoom * side for side in picture.size], Image.Resampling.NEAREST)
+    kind, data = "webp", _saved(squares, "WEBP", lossless=True, quality=50, method=2)
     if len(data) > EXACT_BYTES:
-        file = io.BytesIO()
-        picture.save(file, "JPEG", quality=92, subsampling=0)
-        kind, data = "jpeg", file.getvalue()
+        kind, data = "jpeg", _saved(picture, "JPEG", quality=92, subsampling=0)
     return f"data:image/{kind};base64,{b64encode(data).decode()}"
 
 
-def _png(picture: Image.Image) -> bytes:
+def _saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "PNG", optimize=True)
+    picture.save(file, kind, **options)
     return file.getvalue()
 
 
