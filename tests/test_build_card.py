@@ -8,6 +8,7 @@ import pytest
 from srlab.checks import check_residual_block, check_variance
 from srlab.course.taught import taught_text
 from srlab.files import own_folder
+from srlab.learner.progress import read_progress
 from srlab.models import ResidualBlock
 from srlab.widgets.build import BuildCard, built
 from srlab.widgets.build import lab as card_lab
@@ -45,6 +46,17 @@ def test_srlabs_own_stands_in_for_any_other(cards: list[BuildCard], answer: type
     assert built(answer, check_residual_block) is ResidualBlock
     assert not cards[0].done
     assert "not built yet. Until it is, the lesson uses srlab's own." in cards[0].summary()
+
+
+@pytest.mark.parametrize("answer", [BlankBlock, WrongBlock])
+def test_what_was_handed_on_is_not_built_by_running_the_cell_again(
+    cards: list[BuildCard], answer: type
+):
+    again = built(built(answer, check_residual_block), check_residual_block)
+    assert again is ResidualBlock
+    assert not cards[1].done
+    assert "This is srlab's own. Run the cell above with your own" in cards[1].summary()
+    assert not any(tried.done for tried in read_progress()[0].exercises.values())
 
 
 def test_a_blank_earns_no_help_and_a_wrong_build_a_nudge(cards: list[BuildCard]):

@@ -23,7 +23,7 @@ from srlab.learner.progress import Tried, note_attempt, read_progress
 
 Check = Callable[[Answer | None], Verdict]
 
-BEGIN = "Write your own answer, then run this cell again. Help comes after a try."
+BEGIN = "Write your own answer, run its cell, then this one again. Help comes after a try."
 NEXT = ("the nudge", "the hint", "what went wrong", "where the solution is")
 UNFINISHED = "There is still a ... in it. Write your lines in its place, then check again."
 

@@ -1,6 +1,7 @@
 """A card below a build: what the check says, and srlab's own definition, folded."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -19,7 +20,9 @@ Answer = TypeVar("Answer")
 class Checked(Protocol):
     """A verdict, as far as a card shows it."""
 
-    done: bool
+    @property
+    def done(self) -> bool:
+        """Whether it is right."""
 
     def rows(self) -> list[tuple[str, str]]:
         """Its lines: a name, and a text."""
@@ -49,13 +52,31 @@ def built(answer: Answer, check: Callable[[Any], Checked]) -> Answer:
     lesson, build = find_exercise(name)
     if not isinstance(build, Build):
         raise ValueError(f"built takes the check of a build, but got check_{name}.")
-    verdict, module = check(answer), import_module(build.module)
-    source = taught_text(Path(str(module.__file__)).read_text(encoding="utf-8"), build.name)
-    display(BuildCard(lesson.key(build), build.name, verdict, source))
-    if verdict.done:
-        return answer
     own: Answer = build.own()
-    return own
+    # A cell that is run twice gets what it handed on, and that proves nothing.
+    verdict = BORROWED if answer is own else check(answer)
+    source = taught_text(
+        Path(str(import_module(build.module).__file__)).read_text(encoding="utf-8"), build.name
+    )
+    display(BuildCard(lesson.key(build), build.name, verdict, source))
+    return answer if verdict.done else own
+
+
+@dataclass(frozen=True)
+class Unbuilt:
+    """The verdict on what was never built: one line, and nothing is noted."""
+
+    line: str
+    done: bool = False
+
+    def rows(self) -> list[tuple[str, str]]:
+        """How to begin."""
+        return [("begin", self.line)]
+
+
+BORROWED = Unbuilt(
+    "This is srlab's own. Run the cell above with your own lines first, then this one again."
+)
 
 
 class BuildCard(Lab):
