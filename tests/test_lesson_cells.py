@@ -278,15 +278,12 @@ def test_sync_writes_as_jupyter_does_and_only_where_something_changed(root: Path
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (
-            ["sync"],
-            "00.ipynb: A build cell names Shrink, but srlab/models.py does not define it.",
-        ),
-        (["store", "07"], "No lesson's name begins with '07'; there are: 00."),
+        (["sync"], "0.ipynb: A build cell names Grew, but srlab/models.py does not define it."),
+        (["store", "07"], "No lesson's name begins with '07'; there are: 0."),
     ],
 )
 def test_mistakes_are_one_sentence(root: Path, capsys, command: list[str], said: str):
-    add_lesson(root, "00.ipynb", "# srlab/models.py: Shrink")
+    add_lesson(root, "0.ipynb", "# srlab/models.py: Grew")
     assert lesson_cells.main(command, root) == 1
     assert capsys.readouterr().err == f"{said}\n"
 
