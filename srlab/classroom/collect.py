@@ -24,15 +24,10 @@ LESSONS = "srlab-lessons"
 
 @dataclass
 class Passed:
-    """What went through, and what did not.
+    """What went through, and what did not."""
 
-    Args:
-        names: of the learners, for each file that was copied.
-        troubles: learner -> why not.
-    """
-
-    names: list[str] = field(default_factory=list)
-    troubles: dict[str, str] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)  # of a learner, for each file copied
+    troubles: dict[str, str] = field(default_factory=dict)  # learner -> why not
 
 
 def collect(room: Room, number: str, folder: Path) -> Passed:

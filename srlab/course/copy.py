@@ -210,9 +210,7 @@ def describe_reset(brought: dict[str, str]) -> str:
 def open_lab(folder: Path, arguments: list[str]) -> None:
     """Run JupyterLab on a copy, on this machine's own address, until it is stopped.
 
-    Args:
-        folder: a copy of the course.
-        arguments: passed on to JupyterLab; ``--ip`` among them wins.
+    The arguments are passed on; ``--ip`` among them wins.
     """
     from jupyterlab.labapp import main
 
@@ -284,12 +282,7 @@ def _replace(target: Path, data: bytes, *, keep: bool) -> str:
 
 
 def require_own_folder(folder: Path, mark: str) -> None:
-    """Raise if files would lie among, or over, others of another kind.
-
-    Args:
-        folder: where they should lie.
-        mark: the name of a file that only our own folders have.
-    """
+    """Raise if it holds other files; ``mark`` names a file that only our own folders have."""
     require_folder(folder)
     if folder.exists() and any(folder.iterdir()) and not (folder / mark).exists():
         raise ValueError(f"{folder} holds other files; name a new or an empty folder.")

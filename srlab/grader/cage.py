@@ -76,18 +76,11 @@ class Rules(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Cage:
-    """One of the two: a checker, which is trusted, or a sandbox.
-
-    Args:
-        rules: of both.
-        trusted: which of the two.
-        closed: whether it gets a file system, a network and processes of its
-            own, which not every system allows.
-    """
+    """One of the two: a checker, which is trusted, or a sandbox."""
 
     rules: Rules
     trusted: bool
-    closed: bool
+    closed: bool  # with a network and all of its own, which not every system allows
 
     @property
     def uid(self) -> int | None:
@@ -105,10 +98,8 @@ def hidden_folders() -> tuple[str, ...]:
 def enter(cage: Cage, keep: list[int], alive: int) -> None:
     """Close this process in, for good; it must have been forked for that.
 
-    Args:
-        cage: what it may take.
-        keep: descriptors that stay open.
-        alive: descriptor whose other end whoever started this holds.
+    The descriptors ``keep`` stay open, and ``alive``, whose other end whoever
+    started this holds.
 
     Raises:
         OSError: if the system does not allow something of it.
@@ -296,11 +287,7 @@ def run_in(
 ) -> int:
     """Fork, enter the cage, do the work there, and end.
 
-    Args:
-        cage: which.
-        keep: descriptors that the work needs.
-        work: what is done in the cage.
-        explain: takes what went wrong, if the cage could not be entered.
+    ``explain`` takes what went wrong, if the cage could not be entered.
 
     Returns:
         A descriptor; at the latest when it is closed, the process ends.

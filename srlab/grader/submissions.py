@@ -22,19 +22,12 @@ PASSED_OVER = {".ipynb_checkpoints", "solutions"}
 
 @dataclass(frozen=True)
 class Task:
-    """One exercise of a lesson.
+    """One exercise of a lesson."""
 
-    Args:
-        lesson: its number, such as ``"01"``.
-        number: from 1.
-        title: a short name, that of its check.
-        name: of the function or class that answers it.
-    """
-
-    lesson: str
-    number: int
-    title: str
-    name: str
+    lesson: str  # its number, such as "01"
+    number: int  # from 1
+    title: str  # that of its check
+    name: str  # of the function or class that answers it
 
     @property
     def check(self) -> str:
