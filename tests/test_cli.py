@@ -90,14 +90,6 @@ def test_upscale(
         assert np.abs(difference).max() <= 2
 
 
-def test_upscale_into_this_folder_by_default(
-    run: Srlab, monkeypatch: pytest.MonkeyPatch, photo_folder: Path, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert run.done("upscale", photo_folder / "cat.png", *BICUBIC) == ""
-    assert Image.open("cat_x2.png").size == (256, 192)
-
-
 def test_the_version(cold_command: Command) -> None:
     assert cold_command("--version").stdout == f"srlab {srlab.__version__}\n"
 

@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,7 +26,7 @@ from srlab.course.copy import (
     offered,
     reset_lesson,
 )
-from tests.browser.lab import free_port, wait_until
+from tests.browser.lab import LabServer
 from tests.conftest import ONE_THREAD, Command
 from tests.test_setup import ROOT, built_wheel
 
@@ -463,79 +461,33 @@ def test_the_command_from_a_wheel(installed: dict[str, str], tmp_path: Path) -> 
     assert len(list((tmp_path / "mine").glob("0?_*.ipynb"))) >= 9
 
 
-@contextmanager
-def running_lab(
-    env: dict[str, str], cwd: Path, *arguments: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    """``srlab lab``, writing to ``log.txt``, and stopped at the end."""
-    with (cwd / "log.txt").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "srlab", "lab", *arguments],
-            cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+class OwnLab(LabServer):
+    """``srlab lab`` on a copy that it makes."""
 
+    code = "from srlab.cli import main; sys.argv[0] = 'srlab'; main()"
 
-def listening_on(port: int) -> set[str]:
-    """The addresses of this machine on which something listens, in hexadecimal."""
-    rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    fields = [row.split() for row in rows]
-    local = [entry[1].split(":") for entry in fields if entry[3] == "0A"]
-    return {address for address, at in local if int(at, 16) == port}
+    def options(self) -> list[str]:
+        own = f"--port={self.port} --ServerApp.port_retries=0"
+        return ["lab", "mine", "--no-browser", *own.split()]
+
+    def _environment(self) -> dict[str, str]:
+        return {**super()._environment(), "JUPYTER_TOKEN": self.token}
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="is stopped by a signal")
 def test_lab_opens_a_copy(installed: dict[str, str], tmp_path: Path) -> None:
-    own = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR")
-    env = {**installed, **{name: str(tmp_path / name) for name in own}}
-    env.pop("JUPYTER_TOKEN", None)
-    port = free_port()
-    arguments = ("mine", "--no-browser", f"--port={port}", "--ServerApp.port_retries=0")
-    with running_lab(env, tmp_path, *arguments) as process:
-        log = tmp_path / "log.txt"
-        found = wait_until(
-            lambda: (
-                process.poll() is not None
-                or re.search(rf"http://127\.0\.0\.1:{port}/lab/\S+token=(\w+)", log.read_text())
-            ),
-            timeout=120,
-            what=lambda: f"JupyterLab to start:\n{log.read_text()}",
-        )
-        assert isinstance(found, re.Match), log.read_text()
-        assert log.read_text().startswith(
-            f"copied {len(course_files(ROOT / 'lessons'))} files into mine\n"
-        )
-        wait_until(lambda: is_heard(port), timeout=120, what=lambda: "the server to listen")
-        listed = ask(port, "api/contents", found[1])
+    wheel = {"PYTHONPATH": installed["PYTHONPATH"], **ONE_THREAD}
+    with OwnLab(tmp_path, variables=wheel) as lab:
+        count = len(course_files(ROOT / "lessons"))
+        assert lab.log().startswith(f"copied {count} files into mine\n")
+        assert f"http://127.0.0.1:{lab.port}/lab/tree/README.md?token=" in lab.log()
+        listed = json.load(urllib.request.urlopen(lab.url("api/contents"), timeout=30))
         names = {entry["name"] for entry in listed["content"]}
         assert {path.name for path in (ROOT / "lessons").glob("0*.ipynb")} <= names
+        assert lab.listening() == {"127.0.0.1"}
+        lab.token = "wrong"
         with pytest.raises(urllib.error.HTTPError, match="403"):
-            ask(port, "api/contents", "wrong")
-        assert "/lab/tree/README.md" in found[0]
-        if sys.platform == "linux":
-            assert listening_on(port) == {"0100007F"}
-
-
-def is_heard(port: int) -> bool:
-    """Whether somebody listens; the address is in the log a moment earlier."""
-    with socket.socket() as knock:
-        return knock.connect_ex(("127.0.0.1", port)) == 0
-
-
-def ask(port: int, path: str, token: str) -> dict[str, list[dict[str, str]]]:
-    url = f"http://127.0.0.1:{port}/{path}"
-    request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+            urllib.request.urlopen(lab.url("api/contents"), timeout=30)
 
 
 # -- a graded course ---------------------------------------------------------------------

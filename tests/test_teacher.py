@@ -22,7 +22,6 @@ from srlab.classroom.limits import processes_of
 from srlab.classroom.overview import overview, plain_cell, write_csv
 from srlab.classroom.room import Room, appoint, prepare
 from srlab.classroom.roster import Learner
-from srlab.course.grading import write_assignments
 from srlab.course.syllabus import lesson, lessons
 from tests.classroom import Classroom, Visitor, needs_root
 from tests.conftest import Command
@@ -247,14 +246,6 @@ def test_a_link_is_not_collected(room: Room, tmp_path: Path) -> None:
     (room.home("ada") / NOTEBOOK).symlink_to(room.hub / "accounts.json")
     assert collect(room, "01", tmp_path).troubles["ada"] == "is a link"
     assert not (tmp_path / "submitted").exists()
-
-
-def test_the_names_are_those_of_nbgraders_course(tmp_path: Path) -> None:
-    folder = tmp_path / "grading"
-    write_assignments(folder)
-    names = [str(path.relative_to(folder)) for path in folder.rglob("01*.ipynb")]
-    assert names == ["source/lesson_01/01_pixel_loss.ipynb"]
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700, "no learner reads it"
 
 
 @needs_root
