@@ -28,6 +28,7 @@ from srlab.course.copy import (
 )
 from tests.browser.lab import LabServer
 from tests.conftest import ONE_THREAD, Command
+from tests.test_bad_input import on_a_full_disk
 from tests.test_setup import ROOT, built_wheel
 
 
@@ -344,28 +345,10 @@ def test_a_folder_that_is_read_only() -> None:
         assert texts(mine) == before
 
 
-FULL = """
-import resource, runpy, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
-sys.argv = ["srlab", *sys.argv[1:]]
-runpy.run_module("srlab", run_name="__main__")
-"""
-
-
-def on_a_full_disk(*args: object) -> str:
-    """What a process says whose files may not grow beyond 20 kB."""
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, *map(str, args)],
-        capture_output=True, text=True, timeout=120, cwd=ROOT,
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    return done.stderr
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
 def test_a_full_disk_loses_nothing_and_the_next_call_goes_on(mine: Path) -> None:
     first = mine / "00_pairs_and_metrics.ipynb"
-    sentence = f"srlab: {first} could not be written: file too large.\n"
+    sentence = f"{first} could not be written: file too large."
     assert on_a_full_disk("lessons", mine) == sentence
     copy_course(mine)
     assert course_files(mine) == course_files(course_folder())

@@ -17,8 +17,7 @@ from srlab import milestones
 from srlab.data import get_data, load_photos
 from srlab.files import SHIPPED
 from srlab.inference import back_project
-from srlab.learner import progress
-from srlab.learner.progress import Progress, Reached, note_milestone, read_progress
+from srlab.learner.progress import Reached, note_milestone, read_progress
 from srlab.losses import pixel_loss
 from srlab.milestones import (
     PLANS,
@@ -36,15 +35,6 @@ from srlab.training import train
 
 BOTH = {"small": (2.0, 2.5), "pixel": (2.4, 3.0), "unet": (1.8, 2.2)}
 KNOWN = {"SRCNN (2014)": 2.06, "VDSR (2016)": 2.93}
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A learner's folder, and a kernel that has just begun."""
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "own"))
-    monkeypatch.setattr(progress, "_unsaved", Progress())
-    monkeypatch.setattr(progress, "_remembering", True)
-    return tmp_path / "own"
 
 
 @pytest.fixture

@@ -32,19 +32,6 @@ LESSONS = Path(__file__).parents[1] / "lessons"
 KEY = "03/variance"
 
 
-@pytest.fixture(autouse=True)
-def fresh_kernel(monkeypatch):
-    """As a kernel begins, whatever the tests before have left in its memory."""
-    monkeypatch.setattr(progress, "_unsaved", Progress())
-    monkeypatch.setattr(progress, "_remembering", True)
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "own"))
-    return tmp_path / "own"
-
-
 def saved(home: Path) -> dict:
     return json.loads((home / "progress.json").read_text())
 
