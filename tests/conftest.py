@@ -16,6 +16,7 @@ import srlab.cli
 from srlab.checkpoints import save_checkpoint
 from srlab.data import embedded_photo
 from srlab.images import to_image
+from srlab.learner import progress
 from srlab.models import SrResNet
 from srlab.runcard import ModelSpec, RunCard, Stage
 from tests import warm
@@ -34,12 +35,20 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test does is remembered for nobody."""
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a test does is remembered for nobody, and the kernel has just begun."""
     base = tmp_path_factory.getbasetemp()
     home = base / f"home-{secrets.token_hex(8)}"  # made if needed
     monkeypatch.setenv("SRLAB_HOME", str(home))
     monkeypatch.setenv("SRLAB_CACHE", str(base / "cache"))
+    monkeypatch.setattr(progress, "_unsaved", progress.Progress())
+    monkeypatch.setattr(progress, "_remembering", True)
+    return home
+
+
+@pytest.fixture
+def home(own_home: Path) -> Path:
+    return own_home
 
 
 @pytest.fixture(autouse=True)

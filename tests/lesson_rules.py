@@ -48,15 +48,10 @@ NOBODYS_MAP = re.compile(
     r"Your course: 0 of \d+ parts built, 0 of \d+ exercises done, 0 of \d+ questions right"
 )
 
-# The command line: nothing imports it, so its names are free.
-# Commands, and what only they use.
+# Commands, and what only they use: no lesson imports it, so its names are free.
 NOT_FOR_LESSONS = (
-    "srlab/__main__.py",
-    "srlab/app/",
-    "srlab/classroom/",
-    "srlab/cli/",
-    "srlab/course/site/",
-)
+    "srlab/__main__.py", "srlab/app/", "srlab/classroom/", "srlab/cli/", "srlab/course/site/",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,10 +87,7 @@ class Lesson:
         return code_cells(self.notebook)
 
     def builds(self) -> Iterator[BuildCell]:
-        for cell in self.code:
-            build = parse_build_cell(cell.source)
-            if build is not None:
-                yield build
+        return filter(None, (parse_build_cell(cell.source) for cell in self.code))
 
 
 @dataclass(frozen=True)
@@ -121,12 +113,9 @@ class Package:
         return found
 
     @cached_property
-    def modules_of(self) -> dict[str, list[str]]:
-        """name -> the modules that define it."""
-        found: dict[str, list[str]] = {}
-        for module, name in self.lesson_of:
-            found.setdefault(name, []).append(module)
-        return found
+    def modules_of(self) -> dict[str, str]:
+        """name -> a module that defines it."""
+        return {name: module for module, name in self.lesson_of}
 
 
 def is_part_of_a_widget(module: str, name: str) -> bool:
@@ -163,12 +152,11 @@ def blanks_are_checked(lesson: Lesson) -> list[str]:
     for cell, after in zip(lesson.code, [*lesson.code[1:], None], strict=True):
         build = parse_build_cell(cell.source)
         for name in blanks(build.code) if build else []:
+            call = f"{name} = built({name}, "
             if lesson.is_solution:
                 wrong.append(f"The solution leaves {name} blank.")
-            elif not after or f"{name} = built({name}, check_" not in after.source:
-                wrong.append(
-                    f"The cell after {name}'s blank is no {name} = built({name}, ...)."
-                )
+            elif not after or f"{call}check_" not in after.source:
+                wrong.append(f"The cell after {name}'s blank is no {call}...).")
     return wrong
 
 
@@ -180,9 +168,8 @@ def drafts_have_draft_names(lesson: Lesson, package: Package) -> list[str]:
             continue
         bound = bound_names(cell.source) - set(BUILT.findall(cell.source))
         for name in sorted(bound & package.modules_of.keys()):
-            modules = ", ".join(package.modules_of[name])
             wrong.append(
-                f"A cell gives {name} a meaning, which is {modules}'s; take a "
+                f"A cell gives {name} a meaning, which is {package.modules_of[name]}'s; take a "
                 f"draft name, or make it a build cell:\n{cell.source}"
             )
     return wrong
@@ -328,14 +315,14 @@ def solutions_are_not_remembered(solutions: Lesson) -> list[str]:
 
 def stands_beside_a_lesson(companion: Lesson, lessons: list[Lesson]) -> list[str]:
     """A lab's own page has a lesson of its number, and leaves building to it."""
-    wrong = []
+    name = companion.path.name
+    wrong = [
+        f"{name} builds {', '.join(build.names)}; a page beside a lesson imports what the "
+        f"lesson builds."
+        for build in companion.builds()
+    ]
     if companion.number not in {lesson.number for lesson in lessons}:
-        wrong.append(f"{companion.path.name} stands beside no lesson.")
-    for build in companion.builds():
-        wrong.append(
-            f"{companion.path.name} builds {', '.join(build.names)}; "
-            f"a page beside a lesson imports what the lesson builds."
-        )
+        wrong.append(f"{name} stands beside no lesson.")
     return wrong
 
 

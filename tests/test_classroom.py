@@ -145,12 +145,11 @@ def test_bad_names_are_refused_all_at_once(tmp_path: Path) -> None:
 
 
 def test_no_name_at_all(tmp_path: Path) -> None:
-    for text in ("# nobody\n", "", "Name,Mail\n", ";;;\n"):
-        with pytest.raises(ValueError, match="names no learner; write one name a line"):
+    nobody = "names no learner; write one name a line"
+    for text in ("# nobody\n", "", "Name,Mail\n", ";;;\n", "PK\3\4\0\0"):
+        said = "is no plain text; save it as CSV or as text" if "\0" in text else nobody
+        with pytest.raises(ValueError, match=said):
             read_roster(names_file(tmp_path, text))
-    (tmp_path / "names.txt").write_bytes(b"PK\3\4\0\0")
-    with pytest.raises(ValueError, match=r"is no plain text; save it as CSV or as text"):
-        read_roster(tmp_path / "names.txt")
 
 
 # -- accounts --------------------------------------------------------------------
@@ -160,9 +159,7 @@ def test_the_first_login_needs_the_code_and_later_ones_the_password(accounts: Ac
     code = code_of(accounts, "ada")
     assert accounts.log_in("ada", "long enough", "") == WRONG, "as for who is not there"
     assert accounts.log_in("ada", "long enough", code_of(accounts, "ben")) == WRONG
-    assert accounts.log_in("ada", "short", code) == (
-        "Choose a password of at least 8 characters."
-    )
+    assert "at least 8 characters" in accounts.log_in("ada", "short", code)
     assert accounts.log_in("ada", "long enough", f" {code.upper().replace('-', ' ')} ") == ""
     assert code_of(accounts, "ada") == "", "it counts once"
     assert accounts.log_in("ada", "long enough", "") == ""
@@ -213,9 +210,8 @@ def test_a_change_of_password_asks_for_the_old_one_and_ends_the_sessions(
 ) -> None:
     accounts.log_in("ada", "long enough", code_of(accounts, "ada"))
     before = accounts.session_of("ada")
-    assert accounts.change_password("ada", "guessed", "another one") == (
-        "The old password is wrong."
-    )
+    said = accounts.change_password("ada", "guessed", "another one")
+    assert said == "The old password is wrong."
     assert accounts.session_of("ada") == before
     assert accounts.change_password("ada", "long enough", "another one") == ""
     changed = accounts.session_of("ada")
@@ -262,17 +258,16 @@ def test_a_training_uses_no_more_threads_than_its_share() -> None:
     assert [Limits(cpus=n).threads for n in (0.5, 1, 1.9, 4)] == [1, 1, 1, 4]
 
 
-def test_groups_of_both_versions(tmp_path: Path) -> None:
-    for name in ("cgroup.subtree_control", "cgroup.controllers"):
-        (tmp_path / name).touch()
-    ours = tmp_path / "srlab-classroom"
-    (ours / str(UID)).mkdir(parents=True)
-    for name in ("memory.max", "memory.swap.max", "cpu.max", "pids.max"):
-        (ours / str(UID) / name).touch()
-    (ours / "cgroup.subtree_control").touch()
-    assert make_groups(UID, Limits(memory=2, cpus=0.5), tmp_path) == [ours / str(UID)]
-    assert (ours / str(UID) / "cpu.max").read_text() == "50000 100000\n"
-    assert (ours / str(UID) / "memory.max").read_text() == f"{2**31}\n"
+def test_groups_of_version_2(tmp_path: Path) -> None:
+    own = tmp_path / "srlab-classroom" / str(UID)
+    own.mkdir(parents=True)
+    controls = ("../../cgroup.controllers", "../../cgroup.subtree_control")
+    limits = ("memory.max", "memory.swap.max", "cpu.max", "pids.max")
+    for name in (*controls, "../cgroup.subtree_control", *limits):
+        (own / name).touch()
+    assert make_groups(UID, Limits(memory=2, cpus=0.5), tmp_path) == [own]
+    assert (own / "cpu.max").read_text() == "50000 100000\n"
+    assert (own / "memory.max").read_text() == f"{2**31}\n"
     assert make_groups(UID, Limits(), tmp_path / "nowhere") == []
 
 
@@ -294,13 +289,11 @@ def test_a_real_group_ends_who_takes_too_much() -> None:
 # -- the folder ------------------------------------------------------------------
 
 
-def test_a_room_without_names_says_how_to_give_them(state: Path) -> None:
+@needs_root
+def test_what_is_no_folder_for_a_room_is_told(state: Path) -> None:
     with pytest.raises(ValueError, match=r"Nobody could log in .* --learners names\.txt\."):
         prepare(Room(state), None)
-
-
-@needs_root
-def test_a_file_and_a_folder_of_somebody_else_are_not_trusted(state: Path) -> None:
+    shutil.rmtree(state)
     state.touch()
     with pytest.raises(ValueError, match="is a file; give the name of a folder"):
         prepare(Room(state), ["ada"])
@@ -434,6 +427,13 @@ def test_the_view_covers_what_is_closed(tmp_path: Path) -> None:
     assert outermost({"/a/b", "/a", "/ab", "/c/d"}) == ["/a", "/ab", "/c/d"]
 
 
+def said_by_learner(room: Room, code: str, **options: Any) -> Any:
+    """What a program prints that ada's server would run, read from her log."""
+    plan = {**room.plan("ada", UID), "lessons": ["true"]}
+    subprocess.run([*room.launcher(plan), sys.executable, "-c", code], check=True, **options)
+    return json.loads((room.home("ada") / ".srlab-server.log").read_text())
+
+
 @needs_root
 def test_a_learner_is_nobody_else(state: Path) -> None:
     room = Room(state, first_uid=UID, covered=can_cover())
@@ -452,12 +452,8 @@ def test_a_learner_is_nobody_else(state: Path) -> None:
         "limit = resource.getrlimit(resource.RLIMIT_DATA)[0]; "
         "print(json.dumps([os.getuid(), os.getgroups(), os.getcwd(), readable, limit]))"
     )
-    plan = {**room.plan("ada", UID), "lessons": ["true"]}
-    command = [*room.launcher(plan), sys.executable, "-c", look]
-    assert subprocess.run(command, extra_groups=[4, 27]).returncode == 0
-    log = room.home("ada") / ".srlab-server.log"
-    home = str(room.home("ada"))
-    assert json.loads(log.read_text()) == [UID, [], home, [False] * 3, 2**31]
+    said = said_by_learner(room, look, extra_groups=[4, 27])
+    assert said == [UID, [], str(room.home("ada")), [False] * 3, 2**31]
     assert processes_of(UID) == []
 
 
@@ -485,10 +481,7 @@ def test_no_file_in_memory_escapes_the_limit_without_control_groups(state: Path)
     if not room.covered:
         pytest.skip("this container may not mount")
     prepare(room, ["ada"])
-    plan = {**room.plan("ada", UID), "groups": [], "lessons": ["true"]}
-    subprocess.run([*room.launcher(plan), sys.executable, "-c", FILL], check=True)
-    said = (room.home("ada") / ".srlab-server.log").read_text()
-    size, barred, others = json.loads(said)
+    size, barred, others = said_by_learner(room, FILL)
     assert 0 < size <= 2**28, "all together a quarter of the learner's memory"
     assert barred, "no namespace of one's own, in which one could mount more"
     assert others == [], "nor are the processes of others to be seen"
@@ -544,14 +537,6 @@ def test_a_python_that_learners_cannot_reach_is_refused(
     assert not room.home(".probe").exists()
 
 
-class EndsByKill:
-    """A hub during whose life somebody ends the command by ``kill``."""
-
-    def wait(self, timeout: float) -> None:
-        assert timeout <= 1, "the teacher's list is looked at each second"
-        signal.raise_signal(signal.SIGTERM)
-
-
 def test_a_server_that_ends_takes_its_own_route_along() -> None:
     proxy = RoomProxy()
     proxy.routes = PythonProxy({"log": logging.getLogger("proxy")})
@@ -576,7 +561,10 @@ def test_a_kill_closes_the_room_also_in_the_background() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     before = signal.signal(signal.SIGTERM, unheard)
     try:
-        assert _wait(EndsByKill(), lambda: None) == 0
+        slow = "import time; time.sleep(9); exit(3)"  # the list is looked at before that
+        with subprocess.Popen([sys.executable, "-c", slow]) as hub:
+            assert _wait(hub, lambda: signal.raise_signal(signal.SIGTERM)) == 0
+            hub.kill()
         assert signal.getsignal(signal.SIGTERM) is unheard
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -610,13 +598,11 @@ def values() -> dict[str, Any]:
     return yaml.safe_load((CLASSROOM / "values.yaml").read_text())
 
 
-def test_the_values_are_keys_of_the_chart(values: dict[str, Any]) -> None:
-    assert values.keys() <= CHART.keys()
+def test_the_values_are_the_charts_and_close_what_must_be_closed(
+    values: dict[str, Any],
+) -> None:
     for name, section in values.items():
         assert section.keys() <= CHART[name], name
-
-
-def test_the_values_close_what_must_be_closed(values: dict[str, Any]) -> None:
     single, hub = values["singleuser"], values["hub"]
     assert hub["config"]["NativeAuthenticator"]["open_signup"] is False
     assert "extraConfig" not in hub

@@ -52,9 +52,6 @@ def test_doctor(command: Command, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = command("doctor", env={"SRLAB_CACHE": str(tmp_path / "file")}, cwd=tmp_path)
     lines = result.stdout.splitlines()
-    assert [line.split()[1] for line in lines] == [
-        "python", "packages", "device", "memory", "assets", "browser", "writing",
-    ]  # fmt: skip
     assert all(line.startswith(("ok  ", "FAIL")) for line in lines)
     assert lines[-1] == f"FAIL  writing      no access to {tmp_path / 'file'}"
     assert (result.returncode, result.stderr) == (1, "")
@@ -91,14 +88,6 @@ def test_upscale(
         # Each process tries for itself whether bfloat16 is faster.
         difference = np.asarray(written, int) - np.asarray(expected, int)
         assert np.abs(difference).max() <= 2
-
-
-def test_upscale_into_this_folder_by_default(
-    run: Srlab, monkeypatch: pytest.MonkeyPatch, photo_folder: Path, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert run.done("upscale", photo_folder / "cat.png", *BICUBIC) == ""
-    assert Image.open("cat_x2.png").size == (256, 192)
 
 
 def test_the_version(cold_command: Command) -> None:
@@ -158,13 +147,9 @@ def test_score(command: Command, photo_folder: Path, checkpoint: Path) -> None:
     rows = json.loads(result.stdout)
     assert [row["model"] for row in rows] == ["bicubic", str(checkpoint)]
     (expected,) = score_models(load_folder(photo_folder), {}, scale=4)
-    for row in rows:
-        assert row["scale"] == 4
-        assert row["protocol"] == "Y of BT.601 (16-235), border of 4 px left out, 8 bits"
-        assert {"psnr_y", "ssim_y", "psnr_rgb", "pictures"} <= row.keys()
-        assert {"sharpness", "checkerboard"} <= row.keys()
-    assert rows[0]["psnr_y"] == pytest.approx(expected["psnr_y"], abs=1e-3)
-    assert rows[0]["ssim_y"] == pytest.approx(expected["ssim_y"], abs=1e-4)
+    assert {**rows[0], "seconds": 0} == pytest.approx({**expected, "seconds": 0}, abs=1e-3)
+    assert expected["protocol"] == "Y of BT.601 (16-235), border of 4 px left out, 8 bits"
+    assert rows[1].keys() == rows[0].keys()
     assert rows[1]["psnr_y"] != pytest.approx(rows[0]["psnr_y"], abs=0.01)
 
 

@@ -3,14 +3,12 @@
 import json
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -28,37 +26,38 @@ from srlab.course.copy import (
     offered,
     reset_lesson,
 )
-from tests.browser.lab import free_port, wait_until
+from tests.browser.lab import LabServer
 from tests.conftest import ONE_THREAD, Command
+from tests.test_bad_input import on_a_full_disk
 from tests.test_setup import ROOT, built_wheel
 
 
 def page(text: str, outputs: Sequence[str] = ()) -> str:
     """A notebook of one cell, as a copy has it; with outputs as a course may store it."""
     count = 1 if outputs else None
-    cell = {
-        "cell_type": "code",
-        "execution_count": count,
-        "outputs": [*outputs],
-        "source": text,
-    }
-    return f"{json.dumps({'cells': [cell]}, indent=1)}\n"
+    cell = {"cell_type": "code", "execution_count": count, "outputs": [*outputs]}
+    return f"{json.dumps({'cells': [{**cell, 'source': text}]}, indent=1)}\n"
 
 
+THREE, FIVE = "03_weighted.ipynb", "05_gram.ipynb"
 COURSE = {
     "README.md": "the map",
-    "03_weighted.ipynb": page("three"),
-    "05_gram.ipynb": page("five"),
+    THREE: page("three"),
+    FIVE: page("five"),
     "05_loss_lab.ipynb": page("a page beside five"),
     "images/unet.png": "a picture",
     "solutions/03_weighted.ipynb": page("solved"),
 }
 
 
-def write(folder: Path, files: dict[str, str]) -> Path:
+def write(folder: Path, files: Mapping[str, str | None]) -> Path:
+    """Write these files; None deletes one."""
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+        if text is None:
+            (folder / name).unlink()
+        else:
+            (folder / name).write_text(text)
     return folder
 
 
@@ -89,127 +88,100 @@ def copy(mine: Path, source: Path) -> Path:
 # -- copying and updating --------------------------------------------------------
 
 
-def test_the_first_copy_is_whole(mine: Path, source: Path) -> None:
-    visit = copy_course(mine, source)
-    assert texts(mine) == COURSE
-    assert describe(visit, mine) == f"copied 6 files into {mine}"
-
-
-def test_a_copy_has_no_outputs_and_no_answers_in_them(mine: Path, source: Path) -> None:
-    write(source, {"03_weighted.ipynb": page("three", ["the winner is 0.1"])})
-    copy_course(mine, source)
-    assert texts(mine) == COURSE
-    assert describe(copy_course(mine, source), mine).endswith(f"(srlab {__version__})")
+def test_the_first_copy_is_whole_and_has_no_answers(mine: Path, source: Path) -> None:
+    write(source, {THREE: page("three", ["the winner is 0.1"])})
+    assert describe(copy_course(mine, source), mine) == f"copied 6 files into {mine}"
+    assert texts(mine) == COURSE, "without outputs"
 
 
 def test_a_copy_of_old_with_outputs_is_brought_up_to_date(mine: Path, source: Path) -> None:
     """What srlab copied before it left outputs out, and nobody touched since."""
     old = page("three", ["the winner is 0.1"])
-    write(source, {"03_weighted.ipynb": old})
+    write(source, {THREE: old})
     copy_course(mine, source)
-    write(mine, {"03_weighted.ipynb": old})
+    write(mine, {THREE: old})
     manifest = json.loads((mine / MANIFEST).read_text())
-    manifest["files"]["03_weighted.ipynb"] = sha256(old.encode()).hexdigest()
+    manifest["files"][THREE] = sha256(old.encode()).hexdigest()
     write(mine, {MANIFEST: json.dumps(manifest)})
-    assert describe(copy_course(mine, source), mine) == "updated: 03_weighted.ipynb"
+    assert describe(copy_course(mine, source), mine) == f"updated: {THREE}"
     assert texts(mine) == COURSE
     manifest = json.loads((mine / MANIFEST).read_text())
     assert (manifest["format"], manifest["srlab"]) == (1, __version__)
     assert manifest["files"].keys() == COURSE.keys()
 
 
-def test_the_second_call_does_nothing(copy: Path, source: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*.ipynb")}
-    visit = copy_course(copy, source)
-    assert describe(visit, copy) == f"{copy} is up to date (srlab {__version__})"
-    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*.ipynb")} == before
-
-
 def test_only_the_course_is_copied_and_no_teachers_guide(source: Path, mine: Path) -> None:
-    write(source, {".ipynb_checkpoints/03-checkpoint.ipynb": "", "my-runs/a.json": ""})
-    write(source, {"images/.DS_Store": "", "notes.txt": "", "solutions/.a.ipynb": ""})
-    write(source, {"TEACHING.md": "what a good answer says", "minutes.json": "{}"})
+    others = (".ipynb_checkpoints/03-checkpoint.ipynb", "my-runs/a.json", "images/.DS_Store")
+    more = ("notes.txt", "solutions/.a.ipynb", "TEACHING.md", "minutes.json")
+    write(source, dict.fromkeys((*others, *more), "what a good answer says"))
     copy_course(mine, source)
     assert texts(mine) == COURSE
     assert (ROOT / "lessons" / "TEACHING.md").is_file()
     assert "TEACHING.md" not in course_files(ROOT / "lessons")
 
 
-def test_what_is_new_and_what_is_newer_arrives(copy: Path, source: Path) -> None:
-    write(source, {"08_more.ipynb": page("eight"), "03_weighted.ipynb": page("three, better")})
-    visit = copy_course(copy, source)
-    assert describe(visit, copy) == "new: 08_more.ipynb\nupdated: 03_weighted.ipynb"
-    assert texts(copy) == texts(source)
+BETTER = page("three, better")
+UP_TO_DATE = f"{{}} is up to date (srlab {__version__})"
+RESET = "(srlab lessons {} --reset 03 brings the course's and keeps yours)"
+KEPT = f"newer, but yours is kept: {THREE} {RESET}"
+BOTH = f"{THREE}, {FIVE} (srlab lessons {{}} --reset N, N being 03 or 05, brings the course's"
+DELETED = f"deleted by you: {THREE}, solutions/{THREE} {RESET}"
+VISITS: dict[str, tuple[dict[str, str | None], dict[str, str | None], str, str]] = {
+    # What the learner did, what the course did, and what two calls say then.
+    "nothing": ({}, {}, UP_TO_DATE, UP_TO_DATE),
+    "new and newer": (
+        {}, {"08_more.ipynb": page("eight"), THREE: BETTER},
+        f"new: 08_more.ipynb\nupdated: {THREE}", UP_TO_DATE,
+    ),
+    "changed": ({THREE: "my three"}, {}, UP_TO_DATE, UP_TO_DATE),
+    "changed and newer": ({THREE: "my three"}, {THREE: BETTER}, KEPT, KEPT),
+    "two changed": (
+        {THREE: "my three", FIVE: "my five"}, {THREE: BETTER, FIVE: BETTER},
+        *[f"newer, but yours is kept: {BOTH} and keeps yours)"] * 2,
+    ),
+    "a page": (
+        {"README.md": "my map"}, {"README.md": "a better map"},
+        *["newer, but yours is kept: README.md (give yours another name, and the next call "
+          "brings the newer)"] * 2,
+    ),
+    "a page renamed": (
+        {"README.md": None, "my.md": "the map"}, {"README.md": "a better map"},
+        "new: README.md", UP_TO_DATE,
+    ),
+    "the same change": ({THREE: BETTER}, {THREE: BETTER}, UP_TO_DATE, UP_TO_DATE),
+    "deleted": (
+        {THREE: None, f"solutions/{THREE}": None, "images/unet.png": None}, {},
+        f"new: images/unet.png\n{DELETED}", DELETED,
+    ),
+    "left the course": (
+        {}, {"05_loss_lab.ipynb": None},
+        "no longer in the course, yours stays: 05_loss_lab.ipynb", UP_TO_DATE,
+    ),
+}  # fmt: skip
 
 
-def test_what_the_learner_changed_stays_and_is_said_each_time(copy: Path, source: Path) -> None:
-    (copy / "03_weighted.ipynb").write_text("my three")
-    assert "up to date" in describe(copy_course(copy, source), copy)  # nothing newer yet
-    (source / "03_weighted.ipynb").write_text(page("three, better"))
-    for _ in range(2):
-        assert describe(copy_course(copy, source), copy) == (
-            f"newer, but yours is kept: 03_weighted.ipynb "
-            f"(srlab lessons {copy} --reset 03 brings the course's and keeps yours)"
-        )
-        assert (copy / "03_weighted.ipynb").read_text() == "my three"
-
-
-@pytest.mark.parametrize(
-    ("names", "advice"),
-    [
-        (
-            "03_weighted.ipynb, 05_gram.ipynb",
-            "srlab lessons {} --reset N, N being 03 or 05, brings the course's and keeps yours",
-        ),
-        ("README.md", "give yours another name, and the next call brings the newer"),
-    ],
-)
-def test_what_is_kept_says_how_to_get_the_newer(
-    copy: Path, source: Path, names: str, advice: str
+@pytest.mark.parametrize(("own", "newer", "first", "second"), VISITS.values(), ids=VISITS)
+def test_what_is_the_learners_stays_and_the_rest_is_brought(
+    copy: Path, source: Path, own: dict, newer: dict, first: str, second: str
 ) -> None:
-    for name in names.split(", "):
-        (copy / name).write_text("mine")
-        (source / name).write_text(page("better"))
-    said = describe(copy_course(copy, source), copy)
-    assert said == f"newer, but yours is kept: {names} ({advice.format(copy)})"
-
-
-def test_a_page_under_another_name_makes_room_for_the_newer(copy: Path, source: Path) -> None:
-    (copy / "README.md").rename(copy / "my.md")
-    (source / "README.md").write_text("a better map")
-    assert describe(copy_course(copy, source), copy) == "new: README.md"
-    assert (copy / "README.md").read_text() == "a better map"
+    write(copy, own)
+    write(source, newer)
+    assert describe(copy_course(copy, source), copy) == first.format(copy)
+    stamps = {path: path.stat().st_mtime_ns for path in copy.rglob("*.ipynb")}
+    assert describe(copy_course(copy, source), copy) == second.format(copy)
+    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*.ipynb")} == stamps
+    brought = {name: text for name, text in newer.items() if text}
+    kept = {name: text for name, text in own.items() if text or THREE in name}
+    there = COURSE | brought | kept
+    assert texts(copy) == {name: text for name, text in there.items() if text}
 
 
 def test_a_change_that_is_the_newer_version_is_no_change(copy: Path, source: Path) -> None:
     for folder in (copy, source):
-        (folder / "03_weighted.ipynb").write_text(page("three, better"))
-    assert "up to date" in describe(copy_course(copy, source), copy)
-    (source / "03_weighted.ipynb").write_text(page("three, best"))
-    assert describe(copy_course(copy, source), copy) == "updated: 03_weighted.ipynb"
-
-
-def test_a_deleted_lesson_stays_away_and_a_deleted_picture_comes_back(
-    copy: Path, source: Path
-) -> None:
-    for name in ("03_weighted.ipynb", "solutions/03_weighted.ipynb", "images/unet.png"):
-        (copy / name).unlink()
-    for said in ("new: images/unet.png\n", ""):
-        assert describe(copy_course(copy, source), copy) == (
-            f"{said}deleted by you: 03_weighted.ipynb, solutions/03_weighted.ipynb "
-            f"(srlab lessons {copy} --reset 03 brings the course's and keeps yours)"
-        )
-    assert not (copy / "03_weighted.ipynb").exists()
-    reset_lesson(copy, "03", source)
-    assert texts(copy) == COURSE
-
-
-def test_what_left_the_course_is_said_once_and_stays(copy: Path, source: Path) -> None:
-    (source / "05_loss_lab.ipynb").unlink()
-    said = describe(copy_course(copy, source), copy)
-    assert said == "no longer in the course, yours stays: 05_loss_lab.ipynb"
-    assert "up to date" in describe(copy_course(copy, source), copy)
-    assert texts(copy) == COURSE
+        write(folder, {THREE: BETTER})
+    copy_course(copy, source)
+    write(source, {THREE: page("three, best")})
+    assert describe(copy_course(copy, source), copy) == f"updated: {THREE}"
 
 
 def test_a_folder_with_files_of_the_learners(mine: Path, source: Path) -> None:
@@ -223,57 +195,53 @@ def test_a_folder_with_files_of_the_learners(mine: Path, source: Path) -> None:
 
 
 def test_reset_brings_a_lesson_and_keeps_the_old_beside_it(copy: Path, source: Path) -> None:
-    for text, name in (("first", "mine"), ("second", "mine-2"), ("third", "mine-3")):
-        (copy / "03_weighted.ipynb").write_text(text)
-        brought = reset_lesson(copy, "03", source)
-        assert describe_reset(brought) == (
-            f"brought 03_weighted.ipynb; yours is now 03_weighted.{name}.ipynb"
+    names = ("mine", "mine-2", "mine-3")
+    for name in names:
+        write(copy, {THREE: f"of {name}"})
+        assert describe_reset(reset_lesson(copy, "03", source)) == (
+            f"brought {THREE}; yours is now 03_weighted.{name}.ipynb"
         )
-        assert (copy / "03_weighted.ipynb").read_text() == page("three")
-        assert (copy / f"03_weighted.{name}.ipynb").read_text() == text
-    assert texts(copy).keys() - COURSE.keys() == {
-        "03_weighted.mine.ipynb", "03_weighted.mine-2.ipynb", "03_weighted.mine-3.ipynb",
-    }  # fmt: skip
+    assert texts(copy) == COURSE | {f"03_weighted.{name}.ipynb": f"of {name}" for name in names}
     assert "up to date" in describe(copy_course(copy, source), copy)
 
 
 def test_reset_is_for_everything_of_that_number(copy: Path, source: Path) -> None:
-    for name in ("05_gram.ipynb", "05_loss_lab.ipynb", "03_weighted.ipynb"):
-        (copy / name).write_text("mine")
-    assert list(reset_lesson(copy, "5", source)) == ["05_gram.ipynb", "05_loss_lab.ipynb"]
-    assert (copy / "03_weighted.ipynb").read_text() == "mine"
+    write(copy, {FIVE: "mine", "05_loss_lab.ipynb": None, THREE: "mine"})
+    copy_course(copy, source)
+    assert list(reset_lesson(copy, "5", source)) == [FIVE, "05_loss_lab.ipynb"]
+    assert texts(copy) == {**COURSE, THREE: "mine", "05_gram.mine.ipynb": "mine"}
 
 
 def test_reset_of_a_lesson_that_nobody_touched(copy: Path, source: Path) -> None:
     said = describe_reset(reset_lesson(copy, "03", source))
     assert said == "nothing to bring: it is as the course has it"
     assert texts(copy) == COURSE
-    (source / "03_weighted.ipynb").write_text(page("three, better"))
+    write(source, {THREE: BETTER})
     assert describe_reset(reset_lesson(copy, "03", source)) == "brought 03_weighted.ipynb"
-    assert texts(copy) == {**COURSE, "03_weighted.ipynb": page("three, better")}
+    assert texts(copy) == {**COURSE, THREE: BETTER}
 
 
 def test_reset_moves_a_link_and_not_what_it_leads_to(copy: Path, source: Path) -> None:
     other = write(copy.parent, {"other.ipynb": "elsewhere"}) / "other.ipynb"
-    link(copy / "03_weighted.ipynb", other)
+    link(copy / THREE, other)
     reset_lesson(copy, "03", source)
     assert (copy / "03_weighted.mine.ipynb").readlink() == other
     assert other.read_text() == "elsewhere"
-    assert not (copy / "03_weighted.ipynb").is_symlink()
+    assert not (copy / THREE).is_symlink()
 
 
-def test_reset_of_an_unknown_lesson(copy: Path, source: Path) -> None:
-    with pytest.raises(ValueError, match=r"^There is no lesson 09; there are 03, 05\.$"):
-        reset_lesson(copy, "09", source)
-    for nothing in ("", " "):  # a script's variable that is empty
-        with pytest.raises(ValueError, match="needs the number of a lesson, such as 03, but"):
-            reset_lesson(copy, nothing, source)
-
-
-def test_reset_where_no_copy_is(mine: Path, source: Path) -> None:
-    sentence = f"{mine} holds no copy of the course; srlab lessons {mine} makes one."
-    with pytest.raises(ValueError, match=re.escape(sentence)):
-        reset_lesson(mine, "03", source)
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("09", r"^There is no lesson 09; there are 03, 05\.$"),
+        ("", "needs the number of a lesson, such as 03, but"),
+        (" ", "needs the number"),  # a script's variable that is empty
+        ("03", r"mine holds no copy of the course; srlab lessons .*mine makes one\.$"),
+    ],
+)
+def test_what_cannot_be_reset(mine: Path, source: Path, number: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        reset_lesson(mine, number, source)
     assert not mine.exists()
 
 
@@ -290,13 +258,13 @@ def link(path: Path, target: Path) -> None:
 
 def test_a_link_is_the_learners(copy: Path, source: Path) -> None:
     other = write(copy.parent, {"other": page("three")}) / "other"
-    link(copy / "03_weighted.ipynb", other)
-    (source / "03_weighted.ipynb").write_text(page("three, better"))
+    link(copy / THREE, other)
+    write(source, {THREE: BETTER})
     assert "newer, but yours is kept" in describe(copy_course(copy, source), copy)
     assert other.read_text() == page("three")
     other.unlink()  # now it leads nowhere
     assert "newer, but yours is kept" in describe(copy_course(copy, source), copy)
-    assert (copy / "03_weighted.ipynb").is_symlink()
+    assert (copy / THREE).is_symlink()
     assert not other.exists()
 
 
@@ -333,13 +301,10 @@ def test_the_folder_is_the_course_itself(source: Path, below: str) -> None:
     for call in (lambda: copy_course(place, source), lambda: reset_lesson(place, "03", source)):
         with pytest.raises(ValueError, match=re.escape(sentence)):
             call()
-    assert texts(source.parent) == {f"lessons/{name}": text for name, text in COURSE.items()}
-
-
-@pytest.mark.parametrize("place", [ROOT, ROOT / "lessons" / "mine", ROOT / "srlab" / "assets"])
-def test_the_folder_is_part_of_srlab(place: Path) -> None:
-    with pytest.raises(ValueError, match="is part of srlab itself"):
-        copy_course(place)
+    assert texts(source) == COURSE
+    for place in (ROOT, ROOT / "lessons" / "mine", ROOT / "srlab" / "assets"):
+        with pytest.raises(ValueError, match="is part of srlab itself"):
+            copy_course(place)
 
 
 @contextmanager
@@ -366,42 +331,24 @@ def test_a_folder_that_is_read_only() -> None:
         Path(name).chmod(0o755)
         source, mine = write(Path(name, "lessons"), COURSE), Path(name, "mine")
         copy_course(mine, source)
-        (mine / "03_weighted.ipynb").write_text("my three")
-        (source / "05_gram.ipynb").write_text(page("five, better"))
+        write(mine, {THREE: "my three"})
+        (source / FIVE).write_text(page("five, better"))
         before = texts(mine)
         with read_only(mine):
             denied = r"{} could not be written: permission denied\.$"
-            with pytest.raises(OSError, match=denied.format("05_gram.ipynb")):
+            with pytest.raises(OSError, match=denied.format(FIVE)):
                 copy_course(mine, source)
-            with pytest.raises(OSError, match=denied.format("03_weighted.ipynb")):
+            with pytest.raises(OSError, match=denied.format(THREE)):
                 reset_lesson(mine, "03", source)
             with pytest.raises(PermissionError):
                 copy_course(mine / "below", source)
         assert texts(mine) == before
 
 
-FULL = """
-import resource, runpy, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
-sys.argv = ["srlab", *sys.argv[1:]]
-runpy.run_module("srlab", run_name="__main__")
-"""
-
-
-def on_a_full_disk(*args: object) -> str:
-    """What a process says whose files may not grow beyond 20 kB."""
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, *map(str, args)],
-        capture_output=True, text=True, timeout=120, cwd=ROOT,
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    return done.stderr
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
 def test_a_full_disk_loses_nothing_and_the_next_call_goes_on(mine: Path) -> None:
     first = mine / "00_pairs_and_metrics.ipynb"
-    sentence = f"srlab: {first} could not be written: file too large.\n"
+    sentence = f"{first} could not be written: file too large."
     assert on_a_full_disk("lessons", mine) == sentence
     copy_course(mine)
     assert course_files(mine) == course_files(course_folder())
@@ -416,7 +363,7 @@ def test_a_full_disk_loses_nothing_and_the_next_call_goes_on(mine: Path) -> None
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "files": 3}'])
 def test_a_damaged_manifest(copy: Path, source: Path, text: str) -> None:
-    (copy / "03_weighted.ipynb").write_text("my three")
+    write(copy, {THREE: "my three"})
     (copy / MANIFEST).write_text(text)
     sentence = (
         f"{copy / MANIFEST} is damaged; delete it, then every file that differs from the "
@@ -429,7 +376,7 @@ def test_a_damaged_manifest(copy: Path, source: Path, text: str) -> None:
     (copy / MANIFEST).unlink()
     said = describe(copy_course(copy, source), copy)
     assert said == "your own file stays: 03_weighted.ipynb"
-    assert (copy / "03_weighted.ipynb").read_text() == "my three"
+    assert (copy / THREE).read_text() == "my three"
 
 
 def test_a_manifest_of_a_newer_version(copy: Path, source: Path) -> None:
@@ -497,79 +444,33 @@ def test_the_command_from_a_wheel(installed: dict[str, str], tmp_path: Path) -> 
     assert len(list((tmp_path / "mine").glob("0?_*.ipynb"))) >= 9
 
 
-@contextmanager
-def running_lab(
-    env: dict[str, str], cwd: Path, *arguments: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    """``srlab lab``, writing to ``log.txt``, and stopped at the end."""
-    with (cwd / "log.txt").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "srlab", "lab", *arguments],
-            cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+class OwnLab(LabServer):
+    """``srlab lab`` on a copy that it makes."""
 
+    code = "from srlab.cli import main; sys.argv[0] = 'srlab'; main()"
 
-def listening_on(port: int) -> set[str]:
-    """The addresses of this machine on which something listens, in hexadecimal."""
-    rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    fields = [row.split() for row in rows]
-    local = [entry[1].split(":") for entry in fields if entry[3] == "0A"]
-    return {address for address, at in local if int(at, 16) == port}
+    def options(self) -> list[str]:
+        own = f"--port={self.port} --ServerApp.port_retries=0"
+        return ["lab", "mine", "--no-browser", *own.split()]
+
+    def _environment(self) -> dict[str, str]:
+        return {**super()._environment(), "JUPYTER_TOKEN": self.token}
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="is stopped by a signal")
 def test_lab_opens_a_copy(installed: dict[str, str], tmp_path: Path) -> None:
-    own = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR")
-    env = {**installed, **{name: str(tmp_path / name) for name in own}}
-    env.pop("JUPYTER_TOKEN", None)
-    port = free_port()
-    arguments = ("mine", "--no-browser", f"--port={port}", "--ServerApp.port_retries=0")
-    with running_lab(env, tmp_path, *arguments) as process:
-        log = tmp_path / "log.txt"
-        found = wait_until(
-            lambda: (
-                process.poll() is not None
-                or re.search(rf"http://127\.0\.0\.1:{port}/lab/\S+token=(\w+)", log.read_text())
-            ),
-            timeout=120,
-            what=lambda: f"JupyterLab to start:\n{log.read_text()}",
-        )
-        assert isinstance(found, re.Match), log.read_text()
-        assert log.read_text().startswith(
-            f"copied {len(course_files(ROOT / 'lessons'))} files into mine\n"
-        )
-        wait_until(lambda: is_heard(port), timeout=120, what=lambda: "the server to listen")
-        listed = ask(port, "api/contents", found[1])
+    wheel = {"PYTHONPATH": installed["PYTHONPATH"], **ONE_THREAD}
+    with OwnLab(tmp_path, variables=wheel) as lab:
+        count = len(course_files(ROOT / "lessons"))
+        assert lab.log().startswith(f"copied {count} files into mine\n")
+        assert f"http://127.0.0.1:{lab.port}/lab/tree/README.md?token=" in lab.log()
+        listed = json.load(urllib.request.urlopen(lab.url("api/contents"), timeout=30))
         names = {entry["name"] for entry in listed["content"]}
         assert {path.name for path in (ROOT / "lessons").glob("0*.ipynb")} <= names
+        assert lab.listening() == {"127.0.0.1"}
+        lab.token = "wrong"
         with pytest.raises(urllib.error.HTTPError, match="403"):
-            ask(port, "api/contents", "wrong")
-        assert "/lab/tree/README.md" in found[0]
-        if sys.platform == "linux":
-            assert listening_on(port) == {"0100007F"}
-
-
-def is_heard(port: int) -> bool:
-    """Whether somebody listens; the address is in the log a moment earlier."""
-    with socket.socket() as knock:
-        return knock.connect_ex(("127.0.0.1", port)) == 0
-
-
-def ask(port: int, path: str, token: str) -> dict[str, list[dict[str, str]]]:
-    url = f"http://127.0.0.1:{port}/{path}"
-    request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+            urllib.request.urlopen(lab.url("api/contents"), timeout=30)
 
 
 # -- a graded course ---------------------------------------------------------------------
@@ -592,7 +493,7 @@ def test_a_copy_without_solutions_stays_without_until_it_is_asked_for(
 
 
 def test_solutions_that_are_there_are_not_taken_away(copy: Path, source: Path) -> None:
-    (copy / "solutions" / "03_weighted.ipynb").write_text("my notes")
+    (copy / "solutions" / THREE).write_text("my notes")
     said = describe(copy_course(copy, source, solutions=False), copy)
     assert "yours stays: solutions/03" in said
-    assert (copy / "solutions" / "03_weighted.ipynb").read_text() == "my notes"
+    assert (copy / "solutions" / THREE).read_text() == "my notes"

@@ -7,17 +7,10 @@ import sys
 import pytest
 
 from srlab.course.syllabus import lessons
-from srlab.learner import progress
 from srlab.learner.progress import Progress, note_answer, note_attempt, note_taken
 from srlab.widgets.course_map import CourseMap
 
 BUILDS = sum(len(one.builds) for one in lessons())
-
-
-@pytest.fixture(autouse=True)
-def fresh_kernel(monkeypatch):
-    monkeypatch.setattr(progress, "_unsaved", Progress())
-    monkeypatch.setattr(progress, "_remembering", True)
 
 
 def test_the_map_says_by_signs_and_words_where_one_is():

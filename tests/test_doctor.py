@@ -16,8 +16,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(subject: str) -> Finding:
-    (finding,) = (f for f in examine() if f.subject == subject)
-    return finding
+    return next(finding for finding in examine() if finding.subject == subject)
 
 
 def sick(subject: str, text: str) -> bool:

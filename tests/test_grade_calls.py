@@ -34,22 +34,12 @@ CHECKS = [
     if not isinstance(find_exercise(check.__name__.removeprefix("check_"))[1], Build)
 ]
 
-LISTS = {
-    "byte_psnr": "BYTE_PSNR", "published_psnr": "PUBLISHED", "bicubic_score": "SCORE",
-    "charbonnier": "CHARBONNIER", "upsampler_channels": "CHANNELS", "reach": "REACH",
-    "named_weights": "CONTENT", "equal_shift": "SHIFT", "features": "FEATURES",
-    "variance": "VARIANCE", "learned_block": "BLOCK", "channel_scale": "SCALE",
-    "quiet_upsampler": "QUIET", "stamps": "STAMPS", "shuffle": "SHUFFLE",
-    "shares": "SHARES", "distance": "DISTANCE", "gram_of_part": "PART",
-    "merge": "MERGE", "muted": "MUTED", "field": "FIELD",
-    "unwrapped": "UNWRAPPED", "consistency": "CONSISTENCY", "card": "CARD",
-}  # fmt: skip
-
 
 def mistakes(check: Callable[..., Any]) -> list[Any]:
-    name = LISTS[check.__name__.removeprefix("check_")]
-    stored = getattr(importlib.import_module(check.__module__), f"{name}_MISTAKES")
-    return [answer for _, answer in each_mistake(stored)]
+    """The wrong answers that a check knows: its list of them."""
+    code = check.__wrapped__.__code__
+    (name,) = [name for name in code.co_names if name.endswith("_MISTAKES")]
+    return [answer for _, answer in each_mistake(check.__wrapped__.__globals__[name])]
 
 
 @contextmanager
@@ -89,26 +79,21 @@ def outside(answer: Any, check: Any) -> Iterator[Callable[..., Any]]:
 # Answers that are refused for something else than their value.
 FOUND = {
     checks.check_features: [
-        test_checks_02.forgets_to_remove,
-        test_checks_02.removes_only_on_success,
-        test_checks_02.clears_everybodys_hooks,
-        test_checks_02.lets_the_loop_name_them,
-        test_checks_02.runs_once_for_each_layer,
-        test_checks_02.goes_from_layer_to_layer,
+        test_checks_02.forgets_to_remove, test_checks_02.removes_only_on_success,
+        test_checks_02.clears_everybodys_hooks, test_checks_02.lets_the_loop_name_them,
+        test_checks_02.runs_once_for_each_layer, test_checks_02.goes_from_layer_to_layer,
         test_checks_02.gives_a_list,
     ],
     checks.check_named_weights: [
-        test_checks_02.gives_a_number,
-        test_checks_02.detaches_srs_features,
+        test_checks_02.gives_a_number, test_checks_02.detaches_srs_features,
         test_checks_02.gives_one_for_each_picture,
     ],
     checks.check_learned_block: [
-        test_checks_03.TakesTheItem,
-        test_checks_03.HasOneConvolution,
+        test_checks_03.TakesTheItem, test_checks_03.HasOneConvolution,
         test_checks_03.gives_a_function,
     ],
     checks.check_shares: [test_checks_05.leaves_out_what_is_off, test_checks_05.gives_a_list],
-}
+}  # fmt: skip
 
 
 def hides_the_error(network: Any, layers: Any, images: torch.Tensor) -> Any:
@@ -119,7 +104,7 @@ def hides_the_error(network: Any, layers: Any, images: torch.Tensor) -> Any:
 
 
 def test_every_check_has_its_list() -> None:
-    assert {f"check_{name}" for name in LISTS} == {check.__name__ for check in CHECKS}
+    assert all(map(mistakes, CHECKS))
     assert sum(len(mistakes(check)) for check in CHECKS) > 250
 
 
@@ -195,28 +180,25 @@ def lying(reply: Any) -> Iterator[Callable[..., Any]]:
             if isinstance(reply, bytes):
                 channel._end.sendall(reply)
             else:
-                channel.send({"do": "reply", **reply[0]}, reply[1])
+                channel.send({"do": "reply", **reply})
 
     with across(serve, {}) as called:
         yield called
 
 
 PLAIN = {"slopes": [], "after": [], "graph": 0}
-NUMBERS = {"t0": torch.zeros(3)}
+ENDLESS = {"outside": {"convs": {"a": {}}}, "run": 0, "state": {}}
 LIES = {
-    "no reply at all": ({}, {}),
-    "a list instead of a value": ({**PLAIN, "result": [1]}, {}),
-    "a tensor that is not there": ({**PLAIN, "result": {"tensor": "t9"}}, {}),
-    "a function of its own": ({**PLAIN, "result": {"function": 0}}, {}),
-    "a class with its source": ({**PLAIN, "result": {"module": {"source": "1/0"}}}, {}),
-    "a card of another kind": ({**PLAIN, "result": {"card": "Path", "json": "1"}}, {}),
-    "a module that never was": ({**PLAIN, "result": {"given": 5}}, {}),
-    "a convolution without an end": (
-        {**PLAIN, "result": {"outside": {"convs": {"a": {}}}, "run": 0, "state": {}}},
-        {},
-    ),
-    "a slope of something else": ({**PLAIN, "result": 1, "slopes": ["t7"]}, {}),
-    "an argument that was a number": ({**PLAIN, "result": 1, "after": [{"tensor": 1}]}, {}),
+    "no reply at all": {},
+    "a list instead of a value": {**PLAIN, "result": [1]},
+    "a tensor that is not there": {**PLAIN, "result": {"tensor": "t9"}},
+    "a function of its own": {**PLAIN, "result": {"function": 0}},
+    "a class with its source": {**PLAIN, "result": {"module": {"source": "1/0"}}},
+    "a card of another kind": {**PLAIN, "result": {"card": "Path", "json": "1"}},
+    "a module that never was": {**PLAIN, "result": {"given": 5}},
+    "a convolution without an end": {**PLAIN, "result": ENDLESS},
+    "a slope of something else": {**PLAIN, "result": 1, "slopes": ["t7"]},
+    "an argument that was a number": {**PLAIN, "result": 1, "after": [{"tensor": 1}]},
     "words": b"HTTP/1.1 200 OK\r\n\r\n",
     "a length without an end": SIZES.pack(2**32 - 1, 2**32 - 1),
     "JSON that never ends": SIZES.pack(40_000, 0) + b"[" * 40_000,

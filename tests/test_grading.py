@@ -215,8 +215,12 @@ def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
 
 
 def test_what_the_teacher_set_stays(tmp_path: Path, command: Command) -> None:
-    done = command("grading", tmp_path / "course")
+    course = tmp_path / "course"
+    done = command("grading", course)
     assert done.stdout.startswith(f"{len(NAMES)} assignments in "), done.stderr
-    (tmp_path / "course" / CONFIG).write_text("mine")
-    assert command("grading", tmp_path / "course").returncode == 0
-    assert (tmp_path / "course" / CONFIG).read_text() == "mine"
+    assert course.stat().st_mode & 0o777 == 0o700, "no learner reads it"
+    names = [str(path.relative_to(course)) for path in course.rglob("01*.ipynb")]
+    assert names == ["source/lesson_01/01_pixel_loss.ipynb"], "as they are collected"
+    (course / CONFIG).write_text("mine")
+    assert command("grading", course).returncode == 0
+    assert (course / CONFIG).read_text() == "mine"

@@ -10,12 +10,6 @@ from srlab.metrics import score_pair
 from srlab.models import enlarge
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "own"))
-    return tmp_path / "own"
-
-
 class Softer(nn.Module):
     """Bicubic, a little grayer: a model with figures of its own."""
 

@@ -153,36 +153,28 @@ def test_other_cells_are_no_build_cells(source: str):
     assert parse_build_cell(source) is None
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "#srlab/models.py: Grow",
-        "# srlab/models.py Grow",
-        "# srlab/models.py: ",
-        "# srlab/models.py: Grow ",
-        "# in srlab/models.py: Grow",
-    ],
-)
+ALMOST = ("#{}: Grow", "# {} Grow", "# {}: ", "# {}: Grow ", "# in {}: Grow")
+
+
+@pytest.mark.parametrize("header", ALMOST)
 def test_almost_a_header_is_refused(header: str):
     with pytest.raises(ValueError, match="almost the header of a build cell; write it as"):
-        parse_build_cell(f"{header}\nx = 1")
+        parse_build_cell(f"{header.format('srlab/models.py')}\nx = 1")
 
 
 # From the package to a cell
 
 
-def test_text_keeps_comments_and_drops_docstrings_and_argument_checks(root: Path):
-    assert lesson_cells.expected_code(build("double", "Grow"), root) == f"{DOUBLE}\n\n\n{GROW}"
-
-
-def test_text_of_a_constant_has_its_comments(root: Path):
-    expected = "# A power of two.\nSCALE = 4  # the usual one"
-    assert lesson_cells.expected_code(build("SCALE"), root) == expected
-
-
-def test_text_has_decorators(root: Path):
-    text = lesson_cells.expected_code(build("helper"), root)
-    assert text == "@property\ndef helper():\n    return math.pi"
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["double", "Grow"], f"{DOUBLE}\n\n\n{GROW}"),  # no docstrings, no checks of arguments
+        (["SCALE"], "# A power of two.\nSCALE = 4  # the usual one"),
+        (["helper"], "@property\ndef helper():\n    return math.pi"),
+    ],
+)
+def test_the_text_of_definitions(root: Path, names: list[str], text: str):
+    assert lesson_cells.expected_code(build(*names), root) == text
 
 
 def test_unknown_names_and_modules_are_named(root: Path):
@@ -193,6 +185,9 @@ def test_unknown_names_and_modules_are_named(root: Path):
 
 
 # Comparison
+
+
+HEAD = "def double(x: float) -> float:\n"
 
 
 @pytest.mark.parametrize(
@@ -207,28 +202,18 @@ def test_unknown_names_and_modules_are_named(root: Path):
         (DOUBLE + "\n\nprint(double(2))", False),
         (DOUBLE.replace("double", "twice"), False),
         ("", False),
+        # A blank stands for whole statements, and for nothing else.
+        (f"{HEAD}    ...  # your turn", True),
+        (f"{HEAD}    y = 2 * x\n    ...  # your turn", True),
+        (f"{HEAD}    ...  # your turn\n    return y", True),
+        (f"{HEAD}    y = 2 * x\n    return y\n    ...", True),
+        (f"{HEAD}    y = 3 * x\n    ...", False),
+        (f"{HEAD}    ...\n    return 2 * y", False),
+        ("def double(x: int) -> float:\n    ...", False),
     ],
 )
 def test_comparison(root: Path, code: str, same: bool):
     assert (difference(build("double", code=code), root) == "") is same
-
-
-@pytest.mark.parametrize(
-    ("code", "same"),
-    [
-        ("def double(x: float) -> float:\n    ...  # your turn", True),
-        ("def double(x: float) -> float:\n    y = 2 * x\n    ...  # your turn", True),
-        ("def double(x: float) -> float:\n    ...  # your turn\n    return y", True),
-        ("def double(x: float) -> float:\n    y = 3 * x\n    ...", False),
-        ("def double(x: float) -> float:\n    ...\n    return 2 * y", False),
-        ("def double(x: int) -> float:\n    ...", False),
-        ("def double(x: float) -> float:\n    y = 2 * x\n    return y\n    ...", True),
-    ],
-)
-def test_a_blank_stands_for_whole_statements_and_for_nothing_else(
-    root: Path, code: str, same: bool
-):
-    assert (lesson_cells.difference(build("double", code=code), root) == "") == same
 
 
 def test_blanks_are_told_by_the_definition_that_holds_them():
@@ -238,7 +223,7 @@ def test_blanks_are_told_by_the_definition_that_holds_them():
 
 
 def test_sync_leaves_a_blank_and_says_where_its_cell_is_no_longer_the_packages(root: Path):
-    blank = "# srlab/models.py: double\ndef double(x: float) -> float:\n    ...  # your turn"
+    blank = f"# srlab/models.py: double\n{HEAD}    ...  # your turn"
     lesson = add_lesson(root, "00_a.ipynb", blank)
     before = lesson.path.read_bytes()
     assert lesson_cells.sync(lesson.path, root) == 0
@@ -278,36 +263,29 @@ def test_sync_rewrites_build_cells_and_nothing_else(root: Path, capsys):
     assert solution.read_bytes() == lesson.path.read_bytes()
 
 
-def test_sync_leaves_a_notebook_without_change_alone(root: Path):
-    lesson = add_lesson(root, "00_pairs.ipynb", f"# srlab/models.py: Grow\n{GROW}")
-    odd = lesson.path.read_text().replace("\n ", "\n     ")
-    lesson.path.write_text(odd)
-    assert lesson_cells.sync(lesson.path, root) == 0
-    assert lesson.path.read_text() == odd
-
-
-def test_sync_writes_what_jupyter_writes(root: Path):
+def test_sync_writes_as_jupyter_does_and_only_where_something_changed(root: Path):
     lesson = add_lesson(root, "00_pairs.ipynb", "# srlab/models.py: Grow")
     assert lesson_cells.sync(lesson.path, root) == 1
     text = lesson.path.read_text()
     assert text.startswith('{\n "cells": [\n  {\n')
     assert text.endswith("}\n")
-    assert not text.endswith("\n\n")
+    odd = text.replace("\n ", "\n     ")
+    lesson.path.write_text(odd)
+    assert lesson_cells.sync(lesson.path, root) == 0
+    assert lesson.path.read_text() == odd
 
 
-def test_sync_names_the_notebook_of_a_mistake(root: Path, capsys):
-    add_lesson(root, "00_pairs.ipynb", "# srlab/models.py: Shrink")
-    assert lesson_cells.main(["sync"], root) == 1
-    assert capsys.readouterr().err == (
-        "00_pairs.ipynb: A build cell names Shrink, but srlab/models.py does not define it.\n"
-    )
-
-
-def test_unknown_lesson_is_one_sentence(root: Path, capsys):
-    add_lesson(root, "00_pairs.ipynb")
-    assert lesson_cells.main(["store", "07"], root) == 1
-    expected = "No lesson's name begins with '07'; there are: 00_pairs.\n"
-    assert capsys.readouterr().err == expected
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["sync"], "0.ipynb: A build cell names Grew, but srlab/models.py does not define it."),
+        (["store", "07"], "No lesson's name begins with '07'; there are: 0."),
+    ],
+)
+def test_mistakes_are_one_sentence(root: Path, capsys, command: list[str], said: str):
+    add_lesson(root, "0.ipynb", "# srlab/models.py: Grew")
+    assert lesson_cells.main(command, root) == 1
+    assert capsys.readouterr().err == f"{said}\n"
 
 
 # store

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from srlab import checks
-from srlab.checks import check_byte_psnr, check_stamps, check_variance, hint
+from srlab.checks import check_byte_psnr, check_variance, hint
 from srlab.course.syllabus import lessons
 from srlab.learner import progress
 from srlab.learner.progress import (
@@ -30,19 +30,6 @@ from tests import warm
 
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEY = "03/variance"
-
-
-@pytest.fixture(autouse=True)
-def fresh_kernel(monkeypatch):
-    """As a kernel begins, whatever the tests before have left in its memory."""
-    monkeypatch.setattr(progress, "_unsaved", Progress())
-    monkeypatch.setattr(progress, "_remembering", True)
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "own"))
-    return tmp_path / "own"
 
 
 def saved(home: Path) -> dict:
@@ -110,9 +97,11 @@ def test_two_kernels_at_once_lose_nothing(home):
 # -- bad cases: one sentence, nothing lost -----------------------------------------
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"exercises": {}}', '{"format": 1, "questions": {"a": 3}}']
-)  # fmt: skip
+NO_FIGURES = '{"format": 1, "milestones": {"01": {"figures": {}}}}'
+NO_ANSWER = '{"format": 1, "questions": {"a": 3}}'
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"exercises": {}}', NO_ANSWER, NO_FIGURES])
 def test_a_damaged_file_is_kept_beside(home, text):
     home.mkdir()
     path = home / "progress.json"
@@ -134,11 +123,12 @@ def test_a_file_from_a_newer_srlab_is_left_untouched(home):
     home.mkdir()
     path, text = home / "progress.json", '{"format": 2, "exercises": ["another", "kind"]}'
     path.write_text(text)
-    told = (
+    known, told = read_progress()
+    assert known == Progress()
+    assert told == (
         f"{path} was written by a newer srlab (format 2, this one reads 1), so it is left "
         f"as it is; update srlab."
     )
-    assert read_progress() == (Progress(), told)
     for hints in (1, 2):  # the steps of help go on all the same
         tried, trouble = note_attempt(KEY, done=False)
         assert trouble == f"Not remembered: {told}"
@@ -163,12 +153,11 @@ def test_what_cannot_be_written_is_written_when_it_can(home):
 def test_of_two_memories_the_one_that_got_further_counts(first_is_further):
     further = {"attempts": 3, "done": True}, {"tries": 2, "right": True}
     behind = {"attempts": 5, "done": False}, {"tries": 4, "right": False}
-    here, there = (further, behind) if first_is_further else (behind, further)
-    known = Progress.model_validate({"exercises": {KEY: here[0]}, "questions": {"q": here[1]}})
-    other = Progress.model_validate(
-        {"exercises": {KEY: there[0]}, "questions": {"q": there[1]}}
+    one, other = (
+        Progress.model_validate({"exercises": {KEY: tried}, "questions": {"q": answered}})
+        for tried, answered in (further, behind)
     )
-    both = _further(known, other)
+    both = _further(one, other) if first_is_further else _further(other, one)
     assert (both.exercises[KEY].attempts, both.questions["q"].tries) == (3, 2)
 
 
@@ -303,9 +292,11 @@ def test_a_forgotten_return_is_an_attempt():
     assert verdict.hint == "The function returns nothing."
 
 
-def test_a_right_answer_is_remembered(home):
+def test_a_right_answer_is_remembered_for_its_own_exercise(home):
+    check_byte_psnr(lambda *_: 1.0)
     verdict = check_variance(lambda v, w, n: v * ((1 - w) ** 2 + w**2) ** n)
     assert repr(verdict) == "Done."
+    assert sorted(saved(home)["exercises"]) == ["00/byte_psnr", KEY]
     assert saved(home)["exercises"][KEY] | {"last": ""} == {
         "attempts": 1, "done": True, "hints": 0, "last": "", "taken": False,
     }  # fmt: skip
@@ -356,12 +347,6 @@ def test_every_check_has_its_texts_and_every_text_its_check():
             assert exercise.nudge.endswith((".", "?"))
 
 
-def test_two_checks_do_not_mix(home):
-    check_byte_psnr(lambda *_: 1.0)
-    check_stamps(lambda *_: 3)
-    assert sorted(saved(home)["exercises"]) == ["00/byte_psnr", "04/stamps"]
-
-
 # -- builds and guesses ------------------------------------------------------------
 
 
@@ -375,8 +360,7 @@ def test_what_was_taken_is_noted_and_is_not_done():
 
 
 def test_a_guess_is_kept_and_a_later_one_takes_its_place(home):
-    assert note_guess("01/edge", "a ramp") == ""
-    assert note_guess("00/psnr", 25.0) == ""
-    note_guess("01/edge", "a clean edge")
-    assert saved(home)["guesses"] == {"01/edge": "a clean edge", "00/psnr": 25.0}
+    for key, guess in (("01/edge", "a ramp"), ("00/psnr", 25.0), ("01/edge", "clean")):
+        assert note_guess(key, guess) == ""
+    assert saved(home)["guesses"] == {"01/edge": "clean", "00/psnr": 25.0}
     assert read_progress()[0].guesses["00/psnr"] == 25.0

@@ -9,8 +9,7 @@ from pydantic import ValidationError
 
 from srlab.course import syllabus
 from srlab.course.syllabus import Question, lesson, lessons
-from srlab.learner import progress
-from srlab.learner.progress import Progress, read_progress
+from srlab.learner.progress import read_progress
 from srlab.widgets.quiz import Quiz
 from srlab.widgets.quiz.lab import LETTERS
 from tests.watching import from_another_thread
@@ -21,11 +20,6 @@ QUESTIONS = [
     for one in lessons()
     for question in one.quiz
 ]
-
-
-@pytest.fixture(autouse=True)
-def fresh_kernel(monkeypatch):
-    monkeypatch.setattr(progress, "_unsaved", Progress())
 
 
 # -- the words ---------------------------------------------------------------------

@@ -33,14 +33,9 @@ PHOTOS = ASSETS / "photos"
 CONDA_NAMES = {"pytorch": "torch", "playwright-python": "playwright"}
 
 LICENSES = {
-    "CC0-1.0",
-    "Public domain",
-    "CC-BY-2.0",
-    "CC-BY-3.0",
-    "CC-BY-4.0",
-    "CC-BY-SA-3.0",
+    "CC0-1.0", "Public domain", "CC-BY-2.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0",
     "CC-BY-SA-4.0",
-}
+}  # fmt: skip
 
 needs_make = pytest.mark.skipif(
     not shutil.which("make") or sys.platform == "win32", reason="needs make and a POSIX shell"
@@ -69,12 +64,6 @@ def conda() -> dict[str, Any]:
     return yaml.safe_load((ROOT / "environment.yml").read_text())
 
 
-def conda_ranges() -> Ranges:
-    """environment.yml's dependencies, by their names in the Python world."""
-    lines = [line for line in conda()["dependencies"] if isinstance(line, str)]
-    return {CONDA_NAMES.get(name, name): spec for name, spec in ranges(lines).items()}
-
-
 def lock_text() -> str:
     return (ROOT / "requirements.lock").read_text()
 
@@ -97,29 +86,21 @@ def pins() -> dict[str, list[Version]]:
 
 
 def test_conda_and_pyproject_ask_for_the_same() -> None:
-    in_conda = conda_ranges()
-    python = in_conda.pop("python")
+    lines = [line for line in conda()["dependencies"] if isinstance(line, str)]
+    in_conda = {CONDA_NAMES.get(name, name): spec for name, spec in ranges(lines).items()}
+    assert in_conda.pop("python") == SpecifierSet(project()["requires-python"])
     in_conda.pop("pip")
-    assert in_conda | ranges(by_pip()) == declared()
-    assert not in_conda.keys() & ranges(by_pip()).keys()
-    assert python == SpecifierSet(project()["requires-python"])
-
-
-def by_pip() -> list[str]:
-    """What conda leaves to pip, beside srlab itself."""
-    (lists,) = [entry["pip"] for entry in conda()["dependencies"] if isinstance(entry, dict)]
-    assert lists[0] == "-e ."
-    return lists[1:]
-
-
-def test_conda_leaves_to_pip_only_srlab_itself_and_what_conda_forge_lacks() -> None:
-    assert sorted(ranges(by_pip())) == [
+    (by_pip,) = [entry["pip"] for entry in conda()["dependencies"] if isinstance(entry, dict)]
+    assert by_pip[0] == "-e ."
+    assert sorted(ranges(by_pip[1:])) == [
         "axe-playwright-python",
         "configurable-http-proxy",  # conda-forge has another of this name, in Node
         "lightning-fabric",
         "pillow-jxl-plugin",
         "piq",
-    ]
+    ], "what conda-forge lacks"
+    assert not in_conda.keys() & ranges(by_pip[1:]).keys()
+    assert in_conda | ranges(by_pip[1:]) == declared()
     assert conda()["channels"] == ["conda-forge", "nodefaults"]
 
 
@@ -153,11 +134,8 @@ def test_the_lock_serves_linux_macos_and_windows() -> None:
         here = {"sys_platform": platform, "os_name": os_name, "platform_machine": "x86_64"}
         return {r.name for r, _ in locked() if not r.marker or r.marker.evaluate(here)}
 
-    linux, mac, windows = (
-        names("linux", "posix"),
-        names("darwin", "posix"),
-        names("win32", "nt"),
-    )
+    linux, mac = names("linux", "posix"), names("darwin", "posix")
+    windows = names("win32", "nt")
     assert "triton" in linux - mac
     assert "appnope" in mac - windows
     assert "pywinpty" in windows - linux
@@ -167,35 +145,21 @@ def test_the_lock_serves_linux_macos_and_windows() -> None:
 # -- workflows, CI and make --------------------------------------------------
 
 
-def workflows() -> list[Path]:
-    return sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-
-
-def jobs() -> dict[str, dict[str, Any]]:
-    return yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
-
-
-def commands(job: dict[str, Any]) -> list[str]:
-    return [step["run"] for step in job["steps"] if "run" in step]
-
-
-def test_one_job_for_the_cpu_and_one_for_a_gpu_runner() -> None:
-    assert commands(jobs()["cpu"]) == ["make test"]
-    assert commands(jobs()["gpu"]) == ["make test-gpu"]
-    assert "gpu" in jobs()["gpu"]["runs-on"]
-
-
-def test_workflows_have_the_least_permissions_and_pinned_actions() -> None:
-    for path in workflows():
-        assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
-        for action in re.findall(r"uses: (.+)", path.read_text()):
-            assert re.fullmatch(r"[\w./-]+@v\d+", action), action
-
-
-def test_ci_runs_make_test() -> None:
+def test_ci_runs_make_test_and_a_runner_with_a_gpu_its_own() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    for name, command in (("cpu", "make test"), ("gpu", "make test-gpu")):
+        assert [step["run"] for step in jobs[name]["steps"] if "run" in step] == [command]
+    assert "gpu" in jobs["gpu"]["runs-on"]
     script = ROOT / ".ci" / "run"
     assert script.read_text().splitlines()[-1] == "make test"
     assert sys.platform == "win32" or os.access(script, os.X_OK)
+
+
+def test_workflows_have_the_least_permissions_and_pinned_actions() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
+        for action in re.findall(r"uses: (.+)", path.read_text()):
+            assert re.fullmatch(r"[\w./-]+@v\d+", action), action
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -217,11 +181,11 @@ def test_make_help_lists_every_command() -> None:
 @needs_make
 def test_make_test_runs_everything() -> None:
     plan = make(ROOT, "-n", "test").stdout
-    for part in ("ruff check", "ruff format --check", "check-jsonschema", "mypy"):
+    for part in (
+        "ruff check", "ruff format --check", "check-jsonschema", "mypy", "--nbval-lax",
+        '-m "not browser"', "-m browser", "tests.browser.provide", "SRLAB_BUDGET=quick",
+    ):  # fmt: skip
         assert part in plan
-    for part in ("--nbval-lax", '-m "not browser"', "-m browser", "tests.browser.provide"):
-        assert part in plan
-    assert "SRLAB_BUDGET=quick" in plan
 
 
 @needs_make
@@ -253,28 +217,19 @@ def fresh(tmp_path: Path) -> Path:
 
 
 @needs_make
-def test_make_says_which_python_is_too_old(fresh: Path) -> None:
-    old = python_with(fresh, "sys.version_info = (3, 10, 13)")
-    done = make(fresh, "lab", f"PYTHON={old}")
-    assert f"srlab needs Python 3.11 or later, but {old} is 3.10" in done.stderr
-    assert done.returncode != 0
-    assert not (fresh / ".venv").exists()
-
-
-@needs_make
-def test_make_says_that_there_is_no_python(fresh: Path) -> None:
-    done = make(fresh, "lab", "PYTHON=python-none")
-    assert "srlab needs Python 3.11 or later, but no python-none is here" in done.stderr
-    assert done.returncode != 0
-    assert not (fresh / ".venv").exists()
-
-
-@needs_make
-def test_make_names_the_package_that_debian_leaves_out(fresh: Path) -> None:
-    bare = python_with(fresh, 'sys.modules["ensurepip"] = None')
-    done = make(fresh, "lab", f"PYTHON={bare}")
-    assert "comes without ensurepip" in done.stderr
-    assert "apt install python3-venv" in done.stderr
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("sys.version_info = (3, 10, 13)", "srlab needs Python 3.11 or later, but {} is 3.10"),
+        ("", "srlab needs Python 3.11 or later, but no {} is here"),
+        ('sys.modules["ensurepip"] = None', "comes without ensurepip"),  # as Debian has it
+        ('sys.modules["ensurepip"] = None', "apt install python3-venv"),
+    ],
+)
+def test_make_says_what_is_wrong_with_python(fresh: Path, change: str, said: str) -> None:
+    python = python_with(fresh, change) if change else "python-none"
+    done = make(fresh, "lab", f"PYTHON={python}")
+    assert said.format(python) in done.stderr
     assert done.returncode != 0
     assert not (fresh / ".venv").exists()
 
@@ -320,12 +275,10 @@ def test_make_install_switches_off_what_no_learner_needs(kind: str, tmp_path: Pa
     done = subprocess.run(
         [jupyter, *kind.split(), "list"],
         env={**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-    )
+        capture_output=True, text=True,
+    )  # fmt: skip
     lines = re.sub(r"\x1b\[\d+m", "", done.stdout + done.stderr)
     state = dict(re.findall(r"^ +(\S+)(?: v\S+)? (enabled|disabled)\b", lines, re.MULTILINE))
-    assert [name for name, now in state.items() if now == "disabled"] != []
     assert {name: state[name] for name in SWITCHED_OFF[kind]} == dict.fromkeys(
         SWITCHED_OFF[kind], "disabled"
     )
@@ -378,16 +331,25 @@ def test_the_splits_are_as_the_readme_says() -> None:
     assert "split into 17 to train with, 3 to validate and 3 to test" in text
 
 
-def test_the_vgg_stand_in_has_its_license() -> None:
-    text = (ASSETS / "vgg16_hed_LICENSE.txt").read_text()
-    assert text.startswith("MIT License")
-    assert "Copyright (c) 2025 Mohammad Saad Nathani" in text
-
-
-def test_lite0_has_its_license() -> None:
-    text = (ASSETS / "efficientnet_lite0_LICENSE.txt").read_text()
-    assert text.startswith("Apache Software License 2.0\n\nCopyright (c) 2020, ML Illustrated")
-    assert text.rstrip().endswith("END OF TERMS AND CONDITIONS")
+@pytest.mark.parametrize(
+    ("file", "begins", "holds"),
+    [
+        (ROOT / "LICENSE", "MIT License", "Copyright (c) 2026 the srlab authors"),
+        (
+            ASSETS / "vgg16_hed_LICENSE.txt", "MIT License",
+            "Copyright (c) 2025 Mohammad Saad Nathani",
+        ),
+        (
+            ASSETS / "efficientnet_lite0_LICENSE.txt",
+            "Apache Software License 2.0\n\nCopyright (c) 2020, ML Illustrated",
+            "END OF TERMS AND CONDITIONS\n",
+        ),
+    ],
+)  # fmt: skip
+def test_each_license_is_there(file: Path, begins: str, holds: str) -> None:
+    assert file.read_text().startswith(begins)
+    assert holds in file.read_text()
+    assert project()["license"] == "MIT"
 
 
 def vgg_features() -> torch.nn.Sequential:
@@ -420,25 +382,14 @@ def test_the_vgg_stand_in_sees_what_its_readme_says() -> None:
 # -- packaging ---------------------------------------------------------------
 
 
-def test_the_license_is_that_of_the_package() -> None:
-    assert project()["license"] == "MIT"
-    text = (ROOT / "LICENSE").read_text()
-    assert text.startswith("MIT License")
-    assert "Copyright (c) 2026 the srlab authors" in text
-
-
-def build_wheel(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "uv", "build", "--wheel", "--out-dir", folder, *options, ROOT],
-        capture_output=True,
-        text=True,
-    )
-
-
 def built_wheel(folder: Path) -> Path:
-    done = build_wheel(folder, "--offline")  # hatchling is in the cache since make lab
-    if done.returncode:
-        done = build_wheel(folder)
+    for options in (["--offline"], []):  # hatchling is in the cache since make lab
+        done = subprocess.run(
+            [sys.executable, "-m", "uv", "build", "--wheel", "-o", folder, *options, ROOT],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode == 0:
+            break
     assert done.returncode == 0, done.stderr
     (wheel,) = folder.glob("*.whl")
     return wheel

@@ -84,9 +84,7 @@ def test_every_link_leads_somewhere(site: Path, pages: dict[str, Read]) -> None:
 def test_no_page_asks_another_host(site: Path, pages: dict[str, Read]) -> None:
     for name, page in pages.items():
         assert not page.all("script") + page.all("iframe") + page.all("object"), name
-        asked = [
-            value for _, found in page.tags for key, value in found.items() if key in LOADS
-        ]
+        asked = [found[key] for _, found in page.tags for key in LOADS & found.keys()]
         asked += [attributes["href"] for attributes in page.all("link")]
         assert asked, name
         for link in asked:

@@ -24,9 +24,8 @@ PIXEL = "iVBORw0KGgo="
 
 
 def text(source: str, kind: str = "") -> nbformat.NotebookNode:
-    return new_markdown_cell(
-        source, metadata={"slideshow": {"slide_type": kind}} if kind else {}
-    )
+    marks = {"slideshow": {"slide_type": kind}} if kind else {}
+    return new_markdown_cell(source, metadata=marks)
 
 
 def talk_of(folder: Path, *cells: nbformat.NotebookNode) -> Read:
@@ -52,9 +51,8 @@ def test_a_lesson_is_a_talk_in_one_file(lesson: Path, tmp_path: Path) -> None:
     kinds = [cell.metadata.slideshow.slide_type for cell in cells]
     assert len(slides_of(talk)) == count == sum(k in ("slide", "subslide") for k in kinds)
     shown = [c for c, kind in zip(cells, kinds, strict=True) if kind != "skip"]
-    stored = [o for cell in shown for o in cell.get("outputs", []) if "data" in o]
-    pictures = [o for o in stored if has_picture(o)]
-    assert len(talk.all("img")) >= len(pictures)
+    outputs = [output for cell in shown for output in cell.get("outputs", [])]
+    assert len(talk.all("img")) >= sum(map(has_picture, outputs))
     for _, attributes in talk.tags:
         for name in LOADS & attributes.keys():
             assert attributes[name].startswith("data:image/"), attributes[name][:80]
@@ -105,9 +103,8 @@ def test_pictures_come_along(tmp_path: Path) -> None:
     (tmp_path / "dot.png").write_bytes(b"x")
     attached = new_markdown_cell("![b](attachment:b.png)")
     attached["attachments"] = {"b.png": {"image/png": PIXEL}}
-    talk = talk_of(
-        tmp_path, text('![a](dot.png) ![s](my%20dot.png) <img src="dot.png" alt="c">'), attached
-    )
+    three = text('![a](dot.png) ![s](my%20dot.png) <img src="dot.png" alt="c">')
+    talk = talk_of(tmp_path, three, attached)
     data = [one["src"] for one in talk.all("img")]
     assert data == ["data:image/png;base64,eA=="] * 3 + [f"data:image/png;base64,{PIXEL}"]
 

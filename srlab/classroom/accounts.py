@@ -94,7 +94,7 @@ class Accounts:
 
     Args:
         folder: with ``accounts.json`` and ``codes.txt``.
-        first_uid: the user number of the first learner.
+        first_uid: of the first learner.
     """
 
     def __init__(self, folder: Path, first_uid: int = 0):
@@ -211,8 +211,8 @@ class Accounts:
 
     def may_stay(self, name: str) -> bool:
         """Whether who logged in earlier is still welcome."""
-        account = self._read().accounts.get(name)
-        return bool(account and account.enrolled and account.password)
+        account = self._account(name)
+        return account.enrolled and bool(account.password)
 
     def name_of(self, typed: str) -> str:
         """The account of who types a name, or the word of the teacher's list."""
@@ -220,8 +220,7 @@ class Accounts:
 
     def session_of(self, name: str) -> str:
         """What the learner's cookies are made from; "" if that never changed."""
-        account = self._read().accounts.get(name)
-        return account.session if account else ""
+        return self._account(name).session
 
     def log_in(self, name: str, password: str, code: str) -> str:
         """Try to log in; "" if it worked, or else the sentence for the learner.
@@ -230,13 +229,13 @@ class Accounts:
         teacher's; later the code does not matter. Who guesses learns nothing,
         neither by the sentence nor by the time, about who has an account.
         """
-        account = self._read().accounts.get(name)
-        chosen = account.password if account and account.enrolled else ""
+        account = self._account(name)
+        chosen = account.password if account.enrolled else ""
         right = fits(password, chosen or NOBODYS)
         if chosen:
             return "" if right else WRONG
         given = re.sub(r"[^a-z0-9]", "", code.lower())
-        codes = self._read_codes() if account and account.enrolled else {}
+        codes = self._read_codes() if account.enrolled else {}
         known = codes.get(name, "").replace("-", "")
         if not known or not secrets.compare_digest(given, known):
             return WRONG
@@ -244,7 +243,7 @@ class Accounts:
 
     def change_password(self, name: str, old: str, new: str) -> str:
         """Choose another password; "" if it worked, or else the sentence."""
-        if not fits(old, self._read().accounts[name].password or NOBODYS):
+        if not fits(old, self._account(name).password or NOBODYS):
             return "The old password is wrong."
         return self.set_password(name, new)
 
@@ -270,11 +269,12 @@ class Accounts:
             # A kill in between leaves a code that no longer counts.
             write_private(self.folder / ACCOUNTS, book.model_dump_json(indent=1))
             words = self.words(list(codes))
-            lines = [
-                f"{name}  {code}{f'  {words[name]}' if name in words else ''}\n"
-                for name, code in sorted(codes.items())
-            ]
-            write_private(self.folder / CODES, "".join(lines))
+            lines = [f"{n}  {code}  {words.get(n, '')}".rstrip() for n, code in codes.items()]
+            write_private(self.folder / CODES, "".join(f"{line}\n" for line in sorted(lines)))
+
+    def _account(self, name: str) -> Account:
+        """Who is called so; a stranger may do nothing."""
+        return self._read().accounts.get(name, Account(uid=-1, enrolled=False))
 
     def _read(self) -> Book:
         advice = "bring it back from a copy, or move it away and every learner gets a new code"
@@ -309,11 +309,7 @@ NOBODYS = scramble(secrets.token_hex())
 
 
 def read_stored(kind: type[Stored], path: Path, advice: str) -> Stored:
-    """What a file of ours holds; an empty one of its kind if there is none.
-
-    Raises:
-        ValueError: if it is damaged, with the advice.
-    """
+    """What a file of ours holds; an empty one of its kind if there is none."""
     try:
         return kind.model_validate_json(path.read_bytes()) if path.exists() else kind()
     except ValidationError:

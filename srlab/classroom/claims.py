@@ -54,17 +54,13 @@ class Claims(BaseModel):
 def first_number(state: Path, learners: Collection[int] = ()) -> int:
     """The first number of the room that lies there, or one for a new room.
 
-    Args:
-        state: the room's folder.
-        learners: numbers that it gave away before rooms claimed theirs.
-
     Raises:
         ValueError: if the machine has none left.
     """
     with _opened() as claims:
         if own := _own(claims, state):
             return own.numbers[0][0]
-        if learners:
+        if learners:  # numbers given away before rooms claimed theirs
             return min(learners)
         stretches = [range(n, n + WORTH) for n in range(FIRST_UID, LAST_TRIED, WORTH)]
         free = [each for each in stretches if not _user_of(each, claims, state)]
@@ -82,12 +78,7 @@ def is_free(number: int) -> bool:
 
 
 def claim(state: Path, first: int, others: Collection[int] = ()) -> None:
-    """Take the numbers of a room, for as long as its folder is there.
-
-    Args:
-        state: the room's folder; its ``hub`` is there already.
-        first: of the room's stretch.
-        others: numbers that its learners have outside of it.
+    """Take a room's numbers, and others of its learners, for as long as its folder is there.
 
     Raises:
         ValueError: if somebody else has one of them.

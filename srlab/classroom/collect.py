@@ -24,25 +24,16 @@ LESSONS = "srlab-lessons"
 
 @dataclass
 class Passed:
-    """What went through, and what did not.
+    """What went through, and what did not."""
 
-    Args:
-        names: of the learners, for each file that was copied.
-        troubles: learner -> why not.
-    """
-
-    names: list[str] = field(default_factory=list)
-    troubles: dict[str, str] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)  # of a learner, for each file copied
+    troubles: dict[str, str] = field(default_factory=dict)  # learner -> why not
 
 
 def collect(room: Room, number: str, folder: Path) -> Passed:
-    """Copy each learner's notebook of a lesson, as it is on their disk.
+    """Copy each learner's notebook of a lesson below ``submitted`` in ``folder``.
 
-    Args:
-        room: the classroom.
-        number: of the lesson, such as ``"01"``.
-        folder: the copies go below ``submitted`` in it; those of an earlier
-            call are replaced.
+    Copies of an earlier call are replaced.
 
     Raises:
         ValueError: if there is no such lesson or no classroom.
@@ -69,10 +60,7 @@ def collect(room: Room, number: str, folder: Path) -> Passed:
 def hand_back(room: Room, number: str, folder: Path) -> Passed:
     """Copy each learner's feedback into their home, under ``feedback/lesson_01``.
 
-    Args:
-        room: the classroom.
-        number: of the lesson, such as ``"01"``.
-        folder: with ``ada.txt``, or with ``ada/lesson_01/`` as nbgrader writes it.
+    ``folder`` has ``ada.txt``, or ``ada/lesson_01/`` as nbgrader writes it.
 
     Raises:
         ValueError: if ``folder`` has nothing for anybody, or no such lesson.

@@ -11,8 +11,8 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from itertools import islice
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain, count, islice
 from pathlib import Path, PurePosixPath
 
 from srlab.classroom.launch import give_up_root
@@ -43,8 +43,8 @@ def read_own(home: Path, name: str, uid: int, *, largest: int = LARGEST) -> byte
     Args:
         home: the folder; the names above it are root's.
         name: of the file below it, such as ``.srlab/progress.json``.
-        uid: the learner's user number.
-        largest: bytes that it may have.
+        uid: the learner's.
+        largest: in bytes.
 
     Raises:
         FileNotFoundError: if it, or a folder on the way, is missing.
@@ -52,7 +52,9 @@ def read_own(home: Path, name: str, uid: int, *, largest: int = LARGEST) -> byte
         OSError: if it cannot be read.
     """
     *folders, last = PurePosixPath(name).parts
-    with _opened(home, folders) as folder, _closing(_open(last, FILE, folder)) as handle:
+    with _opened(home, folders) as folder, ExitStack() as held:
+        handle = _open(last, FILE, folder)
+        held.callback(os.close, handle)
         known = os.fstat(handle)
         if not stat.S_ISREG(known.st_mode):
             raise NotTheirsError("is no plain file")
@@ -60,7 +62,7 @@ def read_own(home: Path, name: str, uid: int, *, largest: int = LARGEST) -> byte
             raise NotTheirsError("belongs to somebody else")
         if known.st_size > largest:
             raise NotTheirsError(f"has {known.st_size / 2**20:.0f} MiB, more than is read")
-        with os.fdopen(os.dup(handle), "rb") as file:
+        with open(handle, "rb", closefd=False) as file:
             data = file.read(largest + 1)
     if len(data) > largest:  # it grew meanwhile
         raise NotTheirsError("is longer than is read")
@@ -114,10 +116,10 @@ def set_aside(home: Path, name: str, uid: int) -> str:
         OSError: if it cannot be renamed.
     """
     with _opened(home, []) as folder:
-        there = set(os.listdir(folder))
+        there = os.listdir(folder)
     if name not in there:
         return ""
-    names = [f"{name}-mine", *(f"{name}-mine-{n}" for n in range(2, len(there) + 3))]
+    names = chain([f"{name}-mine"], (f"{name}-mine-{n}" for n in count(2)))
     aside = next(one for one in names if one not in there)
 
     def rename() -> None:
@@ -185,14 +187,6 @@ def _opened(home: Path, folders: list[str], *, make: bool = False) -> Iterator[i
             below = _open(name, FOLDER, handle)
             os.close(handle)
             handle = below
-        yield handle
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _closing(handle: int) -> Iterator[int]:
-    try:
         yield handle
     finally:
         os.close(handle)

@@ -59,12 +59,8 @@ def cover(keep: list[str], hide: list[str], size: int) -> None:
 
     So a Python in a closed home folder can be used, and each learner has a
     ``/tmp`` of their own; other homes are not even there. All of it holds for
-    this process and its children alone.
-
-    Args:
-        keep: folders.
-        hide: folders.
-        size: bytes, of all together that the learner can write into memory.
+    this process and its children alone. ``size`` bytes are all that the learner
+    can write into memory.
     """
     os.umask(0o022)
     # By descriptors, since the paths lead nowhere once something lies over them.

@@ -28,8 +28,7 @@ def reset_learner(room: Room, name: str) -> list[str]:
     _end(room, uid)
     if not room.home(name).exists():
         return []
-    home, owner = room.home(name), room.owner(uid)
-    aside = [set_aside(home, one, owner) for one in (LESSONS, RECORDS)]
+    aside = [set_aside(room.home(name), one, room.owner(uid)) for one in (LESSONS, RECORDS)]
     return list(filter(None, aside))
 
 

@@ -59,19 +59,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a learner is.
+    """Where a learner is: in every build and exercise, or why nothing is known."""
 
-    Args:
-        learner: the account's name.
-        places: every build and exercise, in the course's order; none if there is trouble.
-        trouble: why nothing is known; "" usually.
-        called: what the teacher's list calls the learner, if something else.
-    """
-
-    learner: str
-    places: tuple[Place, ...] = ()
+    learner: str  # the account's name
+    places: tuple[Place, ...] = ()  # in the course's order
     trouble: str = ""
-    called: str = ""
+    called: str = ""  # on the teacher's list, if something else
 
     def those(self, state: str) -> list[Place]:
         return [place for place in self.places if place.state == state]
@@ -106,13 +99,10 @@ class Overview:
         for one in self.standings:
             if one.trouble:
                 found.append((one.learner, one.called, "", "", "", "", "", one.trouble))
-            found += [
-                (
-                    one.learner, one.called, place.lesson.number, place.exercise.id,
-                    place.state, str(place.attempts), str(place.tried.hints), "",
-                )
-                for place in one.places
-            ]  # fmt: skip
+            for place in one.places:
+                who = one.learner, one.called, place.lesson.number, place.exercise.id
+                counts = str(place.attempts), str(place.tried.hints)
+                found.append((*who, place.state, *counts, ""))
         return found
 
 
@@ -182,21 +172,13 @@ def _where(one: Standing) -> str:
 
 
 def write_csv(found: Overview, path: Path) -> None:
-    """Write the rows for a spreadsheet.
-
-    Raises:
-        OSError: if the file cannot be written.
-    """
+    """Write the rows for a spreadsheet."""
     write_table(path, COLUMNS, found.rows())
     path.chmod(0o600)  # it is about people
 
 
 def write_table(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Write a CSV file, no cell of which is a formula: learners wrote some of them.
-
-    Raises:
-        OSError: if the file cannot be written.
-    """
+    """Write a CSV file, no cell of which is a formula: learners wrote some of them."""
     with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([columns, *(map(plain_cell, row) for row in rows)])
 

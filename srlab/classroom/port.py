@@ -49,7 +49,8 @@ class Holder:
                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                 )  # fmt: skip
-            _spare(process.pid)
+            with suppress(OSError):  # never end it for want of memory
+                Path(f"/proc/{process.pid}/oom_score_adj").write_text("-1000")
             lock.truncate(0)
             lock.write(f"{process.pid} {self.port}")
 
@@ -119,9 +120,3 @@ def locked(lock: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _spare(pid: int) -> None:
-    """Never end it for want of memory."""
-    with suppress(OSError):
-        Path(f"/proc/{pid}/oom_score_adj").write_text("-1000")

@@ -32,7 +32,8 @@ class RoomProxy(Proxy):  # type: ignore[misc]
         errors = plain(f"{self.hub.url}error")
         self.routes = PythonProxy({"log": log, "error_target": errors})
         app = self.routes.proxy_app
-        app.settings["log_function"] = _say_nothing  # whole addresses, tokens and all
+        # It would write down whole addresses, tokens and all; hub and servers keep logs.
+        app.settings["log_function"] = lambda _: None
         self.server = HTTPServer(app)
         # Root alone may share the port, with who holds it while the hub is away.
         root = self.room.as_root
@@ -55,17 +56,9 @@ class RoomProxy(Proxy):  # type: ignore[misc]
             spec: {"routespec": spec, "target": route["url"], "data": data}
             for path, route in self.routes.get_routes().items()
             for spec in [f"{path.rstrip('/')}/"]
-            for data in [{**route["jupyterhub"], "last_activity": _when(route)}]
+            for when in [route["last_activity"].astimezone()]  # the proxy's have no zone
+            for data in [{**route["jupyterhub"], "last_activity": when.isoformat()}]
         }
-
-
-def _say_nothing(handler: object) -> None:
-    """The hub and the servers write down what they are asked."""
-
-
-def _when(route: dict[str, Any]) -> str:
-    moment = route["last_activity"].astimezone()  # the proxy's have no time zone
-    return str(moment.isoformat())
 
 
 def widen() -> None:

@@ -227,23 +227,20 @@ def what_holds(room: Room) -> list[str]:
     groups = make_groups(uid, room.limits)
     remove_groups(uid)
     limits = room.limits
-    if groups:
-        held = (
-            f"a learner has {limits.memory:g} GiB, {limits.cpus:g} processors and "
-            f"{limits.processes} processes, all together (control groups)"
-        )
-    else:
-        files = (
-            f" and {limits.memory / 4:g} GiB for files in memory"
-            if room.covered
-            else ", while files in memory (/dev/shm) have no limit"
-        )
+    held = (
+        f"a learner has {limits.memory:g} GiB, {limits.cpus:g} processors and "
+        f"{limits.processes} processes, all together (control groups)"
+    )
+    view, files = "in a shared /tmp", ", while files in memory (/dev/shm) have no limit"
+    if room.covered:
+        view = "and sees no other's folder, nor the hub's"
+        files = f" and {limits.memory / 4:g} GiB for files in memory"
+    if not groups:
         held = (
             f"each process of a learner has {limits.memory:g} GiB, and all together "
             f"{limits.processes} processes{files}; the processors are shared without a limit, "
             f"since control groups cannot be written here"
         )
-    view = "and sees no other's folder, nor the hub's" if room.covered else "in a shared /tmp"
     return [f"each learner runs under a user number of its own, {view}", held]
 
 
@@ -288,10 +285,7 @@ def runs_already(room: Room) -> bool:
 def run(room: Room, say: Callable[[str], None], look: Callable[[], None]) -> int:
     """Run the hub until Ctrl-C; its exit code. The learners' servers go on after it.
 
-    Args:
-        room: prepared.
-        say: takes each sentence for the teacher.
-        look: called now and then while the hub runs.
+    ``say`` takes each sentence for the teacher; ``look`` is called each second.
 
     Raises:
         ValueError: if it already runs, a port is taken, or it does not start.

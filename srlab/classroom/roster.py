@@ -33,15 +33,10 @@ FIRST_OF_PEOPLE = 1000  # smaller user numbers are the system's own
 
 
 class Learner(NamedTuple):
-    """Somebody on the teacher's list.
+    """Somebody on the teacher's list."""
 
-    Args:
-        name: that the account should have, unless another has it.
-        word: what stands on the list; it tells learners apart.
-    """
-
-    name: str
-    word: str
+    name: str  # that the account should have, unless another has it
+    word: str  # what stands on the list; it tells learners apart
 
 
 def read_roster(path: Path) -> list[Learner]:

@@ -224,16 +224,9 @@ class Batch:
 def save_beside(
     image: Image.Image, target: Path, *, overwrite: bool = False, quality: int = 95
 ) -> Path:
-    """Write a picture to ``target``, or beside what is there already.
+    """Write a picture to ``target``, or beside what is there already; where it was written.
 
-    Args:
-        image: any that ``save_image`` takes.
-        target: its folder is made if it is missing.
-        overwrite: replace what is there.
-        quality: of JPEG, WebP and AVIF, 1 ... 100.
-
-    Returns:
-        Where it was written.
+    Its folder is made if it is missing. The rest is as in ``save_image``.
 
     Raises:
         OSError: if it cannot be written; no empty folder stays.

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,8 +26,14 @@ MANIFEST = ".srlab-course.json"
 FORMAT = 1  # of the manifest
 LESSON = re.compile(r"(\d\d)_")
 
-# What stands in the way and is no plain file, such as a link: the learner's own.
-NO_PLAIN_FILE = "no plain file"
+SAID = {  # what became of a file -> how that is told
+    "new": "new",  # copied for the first time
+    "updated": "updated",  # the learner had not touched it, and the package has a newer
+    "kept": "newer, but yours is kept",
+    "away": "deleted by you",  # a lesson
+    "retired": "no longer in the course, yours stays",
+    "theirs": "your own file stays",  # where the course has a file of that name
+}
 
 
 class _Format(BaseModel):
@@ -50,25 +56,15 @@ class Manifest(_Format):
 
 @dataclass
 class Visit:
-    """What a call found and did, file by file.
+    """What a call found and did.
 
     Args:
-        first: there was no copy yet.
-        new: copied for the first time.
-        updated: the learner had not touched it, and the package has a newer.
-        kept: changed by the learner, and the package has a newer.
-        theirs: the learner's, where the course has a file of that name.
-        away: lessons that the learner deleted.
-        retired: copied once, no longer part of the course; left where it is.
+        first: whether there was no copy yet.
+        files: what became of them, as in ``SAID`` -> their names.
     """
 
-    first: bool = False
-    new: list[str] = field(default_factory=list)
-    updated: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    theirs: list[str] = field(default_factory=list)
-    away: list[str] = field(default_factory=list)
-    retired: list[str] = field(default_factory=list)
+    first: bool
+    files: dict[str, list[str]]
 
 
 def copy_course(
@@ -103,16 +99,16 @@ def copy_course(
     manifest.solutions = manifest.solutions if solutions is None else solutions
     names = _wanted(course_files(source), manifest)
     _make_folders(folder, names)
-    visit, sums = Visit(first=not known), {}
+    files: dict[str, list[str]] = {kind: [] for kind in (*SAID, "same")}
+    sums = {}
     for name in names:
         kind, checksum = _bring(folder / name, offered(source / name), known.get(name))
-        if kind != "same":
-            getattr(visit, kind).append(name)
+        files[kind].append(name)
         if checksum:
             sums[name] = checksum
-    visit.retired = sorted(known.keys() - set(names))
+    files["retired"] = sorted(known.keys() - set(names))
     _write_manifest(folder, sums, solutions=manifest.solutions)
-    return visit
+    return Visit(not known, files)
 
 
 def reset_lesson(folder: Path, number: str, source: Path | None = None) -> dict[str, str]:
@@ -192,20 +188,14 @@ def offered(path: Path) -> bytes:
 
 def describe(visit: Visit, folder: Path) -> str:
     """What a visit did, one line a kind."""
-    if visit.first and visit.new:
-        count = len(visit.new)
-        lines = [f"copied {count} file{'s' * (count > 1)} into {folder}"]
-    else:
-        lines = [
-            _line("new", visit.new),
-            _line("updated", visit.updated),
-            _line("newer, but yours is kept", visit.kept, _how_to_get(folder, visit.kept)),
-            _line("deleted by you", visit.away, _how_to_get(folder, visit.away)),
-            _line("no longer in the course, yours stays", visit.retired),
-        ]
-    lines.append(_line("your own file stays", visit.theirs))
-    said = "\n".join(filter(None, lines))
-    return said or f"{folder} is up to date (srlab {__version__})"
+    found = {kind: names for kind in SAID if (names := visit.files[kind])}
+    lines = []
+    if visit.first and (new := found.pop("new", [])):
+        lines.append(f"copied {len(new)} file{'s' * (len(new) > 1)} into {folder}")
+    for kind, names in found.items():
+        more = _how_to_get(folder, names) if kind in ("kept", "away") else ""
+        lines.append(f"{SAID[kind]}: {', '.join(names)}{more}")
+    return "\n".join(lines) or f"{folder} is up to date (srlab {__version__})"
 
 
 def describe_reset(brought: dict[str, str]) -> str:
@@ -220,9 +210,7 @@ def describe_reset(brought: dict[str, str]) -> str:
 def open_lab(folder: Path, arguments: list[str]) -> None:
     """Run JupyterLab on a copy, on this machine's own address, until it is stopped.
 
-    Args:
-        folder: a copy of the course.
-        arguments: passed on to JupyterLab; ``--ip`` among them wins.
+    The arguments are passed on; ``--ip`` among them wins.
     """
     from jupyterlab.labapp import main
 
@@ -241,7 +229,7 @@ def open_lab(folder: Path, arguments: list[str]) -> None:
 
 
 def _bring(target: Path, data: bytes, copied: str | None) -> tuple[str, str]:
-    """What became of a file, by its name in ``Visit``, and what to remember it by.
+    """What became of a file, as in ``SAID``, and the checksum to remember it by.
 
     Args:
         target: where the learner has it.
@@ -266,7 +254,7 @@ def _checksum(path: Path) -> str | None:
     if not os.path.lexists(path):
         return None
     if path.is_symlink() or not path.is_file():
-        return NO_PLAIN_FILE
+        return "no plain file"  # such as a link: the learner's own
     return _sum(path.read_bytes())
 
 
@@ -294,12 +282,7 @@ def _replace(target: Path, data: bytes, *, keep: bool) -> str:
 
 
 def require_own_folder(folder: Path, mark: str) -> None:
-    """Raise if files would lie among, or over, others of another kind.
-
-    Args:
-        folder: where they should lie.
-        mark: the name of a file that only our own folders have.
-    """
+    """Raise if it holds other files; ``mark`` names a file that only our own folders have."""
     require_folder(folder)
     if folder.exists() and any(folder.iterdir()) and not (folder / mark).exists():
         raise ValueError(f"{folder} holds other files; name a new or an empty folder.")
@@ -341,11 +324,7 @@ def _wanted(names: list[str], manifest: Manifest) -> list[str]:
 
 
 def _read_manifest(folder: Path) -> Manifest:
-    """What was copied; without a file if nothing was.
-
-    Raises:
-        ValueError: if it is damaged or from a newer srlab.
-    """
+    """What was copied; without a file if nothing was."""
     path = folder / MANIFEST
     if not path.exists():
         return Manifest(format=FORMAT, srlab=__version__, files={})
@@ -369,11 +348,7 @@ def _write_manifest(folder: Path, files: dict[str, str], *, solutions: bool) -> 
 
 
 def _of_lesson(names: list[str], number: str) -> list[str]:
-    """The files of a lesson.
-
-    Raises:
-        ValueError: if there is none of that number.
-    """
+    """The files of a lesson."""
     if not number.strip():
         raise ValueError("--reset needs the number of a lesson, such as 03, but got none.")
     numbers = {name: _number(name) for name in names}
@@ -388,13 +363,6 @@ def _number(name: str) -> str:
     """``solutions/03_weighted_residuals.ipynb`` -> ``"03"``; "" for a page."""
     match = LESSON.match(Path(name).name)
     return match[1] if match else ""
-
-
-# -- words ---------------------------------------------------------------------
-
-
-def _line(kind: str, names: list[str], more: str = "") -> str:
-    return f"{kind}: {', '.join(names)}{more}" if names else ""
 
 
 def _how_to_get(folder: Path, names: list[str]) -> str:

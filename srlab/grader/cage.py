@@ -54,37 +54,15 @@ HIDDEN = ("checks", "lessons/solutions", "assets/course")  # of srlab
 SPARE = 10  # seconds of the processor: so that the clock is what ends it
 
 
-@dataclass(frozen=True)
-class Cage:
-    """What a process may take.
-
-    Args:
-        uid: the user number to become; None: stay who you are.
-        closed: whether it gets a file system, a network and processes of its
-            own, which not every system allows.
-        hidden: folders that it must not see, of those that srlab has.
-        memory: bytes of each process.
-        processes: and threads.
-        seconds: of the processor.
-        groups: control groups to enter.
-    """
-
-    uid: int | None
-    closed: bool
-    hidden: tuple[str, ...]
-    memory: int
-    processes: int
-    seconds: int
-    groups: tuple[str, ...] = ()
-
-
 class Rules(BaseModel):
-    """How a checker and its sandbox are closed in.
+    """What a checker and its sandbox may take.
 
     Args:
         uids: user numbers of a sandbox and of a checker; None: stay who you are.
         groups: control groups of a sandbox.
-        memory, processes, seconds: as for ``Cage``, and seconds on the clock.
+        memory: bytes of each process.
+        processes: and threads.
+        seconds: on the clock.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -95,22 +73,19 @@ class Rules(BaseModel):
     processes: int
     seconds: int
 
-    def cage(self, *, trusted: bool, closed: bool) -> Cage:
-        """For a checker, which is trusted, or a sandbox.
 
-        Args:
-            trusted: which of the two.
-            closed: whether it gets file system and network of its own.
-        """
-        return Cage(
-            uid=self.uids[trusted] if self.uids else None,
-            closed=closed,
-            hidden=() if trusted else hidden_folders(),
-            memory=self.memory,
-            processes=self.processes,
-            seconds=self.seconds + SPARE,
-            groups=() if trusted else self.groups,
-        )
+@dataclass(frozen=True, kw_only=True)
+class Cage:
+    """One of the two: a checker, which is trusted, or a sandbox."""
+
+    rules: Rules
+    trusted: bool
+    closed: bool  # with a network and all of its own, which not every system allows
+
+    @property
+    def uid(self) -> int | None:
+        """The user number to become; None: stay who you are."""
+        return self.rules.uids[self.trusted] if self.rules.uids else None
 
 
 def hidden_folders() -> tuple[str, ...]:
@@ -123,16 +98,14 @@ def hidden_folders() -> tuple[str, ...]:
 def enter(cage: Cage, keep: list[int], alive: int) -> None:
     """Close this process in, for good; it must have been forked for that.
 
-    Args:
-        cage: what it may take.
-        keep: descriptors that stay open; all others are closed.
-        alive: descriptor whose other end whoever started this holds.
+    The descriptors ``keep`` stay open, and ``alive``, whose other end whoever
+    started this holds.
 
     Raises:
         OSError: if the system does not allow something of it.
     """
     close_all_but([*keep, alive])
-    for group in cage.groups:
+    for group in () if cage.trusted else cage.rules.groups:
         Path(group, "cgroup.procs").write_text(str(os.getpid()))
     if cage.closed:
         make_namespaces()
@@ -177,6 +150,7 @@ def build_view(cage: Cage) -> None:
     os.umask(0o022)
     # By descriptors, since the paths lead nowhere once the new root lies over them.
     handles = {path: os.open(path, os.O_PATH) for path in needed()}
+    hidden = () if cage.trusted else hidden_folders()
     options = f"mode=755,size={ROOM},nr_inodes={FILES}"
     mount("tmpfs", NEW_ROOT, "tmpfs", MS_NOSUID | MS_NODEV, options)
     for path, handle in handles.items():
@@ -185,7 +159,7 @@ def build_view(cage: Cage) -> None:
     for name in SYSTEM:
         if os.path.islink(name):
             os.symlink(os.readlink(name), f"{NEW_ROOT}{name}")
-    for folder in cage.hidden:
+    for folder in hidden:
         if os.path.isdir(f"{NEW_ROOT}{folder}"):
             mount("tmpfs", f"{NEW_ROOT}{folder}", "tmpfs", MS_RDONLY, "mode=755,size=4k")
     for name in WRITABLE:
@@ -279,9 +253,9 @@ def live_in(home: str, scratch: str) -> None:
 def set_limits(cage: Cage) -> None:
     """Of each process; what is reserved already, by torch, comes on top."""
     limits = {
-        resource.RLIMIT_AS: reserved() + cage.memory,
-        resource.RLIMIT_NPROC: cage.processes,
-        resource.RLIMIT_CPU: cage.seconds,
+        resource.RLIMIT_AS: reserved() + cage.rules.memory,
+        resource.RLIMIT_NPROC: cage.rules.processes,
+        resource.RLIMIT_CPU: cage.rules.seconds + SPARE,
         resource.RLIMIT_FSIZE: ROOM,
         resource.RLIMIT_NOFILE: 256,
         resource.RLIMIT_CORE: 0,
@@ -313,11 +287,7 @@ def run_in(
 ) -> int:
     """Fork, enter the cage, do the work there, and end.
 
-    Args:
-        cage: which.
-        keep: descriptors that the work needs.
-        work: what is done in the cage.
-        explain: takes what went wrong, if the cage could not be entered.
+    ``explain`` takes what went wrong, if the cage could not be entered.
 
     Returns:
         A descriptor; at the latest when it is closed, the process ends.

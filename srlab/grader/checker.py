@@ -16,13 +16,9 @@ Found = dict[str, Any]
 
 
 def judge_answer(channel: Channel, check: str, name: str, result: int) -> None:
-    """Run a check on what answers at the other end; write what was found.
+    """Run a check, such as ``"check_icnr"``, on the answer ``name`` at the other end.
 
-    Args:
-        channel: to the sandbox.
-        check: its name, such as ``"check_icnr"``.
-        name: of the answer.
-        result: descriptor for the finding, as JSON.
+    What was found is written to the descriptor ``result``, as JSON.
     """
     try:
         found = _judged(channel, check, name)

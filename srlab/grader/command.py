@@ -54,8 +54,7 @@ def grade_all(
     Args:
         paths: notebooks, or folders of them.
         lesson: its number, if only one's notebooks count.
-        seconds: for each exercise.
-        memory: GiB for each answer.
+        seconds, memory: for each answer, memory in GiB.
         jobs: exercises at a time.
         uncaged: whether to go on where the system allows no cage.
         say: takes what the teacher should know meanwhile.
@@ -162,12 +161,7 @@ class Nursery:
         return questions, answers
 
     def ask(self, job: dict[str, Any], *, seconds: float) -> dict[str, Any]:
-        """Have a job done; {} if that was the nursery's end.
-
-        Args:
-            job: for it.
-            seconds: after which it is given up.
-        """
+        """Have a job done; {} if that was the nursery's end, or it took longer."""
         timer = threading.Timer(seconds, self._process.kill)
         timer.start()
         try:
@@ -227,11 +221,7 @@ def _rules(uids: tuple[int, int] | None, limits: Limits, seconds: int) -> Rules:
 
 
 def _closed_in(free: Free, limits: Limits, *, uncaged: bool) -> tuple[bool, str]:
-    """Try the cage: whether there is one, and what holds.
-
-    Raises:
-        ValueError: if it does not hold, and the teacher did not say to go on.
-    """
+    """Try the cage: whether there is one, and what holds; else the teacher says to go on."""
     nursery = free.get()
     said = nursery.ask({"do": "try"}, seconds=SLOW_START)
     if not said:

@@ -29,9 +29,7 @@ Recipe = dict[str, Any]
 def recipe(module: nn.Module, numbers: dict[int, int]) -> Recipe:
     """How the other side makes a module like this one, but for its numbers.
 
-    Args:
-        module: a convolution, a ReLU, or of a class of the checks' own.
-        numbers: ``id`` of each module that was told -> its number; added to.
+    ``numbers`` has the number of each module that was told, by ``id``; added to.
     """
     if id(module) in numbers:
         return {"same": numbers[id(module)]}
@@ -122,12 +120,7 @@ def put_marks(tensor: Tensor, told: Mapping[str, Any]) -> None:
 
 
 def build(told: Recipe, built: dict[int, nn.Module]) -> nn.Module:
-    """Make a module by its recipe, in the sandbox.
-
-    Args:
-        told: its recipe.
-        built: number -> each module that was made so far; added to.
-    """
+    """Make a module by its recipe, in the sandbox; ``built`` has those so far, by number."""
     if "same" in told:
         return built[told["same"]]
     module = built[told["number"]] = _made(told, built)

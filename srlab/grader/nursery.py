@@ -21,7 +21,7 @@ from typing import Any
 from srlab.classroom.launch import check, libc
 from srlab.classroom.limits import end_processes, processes_of
 from srlab.grader import checker, sandbox
-from srlab.grader.cage import Rules, run_in
+from srlab.grader.cage import Cage, Rules, run_in
 from srlab.grader.wire import Channel
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -90,7 +90,7 @@ def _tried(rules: Rules) -> dict[str, Any]:
     def explain(error: Exception) -> None:
         os.write(write, f"{type(error).__name__}: {error}".encode())
 
-    caged = run_in(rules.cage(trusted=False, closed=True), [write], work, explain)
+    caged = run_in(Cage(rules=rules, trusted=False, closed=True), [write], work, explain)
     os.close(write)
     said = _read_all(read, time.monotonic() + 60) or b"it took too long"
     end_children(rules)
@@ -112,7 +112,9 @@ def judged(job: Job, rules: Rules) -> dict[str, Any]:
     def be_checked() -> None:
         sandbox.serve_answer(Channel(theirs), job["cells"], job["name"])
 
-    trusted, other = (rules.cage(trusted=t, closed=job["closed"]) for t in (True, False))
+    trusted, other = (
+        Cage(rules=rules, trusted=trusted, closed=job["closed"]) for trusted in (True, False)
+    )
     caged = [
         run_in(trusted, [ours.fileno(), write], check_it),
         run_in(other, [theirs.fileno()], be_checked),
@@ -187,7 +189,3 @@ def _ended_children() -> Iterator[int]:
 def _children() -> list[int]:
     words = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
     return [int(word) for word in words.split()]
-
-
-if __name__ == "__main__":
-    main()

@@ -40,14 +40,6 @@ Node = Any
 """A value as JSON; tensors by their name in the message."""
 
 
-@dataclass
-class Graph:
-    """What a call gave, and from what: enough to ask it for gradients."""
-
-    outputs: list[Tensor]
-    leaves: list[Tensor]
-
-
 class Peer:
     """One side: what the other may call here, and how to call there.
 
@@ -66,7 +58,7 @@ class Peer:
     ):
         self.channel, self.inside = channel, inside
         self.functions: list[Callable[..., Any]] = []
-        self.graphs: list[Graph] = []
+        self.graphs: list[tuple[list[Tensor], list[Tensor]]] = []  # outputs, and from what
         self.numbers: dict[int, int] = {}  # id of a module -> its number on both sides
         self.modules: dict[int, nn.Module] = {}
         self._kept: list[nn.Module] = []  # so that no id is given twice
@@ -239,7 +231,7 @@ class Peer:
 
         def work(packer: _Packer) -> Message:
             result = packer.pack(self._run(function, arguments, named))
-            self.graphs.append(Graph(list(packer.slopes), leaves))
+            self.graphs.append((list(packer.slopes), leaves))
             return {"result": result, "slopes": packer.names, "graph": len(self.graphs) - 1}
 
         self._reply_with(work, arguments)
@@ -254,16 +246,14 @@ class Peer:
 
     def _differentiated(self, message: Message, tensors: Tensors) -> list[Tensor | None]:
         with understood():
-            graph = self.graphs[message["graph"]]
+            results, leaves = self.graphs[message["graph"]]
             slopes = _Unpacker(self, tensors).unpack({"list": message["slopes"]})
-        pairs = [(o, s) for o, s in zip(graph.outputs, slopes, strict=True) if s is not None]
-        if not pairs or not graph.leaves:
-            return [None] * len(graph.leaves)
+        pairs = [(o, s) for o, s in zip(results, slopes, strict=True) if s is not None]
+        if not pairs or not leaves:
+            return [None] * len(leaves)
         outputs, given = zip(*pairs, strict=True)
         return list(
-            torch.autograd.grad(
-                outputs, graph.leaves, given, retain_graph=True, allow_unused=True
-            )
+            torch.autograd.grad(outputs, leaves, given, retain_graph=True, allow_unused=True)
         )
 
 

@@ -63,11 +63,7 @@ def _sum(rows: list[Row]) -> str:
 
 
 def write_csv(rows: list[Row], path: Path) -> None:
-    """Write a row for each exercise; no cell of it is a formula.
-
-    Raises:
-        OSError: if the file cannot be written.
-    """
+    """Write a row for each exercise; no cell of it is a formula."""
     write_table(path, COLUMNS, map(_cells, rows))
 
 
@@ -77,14 +73,7 @@ def _cells(row: Row) -> list[str]:
 
 
 def write_feedback(rows: list[Row], folder: Path) -> list[Path]:
-    """Write a text for each learner, which says what the checks would.
-
-    Returns:
-        The files, such as ``ada.txt``.
-
-    Raises:
-        OSError: if one cannot be written.
-    """
+    """Write a text for each learner, such as ``ada.txt``, which says what the checks would."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for learner, own in groupby(rows, key=lambda row: row.learner):

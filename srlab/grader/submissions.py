@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from srlab.classroom.homes import LARGEST
 from srlab.course.copy import LESSON, course_folder
@@ -22,33 +22,20 @@ PASSED_OVER = {".ipynb_checkpoints", "solutions"}
 
 @dataclass(frozen=True)
 class Task:
-    """One exercise of a lesson.
+    """One exercise of a lesson."""
 
-    Args:
-        lesson: its number, such as ``"01"``.
-        number: from 1.
-        title: a short name, that of its check.
-        name: of the function or class that answers it.
-    """
-
-    lesson: str
-    number: int
-    title: str
-    name: str
+    lesson: str  # its number, such as "01"
+    number: int  # from 1
+    title: str  # that of its check
+    name: str  # of the function or class that answers it
 
     @property
     def check(self) -> str:
         return f"check_{self.title}"
 
 
-@dataclass(frozen=True)
-class Submission:
-    """A notebook of a learner.
-
-    Args:
-        learner: by the folder, or by the file that lies in none.
-        path: of the notebook.
-    """
+class Submission(NamedTuple):
+    """A notebook, whose learner the folder names, or the file that lies in none."""
 
     learner: str
     path: Path
@@ -91,13 +78,11 @@ def _below(path: Path) -> Iterator[Submission]:
 
 def _learner(notebook: Path, root: Path) -> str:
     """Whose it is, by the uppermost folder that is no lesson's, or by its own name."""
-    folders = [n for n in notebook.relative_to(root).parts[:-1] if not ASSIGNMENT.match(n)]
-    if folders:
-        return folders[0]
-    if not LESSON.match(notebook.name) and notebook.parent == root:
+    below, above = notebook.relative_to(root).parts[:-1], root.resolve().parts
+    folders = [name for name in below if not ASSIGNMENT.match(name)]
+    if not folders and not LESSON.match(notebook.name) and notebook.parent == root:
         return notebook.stem
-    above = [n for n in root.resolve().parts if not ASSIGNMENT.match(n)]
-    return above[-1]
+    return (folders or [name for name in above[::-1] if not ASSIGNMENT.match(name)])[0]
 
 
 def _raise(error: OSError) -> None:
@@ -114,7 +99,8 @@ def read_code(path: Path) -> list[str]:
     cells = _read(path).get("cells")
     if not isinstance(cells, list):
         raise ValueError("it is no notebook, or of a version before 4")
-    code = [_source(one) for one in cells if _is_code(one)]
+    notes = [one for one in cells if isinstance(one, dict)]
+    code = [_source(one) for one in notes if one.get("cell_type") == "code"]
     if sum(map(len, code)) > LONGEST_CODE:
         raise ValueError("it has more than a million letters of code")
     return code
@@ -138,10 +124,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("it is no notebook")
     return found
-
-
-def _is_code(cell: Any) -> bool:
-    return isinstance(cell, dict) and cell.get("cell_type") == "code"
 
 
 def _source(cell: dict[str, Any]) -> str:

@@ -71,16 +71,9 @@ def note_run(name: str, model: nn.Module, *, lesson: str, scale: int = 4) -> Run
     """
     photos = load_photos("embedded", "val")
     bicubic, own = (_figures(row) for row in score_models(photos, {name: model}, scale=scale))
-    run = Run.model_validate(
-        {
-            "name": name,
-            "lesson": lesson,
-            "scale": scale,
-            "figures": own,
-            "bicubic": bicubic,
-            "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-    )
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    about = {"name": name, "lesson": lesson, "scale": scale, "when": when}
+    run = Run.model_validate({**about, "figures": own, "bicubic": bicubic})
     add_run(run)
     return run
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -111,6 +111,9 @@ class Progress(_Entry):
     milestones: dict[str, Reached] = Field(default_factory=dict)
 
 
+Entry = TypeVar("Entry", bound=_Entry)
+
+
 class NotRememberedError(Exception):
     """Why the file is left alone, in one sentence."""
 
@@ -202,37 +205,21 @@ def note_taken(key: str) -> str:
 
 
 def note_guess(key: str, guess: float | str) -> str:
-    """Note what was guessed; a later guess takes its place.
-
-    Args:
-        key: such as ``"01/edge"``.
-        guess: a number, or the text that was chosen.
+    """Note what was guessed, a number or a text, in place of an earlier guess.
 
     Returns:
         A sentence about trouble, or "".
     """
-
-    def change(progress: Progress) -> None:
-        progress.guesses[key] = guess
-
-    return _change(change)[1]
+    return _change(lambda progress: progress.guesses.update({key: guess}))[1]
 
 
 def note_milestone(lesson: str, reached: Reached) -> str:
-    """Note what a network reached; what an earlier one of the lesson did goes.
-
-    Args:
-        lesson: such as ``"01"``.
-        reached: as it was measured.
+    """Note what a lesson's network reached, in place of an earlier one's.
 
     Returns:
-        A sentence about trouble ("" if there is none).
+        A sentence about trouble, or "".
     """
-
-    def change(progress: Progress) -> None:
-        progress.milestones[lesson] = reached
-
-    return _change(change)[1]
+    return _change(lambda progress: progress.milestones.update({lesson: reached}))[1]
 
 
 def do_not_remember() -> None:
@@ -273,7 +260,7 @@ def _change_file(change: Callable[[Progress], None]) -> tuple[Progress, str]:
         try:
             saved = _load(path)
         except _Damaged:
-            kept = _set_aside(path)
+            kept = path.rename(free_path(path.with_name("progress.damaged.json")))
             saved, trouble = Progress(), f"{path} was damaged; it is now {kept.name}."
         progress = _further(saved, _unsaved)
         change(progress)
@@ -306,27 +293,22 @@ class _Format(BaseModel):
     format: int
 
 
-def _set_aside(path: Path) -> Path:
-    """``progress.json`` -> ``progress.damaged.json``, ``progress.damaged-2.json``, ..."""
-    return path.rename(free_path(path.with_name(f"{path.stem}.damaged{path.suffix}")))
-
-
 def _further(one: Progress, other: Progress) -> Progress:
     """Both together; of an entry in both, the one that got further, or the later network."""
-    whole = one.model_copy(deep=True)
-    for key, tried in other.exercises.items():
-        mine = whole.exercises.get(key, Tried())
-        if (tried.done, tried.attempts) >= (mine.done, mine.attempts):
-            whole.exercises[key] = tried.model_copy()
-    for key, answered in other.questions.items():
-        known = whole.questions.get(key, Answered())
-        if (answered.right, answered.tries) >= (known.right, known.tries):
-            whole.questions[key] = answered.model_copy()
-    whole.guesses |= other.guesses
-    for key, reached in other.milestones.items():
-        if key not in whole.milestones or reached.when >= whole.milestones[key].when:
-            whole.milestones[key] = reached.model_copy()
+    whole, more = one.model_copy(deep=True), other.model_copy(deep=True)
+    _keep_further(whole.exercises, more.exercises, lambda one: (one.done, one.attempts))
+    _keep_further(whole.questions, more.questions, lambda one: (one.right, one.tries))
+    _keep_further(whole.milestones, more.milestones, lambda one: one.when)
+    whole.guesses |= more.guesses
     return whole
+
+
+def _keep_further(
+    mine: dict[str, Entry], more: dict[str, Entry], stage: Callable[[Entry], Any]
+) -> None:
+    for key, entry in more.items():
+        if key not in mine or stage(entry) >= stage(mine[key]):
+            mine[key] = entry
 
 
 # -- one kernel at a time --------------------------------------------------------
@@ -334,12 +316,7 @@ def _further(one: Progress, other: Progress) -> Progress:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock beside ``path``, which the system lets go if the kernel dies.
-
-    Raises:
-        NotRememberedError: if another kernel holds it for ``PATIENCE`` seconds.
-        OSError: if the folder cannot be written.
-    """
+    """Hold the lock beside ``path``, which the system lets go if the kernel dies."""
     with _naming(path, "written"):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_suffix(".lock").open("ab")

@@ -155,6 +155,15 @@ class LabServer:
     def log(self) -> str:
         return (Path(self._private.name) / "log.txt").read_text(errors="replace")
 
+    def listening(self) -> set[str]:
+        """The addresses on which it, or what it has started, listens."""
+        return {
+            connection.laddr.ip
+            for process in _family(self._process.pid)
+            for connection in process.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+        }
+
     def end_sessions(self) -> None:
         """Stop every kernel, so that none trains on beside the next test."""
         with urllib.request.urlopen(self.url("api/sessions"), timeout=10) as answer:

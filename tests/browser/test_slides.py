@@ -56,6 +56,13 @@ def note(page: Page, route) -> None:
     return route.continue_()
 
 
+def talk_of(folder: Path, *cells: nbformat.NotebookNode) -> Path:
+    """The talk made of these cells."""
+    nbformat.write(new_notebook(cells=[*cells]), folder / "a.ipynb")
+    write_slides(folder / "a.ipynb", folder / "a.html")
+    return folder / "a.html"
+
+
 @pytest.fixture
 def talk(tmp_path: Path, page: Page) -> Path:
     """Four slides: one with a fragment and notes, one that is long, one with wide code."""
@@ -65,7 +72,8 @@ def talk(tmp_path: Path, page: Page) -> Path:
         return new_markdown_cell(source, metadata={"slideshow": {"slide_type": kind}})
 
     long = "\n\n".join(f"Line {n}" for n in range(120))
-    cells = [
+    return talk_of(
+        tmp_path,
         text("# First", "slide"),
         text("Comes later", "fragment"),
         text("For the speaker", "notes"),
@@ -73,10 +81,7 @@ def talk(tmp_path: Path, page: Page) -> Path:
         text("## Third", "subslide"),
         new_code_cell("x = 1  # " + "wide " * 100),
         text("## Last\n\n$\\frac{1}{2}$", "slide"),
-    ]
-    nbformat.write(new_notebook(cells=cells), tmp_path / "a.ipynb")
-    write_slides(tmp_path / "a.ipynb", tmp_path / "a.html")
-    return tmp_path / "a.html"
+    )
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
@@ -188,10 +193,8 @@ def test_without_a_script_it_is_one_long_page(browser: Browser, talk: Path) -> N
 
 
 def test_on_paper_each_slide_begins_a_page(page: Page, tmp_path: Path) -> None:
-    cells = [new_markdown_cell(f"## Slide {n}") for n in range(5)]
-    nbformat.write(new_notebook(cells=cells), tmp_path / "a.ipynb")
-    write_slides(tmp_path / "a.ipynb", tmp_path / "a.html")
-    page.goto((tmp_path / "a.html").as_uri() + "#3")
+    five = talk_of(tmp_path, *(new_markdown_cell(f"## Slide {n}") for n in range(5)))
+    page.goto(five.as_uri() + "#3")
     pages = re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))
     assert len(pages) == 5
 
@@ -199,15 +202,13 @@ def test_on_paper_each_slide_begins_a_page(page: Page, tmp_path: Path) -> None:
 def test_no_output_asks_another_host(page: Page, tmp_path: Path) -> None:
     page.asked.clear()
     cell = new_code_cell("1", outputs=[new_output("display_data", {"text/html": ASKING})])
-    title = new_markdown_cell(f"# Honest\n\n{ASKING}")
-    nbformat.write(new_notebook(cells=[title, cell]), tmp_path / "a.ipynb")
-    write_slides(tmp_path / "a.ipynb", tmp_path / "a.html")
-    page.goto((tmp_path / "a.html").as_uri())
+    asking = talk_of(tmp_path, new_markdown_cell(f"# Honest\n\n{ASKING}"), cell)
+    page.goto(asking.as_uri())
     page.wait_for_timeout(500)
     assert page.asked == []
     assert page.title() == "Honest"
     # The same without our policy would ask: so the test can fail.
-    html = (tmp_path / "a.html").read_text().replace("Content-Security-Policy", "x-nothing")
+    html = asking.read_text().replace("Content-Security-Policy", "x-nothing")
     (tmp_path / "b.html").write_text(html)
     page.goto((tmp_path / "b.html").as_uri())
     page.wait_for_timeout(500)

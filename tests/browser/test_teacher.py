@@ -1,7 +1,6 @@
 """The teacher's admin page in a real browser, and what it does not give away."""
 
 import os
-import re
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from srlab.classroom.limits import processes_of
 from tests.browser.lab import browser_page, wait_until
-from tests.classroom import Classroom, Visitor, needs_root
+from tests.classroom import Classroom, Desk, Visitor, needs_root
 
 pytestmark = [pytest.mark.browser, needs_root]
 
@@ -26,11 +25,8 @@ def ask(page: Page, method: str, path: str, body: Any = None) -> int:
 
 
 def log_in(page: Page, classroom: Classroom, name: str) -> None:
-    page.goto(f"http://127.0.0.1:{classroom.port}/hub/login?next=/hub/home")
-    page.get_by_label("Username").fill(name)
-    page.locator("#password_input").fill("long enough")
-    page.get_by_label(re.compile("Code from your teacher")).fill(classroom.code(name))
-    page.click("#login_submit")
+    code = classroom.code(name)
+    Desk(classroom, name, page).log_in("long enough", code, after="/hub/home")
     page.wait_for_url("**/hub/home")
 
 

@@ -105,12 +105,7 @@ class Reference:
 
 
 def read_reference(source: Path, pages: list["Page"]) -> Reference:
-    """Find out which modules the lessons of a course import.
-
-    Args:
-        source: the folder of the course.
-        pages: all of its pages; a notebook in a subfolder is no lesson.
-    """
+    """Find out which modules a course's lessons import; solutions are none."""
     lessons = [page for page in pages if re.fullmatch(r"[^/]+\.ipynb", page.source)]
     return Reference(lessons, {page.source: _modules(source / page.source) for page in lessons})
 
@@ -199,15 +194,10 @@ def signature(one: Object | Alias) -> str:
 
 @dataclass
 class Prose:
-    """The text of docstrings as HTML, with links to lessons and to other names.
-
-    Args:
-        reference: knows what stands where.
-        target: the page on which the text stands.
-    """
+    """The text of docstrings as HTML, with links to lessons and to other names."""
 
     reference: Reference
-    target: str
+    target: str  # the page on which the text stands
 
     def __call__(self, text: str) -> str:
         """Paragraphs, lists and code; what looks like HTML stays text."""
