@@ -106,7 +106,7 @@ class ResizeStage(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int):
         conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        # (N, in, 2h, 2w), then (N, out, 2h, 2w): dear, since it convolves the large map
+        # (N, in, 2h, 2w), then (N, out, 2h, 2w): costly, since it convolves the large map
         super().__init__(nn.Upsample(scale_factor=2, mode="nearest"), conv)
 
 
