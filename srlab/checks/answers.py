@@ -113,6 +113,7 @@ def judge_with_gradient(
     mistakes: Mistakes,
     seen_through: Callable[[Answer], Answer] = lambda answer: answer,
     toward: Sequence[int] = (0,),
+    slopes: Cases | None = None,
     tolerance: float = 1e-4,
 ) -> Verdict:
     """Compare an answer with the right one: its values, then the gradient through them.
@@ -121,6 +122,7 @@ def judge_with_gradient(
         answer: a function or a class.
         right, cases, mistakes, seen_through, tolerance: as ``judge`` takes them.
         toward: places, in a case, of the tensors that the gradient should reach.
+        slopes: cases for the gradient, if not those of the values.
     """
     verdict = judge(
         answer,
@@ -133,7 +135,9 @@ def judge_with_gradient(
     if not callable(answer):
         return verdict
     made, own = seen_through(answer), seen_through(right)
-    return judge_gradient(made, after=verdict, right=own, cases=cases, toward=toward)
+    return judge_gradient(
+        made, after=verdict, right=own, cases=cases if slopes is None else slopes, toward=toward
+    )
 
 
 def whole_number(value: Any) -> int:

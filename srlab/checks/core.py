@@ -236,7 +236,7 @@ def same(expected: Any, got: Any, tolerance: float) -> bool:
         got = got.detach().to(expected.dtype)
         return torch.allclose(got, expected, rtol=1e-4, atol=tolerance, equal_nan=True)
     if isinstance(expected, float):
-        value = _number(got)
+        value = as_number(got)
         return value is not None and same(
             torch.tensor(expected), torch.tensor(value), tolerance
         )
@@ -452,7 +452,7 @@ def without_calling(answer: Answer | None, *names: str) -> Answer | None:
     return watched
 
 
-def _number(value: Any) -> float | None:
+def as_number(value: Any) -> float | None:
     """A number of Python or NumPy, or a tensor with one element, as a float."""
     if isinstance(value, Tensor) and value.numel() == 1:
         return float(value)
