@@ -148,33 +148,32 @@ def test_a_verdict_shows_case_expected_got_and_hint():
     assert text.endswith("check again: the hint comes.")
 
 
-class TestTheFirstElementThatDiffers:
-    def test_of_a_tensor(self):
-        expected, got = torch.zeros(2, 3), torch.zeros(2, 3)
-        got[1, 1:] = torch.tensor([0.5, 0.25])
-        text = "The first element that differs is [1, 1]: expected 0, got 0.5."
-        assert core.first_difference(expected, got, 1e-4) == text
+@pytest.mark.parametrize(
+    ("expected", "got", "said"),
+    [
+        (
+            torch.zeros(2, 3),
+            torch.tensor([[0, 0, 0], [0, 0.5, 0.25]]),
+            "[1, 1]: expected 0, got 0.5.",
+        ),
+        ([128, 12], [128, 3], "[1]: expected 12, got 3."),
+        (torch.zeros(3), torch.zeros(3), ""),
+        (torch.zeros(3), torch.zeros(2), ""),
+        (1.0, 2.0, ""),
+        ([1], [1, 2], ""),
+    ],
+)
+def test_the_first_element_that_differs_is_named(expected, got, said):
+    text = f"The first element that differs is {said}" if said else ""
+    assert core.first_difference(expected, got, 1e-4) == text
 
-    def test_of_a_row(self):
-        text = "The first element that differs is [1]: expected 12, got 3."
-        assert core.first_difference([128, 12], [128, 3], 1e-4) == text
 
-    def test_of_what_cannot_be_compared_place_by_place(self):
-        zeros = torch.zeros(3)
-        for expected, got in ((zeros, zeros), (zeros, zeros[:2]), (1.0, 2.0), ([1], [1, 2])):
-            assert core.first_difference(expected, got, 1e-4) == ""
-
-    def test_is_said_where_no_mistake_explains(self):
-        for factor in (2, 3, 4):
-            verdict = check_shuffle(
-                lambda x, f, by=factor: (
-                    by
-                    + torch.zeros(
-                        x.shape[0], x.shape[1] // f**2, x.shape[2] * f, x.shape[3] * f
-                    )
-                )
-            )
-        assert dict(verdict.help)["mistake"].startswith("The first element that differs is [0,")
+def test_the_first_difference_is_told_where_no_mistake_explains():
+    for factor in (2, 3, 4):
+        verdict = check_shuffle(
+            lambda x, f, by=factor: by + torch.zeros(x[:, :: f**2].shape).tile(1, 1, f, f)
+        )
+    assert dict(verdict.help)["mistake"].startswith("The first element that differs is [0,")
 
 
 # -- a check leaves everything as it found it, and comes to its end ------------------------
@@ -300,27 +299,30 @@ def test_two_that_differ_never_look_alike(expected, got):
     assert one != other
 
 
-def cases_of(check, monkeypatch):
-    """The names of all cases of a check."""
-    found = ["in this order: "] if check is check_shares else []  # put before any case
+def handed_to_judge(check):
+    """What a check hands to ``judge``, call by call."""
+    calls = []
 
-    def note(*_, cases, **__):
-        found.extend(cases)
+    def note(*_, **given):
+        calls.append(given)
         return core.Verdict(True)  # so that a second look, if there is one, comes as well
 
     module = sys.modules[check.__wrapped__.__module__]
-    for place in (module, answers):  # judge_module stands in answers
-        monkeypatch.setattr(place, "judge", note)
-    monkeypatch.setattr(answers, "judge_gradient", lambda *_, after, **__: after)
-    check.__wrapped__(divides_by_zero)
-    return found
+    with pytest.MonkeyPatch.context() as patch:
+        for place in (module, answers):  # judge_module stands in answers
+            patch.setattr(place, "judge", note)
+        patch.setattr(answers, "judge_gradient", lambda *_, after, **__: after)
+        check.__wrapped__(divides_by_zero)
+    return calls
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_each_nudge_belongs_to_a_case(check, monkeypatch):
+def test_each_nudge_belongs_to_a_case(check):
     _, exercise = find_exercise(check.__name__.removeprefix("check_"))
-    cases = cases_of(check, monkeypatch)
+    cases = [case for given in handed_to_judge(check) for case in given["cases"]]
     assert cases
+    if check is check_shares:
+        cases.append("in this order: ")  # put before any case
     for begin, text in exercise.nudges.items():
         assert any(case.startswith(begin) for case in cases), begin
         assert text.endswith((".", "?"))

@@ -36,42 +36,23 @@ class Written(nn.Module):
         maps = [self.blocks[0](images)]
         for block in self.blocks[1:]:
             maps.append(self.next(block, maps))
-        return maps
+        return self.given(maps)
 
     def next(self, block, maps):
         return block(nn.MaxPool2d(2)(maps[-1]))
 
-
-def encoder_with(step):
-    return type("Encoder", (Written,), {"next": lambda _self, block, maps: step(block, maps)})
-
-
-class OnlyTheFirst(Written):
-    def forward(self, images):
-        return [self.blocks[0](images)]
-
-
-class CoarsestFirst(Written):
-    def forward(self, images):
-        return list(reversed(super().forward(images)))
-
-
-class Overwriting(Written):
-    def forward(self, images):
-        maps = [self.blocks[0](images)]
-        for block in self.blocks[1:]:
-            maps[-1] = block(F.max_pool2d(maps[-1], 2))
+    def given(self, maps):
         return maps
 
 
-class OneMap(Written):
-    def forward(self, images):
-        return super().forward(images)[-1]
+def encoder(step):
+    """One whose next map is ``step(block, maps)``."""
+    return type("Encoder", (Written,), {"next": lambda _self, block, maps: step(block, maps)})
 
 
-class DetachedMaps(Written):
-    def forward(self, images):
-        return [one.detach() for one in super().forward(images)]
+def giving(given):
+    """An encoder that gives this of its maps."""
+    return type("Giving", (Written,), {"given": lambda _self, maps: given(maps)})
 
 
 test_encoder_done = takes(check_encoder, PlainEncoder, Written)
@@ -79,25 +60,21 @@ test_encoder_done = takes(check_encoder, PlainEncoder, Written)
 test_encoder_mistakes = refuses(
     check_encoder,
     {
-        "No map gets smaller": encoder_with(lambda block, maps: block(maps[-1])),
-        "the first map alone": OnlyTheFirst,
-        "The last map was overwritten": Overwriting,
-        "coarsest map comes first": CoarsestFirst,
-        "no block has worked on it": encoder_with(lambda _, maps: F.max_pool2d(maps[-1], 2)),
-        "Halved after the block": encoder_with(
-            lambda block, maps: F.max_pool2d(block(maps[-1]), 2)
-        ),
-        "mean of four pixels": encoder_with(
-            lambda block, maps: block(nn.AvgPool2d(2)(maps[-1]))
-        ),
-        "one of four pixels": encoder_with(
+        "No map gets smaller": encoder(lambda block, maps: block(maps[-1])),
+        "the first map alone": giving(lambda maps: maps[:1]),
+        "The last map was overwritten": giving(lambda maps: [maps[-1]]),
+        "coarsest map comes first": giving(lambda maps: list(reversed(maps))),
+        "no block has worked on it": encoder(lambda _, maps: F.max_pool2d(maps[-1], 2)),
+        "Halved after the block": encoder(lambda block, maps: F.max_pool2d(block(maps[-1]), 2)),
+        "mean of four pixels": encoder(lambda block, maps: block(nn.AvgPool2d(2)(maps[-1]))),
+        "one of four pixels": encoder(
             lambda block, maps: block(F.interpolate(maps[-1], scale_factor=0.5))
         ),
-        "another map than it was built for": encoder_with(
+        "another map than it was built for": encoder(
             lambda block, maps: block(F.max_pool2d(maps[0], 2))
         ),
-        "A list of maps": OneMap,
-        "The value is right, but": DetachedMaps,
+        "A list of maps": giving(lambda maps: maps[-1]),
+        "The value is right, but": giving(lambda maps: [one.detach() for one in maps]),
     },
     case="",
 )
@@ -108,32 +85,18 @@ def pads_with_a_layer(images, multiple):
     return nn.ReplicationPad2d((0, -width % multiple, 0, -height % multiple))(images)
 
 
-def repeats(images, multiple):
-    for axis in (-2, -1):
-        while images.shape[axis] % multiple:
-            last_one = images.narrow(axis, images.shape[axis] - 1, 1)
-            images = torch.cat([images, last_one], dim=axis)
-    return images
-
-
-def padded(sides, mode="replicate"):
+def padded(
+    sides=lambda rows, columns: (0, columns, 0, rows),
+    mode="replicate",
+    missing=lambda side, multiple: -side % multiple,
+):
     """``sides(rows, columns)``: of what is missing."""
 
     def answer(images, multiple):
-        missing = (-side % multiple for side in images.shape[-2:])
-        return F.pad(images, sides(*missing), mode=mode)
+        rows, columns = (missing(side, multiple) for side in images.shape[-2:])
+        return F.pad(images, sides(rows, columns), mode=mode)
 
     return answer
-
-
-def adds_a_whole_multiple(images, multiple):
-    rows, columns = (multiple - side % multiple for side in images.shape[-2:])
-    return F.pad(images, (0, columns, 0, rows), mode="replicate")
-
-
-def adds_what_is_over(images, multiple):
-    rows, columns = (side % multiple for side in images.shape[-2:])
-    return F.pad(images, (0, columns, 0, rows), mode="replicate")
 
 
 def stretches(images, multiple):
@@ -146,19 +109,19 @@ def cuts(images, multiple):
     return images[..., :height, :width]
 
 
-test_padding_done = takes(check_padding, pads_with_a_layer, repeats, pad_to_multiple)
+test_padding_done = takes(check_padding, pads_with_a_layer, padded(), pad_to_multiple)
 
 test_padding_mistakes = refuses(
     check_padding,
     {
-        "The border is black": padded(lambda r, c: (0, c, 0, r), "constant"),
-        "F.pad begins with": padded(lambda r, c: (0, r, 0, c)),
-        "at the left and above": padded(lambda r, c: (c, 0, r, 0)),
-        "mirrors the last rows": padded(lambda r, c: (0, c, 0, r), "reflect"),
-        "Only the rows": padded(lambda r, _: (0, 0, 0, r)),
-        "Only the columns": padded(lambda _, c: (0, c, 0, 0)),
-        "a whole multiple": adds_a_whole_multiple,
-        "what is over": adds_what_is_over,
+        "The border is black": padded(mode="constant"),
+        "F.pad begins with": padded(lambda rows, columns: (0, rows, 0, columns)),
+        "at the left and above": padded(lambda rows, columns: (columns, 0, rows, 0)),
+        "mirrors the last rows": padded(mode="reflect"),
+        "Only the rows": padded(lambda rows, _: (0, 0, 0, rows)),
+        "Only the columns": padded(lambda _, columns: (0, columns, 0, 0)),
+        "a whole multiple": padded(missing=lambda side, multiple: multiple - side % multiple),
+        "what is over": padded(missing=lambda side, multiple: side % multiple),
         "no pixel is where it was": stretches,
         "cuts the edge": cuts,
         "The value is right, but": torch.no_grad()(pads_with_a_layer),
@@ -191,17 +154,30 @@ class Network(nn.Module):
         return sr + self.upsampler(features)[..., : sr.shape[-2], : sr.shape[-1]]
 
     def climb(self, level, features, skip, gain):
-        both = torch.cat((self.ups[level](features), gain * skip), 1)
-        return self.merges[level](both)
+        return self.merges[level](self.join(self.ups[level](features), gain * skip, skip, gain))
+
+    def join(self, below, turned, *_):
+        return torch.cat((below, turned), 1)
 
 
-def network_with(climb, **more):
-    return type("Another", (Network,), {"climb": climb, **more})
+def network(join, **more):
+    """One whose merges get ``join(below, turned, skip, gain)``."""
+    return type("Another", (Network,), {"join": lambda _self, *given: join(*given), **more})
 
 
 class GainsReversed(Network):
     def forward(self, lr, *, gains=None):
         return super().forward(lr, gains=gains and gains[::-1])
+
+
+class NotDoubled(Network):
+    def climb(self, level, features, skip, gain):
+        return self.merges[level](torch.cat([features, gain * skip], 1))
+
+
+class NotMerged(Network):
+    def climb(self, level, features, skip, gain):
+        return self.ups[level](features) + gain * skip
 
 
 test_unet_done = takes(check_unet, Network, UNet)
@@ -210,53 +186,32 @@ test_unet_mistakes = refuses(
     check_unet,
     {
         "another number of channels": (
-            network_with(lambda self, i, x, skip, _: self.merges[i](self.ups[i](x) + skip)),
-            network_with(lambda self, i, x, skip, gain: self.ups[i](x) + gain * skip),
-            network_with(Network.climb, into_merge=1),
+            network(lambda below, _, skip, __: below + skip),
+            NotMerged,
+            type("Narrow", (Network,), {"into_merge": 1}),
         ),
-        "still half as large": network_with(
-            lambda self, i, x, skip, gain: self.merges[i](torch.cat([x, gain * skip], 1))
+        "still half as large": NotDoubled,
+        "the skip comes first": network(
+            lambda below, turned, *_: torch.cat([turned, below], 1)
         ),
-        "the skip comes first": network_with(
-            lambda self, i, x, skip, gain: self.merges[i](
-                torch.cat([gain * skip, self.ups[i](x)], 1)
-            )
-        ),
-        "The skip is lost": network_with(
-            lambda self, i, x, *_: self.merges[i](self.ups[i](x).repeat(1, 2, 1, 1))
-        ),
+        "The skip is lost": network(lambda below, *_: below.repeat(1, 2, 1, 1)),
         "Added: after a sum": (
-            network_with(
-                lambda self, i, x, skip, gain: self.merges[i](self.ups[i](x) + gain * skip),
-                into_merge=1,
-            ),
-            network_with(
-                lambda self, i, x, skip, gain: self.merges[i](
-                    (self.ups[i](x) + gain * skip).repeat(1, 2, 1, 1)
-                )
-            ),
-            network_with(
-                lambda self, i, x, skip, gain: self.merges[i](
-                    torch.cat([self.ups[i](x) + gain * skip, gain * skip], 1)
-                )
-            ),
+            network(lambda below, turned, *_: below + turned, into_merge=1),
+            network(lambda below, turned, *_: (below + turned).repeat(1, 2, 1, 1)),
+            network(lambda below, turned, *_: torch.cat([below + turned, turned], 1)),
         ),
         "The gains are in the wrong order": GainsReversed,
-        "The gain has no effect": network_with(
-            lambda self, i, x, skip, _: Network.climb(self, i, x, skip, 1.0)
+        "The gain has no effect": network(
+            lambda below, _turned, skip, _gain: torch.cat([below, skip], 1)
         ),
-        "comes from below, too": network_with(
-            lambda self, i, x, skip, gain: self.merges[i](
-                gain * torch.cat([self.ups[i](x), skip], 1)
-            )
+        "comes from below, too": network(
+            lambda below, _, skip, gain: gain * torch.cat([below, skip], 1)
         ),
-        "comes from below, not the skip": network_with(
-            lambda self, i, x, skip, gain: self.merges[i](
-                torch.cat([gain * self.ups[i](x), skip], 1)
-            )
+        "comes from below, not the skip": network(
+            lambda below, _, skip, gain: torch.cat([gain * below, skip], 1)
         ),
-        "The value is right, but": network_with(
-            lambda self, i, x, skip, gain: Network.climb(self, i, x, skip, gain).detach()
+        "The value is right, but": network(
+            lambda below, turned, *_: torch.cat([below, turned], 1).detach()
         ),
     },
     case="",
@@ -298,30 +253,15 @@ def lengthens_the_step_too_early(layers):
     return seen
 
 
-def doubles_what_was_seen(layers):
-    seen = 1
-    for kind, size in layers:
-        seen = seen * size if kind == "pool" else seen + size - 1
-    return seen
-
-
 def knows_only_3_and_2(layers):
-    seen = step = 1
-    for kind, _ in layers:
-        seen += (2 if kind == "conv" else 1) * step
-        step *= 2 if kind == "pool" else 1
-    return seen
-
-
-def gives_a_float(layers):
-    return float(walks_through(layers))
+    return walks_through([(kind, 3 if kind == "conv" else 2) for kind, _ in layers])
 
 
 test_a_field_is_a_whole_number = refuses(
     check_field,
     {
         "^5, a Tensor$": lambda layers: torch.tensor(walks_through(layers)),
-        "^5, a float$": gives_a_float,
+        "^5, a float$": lambda layers: float(walks_through(layers)),
         "^True, a bool$": lambda layers: bool(walks_through(layers)),
         r"^array\(\[5\]\), a ndarray$": lambda layers: np.array([walks_through(layers)]),
     },
@@ -330,20 +270,11 @@ test_a_field_is_a_whole_number = refuses(
 )
 
 
-def counts_recursively(layers):
-    if not layers:
-        return 1
-    (kind, size), *deeper = layers
-    seen = counts_recursively(tuple(deeper))
-    return seen * size if kind == "pool" else seen + size - 1
-
-
 test_field_done = takes(
     check_field,
     walks_through,
     walks_backwards,
     lambda layers: np.int32(walks_through(layers)),
-    counts_recursively,
 )
 
 
@@ -362,7 +293,7 @@ test_field_mistakes = refuses(
         "A pooling sees more than": forgets_the_pooling_itself,
         "The step grows before the": lengthens_the_step_too_early,
         "After a pooling every layer": lambda layers: 1 + sum(size - 1 for _, size in layers),
-        "What was seen before a": doubles_what_was_seen,
+        "What was seen before a": lambda layers: walks_backwards(layers[::-1]),
         "": knows_only_3_and_2,
         "Keep two numbers": lambda layers: walks_through(layers) if layers[0] else 1,
     },
@@ -482,15 +413,6 @@ def pads_one_row_only(features, skip):
     return torch.cat([larger[..., : skip.shape[-2], : skip.shape[-1]], skip], dim=1)
 
 
-def repeats_the_last(features, skip):
-    height, width = skip.shape[-2:]
-    while features.shape[-2] < height:
-        features = torch.cat([features, features[..., -1:, :]], dim=-2)
-    while features.shape[-1] < width:
-        features = torch.cat([features, features[..., -1:]], dim=-1)
-    return torch.cat([features[..., :height, :width], skip], dim=1)
-
-
 test_a_merge_through_which_no_gradient_comes_back = refuses(
     check_merge,
     lambda features, skip: cuts_pads_and_concatenates(features.detach(), skip),
@@ -501,10 +423,7 @@ test_a_merge_through_which_no_gradient_comes_back = refuses(
 )
 
 
-test_merge_done = takes(
-    check_merge, cuts_pads_and_concatenates, takes_rows_by_number, repeats_the_last
-)
-
+test_merge_done = takes(check_merge, cuts_pads_and_concatenates, takes_rows_by_number)
 
 test_merge_mistakes = refuses(
     check_merge,
@@ -540,10 +459,8 @@ test_merge_mistakes = refuses(
 )
 
 
-def stretches_to_fit(features, skip):
-    return torch.cat([F.interpolate(features, skip.shape[-2:]), skip], dim=1)
-
-
 def test_what_the_lesson_gives_is_wrong_and_no_attempt():
-    verdict = check_merge(stretches_to_fit)
+    verdict = check_merge(
+        joins(lambda features, skip: F.interpolate(features, skip.shape[-2:]))
+    )
     refused(verdict, case="a skip of 6 x 9", hint="Stretched: every pixel")

@@ -146,6 +146,7 @@ def check_shares(answer: Answer | None) -> Verdict:
 @in_steps()
 def check_distance(answer: Answer | None) -> Verdict:
     """Check ``answer(name, factor)``: how many times as far an optimizer's step goes."""
+    torch.optim.SGD([torch.ones(1)])  # the first one imports much, in nobody's time
     return judge(
         answer,
         right=_distance,

@@ -191,7 +191,7 @@ def _equal(given: Weights, before: Weights) -> bool:
 
 def _whose(name: str, model: nn.ParameterDict, before: Weights, after: Weights) -> str:
     value = model[name].detach()
-    if name in before and value.shape == before[name].shape and value.equal(before[name]):
+    if name in before and value.equal(before[name]):
         return "carried"
     return "its own" if value.equal(after[name]) else "something else"
 
