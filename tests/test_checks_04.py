@@ -165,22 +165,9 @@ def starts_in_place_and_returns_nothing(conv, factor, *init):
     makes()(conv, factor, *init)
 
 
-@torch.no_grad()
-def is_sure_of_a_bias(conv, factor):
-    set_weight(conv, copies(conv, factor))
-    conv.bias.copy_(shares_it(conv.bias, factor))
-
-
-@torch.no_grad()
-def takes_the_bias_first(conv, factor):
-    bias = shares_it(conv.bias, factor)
-    set_weight(conv, copies(conv, factor))
-    conv.bias.data = bias
-
-
-def zeroes_what_is_not_there(conv, factor):
-    set_weight(conv, copies(conv, factor))
-    nn.init.zeros_(conv.bias)
+def sure_of_a_bias(use):
+    """An answer that uses the bias before anything else."""
+    return lambda conv, factor: use(conv.bias, factor)
 
 
 def nothing(conv, _):
@@ -218,7 +205,11 @@ test_icnr_mistakes_of_a_plain_convolution = refuses(
         "Each kernel has factor copies": makes(
             lambda conv, factor: conv.weight[::factor].detach().repeat_interleave(factor, dim=0)
         ),
-        "may have no bias": (is_sure_of_a_bias, takes_the_bias_first, zeroes_what_is_not_there),
+        "may have no bias": (
+            sure_of_a_bias(lambda bias, factor: bias.copy_(shares_it(bias, factor))),
+            sure_of_a_bias(shares_it),
+            sure_of_a_bias(lambda bias, _: nn.init.zeros_(bias)),
+        ),
         "Nothing has changed": lambda conv, _: conv,
         "": lambda conv, factor: starts(
             nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1), factor
@@ -291,9 +282,9 @@ test_icnr_other_wrong_answers = refuses(
 
 
 def test_a_learners_own_icnr_may_have_its_name():
-    code = is_sure_of_a_bias.__wrapped__.__code__.replace(co_qualname="icnr_")
-    own = torch.no_grad()(FunctionType(code, globals()))
-    assert "may have no bias" in check_icnr.__wrapped__(own).hint
+    code = starts_every_parameter.__wrapped__.__code__.replace(co_qualname="icnr_")
+    verdict = check_icnr.__wrapped__(torch.no_grad()(FunctionType(code, globals())))
+    assert verdict.hint.startswith("init was not called"), "right, but for that"
 
 
 # Build: ResizeStage ----------------------------------------------------------------------
@@ -311,13 +302,8 @@ class RepeatsByHand(nn.Module):
 
 
 def stage(*parts):
-    """A class of a stage of these parts, each made from the channels in and out."""
-
-    class Stage(nn.Sequential):
-        def __init__(self, in_channels, out_channels):
-            super().__init__(*(make(in_channels, out_channels) for make in parts))
-
-    return Stage
+    """A stage of these parts, each made from the channels in and out."""
+    return lambda *channels: nn.Sequential(*(make(*channels) for make in parts))
 
 
 def conv(in_channels, out_channels, **other):

@@ -1,5 +1,7 @@
 """The checks of lesson 05 take the right answer, refuse wrong ones, and say why."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -247,12 +249,12 @@ def counted(mask):
     return mask.sum(dim=(1, 2, 3)).view(-1, 1, 1)
 
 
-def does_not_divide(features, mask):
-    return products(features * mask)
+def divided(by):
+    """An answer that divides its sums by ``by(features, mask)``."""
+    return lambda features, mask: products(features * mask) / by(features, mask)
 
 
-def flattens_what_is_left(features, mask):
-    return does_not_divide(features, mask) / (features.shape[1] * counted(mask))
+flattens_what_is_left = divided(lambda features, mask: features.shape[1] * counted(mask))
 
 
 def picks_the_pixels_of_each_picture(features, mask):
@@ -263,16 +265,11 @@ def picks_the_pixels_of_each_picture(features, mask):
     return torch.stack(grams)
 
 
-def corrects_the_whole_gram(features, mask):
-    share = mask.mean(dim=(1, 2, 3)).view(-1, 1, 1)
-    return gram_matrix(features * mask) / share
-
-
 test_gram_of_part_done = takes(
     check_gram_of_part,
     flattens_what_is_left,
     picks_the_pixels_of_each_picture,
-    corrects_the_whole_gram,
+    lambda features, mask: gram_matrix(features * mask) / mask.mean((2, 3))[..., None],
 )
 
 
@@ -301,21 +298,13 @@ test_gram_of_part_mistakes = refuses(
     {
         "This is the Gram matrix": lambda features, _: gram_matrix(features),
         "Divided by all h * w pixels": lambda features, mask: gram_matrix(features * mask),
-        "Not divided: the matrix would grow": does_not_divide,
-        "Divided by the pixels alone": lambda features, mask: (
-            does_not_divide(features, mask) / counted(mask)
-        ),
-        "Divided by the channels alone": lambda features, mask: (
-            does_not_divide(features, mask) / features.shape[1]
-        ),
-        "This divides by the pixels": lambda features, mask: (
-            does_not_divide(features, mask) / (features.shape[1] * mask.sum())
-        ),
-        "the first picture's number of pixels": lambda features, mask: (
-            does_not_divide(features, mask) / (features.shape[1] * mask[0].sum())
-        ),
+        "Not divided: the matrix would grow": divided(lambda *_: 1),
+        "Divided by the pixels alone": divided(lambda _, mask: counted(mask)),
+        "Divided by the channels alone": divided(lambda features, _: features.shape[1]),
+        "This divides by the pixels": divided(lambda f, mask: f.shape[1] * mask.sum()),
+        "the first picture's number": divided(lambda f, mask: f.shape[1] * mask[0].sum()),
         "This is one matrix for": lambda features, mask: (
-            does_not_divide(features, mask).sum(0) / (features.shape[1] * mask.sum())
+            products(features * mask).sum(0) / (features.shape[1] * mask.sum())
         ),
         "This is the matrix of": lambda *given: flattens_what_is_left(*given)[0],
         "Pixels are multiplied with pixels": multiplies_pixels_with_pixels,
@@ -401,14 +390,11 @@ def runs_backward(*, emptied, left=()):
 lets_gradients_pile_up = runs_backward(emptied=False)
 
 
-class ByName:
-    """Terms as ``make_ledger`` wants them."""
-
-    def __init__(self, terms, weights):
-        self.terms, self.weights = terms, weights
-
-    def raw(self, sr, hr, names):  # noqa: ARG002
-        return {name: self.terms[name](sr) for name in names}
+def reads_the_ledger(terms, weights, sr):
+    loss = SimpleNamespace(
+        weights=weights, raw=lambda sr, _, names: {name: terms[name](sr) for name in names}
+    )
+    return {name: entry.share for name, entry in make_ledger(loss, sr, sr).items()}
 
 
 test_shares_done = takes(
@@ -416,9 +402,7 @@ test_shares_done = takes(
     asks_for_each,
     by_size(torch.norm),
     runs_backward(emptied=True),
-    lambda terms, weights, sr: {
-        name: entry.share for name, entry in make_ledger(ByName(terms, weights), sr, sr).items()
-    },
+    reads_the_ledger,
 )
 
 
@@ -520,10 +504,6 @@ def walks_on(name, factor):
     return sizes[1] / sizes[0] if name == "SGD" else 1.0
 
 
-def knows_sgd_by_name(name, factor):
-    return factor if name == "SGD" else 1.0
-
-
 test_distance_done = takes(
     check_distance,
     walks,
@@ -536,7 +516,7 @@ test_distance_mistakes = refuses(
     {
         ("Adam", "how much larger the gradient is"): lambda _, factor: factor,
         ("ASGD", "the best known only"): (
-            knows_sgd_by_name,
+            lambda name, factor: factor if name == "SGD" else 1.0,
             lambda name, factor: walks(name, factor) if name == "SGD" else 1.0,
             lambda name, factor: walks("Adam" if name == "ASGD" else name, factor),
         ),

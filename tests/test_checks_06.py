@@ -1,5 +1,7 @@
 """The checks of lesson 06 take the right answers, refuse wrong ones, and say why."""
 
+from functools import partial
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -332,10 +334,6 @@ def measures(unet, lr, hr, gain=lambda muted, level: float(muted != level), clam
     return [decibels([gain(muted, level) for level in levels]) - whole for muted in levels]
 
 
-def measures_with(**options):
-    return lambda unet, lr, hr: measures(unet, lr, hr, **options)
-
-
 def gives_levels(unet, lr, hr):
     whole = psnr(unet(lr).clamp(0, 1), hr).item()
     return [whole + change for change in measures(unet, lr, hr)]
@@ -354,13 +352,17 @@ test_muted_mistakes = refuses(
     {
         "The sign": lambda *given: [-change for change in measures(*given)],
         "The coarsest skip": lambda *given: measures(*given)[::-1],
-        "One skip is left on": measures_with(gain=lambda muted, level: float(muted == level)),
-        "one more skip is muted": measures_with(gain=lambda muted, level: float(level > muted)),
-        "All skips are muted": measures_with(gain=lambda *_: 0.0),
-        "Turned down to a half": measures_with(
-            gain=lambda muted, level: 1 - 0.5 * (muted == level)
+        "One skip is left on": partial(
+            measures, gain=lambda muted, level: float(muted == level)
         ),
-        "no picture file holds": measures_with(clamped=False),
+        "one more skip is muted": partial(
+            measures, gain=lambda muted, level: float(level > muted)
+        ),
+        "All skips are muted": partial(measures, gain=lambda *_: 0.0),
+        "Turned down to a half": partial(
+            measures, gain=lambda muted, level: 1 - 0.5 * (muted == level)
+        ),
+        "no picture file holds": partial(measures, clamped=False),
         "not how they change": gives_levels,
         "in a list": lambda *given: max(measures(*given)),
     },

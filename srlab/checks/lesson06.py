@@ -77,7 +77,7 @@ def check_unet(answer: Answer | None) -> Verdict:
         right=UNet,
         cases=cases,
         mistakes=UNET_MISTAKES,
-        seen_through=_with_gains,
+        seen_through=partial(as_module, named=("gains",)),
         toward=(1,),
     )
 
@@ -157,15 +157,6 @@ def check_merge(answer: Answer | None) -> Verdict:
     )
 
 
-def _field(layers: Layers) -> int:
-    """Of a row of layers with stride 1, and poolings whose stride is their size."""
-    seen = step = 1
-    for kind, size in layers:
-        seen += (size - 1) * step
-        step *= size if kind == "pool" else 1
-    return seen
-
-
 def _changes(
     unet: UNet,
     lr: Tensor,
@@ -227,27 +218,6 @@ def _in_a_row(maps: Any) -> Tensor:
     """The values of all maps."""
     _sizes(maps)
     return torch.cat([one.flatten() for one in maps])
-
-
-def _with_gains(make: Answer) -> Answer:
-    """Make of a UNet's class a function of its settings, a picture and the gains."""
-
-    def told(*settings: int) -> Any:
-        unet = make(*settings)
-        return _Told(unet) if isinstance(unet, nn.Module) else unet
-
-    return as_module(told)
-
-
-class _Told(nn.Module):
-    """A UNet whose gains come after the picture."""
-
-    def __init__(self, unet: nn.Module):
-        super().__init__()
-        self.unet = unet
-
-    def forward(self, lr: Tensor, gains: Sequence[float]) -> Any:
-        return self.unet(lr, gains=gains)
 
 
 def _joined(fit: Callable[[Tensor, Tensor], Tensor]) -> Answer:
@@ -437,7 +407,7 @@ def _seeing(
     lengthens: bool = True,
     too_early: bool = False,
 ) -> Answer:
-    """``_field`` with one thing done in another way."""
+    """The right answer, or one with one thing done in another way."""
 
     def field(layers: Layers) -> int:
         seen, step = begin, 1
@@ -449,6 +419,9 @@ def _seeing(
         return seen
 
     return field
+
+
+_field = _seeing()
 
 
 def _multiply_at_poolings(layers: Layers) -> int:
