@@ -1,6 +1,7 @@
 """The checks of lesson 07 take the right answers, refuse wrong ones, and say why."""
 
 import re
+from functools import partial
 
 import nbformat
 import torch
@@ -20,7 +21,7 @@ from srlab.inference import back_project
 from srlab.metrics import luma, psnr
 from srlab.models import enlarge
 from srlab.runcard import ModelSpec, RunCard, Stage
-from tests.answering import first, refused, refuses, takes
+from tests.answering import first, refuses, takes
 from tests.test_setup import ROOT
 
 # The builds ----------------------------------------------------------------------------
@@ -210,12 +211,16 @@ def scale_of(sr, lr):
     return sr.shape[-1] // lr.shape[-1]
 
 
-def small(sr, lr):
-    return degrade(sr.clamp(0, 1), scale_of(sr, lr))
+def small(sr, lr, reduce=degrade):
+    return reduce(sr.clamp(0, 1), scale_of(sr, lr))
 
 
-def agrees(sr, lr):
-    return psnr(small(sr, lr), lr)
+def compares(reduce):
+    """An answer that makes its small picture by ``reduce(sr, scale)``."""
+    return lambda sr, lr: psnr(small(sr, lr, reduce), lr)
+
+
+agrees = compares(degrade)
 
 
 def agrees_with_stored_bytes(sr, lr):
@@ -226,27 +231,8 @@ def agrees_with_numbers_of_its_own(sr, lr):
     return (-10 * (small(sr, lr) - lr).square().mean((1, 2, 3)).log10()).mean()
 
 
-def bicubic(sr, lr, **how):
-    return F.interpolate(sr.clamp(0, 1), lr.shape[-2:], mode="bicubic", **how)
-
-
-test_bicubic_without_rounding_is_not_degrade = refuses(
-    check_consistency,
-    lambda sr, lr: psnr(bicubic(sr, lr, antialias=True), lr),
-    lambda sr, lr: psnr(bicubic(sr, lr, antialias=True).clamp(0, 1), lr),
-    lambda sr, lr: psnr(bicubic(sr, lr, antialias=True).mul(255).floor() / 255, lr),
-)
-
-
-def test_what_is_left_out_is_named():
-    """Whatever else degrade does at the border."""
-    verdict = check_consistency(lambda sr, lr: psnr(bicubic(sr, lr, antialias=True), lr))
-    refused(verdict, hint="This is bicubic, but not degrade")
-
-
-def skips_pixels(sr, lr):
-    scale = scale_of(sr, lr)
-    return psnr(sr.clamp(0, 1)[..., ::scale, ::scale], lr)
+def bicubic(sr, scale, *, antialias=True):
+    return F.interpolate(sr, scale_factor=1 / scale, mode="bicubic", antialias=antialias)
 
 
 def gives_the_mse(sr, lr):
@@ -272,14 +258,15 @@ test_consistency_mistakes = refuses(
         ("4 times", "how near sr is to bicubic"): lambda sr, lr: psnr(
             sr, enlarge(lr, scale_of(sr, lr))
         ),
-        ("2 times", "This takes the scale to be"): lambda sr, lr: psnr(
-            degrade(sr.clamp(0, 1), 4), lr
+        ("2 times", "This takes the scale to be"): compares(lambda sr, _: degrade(sr, 4)),
+        ("4 times", "This passes over most pixels"): compares(lambda sr, s: sr[..., ::s, ::s]),
+        ("4 times", "not by averaging squares"): compares(F.avg_pool2d),
+        ("4 times", "Without antialiasing"): compares(partial(bicubic, antialias=False)),
+        ("", "This is bicubic, but not degrade"): (
+            compares(bicubic),
+            compares(lambda sr, s: bicubic(sr, s).clamp(0, 1)),
         ),
-        ("4 times", "This passes over most pixels"): skips_pixels,
-        ("4 times", "not by averaging squares"): lambda sr, lr: psnr(
-            F.avg_pool2d(sr.clamp(0, 1), scale_of(sr, lr)), lr
-        ),
-        ("4 times", "Without antialiasing"): lambda sr, lr: psnr(bicubic(sr, lr), lr),
+        "": compares(lambda sr, s: bicubic(sr, s).mul(255).floor() / 255),
         ("4 times", "This is the mean squared"): gives_the_mse,
         ("4 times", "This is luma alone: a"): lambda sr, lr: psnr(
             luma(small(sr, lr)), luma(lr)

@@ -79,8 +79,8 @@ def check_icnr(answer: Answer | None) -> Verdict:
             "factor 3": (_plain, True, 36, 3),
             "factor 4, under weight norm": (parametrizations.weight_norm, True, 32, 4),
             "under torch's older weight norm": (_old_weight_norm, True, 32, 2),
-            "a kernel of 1 x 1": (_small, True, 32, 2),
-            "10 features, a kernel of 5 x 5": (_large, True, 48, 2),
+            "a kernel of 1 x 1": (lambda _: _conv(6, 32, kernel=1), True, 32, 2),
+            "10 features, a kernel of 5 x 5": (lambda _: _conv(10, 48, kernel=5), True, 48, 2),
             "an init of ones": (_plain, True, 32, 2, nn.init.ones_),
         },
         mistakes=ICNR_MISTAKES,
@@ -337,14 +337,6 @@ def _conv(features: int, channels: int, *, bias: bool = True, kernel: int = 3) -
 
 def _plain(conv: nn.Conv2d) -> nn.Module:
     return conv
-
-
-def _small(_: nn.Conv2d) -> nn.Module:
-    return _conv(6, 32, kernel=1)
-
-
-def _large(_: nn.Conv2d) -> nn.Module:
-    return _conv(10, 48, kernel=5)
 
 
 def _old_weight_norm(conv: nn.Conv2d) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -30,6 +31,8 @@ from srlab.losses import (
 
 Terms = Mapping[str, Callable[[Tensor], Tensor]]
 Weights = Mapping[str, float]
+Pulls = dict[str, Any]
+Size = Callable[[Tensor], Tensor]
 
 
 @in_steps()
@@ -322,45 +325,32 @@ def _terms(hr: Tensor) -> Terms:
     }
 
 
-def _gradients(terms: Terms, sr: Tensor) -> dict[str, Tensor]:
-    sr = sr.detach().requires_grad_()
-    return {name: torch.autograd.grad(term(sr), sr)[0] for name, term in terms.items()}
-
-
-def _relative(pulls: Mapping[str, Any]) -> dict[str, Any]:
+def _relative(pulls: Mapping[str, Any]) -> Pulls:
     total = sum(pulls.values())
     return {name: pull / total for name, pull in pulls.items()}
 
 
-def _pulls(
-    terms: Terms,
-    weights: Weights,
-    sr: Tensor,
-    size: Callable[[Tensor], Tensor] = lambda slope: slope.norm(),
-) -> dict[str, Any]:
-    slopes = _gradients(terms, sr)
+def _pulls(terms: Terms, weights: Weights, sr: Tensor, size: Size = torch.norm) -> Pulls:
+    """Of each term, how large its weighted gradient is."""
+    sr = sr.detach().requires_grad_()
+    slopes = {name: torch.autograd.grad(term(sr), sr)[0] for name, term in terms.items()}
     return {name: size(weights[name] * slope) for name, slope in slopes.items()}
 
 
-def _shares(terms: Terms, weights: Weights, sr: Tensor) -> dict[str, Any]:
-    return _relative(_pulls(terms, weights, sr))
+def _shares(terms: Terms, weights: Weights, sr: Tensor, size: Size = torch.norm) -> Pulls:
+    return _relative(_pulls(terms, weights, sr, size))
 
 
-def _by(size: Callable[[Tensor], Tensor]) -> Answer:
-    """Shares of another size of the weighted gradient than its norm."""
-    return lambda terms, weights, sr: _relative(_pulls(terms, weights, sr, size))
-
-
-def _piling_up(terms: Terms, weights: Weights, sr: Tensor) -> dict[str, Any]:
+def _piling_up(terms: Terms, weights: Weights, sr: Tensor) -> Pulls:
     """By ``backward()``, which adds each gradient to the ones before."""
     slopes = _pulls(terms, weights, sr, lambda slope: slope)
     sums = accumulate(slopes.values())
     return _relative({name: total.norm() for name, total in zip(slopes, sums, strict=True)})
 
 
-def _by_the_sums_norm(terms: Terms, weights: Weights, sr: Tensor) -> dict[str, Any]:
+def _by_the_sums_norm(terms: Terms, weights: Weights, sr: Tensor) -> Pulls:
     slopes = _pulls(terms, weights, sr, lambda slope: slope)
-    whole = sum(slopes.values()).norm()
+    whole = torch.stack([*slopes.values()]).sum(dim=0).norm()
     return {name: slope.norm() / whole for name, slope in slopes.items()}
 
 
@@ -438,8 +428,9 @@ def _pixels(features: Tensor, mask: Tensor = ALL) -> Tensor:
 
 
 def _of_the_batch(features: Tensor, mask: Tensor = ALL) -> Tensor:
-    flat = (features * mask).transpose(0, 1).flatten(1)
-    return flat @ flat.mT / (features.shape[1] * _pixels(features, mask).sum())
+    return _products(features, mask).sum(0) / (
+        features.shape[1] * _pixels(features, mask).sum()
+    )
 
 
 def _of_pixels(features: Tensor, mask: Tensor = ALL) -> Tensor:
@@ -581,9 +572,15 @@ SHARES_MISTAKES: Mistakes = {
     "These are shares of the values; a large value may hardly pull.": (
         lambda terms, weights, sr: _relative({n: weights[n] * terms[n](sr) for n in terms})
     ),
-    "These are shares of squared norms.": _by(lambda slope: slope.square().sum()),
-    "This is the mean |gradient|, not its norm.": _by(lambda slope: slope.abs().mean()),
-    "This is the largest slope, not the norm.": _by(lambda slope: slope.abs().max()),
+    "These are shares of squared norms.": partial(
+        _shares, size=lambda slope: slope.square().sum()
+    ),
+    "This is the mean |gradient|, not its norm.": partial(
+        _shares, size=lambda slope: slope.abs().mean()
+    ),
+    "This is the largest slope, not the norm.": partial(
+        _shares, size=lambda slope: slope.abs().max()
+    ),
     "The weights have no effect here.": (
         lambda terms, weights, sr: _shares(terms, dict.fromkeys(weights, 1.0), sr)
     ),
