@@ -58,6 +58,10 @@ def divides_by_zero(*_, **__):
     return 1 / 0
 
 
+def right_variance(variance, weight, depth):
+    return variance * ((1 - weight) ** 2 + weight**2) ** depth
+
+
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("answer", IGNORING.values(), ids=IGNORING)
 def test_answers_that_ignore_the_question(check, answer):
@@ -232,7 +236,7 @@ def test_the_kernel_stays_as_it_was(check, answer):
 def test_a_check_does_not_depend_on_what_was_set_before(setting):
     with setting():
         assert check_residual_block(ResidualBlock).done
-        assert check_variance(lambda v, w, n: v * ((1 - w) ** 2 + w**2) ** n).done
+        assert check_variance(right_variance).done
 
 
 def never_ends(*_, **__):
@@ -261,9 +265,7 @@ def test_an_answer_that_never_ends(check, answer, monkeypatch):
     verdict = check(answer)
     assert verdict.got.startswith("no result")
     assert "never ends" in verdict.hint
-    assert check_variance(lambda v, w, n: v * ((1 - w) ** 2 + w**2) ** n).done, (
-        "and life goes on"
-    )
+    assert check_variance(right_variance).done, "and life goes on"
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -347,10 +349,8 @@ def len_ratio(sr, lr):
 def test_a_finding_is_never_the_right_answer():
     """Neither raised nor returned, even if it holds the right result."""
 
-    def finds(variance, weight, depth, *, raised):
-        found = core.Finding(
-            "all is well", "None.", result=variance * ((1 - weight) ** 2 + weight**2) ** depth
-        )
+    def finds(*given, raised):
+        found = core.Finding("all is well", "None.", result=right_variance(*given))
         if raised:
             raise found
         return found
