@@ -1,5 +1,7 @@
 """The checks of lesson 05 take the right answer, refuse wrong ones, and say why."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -32,31 +34,27 @@ def rows(features):
     return features.reshape(*features.shape[:2], -1)
 
 
+def products(f):
+    return rows(f) @ rows(f).mT
+
+
 def pair_by_pair(features):
     n, channels = features.shape[:2]
     found = torch.stack([(a * b).mean() for image in features for a in image for b in image])
     return found.view(n, channels, channels) / channels
 
 
-test_gram_done = takes(
-    check_gram_matrix,
-    gram_matrix,
-    pair_by_pair,
-    lambda f: torch.einsum("nihw,njhw->nij", f, f) / f[0].numel(),
-    lambda f: torch.bmm(rows(f), rows(f).transpose(1, 2)).div(f[0].numel()),
-)
+test_gram_done = takes(check_gram_matrix, gram_matrix, pair_by_pair)
 
 test_gram_mistakes = refuses(
     check_gram_matrix,
     {
-        "Not divided": lambda f: rows(f) @ rows(f).mT,
-        "Divided by the pixels alone": lambda f: rows(f) @ rows(f).mT / rows(f).shape[2],
-        "Divided by the channels alone": lambda f: rows(f) @ rows(f).mT / f.shape[1],
-        "Divided by the channels twice": lambda f: rows(f) @ rows(f).mT / f.shape[1] ** 2,
-        "the numbers of the whole batch": lambda f: rows(f) @ rows(f).mT / f.numel(),
-        "one matrix for the whole batch": lambda f: (
-            f.transpose(0, 1).flatten(1) @ f.transpose(0, 1).flatten(1).T / f.numel()
-        ),
+        "Not divided": products,
+        "Divided by the pixels alone": lambda f: products(f) / rows(f).shape[2],
+        "Divided by the channels alone": lambda f: products(f) / f.shape[1],
+        "Divided by the channels twice": lambda f: products(f) / f.shape[1] ** 2,
+        "the numbers of the whole batch": lambda f: products(f) / f.numel(),
+        "one matrix for the whole batch": lambda f: products(f).sum(0) / f.numel(),
         "the first picture alone": lambda f: gram_matrix(f)[0],
         "Pixels are multiplied": lambda f: rows(f).mT @ rows(f) / f[0].numel(),
         "a covariance": lambda f: gram_matrix(f - f.mean(dim=(2, 3), keepdim=True)),
@@ -75,13 +73,6 @@ test_gram_mistakes = refuses(
 # Build: style_loss -----------------------------------------------------------------------
 
 
-def goes_layer_by_layer(sr, hr, weights):
-    total = 0
-    for name, weight in weights.items():
-        total = total + weight * l1_loss(gram_matrix(sr[name]), gram_matrix(hr[name]))
-    return total
-
-
 def compares(difference, matrix=gram_matrix):
     """A style loss that compares otherwise, or other matrices."""
     return lambda sr, hr, weights: sum(
@@ -90,12 +81,7 @@ def compares(difference, matrix=gram_matrix):
     )
 
 
-test_style_done = takes(
-    check_style_loss,
-    style_loss,
-    goes_layer_by_layer,
-    compares(lambda a, b: F.l1_loss(a, b)),
-)
+test_style_done = takes(check_style_loss, style_loss, compares(lambda a, b: F.l1_loss(a, b)))
 
 test_style_mistakes = refuses(
     check_style_loss,
@@ -104,11 +90,12 @@ test_style_mistakes = refuses(
         ("one layer", "are squared"): compares(lambda a, b: F.mse_loss(a, b)),
         ("one layer", "are added up"): compares(lambda a, b: (a - b).abs().sum()),
         ("one layer", "the norm of the difference"): compares(lambda a, b: (a - b).norm()),
-        ("one layer", "are not divided"): compares(
-            l1_loss, lambda f: f.flatten(2) @ f.flatten(2).mT
-        ),
+        ("one layer", "are not divided"): compares(l1_loss, products),
         ("one layer", "All layers are compared"): lambda sr, hr, weights: style_loss(
             sr, hr, dict.fromkeys(sr, 1.0) | weights
+        ),
+        ("one layer", "Gram matrix of the difference"): lambda sr, hr, weights: sum(
+            w * gram_matrix(sr[n] - hr[n]).abs().mean() for n, w in weights.items()
         ),
         ("two layers", "have no weights here"): lambda sr, hr, weights: style_loss(
             sr, hr, dict.fromkeys(weights, 1)
@@ -119,15 +106,7 @@ test_style_mistakes = refuses(
         ("two layers", "Only the last layer"): lambda sr, hr, weights: [
             style_loss(sr, hr, {name: weight}) for name, weight in weights.items()
         ][-1],
-        ("one layer", "Gram matrix of the difference"): lambda sr, hr, weights: sum(
-            w * gram_matrix(sr[n] - hr[n]).abs().mean() for n, w in weights.items()
-        ),
-        ("the gradient", "no gradient"): (
-            torch.no_grad()(style_loss),
-            lambda sr, hr, weights: style_loss(
-                {name: features.detach() for name, features in sr.items()}, hr, weights
-            ),
-        ),
+        ("the gradient", "no gradient"): compares(lambda a, b: l1_loss(a.detach(), b)),
     },
 )
 
@@ -143,11 +122,6 @@ test_tv_done = takes(
     check_tv_loss,
     tv_loss,
     by_steps(lambda right, down: right.abs().mean() + down.abs().mean()),
-    lambda sr: (
-        sum((sr.diff(dim=axis) ** 2).sqrt().mean() for axis in (-1, -2))
-        if (sr.diff(dim=-1).all() and sr.diff(dim=-2).all())
-        else tv_loss(sr)
-    ),
 )
 
 test_tv_mistakes = refuses(
@@ -193,21 +167,26 @@ def expanded(forward):
     return Loss
 
 
-def weighs_one_by_one(loss, sr, hr):
-    terms = {}
-    for name in EXPANDED_TERMS:
-        if loss.weights[name]:
-            terms[name] = loss.raw(sr, hr, [name])[name] * loss.weights[name]
-    return terms
-
-
 def on(loss):
     return {name: weight for name, weight in loss.weights.items() if weight}
 
 
-def computes_one_more(loss, sr, hr):
-    terms = loss.raw(sr, hr, {**on(loss), "style": 0.0})
-    return {name: weight * terms[name] for name, weight in on(loss).items()}
+def weighs(by, asked=on):
+    """An answer that makes ``by(loss, weight, term)`` of each term it has asked for."""
+    return expanded(
+        lambda loss, sr, hr: {
+            name: by(loss, loss.weights[name], term)
+            for name, term in loss.raw(sr, hr, asked(loss)).items()
+        }
+    )
+
+
+def multiplied(_loss, weight, term):
+    return weight * term
+
+
+def weighs_one_by_one(loss, sr, hr):
+    return {name: loss.raw(sr, hr, [name])[name] * weight for name, weight in on(loss).items()}
 
 
 test_expanded_done = takes(check_expanded_loss, ExpandedLoss, expanded(weighs_one_by_one))
@@ -215,70 +194,51 @@ test_expanded_done = takes(check_expanded_loss, ExpandedLoss, expanded(weighs_on
 test_expanded_mistakes = refuses(
     check_expanded_loss,
     {
-        ("on: pixel, content, style, tv", "no weight was multiplied"): expanded(
-            lambda loss, sr, hr: loss.raw(sr, hr, on(loss))
+        "no weight was multiplied": weighs(lambda _loss, _weight, term: term),
+        "were added, not multiplied": weighs(lambda _, weight, term: weight + term),
+        "changed places": expanded(lambda loss, sr, hr: weighs_one_by_one(loss, hr, sr)),
+        "made to sum to 1": weighs(lambda loss, w, term: w * term / sum(on(loss).values())),
+        "by the number of terms": weighs(lambda loss, w, term: w * term / len(on(loss))),
+        "multiplied in twice": weighs(lambda _, weight, term: 1.5 * weight * term),
+        "this is no dict": (
+            expanded(lambda *given: sum(weighs_one_by_one(*given).values())),
+            expanded(lambda *given: list(weighs_one_by_one(*given).values())),
         ),
-        ("on: pixel, content, style, tv", "were added, not multiplied"): expanded(
-            lambda loss, sr, hr: {
-                n: on(loss)[n] + t for n, t in loss.raw(sr, hr, on(loss)).items()
-            }
+        "no nn.Module": lambda *_: dict,
+    },
+    case="on: pixel, content, style, tv",
+)
+
+test_what_is_off_is_left_out = refuses(
+    check_expanded_loss,
+    {
+        "other terms than those": (
+            weighs(multiplied, lambda _: EXPANDED_TERMS),
+            weighs(multiplied, lambda loss: loss.weights),
         ),
-        ("on: pixel, content, style, tv", "changed places"): expanded(
-            lambda loss, sr, hr: weighs_one_by_one(loss, hr, sr)
-        ),
-        ("on: pixel, content, style, tv", "made to sum to 1"): expanded(
-            lambda loss, sr, hr: {
-                n: t / sum(on(loss).values())
-                for n, t in weighs_one_by_one(loss, sr, hr).items()
-            }
-        ),
-        ("on: pixel, content, style, tv", "by the number of terms"): expanded(
-            lambda loss, sr, hr: {
-                n: t / len(on(loss)) for n, t in weighs_one_by_one(loss, sr, hr).items()
-            }
-        ),
-        ("on: pixel, content, style, tv", "multiplied in twice"): expanded(
-            lambda loss, sr, hr: {
-                n: 1.5 * t for n, t in weighs_one_by_one(loss, sr, hr).items()
-            }
-        ),
-        ("on: pixel, content, style, tv", "this is no dict"): (
-            expanded(lambda loss, sr, hr: sum(weighs_one_by_one(loss, sr, hr).values())),
-            expanded(lambda loss, sr, hr: list(weighs_one_by_one(loss, sr, hr).values())),
-        ),
-        ("on: pixel, content, tv", "other terms than those"): (
-            expanded(
-                lambda loss, sr, hr: {
-                    n: loss.weights[n] * t for n, t in loss.raw(sr, hr, EXPANDED_TERMS).items()
-                }
-            ),
-            expanded(
-                lambda loss, sr, hr: {
-                    n: loss.weights[n] * t for n, t in loss.raw(sr, hr, loss.weights).items()
-                }
-            ),
-        ),
-        ("on: pixel, content, tv", "still computed"): (
-            expanded(
-                lambda loss, sr, hr: {
-                    n: loss.weights[n] * t
-                    for n, t in loss.raw(sr, hr, loss.weights).items()
-                    if loss.weights[n]
-                }
-            ),
+        "still computed": (
             expanded(
                 lambda loss, sr, hr: {
                     n: weight * loss.raw(sr, hr, EXPANDED_TERMS)[n]
                     for n, weight in on(loss).items()
                 }
             ),
-            expanded(computes_one_more),
+            expanded(
+                lambda loss, sr, hr: {
+                    n: weight * loss.raw(sr, hr, {**on(loss), "style": 0.0})[n]
+                    for n, weight in on(loss).items()
+                }
+            ),
         ),
-        ("the gradient", "no gradient comes back"): expanded(
-            lambda loss, sr, hr: weighs_one_by_one(loss, sr.detach(), hr)
-        ),
-        ("on: pixel, content, style, tv", "no nn.Module"): lambda *_: dict,
     },
+    case="on: pixel, content, tv",
+)
+
+test_an_expanded_loss_through_which_no_gradient_comes_back = refuses(
+    check_expanded_loss,
+    expanded(lambda loss, sr, hr: weighs_one_by_one(loss, sr.detach(), hr)),
+    case="the gradient",
+    hint="no gradient comes back",
 )
 
 
@@ -289,14 +249,12 @@ def counted(mask):
     return mask.sum(dim=(1, 2, 3)).view(-1, 1, 1)
 
 
-def flattens_what_is_left(features, mask):
-    flat = (features * mask).flatten(2)
-    return flat @ flat.mT / (features.shape[1] * counted(mask))
+def divided(by):
+    """An answer that divides its sums by ``by(features, mask)``."""
+    return lambda features, mask: products(features * mask) / by(features, mask)
 
 
-def uses_einsum(features, mask):
-    sums = torch.einsum("nihw,njhw,nhw->nij", features, features, mask[:, 0])
-    return sums / features.shape[1] / counted(mask)
+flattens_what_is_left = divided(lambda features, mask: features.shape[1] * counted(mask))
 
 
 def picks_the_pixels_of_each_picture(features, mask):
@@ -307,50 +265,21 @@ def picks_the_pixels_of_each_picture(features, mask):
     return torch.stack(grams)
 
 
-def corrects_the_whole_gram(features, mask):
-    share = mask.mean(dim=(1, 2, 3)).view(-1, 1, 1)
-    return gram_matrix(features * mask) / share
-
-
 test_gram_of_part_done = takes(
     check_gram_of_part,
     flattens_what_is_left,
-    uses_einsum,
     picks_the_pixels_of_each_picture,
-    corrects_the_whole_gram,
+    lambda features, mask: gram_matrix(features * mask) / mask.mean((2, 3))[..., None],
 )
 
 
-def test_with_a_full_mask_it_is_the_gram_matrix():
-    features = torch.rand(2, 3, 4, 5)
-    torch.testing.assert_close(
-        flattens_what_is_left(features, torch.ones(2, 1, 4, 5)), gram_matrix(features)
-    )
-
-
-def does_not_divide(features, mask):
-    flat = (features * mask).flatten(2)
-    return flat @ flat.mT
-
-
-def forgets_the_batch(features, mask):
-    flat = (features * mask).transpose(0, 1).flatten(1)
-    return flat @ flat.T / (features.shape[1] * mask.sum())
-
-
 def multiplies_pixels_with_pixels(features, mask):
-    flat = (features * mask).flatten(2)
+    flat = rows(features * mask)
     return flat.mT @ flat / (features.shape[1] * counted(mask))
 
 
-def subtracts_the_mean(features, mask):
-    mean = (features * mask).sum(dim=(2, 3), keepdim=True) / counted(mask)[..., None]
-    return flattens_what_is_left(features - mean, mask)
-
-
-def multiplies_means(features, mask):
-    mean = (features * mask).flatten(2).sum(2) / counted(mask)[..., 0]
-    return mean[:, :, None] * mean[:, None, :] / features.shape[1]
+def means(features, mask):
+    return rows(features * mask).sum(2, keepdim=True) / counted(mask)
 
 
 def cuts_features_together(features, mask):
@@ -360,7 +289,7 @@ def cuts_features_together(features, mask):
 
 def views_instead_of_flattening(features, mask):
     """Channels and pixels get mixed up."""
-    flat = (features * mask).permute(0, 2, 3, 1).reshape(features.flatten(2).shape)
+    flat = (features * mask).permute(0, 2, 3, 1).reshape(rows(features).shape)
     return flat @ flat.mT / (features.shape[1] * counted(mask))
 
 
@@ -369,26 +298,22 @@ test_gram_of_part_mistakes = refuses(
     {
         "This is the Gram matrix": lambda features, _: gram_matrix(features),
         "Divided by all h * w pixels": lambda features, mask: gram_matrix(features * mask),
-        "Not divided: the matrix would grow": does_not_divide,
-        "Divided by the pixels alone": lambda features, mask: (
-            does_not_divide(features, mask) / counted(mask)
+        "Not divided: the matrix would grow": divided(lambda *_: 1),
+        "Divided by the pixels alone": divided(lambda _, mask: counted(mask)),
+        "Divided by the channels alone": divided(lambda features, _: features.shape[1]),
+        "This divides by the pixels": divided(lambda f, mask: f.shape[1] * mask.sum()),
+        "the first picture's number": divided(lambda f, mask: f.shape[1] * mask[0].sum()),
+        "This is one matrix for": lambda features, mask: (
+            products(features * mask).sum(0) / (features.shape[1] * mask.sum())
         ),
-        "Divided by the channels alone": lambda features, mask: (
-            does_not_divide(features, mask) / features.shape[1]
-        ),
-        "This divides by the pixels": lambda features, mask: (
-            does_not_divide(features, mask) / (features.shape[1] * mask.sum())
-        ),
-        "the first picture's number of pixels": lambda features, mask: (
-            does_not_divide(features, mask) / (features.shape[1] * mask[0].sum())
-        ),
-        "This is one matrix for": forgets_the_batch,
-        "This is the matrix of": lambda features, mask: flattens_what_is_left(features, mask)[
-            0
-        ],
+        "This is the matrix of": lambda *given: flattens_what_is_left(*given)[0],
         "Pixels are multiplied with pixels": multiplies_pixels_with_pixels,
-        "This is a covariance: a": subtracts_the_mean,
-        "This is the product of": multiplies_means,
+        "This is a covariance: a": lambda features, mask: flattens_what_is_left(
+            features - means(features, mask)[..., None], mask
+        ),
+        "This is the product of": lambda features, mask: (
+            products(means(features, mask)) / features.shape[1]
+        ),
         "the pixels outside the mask": lambda features, mask: flattens_what_is_left(
             features, 1 - mask
         ),
@@ -405,7 +330,7 @@ test_gram_of_part_mistakes = refuses(
 
 
 def detaches_one_factor(features, mask):
-    flat = (features * mask).flatten(2)
+    flat = rows(features * mask)
     return flat @ flat.detach().mT / (features.shape[1] * counted(mask))
 
 
@@ -413,7 +338,6 @@ test_a_gram_through_which_no_gradient_comes_back = refuses(
     check_gram_of_part,
     lambda features, mask: flattens_what_is_left(features.detach(), mask),
     detaches_one_factor,
-    torch.no_grad()(flattens_what_is_left),
     hint="The value is right, but",
     case="the gradient, in a row",
 )
@@ -432,63 +356,54 @@ def relative(pulls):
     return {name: pull / sum(pulls.values()) for name, pull in pulls.items()}
 
 
+def pulls(terms, weights, sr, size=torch.norm):
+    return {name: size(weights[name] * slope_of(term, sr)) for name, term in terms.items()}
+
+
 def by_size(size):
     """An answer that takes another size of the weighted gradients than their norm."""
-    return lambda terms, weights, sr: relative(
-        {name: size(weights[name] * slope_of(term, sr)) for name, term in terms.items()}
-    )
+    return lambda *given: relative(pulls(*given, size))
 
 
+squares = by_size(lambda slope: slope.square().sum())
 asks_for_each = by_size(lambda slope: slope.norm().item())
 
 
-def empties_the_gradient(terms, weights, sr):
-    sr = sr.detach().clone().requires_grad_()
-    pulls = {}
-    for name, term in terms.items():
-        sr.grad = None
-        (weights[name] * term(sr)).backward()
-        pulls[name] = sr.grad.norm().item()
-    return relative(pulls)
+def runs_backward(*, emptied, left=()):
+    """An answer by ``backward()``, which may empty the gradient between the terms."""
+
+    def shares(terms, weights, sr):
+        leaf = sr if left else sr.detach().clone()
+        leaf.requires_grad_()
+        found = {}
+        for name, term in terms.items():
+            leaf.grad = None if emptied else leaf.grad
+            (weights[name] * term(leaf)).backward()
+            found[name] = leaf.grad.norm().item()
+        leaf.requires_grad_("requires_grad" in left)
+        leaf.grad = leaf.grad if "grad" in left else None
+        return relative(found)
+
+    return shares
 
 
-def takes_a_new_leaf(terms, weights, sr):
-    pulls = {}
-    for name, term in terms.items():
-        leaf = sr.detach().clone().requires_grad_()
-        (weights[name] * term(leaf)).backward()
-        pulls[name] = leaf.grad.norm()
-    return relative(pulls)
+lets_gradients_pile_up = runs_backward(emptied=False)
 
 
-class ByName:
-    """Terms as ``make_ledger`` wants them."""
-
-    def __init__(self, terms, weights):
-        self.terms, self.weights = terms, weights
-
-    def raw(self, sr, hr, names):  # noqa: ARG002
-        return {name: self.terms[name](sr) for name in names}
+def reads_the_ledger(terms, weights, sr):
+    loss = SimpleNamespace(
+        weights=weights, raw=lambda sr, _, names: {name: terms[name](sr) for name in names}
+    )
+    return {name: entry.share for name, entry in make_ledger(loss, sr, sr).items()}
 
 
 test_shares_done = takes(
     check_shares,
     asks_for_each,
-    empties_the_gradient,
-    takes_a_new_leaf,
-    lambda terms, weights, sr: {
-        name: entry.share for name, entry in make_ledger(ByName(terms, weights), sr, sr).items()
-    },
+    by_size(torch.norm),
+    runs_backward(emptied=True),
+    reads_the_ledger,
 )
-
-
-def lets_gradients_pile_up(terms, weights, sr):
-    leaf = sr.detach().clone().requires_grad_()
-    pulls = {}
-    for name, term in terms.items():
-        (weights[name] * term(leaf)).backward(retain_graph=True)
-        pulls[name] = leaf.grad.norm()
-    return relative(pulls)
 
 
 def gives_a_list(terms, weights, sr):
@@ -503,39 +418,35 @@ def leaves_out_what_is_off(terms, weights, sr):
 test_shares_mistakes = refuses(
     check_shares,
     {
-        ("1.0", "Each gradient holds the ones before"): lets_gradients_pile_up,
-        ("1.0", "shares of the values"): lambda terms, weights, sr: relative(
+        "Each gradient holds the ones before": lets_gradients_pile_up,
+        "shares of the values": lambda terms, weights, sr: relative(
             {n: weights[n] * term(sr).item() for n, term in terms.items()}
         ),
-        ("1.0", "squared norms"): by_size(lambda slope: slope.square().sum().item()),
-        ("1.0", "mean |gradient|"): by_size(lambda slope: slope.abs().mean()),
-        ("1.0", "the largest slope"): by_size(lambda slope: slope.abs().max()),
-        ("1.0", "The weights have no effect"): lambda terms, weights, sr: asks_for_each(
+        "squared norms": squares,
+        "mean |gradient|": by_size(lambda slope: slope.abs().mean()),
+        "the largest slope": by_size(lambda slope: slope.abs().max()),
+        "The weights have no effect": lambda terms, weights, sr: asks_for_each(
             terms, dict.fromkeys(weights, 1), sr
         ),
-        ("1.0", "the weights' own shares"): lambda _terms, weights, _: relative(weights),
-        ("1.0", "pulls, not shares"): lambda terms, weights, sr: {
-            n: weights[n] * slope_of(term, sr).norm() for n, term in terms.items()
+        "the weights' own shares": lambda _terms, weights, _: relative(weights),
+        "pulls, not shares": pulls,
+        "The weights were divided by": lambda terms, weights, sr: asks_for_each(
+            terms, {name: 1 / (weight or 1e9) for name, weight in weights.items()}, sr
+        ),
+        "the norm of the sum": lambda *given: {
+            name: pull / sum(pulls(*given, torch.clone).values()).norm()
+            for name, pull in pulls(*given).items()
         },
-        ("1.0", "The weights were divided by"): lambda terms, weights, sr: relative(
-            {n: slope_of(t, sr).norm() / (weights[n] or 1e9) for n, t in terms.items()}
-        ),
-        ("1.0", "the norm of the sum"): lambda terms, weights, sr: {
-            n: weights[n]
-            * slope_of(term, sr).norm()
-            / sum(weights[m] * slope_of(terms[m], sr) for m in terms).norm()
-            for n, term in terms.items()
-        },
-        ("1.0", "The names are missing"): gives_a_list,
-        ("'tv': 0", "not the names of the terms"): leaves_out_what_is_off,
-        ("1.0", "backward() adds to sr.grad and"): lambda terms, *_: dict.fromkeys(terms, 0.5),
-        ("1.0", "An argument is not what"): first(
-            lambda *given: given[2].mul_(0.5), asks_for_each
-        ),
-        ("1.0", "one of the shares is no number"): lambda terms, *_: dict.fromkeys(
-            terms, "half"
-        ),
+        "The names are missing": gives_a_list,
+        "backward() adds to sr.grad and": lambda terms, *_: dict.fromkeys(terms, 0.5),
+        "An argument is not what": first(lambda *given: given[2].mul_(0.5), asks_for_each),
+        "one of the shares is no number": lambda terms, *_: dict.fromkeys(terms, "half"),
     },
+    case="1.0",
+)
+
+test_a_term_that_is_off_has_a_share = refuses(
+    check_shares, leaves_out_what_is_off, case="'tv': 0", hint="not the names of the terms"
 )
 
 
@@ -544,7 +455,7 @@ test_shares_mistakes = refuses(
     [
         (lets_gradients_pile_up, "in this order: weights {'pixel': 1.0"),
         (lambda terms, *_: dict(zip(terms, (0.25, 0.75))), "in this order: "),  # noqa: B905
-        (by_size(lambda slope: slope.square().sum().item()), "weights {'pixel': 1.0"),
+        (squares, "weights {'pixel': 1.0"),
         (gives_a_list, "weights {'pixel': 1.0"),
         (lambda *_: None, "weights {'pixel': 1.0"),
     ],
@@ -553,28 +464,11 @@ def test_only_shares_that_depend_on_the_order_say_so(answer, case: str):
     assert check_shares(answer).case.startswith(case)
 
 
-def leaves_requires_grad_on(terms, weights, sr):
-    sr.requires_grad_()
-    pulls = {n: torch.autograd.grad(weights[n] * t(sr), sr)[0].norm() for n, t in terms.items()}
-    return relative(pulls)
-
-
-def leaves_a_gradient(terms, weights, sr):
-    sr.requires_grad_()
-    pulls = {}
-    for name, term in terms.items():
-        sr.grad = None
-        (weights[name] * term(sr)).backward()
-        pulls[name] = sr.grad.norm().item()
-    sr.requires_grad_(False)
-    return relative(pulls)
-
-
 test_shares_leave_everything_as_it_was = refuses(
     check_shares,
     {
-        "^requires_grad is not as it was$": leaves_requires_grad_on,
-        "^grad is not as it was$": leaves_a_gradient,
+        "^requires_grad is not as it was$": runs_backward(emptied=True, left=["requires_grad"]),
+        "^grad is not as it was$": runs_backward(emptied=True, left=["grad"]),
         "^the function changed what it was given$": last(
             asks_for_each, lambda *given: given[1].clear()
         ),
@@ -610,10 +504,6 @@ def walks_on(name, factor):
     return sizes[1] / sizes[0] if name == "SGD" else 1.0
 
 
-def knows_sgd_by_name(name, factor):
-    return factor if name == "SGD" else 1.0
-
-
 test_distance_done = takes(
     check_distance,
     walks,
@@ -626,7 +516,7 @@ test_distance_mistakes = refuses(
     {
         ("Adam", "how much larger the gradient is"): lambda _, factor: factor,
         ("ASGD", "the best known only"): (
-            knows_sgd_by_name,
+            lambda name, factor: factor if name == "SGD" else 1.0,
             lambda name, factor: walks(name, factor) if name == "SGD" else 1.0,
             lambda name, factor: walks("Adam" if name == "ASGD" else name, factor),
         ),
@@ -636,13 +526,3 @@ test_distance_mistakes = refuses(
         ("Adam", "x = torch.ones"): (lambda *_: 10.0, lambda *_: "one"),
     },
 )
-
-
-def test_a_ledger_gives_the_same_shares():
-    generator = torch.Generator().manual_seed(0)
-    sr = torch.rand(1, 3, 6, 5, generator=generator)
-    terms = {"tv": tv_loss, "mean": lambda x: 7 * (x.mean() - 2).square()}
-    weights = {"tv": 1.0, "mean": 2.0}
-    ledger = make_ledger(ByName(terms, weights), sr, sr)
-    found = {name: entry.share for name, entry in ledger.items()}
-    assert asks_for_each(terms, weights, sr) == pytest.approx(found, rel=1e-4)

@@ -1,6 +1,7 @@
 """The checks of lesson 07 take the right answers, refuse wrong ones, and say why."""
 
 import re
+from functools import partial
 
 import nbformat
 import torch
@@ -20,84 +21,44 @@ from srlab.inference import back_project
 from srlab.metrics import luma, psnr
 from srlab.models import enlarge
 from srlab.runcard import ModelSpec, RunCard, Stage
-from tests.answering import first, refused, refuses, takes
+from tests.answering import first, refuses, takes
 from tests.test_setup import ROOT
 
 # The builds ----------------------------------------------------------------------------
 
 
-def carries(model, weights):
-    own = model.state_dict()
-    loaded = [
-        name for name in weights if name in own and own[name].shape == weights[name].shape
-    ]
-    model.load_state_dict(
-        {name: weights.get(name, own[name]) if name in loaded else own[name] for name in own}
-    )
-    return told(loaded, weights, own)
+def fitting(weights, own):
+    return {n: w for n, w in weights.items() if n in own and own[n].shape == w.shape}
 
 
-def told(loaded, weights, own):
-    new = [name for name in own if name not in loaded]
-    return Carried(loaded, new, [name for name in weights if name not in loaded])
-
-
-def carries_by_copying(model, weights):
-    own, loaded = dict(model.named_parameters()), []
-    with torch.no_grad():
-        for name, value in weights.items():
-            if name in own and own[name].shape == value.shape:
-                own[name].copy_(value)
-                loaded.append(name)
-    return told(loaded, weights, own)
-
-
-def carries_without_strictness(model, weights):
-    own = model.state_dict()
-    fitting = {n: w for n, w in weights.items() if n in own and own[n].shape == w.shape}
-    model.load_state_dict(fitting, strict=False)
-    return told(list(fitting), weights, own)
-
-
-def chooses(choice):
-    """An answer that loads ``choice(weights, own)``."""
+def loads(chosen=fitting, load=lambda model, own, ones: model.load_state_dict({**own, **ones})):
+    """An answer that loads what it has chosen from the weights, and tells of it."""
 
     def answer(model, weights):
-        own = model.state_dict()
-        chosen = choice(weights, own)
-        model.load_state_dict({**own, **chosen})
-        return told(list(chosen), weights, own)
+        own = {name: value.clone() for name, value in model.state_dict().items()}
+        ones = chosen(weights, own)
+        load(model, own, ones)
+        new = [name for name in own if name not in ones]
+        return Carried(list(ones), new, [name for name in weights if name not in ones])
 
     return answer
 
 
-def only_says_so(model, weights):
-    own = model.state_dict()
-    return told(
-        [n for n in weights if n in own and own[n].shape == weights[n].shape], weights, own
-    )
+carries = loads()
 
 
-def loads_the_fitting_alone(model, weights):
-    own = model.state_dict()
-    fitting = {n: w for n, w in weights.items() if n in own and own[n].shape == w.shape}
-    model.load_state_dict(fitting)
-    return told(list(fitting), weights, own)
-
-
-def loads_all(model, weights):
-    own = model.state_dict()
-    model.load_state_dict(weights, strict=False)
-    return told([name for name in weights if name in own], weights, own)
-
-
-def makes_new_ones_zero(model, weights):
-    account = carries(model, weights)
+def copies(model, _own, ones):
     with torch.no_grad():
         for name, value in model.named_parameters():
-            if name in account.new:
-                value.zero_()
-    return account
+            value.copy_(ones.get(name, value))
+
+
+def leaves_zeros(model, own, ones):
+    model.load_state_dict({n: ones.get(n, torch.zeros_like(v)) for n, v in own.items()})
+
+
+def goes_by_name(weights, own):
+    return {name: value for name, value in weights.items() if name in own}
 
 
 def goes_by_position(weights, own):
@@ -130,84 +91,78 @@ def by_name_alone(new=False, left=False):
     return answer
 
 
-def gives_back_the_names(model, weights):
-    return carries(model, weights).loaded
-
-
 test_carry_done = takes(
-    check_carry_weights, carry_weights, carries, carries_by_copying, carries_without_strictness
+    check_carry_weights,
+    carry_weights,
+    carries,
+    loads(load=copies),
+    loads(load=lambda model, _, ones: model.load_state_dict(ones, strict=False)),
 )
 
 test_carry_mistakes = refuses(
     check_carry_weights,
     {
         ("another width", "An equal name is not enough"): (
-            chooses(lambda weights, own: {n: w for n, w in weights.items() if n in own}),
-            loads_all,
+            loads(goes_by_name),
+            loads(
+                goes_by_name, lambda model, _, ones: model.load_state_dict(ones, strict=False)
+            ),
         ),
-        ("2x to 4x", "every name of the network"): loads_the_fitting_alone,
-        ("a block less", "that the network lacks"): chooses(lambda weights, _: weights),
-        ("2x to 4x", "still has its own weights"): only_says_so,
-        ("another shape", "in another order"): chooses(reshapes),
+        ("2x to 4x", "every name of the network"): loads(
+            load=lambda model, _, ones: model.load_state_dict(ones)
+        ),
+        ("a block less", "that the network lacks"): loads(lambda weights, _: weights),
+        ("2x to 4x", "still has its own weights"): loads(load=lambda *_: None),
+        ("another shape", "in another order"): loads(reshapes),
         ("another width", "new in the network and left"): (
             by_name_alone(new=True, left=True),
             by_name_alone(new=True),
             by_name_alone(left=True),
         ),
-        ("2x to 4x", "the place in the list"): chooses(goes_by_position),
-        ("another order", "under another name"): chooses(goes_by_shape),
-        ("2x to 4x", "zeros in a middle layer"): makes_new_ones_zero,
-        ("2x to 4x", "Nothing was carried"): chooses(lambda *_: {}),
-        ("2x to 4x", "the record of three lists"): gives_back_the_names,
+        ("2x to 4x", "the place in the list"): loads(goes_by_position),
+        ("another order", "under another name"): loads(goes_by_shape),
+        ("2x to 4x", "zeros in a middle layer"): loads(load=leaves_zeros),
+        ("2x to 4x", "Nothing was carried"): loads(lambda *_: {}),
+        ("2x to 4x", "the record of three lists"): lambda *given: carries(*given).loaded,
     },
 )
-
-
-def projects(sr, lr, rounds=100):
-    for _ in range(rounds):
-        missing = lr - shrink(sr, sr.shape[-2] // lr.shape[-2])
-        sr = torch.clamp(sr + enlarge(missing, sr.shape[-2] // lr.shape[-2]), 0, 1)
-    return sr
-
-
-def projects_by(step, *, clamp=True, scale=0):
-    def answer(sr, lr, rounds=100):
-        for _ in range(rounds):
-            sr = step(sr, lr, scale or sr.shape[-1] // lr.shape[-1])
-            sr = sr.clamp(0, 1) if clamp else sr
-        return sr
-
-    return answer
 
 
 def plain(sr, lr, s):
     return sr + enlarge(lr - shrink(sr, s), s)
 
 
-test_project_done = takes(check_back_project, back_project, projects)
+def projects(step=plain, *, clamp=True, scale=0):
+    def answer(sr, lr, rounds):
+        for _ in range(rounds):
+            sr = step(sr, lr, scale or sr.shape[-2] // lr.shape[-2])
+            sr = sr.clamp(0, 1) if clamp else sr
+        return sr
+
+    return answer
+
+
+test_project_done = takes(check_back_project, back_project, projects())
+
+test_project_mistakes_of_one_round = refuses(
+    check_back_project,
+    {
+        "The sign": projects(lambda sr, lr, s: sr - enlarge(lr - shrink(sr, s), s)),
+        "What was there is gone": projects(lambda sr, lr, s: enlarge(lr - shrink(sr, s), s)),
+        "the small picture itself": projects(lambda sr, lr, s: sr + enlarge(lr, s)),
+        "half a level away": projects(lambda sr, lr, s: sr + enlarge(lr - degrade(sr, s), s)),
+        "cannot be subtracted": projects(lambda sr, lr, s: sr + enlarge(lr - sr, s)),
+    },
+    case="1 round",
+)
 
 test_project_mistakes = refuses(
     check_back_project,
     {
-        ("1 round", "The sign"): projects_by(
-            lambda sr, lr, s: sr - enlarge(lr - shrink(sr, s), s)
-        ),
-        ("1 round", "What was there is gone"): projects_by(
-            lambda sr, lr, s: enlarge(lr - shrink(sr, s), s)
-        ),
-        ("1 round", "the small picture itself"): projects_by(
-            lambda sr, lr, s: sr + enlarge(lr, s)
-        ),
-        ("1 round", "half a level away"): projects_by(
-            lambda sr, lr, s: sr + enlarge(lr - degrade(sr, s), s)
-        ),
-        ("1 round", "cannot be subtracted"): projects_by(
-            lambda sr, lr, s: sr + enlarge(lr - sr, s)
-        ),
-        ("3 rounds", "This is one round"): lambda sr, lr, _: projects(sr, lr, 1),
-        ("2 times", "not always 4"): projects_by(plain, scale=4),
-        ("black", "no picture file can hold"): projects_by(plain, clamp=False),
-        ("black", "Clamped only at the end"): lambda *given: projects_by(plain, clamp=False)(
+        ("3 rounds", "This is one round"): lambda sr, lr, _: projects()(sr, lr, 1),
+        ("2 times", "not always 4"): projects(scale=4),
+        ("black", "no picture file can hold"): projects(clamp=False),
+        ("black", "Clamped only at the end"): lambda *given: projects(clamp=False)(
             *given
         ).clamp(0, 1),
     },
@@ -216,26 +171,13 @@ test_project_mistakes = refuses(
 # Exercise 1 ----------------------------------------------------------------------------
 
 
-def unwraps(weights):
-    return {name.removeprefix("module."): value for name, value in weights.items()}
-
-
-def unwraps_by_asking(weights):
-    found = {}
-    for name in weights:
-        short = name[len("module.") :] if name.startswith("module.") else name
-        found[short] = weights[name]
-    return found
-
-
 def renames(change):
     return lambda weights: {change(name): value for name, value in weights.items()}
 
 
 test_unwrapped_done = takes(
     check_unwrapped,
-    unwraps,
-    unwraps_by_asking,
+    renames(lambda name: name.removeprefix("module.")),
     renames(lambda name: re.sub(r"^module\.", "", name)),
 )
 
@@ -269,62 +211,39 @@ def scale_of(sr, lr):
     return sr.shape[-1] // lr.shape[-1]
 
 
-def agrees(sr, lr):
-    return psnr(degrade(sr.clamp(0, 1), scale_of(sr, lr)), lr)
+def small(sr, lr, reduce=degrade):
+    return reduce(sr.clamp(0, 1), scale_of(sr, lr))
+
+
+def compares(reduce):
+    """An answer that makes its small picture by ``reduce(sr, scale)``."""
+    return lambda sr, lr: psnr(small(sr, lr, reduce), lr)
+
+
+agrees = compares(degrade)
 
 
 def agrees_with_stored_bytes(sr, lr):
-    stored = sr.clamp(0, 1).mul(255).round().div(255)
-    return psnr(degrade(stored, scale_of(sr, lr)), lr)
-
-
-def agrees_picture_by_picture(sr, lr):
-    values = [agrees(one[None], small[None]) for one, small in zip(sr, lr, strict=True)]
-    return torch.stack(values).mean()
+    return agrees(sr.clamp(0, 1).mul(255).round().div(255), lr)
 
 
 def agrees_with_numbers_of_its_own(sr, lr):
-    small = degrade(sr.clamp(0, 1), round((sr[0].numel() / lr[0].numel()) ** 0.5))
-    return (-10 * (small - lr).square().mean((1, 2, 3)).log10()).mean()
+    return (-10 * (small(sr, lr) - lr).square().mean((1, 2, 3)).log10()).mean()
 
 
-def reduced_without_rounding(sr, lr):
-    return F.interpolate(sr.clamp(0, 1), lr.shape[-2:], mode="bicubic", antialias=True)
-
-
-def does_not_round(sr, lr):
-    return psnr(reduced_without_rounding(sr, lr), lr)
-
-
-test_bicubic_without_rounding_is_not_degrade = refuses(
-    check_consistency,
-    does_not_round,
-    lambda sr, lr: psnr(reduced_without_rounding(sr, lr).clamp(0, 1), lr),
-    lambda sr, lr: psnr(reduced_without_rounding(sr, lr).mul(255).floor() / 255, lr),
-)
-
-
-def test_what_is_left_out_is_named():
-    """Whatever else degrade does at the border."""
-    refused(check_consistency(does_not_round), hint="This is bicubic, but not degrade")
-
-
-def skips_pixels(sr, lr):
-    scale = scale_of(sr, lr)
-    return psnr(sr.clamp(0, 1)[..., ::scale, ::scale], lr)
+def bicubic(sr, scale, *, antialias=True):
+    return F.interpolate(sr, scale_factor=1 / scale, mode="bicubic", antialias=antialias)
 
 
 def gives_the_mse(sr, lr):
-    return (degrade(sr.clamp(0, 1), scale_of(sr, lr)) - lr).square().mean()
+    return (small(sr, lr) - lr).square().mean()
 
 
 test_consistency_done = takes(
     check_consistency,
     agrees,
-    lambda sr, lr: psnr(degrade(sr.clamp(0, 1), sr.shape[2] // lr.shape[2]), lr).item(),
+    lambda sr, lr: agrees(sr, lr).item(),
     agrees_with_stored_bytes,
-    agrees_picture_by_picture,
-    torch.no_grad()(agrees),
     agrees_with_numbers_of_its_own,
 )
 
@@ -335,32 +254,27 @@ test_consistency_mistakes = refuses(
         ("overshoots", "Where sr leaves [0, 1]"): lambda sr, lr: psnr(
             degrade(sr, scale_of(sr, lr)), lr
         ),
-        ("overshoots", "An argument is not what"): lambda sr, lr: psnr(
-            degrade(sr.clamp_(0, 1), scale_of(sr, lr)), lr
-        ),
+        ("overshoots", "An argument is not what"): lambda sr, lr: agrees(sr.clamp_(0, 1), lr),
         ("4 times", "how near sr is to bicubic"): lambda sr, lr: psnr(
             sr, enlarge(lr, scale_of(sr, lr))
         ),
-        ("2 times", "This takes the scale to be"): lambda sr, lr: psnr(
-            degrade(sr.clamp(0, 1), 4), lr
+        ("2 times", "This takes the scale to be"): compares(lambda sr, _: degrade(sr, 4)),
+        ("4 times", "This passes over most pixels"): compares(lambda sr, s: sr[..., ::s, ::s]),
+        ("4 times", "not by averaging squares"): compares(F.avg_pool2d),
+        ("4 times", "Without antialiasing"): compares(partial(bicubic, antialias=False)),
+        ("", "This is bicubic, but not degrade"): (
+            compares(bicubic),
+            compares(lambda sr, s: bicubic(sr, s).clamp(0, 1)),
         ),
-        ("4 times", "This passes over most pixels"): skips_pixels,
-        ("4 times", "not by averaging squares"): lambda sr, lr: psnr(
-            F.avg_pool2d(sr.clamp(0, 1), scale_of(sr, lr)), lr
-        ),
-        ("4 times", "Without antialiasing"): lambda sr, lr: psnr(
-            F.interpolate(sr.clamp(0, 1), lr.shape[-2:], mode="bicubic"), lr
-        ),
+        "": compares(lambda sr, s: bicubic(sr, s).mul(255).floor() / 255),
         ("4 times", "This is the mean squared"): gives_the_mse,
         ("4 times", "This is luma alone: a"): lambda sr, lr: psnr(
-            luma(degrade(sr.clamp(0, 1), scale_of(sr, lr))), luma(lr)
+            luma(small(sr, lr)), luma(lr)
         ),
         ("2 pictures", "You averaged the errors of"): lambda sr, lr: (
             -10 * torch.log10(gives_the_mse(sr, lr))
         ),
-        ("4 times", "That is the small picture"): lambda sr, lr: degrade(
-            sr.clamp(0, 1), scale_of(sr, lr)
-        ),
+        ("4 times", "That is the small picture"): small,
         ("2 pictures", ""): lambda sr, lr: agrees(sr[:1], lr[:1]),
         ("4 times", "Make the small picture of sr"): lambda *_: float("inf"),
     },
@@ -370,31 +284,25 @@ test_consistency_mistakes = refuses(
 # Exercise 3 ----------------------------------------------------------------------------
 
 
-def goes_on(start, model, sizes, pixels):
-    stages = []
-    for size in sorted(sizes):
-        side = size - size % 8
-        batch = max(pixels // (side * side), 1)
-        stages.append(Stage(scale=8, hr_size=side, batch_size=batch, steps=10))
-    return RunCard(name="mine", model=model, start=start, stages=stages)
+def cut_to_8(size):
+    return size - size % 8
 
 
 def makes(
     *,
     order=sorted,
-    cut=True,
+    side=cut_to_8,
     batch=lambda pixels, side: max(pixels // side**2, 1),
     scale=8,
     steps=10,
     **update,
 ):
-    """An answer whose card has something done otherwise than ``goes_on``'s."""
+    """An answer that goes on to 8x; what is named is done otherwise."""
 
     def card(start, model, sizes, pixels):
-        sides = [size - size % 8 if cut else size for size in order(sizes)]
         stages = [
             Stage(scale=scale, hr_size=s, batch_size=batch(pixels, s), steps=steps)
-            for s in sides
+            for s in map(side, order(sizes))
         ]
         made = RunCard(name="mine", model=model, start=start, stages=stages)
         return made.model_copy(update=update)
@@ -402,6 +310,7 @@ def makes(
     return card
 
 
+goes_on = makes()
 keeps_the_batch = makes(batch=lambda *_: 8)
 
 
@@ -410,14 +319,6 @@ def goes_on_by_name(start, model, sizes, pixels):
 
 
 test_card_done = takes(check_card, goes_on, goes_on_by_name)
-
-
-def not_cut(start, model, sizes, pixels):
-    stages = []
-    for size in sorted(sizes):
-        batch = max(1, pixels // size**2)
-        stages += [Stage(batch_size=batch, steps=7, hr_size=size, scale=8)]
-    return RunCard(stages=stages, start=start, model=model, name="of-mine")
 
 
 test_card_mistakes = refuses(
@@ -447,9 +348,9 @@ test_card_mistakes_of_other_sizes = refuses(
     check_card,
     {
         ("disorder", "The crops do not grow"): makes(order=list),
-        ("8 does not divide", "8 must divide the side"): (makes(cut=False), not_cut),
+        ("8 does not divide", "8 must divide the side"): makes(side=int),
         ("8 does not divide", "Some crops are larger than"): makes(
-            order=lambda sizes: sorted(-(-size // 8) * 8 for size in sizes)
+            side=lambda size: -(-size // 8) * 8
         ),
         ("larger than the budget", "A step without a single"): makes(
             batch=lambda p, side: p // side**2

@@ -26,6 +26,7 @@ from srlab.grader.sandbox import hide_checks
 from srlab.grader.wire import SIZES, Broken, Channel
 from tests import test_checks_02, test_checks_03, test_checks_05
 from tests.test_checks import CHECKS as EVERY
+from tests.test_checks import handed_to_judge
 
 # What is handed in; a build is checked in the lesson alone.
 CHECKS = [
@@ -36,10 +37,9 @@ CHECKS = [
 
 
 def mistakes(check: Callable[..., Any]) -> list[Any]:
-    """The wrong answers that a check knows: its list of them."""
-    code = check.__wrapped__.__code__
-    (name,) = [name for name in code.co_names if name.endswith("_MISTAKES")]
-    return [answer for _, answer in each_mistake(check.__wrapped__.__globals__[name])]
+    """All wrong answers that a check knows."""
+    stored = (given.get("mistakes", {}) for given in handed_to_judge(check))
+    return [answer for table in stored for _, answer in each_mistake(table)]
 
 
 @contextmanager
@@ -103,9 +103,10 @@ def hides_the_error(network: Any, layers: Any, images: torch.Tensor) -> Any:
     return {}
 
 
-def test_every_check_has_its_list() -> None:
-    assert all(map(mistakes, CHECKS))
-    assert sum(len(mistakes(check)) for check in CHECKS) > 250
+def test_every_check_knows_mistakes() -> None:
+    counts = [len(mistakes(check)) for check in CHECKS]
+    assert min(counts) > 0
+    assert sum(counts) > 250
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -4,128 +4,56 @@ They need no network, never raise, know the usual mistakes, and help in steps:
 ``hint(check_icnr)`` shows again what was earned.
 """
 
-from srlab.checks.lesson00 import (
-    check_bicubic_score,
-    check_byte_psnr,
-    check_degrade,
-    check_luma,
-    check_psnr,
-    check_published_psnr,
-    check_shave,
-)
-from srlab.checks.lesson01 import (
-    check_charbonnier,
-    check_reach,
-    check_residual_block,
-    check_sharpness,
-    check_sr_resnet,
-    check_training_step,
-    check_upsampler_channels,
-)
-from srlab.checks.lesson02 import (
-    check_content_loss,
-    check_content_module,
-    check_equal_shift,
-    check_features,
-    check_hooks,
-    check_named_weights,
-    check_normalize,
-)
-from srlab.checks.lesson03 import (
-    check_channel_gates,
-    check_channel_scale,
-    check_learned_block,
-    check_learned_weight,
-    check_spread,
-    check_variance,
-    check_weighted_block,
-)
-from srlab.checks.lesson04 import (
-    check_grid_energy,
-    check_icnr,
-    check_quiet_upsampler,
-    check_resize_stage,
-    check_shuffle,
-    check_stamps,
-)
-from srlab.checks.lesson05 import (
-    check_distance,
-    check_expanded_loss,
-    check_gram_matrix,
-    check_gram_of_part,
-    check_shares,
-    check_style_loss,
-    check_tv_loss,
-)
-from srlab.checks.lesson06 import (
-    check_encoder,
-    check_field,
-    check_merge,
-    check_muted,
-    check_padding,
-    check_unet,
-)
-from srlab.checks.lesson07 import (
-    check_back_project,
-    check_card,
-    check_carry_weights,
-    check_consistency,
-    check_unwrapped,
-)
-from srlab.checks.steps import hint
-
-__all__ = [
-    "check_back_project",
-    "check_bicubic_score",
-    "check_byte_psnr",
-    "check_card",
-    "check_carry_weights",
-    "check_channel_gates",
-    "check_channel_scale",
-    "check_charbonnier",
-    "check_consistency",
-    "check_content_loss",
-    "check_content_module",
-    "check_degrade",
-    "check_distance",
-    "check_encoder",
-    "check_equal_shift",
-    "check_expanded_loss",
-    "check_features",
-    "check_field",
-    "check_gram_matrix",
-    "check_gram_of_part",
-    "check_grid_energy",
-    "check_hooks",
-    "check_icnr",
-    "check_learned_block",
-    "check_learned_weight",
-    "check_luma",
-    "check_merge",
-    "check_muted",
-    "check_named_weights",
-    "check_normalize",
-    "check_padding",
-    "check_psnr",
-    "check_published_psnr",
-    "check_quiet_upsampler",
-    "check_reach",
-    "check_residual_block",
-    "check_resize_stage",
-    "check_shares",
-    "check_sharpness",
-    "check_shave",
-    "check_shuffle",
-    "check_spread",
-    "check_sr_resnet",
-    "check_stamps",
-    "check_style_loss",
-    "check_training_step",
-    "check_tv_loss",
-    "check_unet",
-    "check_unwrapped",
-    "check_upsampler_channels",
-    "check_variance",
-    "check_weighted_block",
-    "hint",
-]
+from srlab.checks.lesson00 import check_bicubic_score as check_bicubic_score
+from srlab.checks.lesson00 import check_byte_psnr as check_byte_psnr
+from srlab.checks.lesson00 import check_degrade as check_degrade
+from srlab.checks.lesson00 import check_luma as check_luma
+from srlab.checks.lesson00 import check_psnr as check_psnr
+from srlab.checks.lesson00 import check_published_psnr as check_published_psnr
+from srlab.checks.lesson00 import check_shave as check_shave
+from srlab.checks.lesson01 import check_charbonnier as check_charbonnier
+from srlab.checks.lesson01 import check_reach as check_reach
+from srlab.checks.lesson01 import check_residual_block as check_residual_block
+from srlab.checks.lesson01 import check_sharpness as check_sharpness
+from srlab.checks.lesson01 import check_sr_resnet as check_sr_resnet
+from srlab.checks.lesson01 import check_training_step as check_training_step
+from srlab.checks.lesson01 import check_upsampler_channels as check_upsampler_channels
+from srlab.checks.lesson02 import check_content_loss as check_content_loss
+from srlab.checks.lesson02 import check_content_module as check_content_module
+from srlab.checks.lesson02 import check_equal_shift as check_equal_shift
+from srlab.checks.lesson02 import check_features as check_features
+from srlab.checks.lesson02 import check_hooks as check_hooks
+from srlab.checks.lesson02 import check_named_weights as check_named_weights
+from srlab.checks.lesson02 import check_normalize as check_normalize
+from srlab.checks.lesson03 import check_channel_gates as check_channel_gates
+from srlab.checks.lesson03 import check_channel_scale as check_channel_scale
+from srlab.checks.lesson03 import check_learned_block as check_learned_block
+from srlab.checks.lesson03 import check_learned_weight as check_learned_weight
+from srlab.checks.lesson03 import check_spread as check_spread
+from srlab.checks.lesson03 import check_variance as check_variance
+from srlab.checks.lesson03 import check_weighted_block as check_weighted_block
+from srlab.checks.lesson04 import check_grid_energy as check_grid_energy
+from srlab.checks.lesson04 import check_icnr as check_icnr
+from srlab.checks.lesson04 import check_quiet_upsampler as check_quiet_upsampler
+from srlab.checks.lesson04 import check_resize_stage as check_resize_stage
+from srlab.checks.lesson04 import check_shuffle as check_shuffle
+from srlab.checks.lesson04 import check_stamps as check_stamps
+from srlab.checks.lesson05 import check_distance as check_distance
+from srlab.checks.lesson05 import check_expanded_loss as check_expanded_loss
+from srlab.checks.lesson05 import check_gram_matrix as check_gram_matrix
+from srlab.checks.lesson05 import check_gram_of_part as check_gram_of_part
+from srlab.checks.lesson05 import check_shares as check_shares
+from srlab.checks.lesson05 import check_style_loss as check_style_loss
+from srlab.checks.lesson05 import check_tv_loss as check_tv_loss
+from srlab.checks.lesson06 import check_encoder as check_encoder
+from srlab.checks.lesson06 import check_field as check_field
+from srlab.checks.lesson06 import check_merge as check_merge
+from srlab.checks.lesson06 import check_muted as check_muted
+from srlab.checks.lesson06 import check_padding as check_padding
+from srlab.checks.lesson06 import check_unet as check_unet
+from srlab.checks.lesson07 import check_back_project as check_back_project
+from srlab.checks.lesson07 import check_card as check_card
+from srlab.checks.lesson07 import check_carry_weights as check_carry_weights
+from srlab.checks.lesson07 import check_consistency as check_consistency
+from srlab.checks.lesson07 import check_unwrapped as check_unwrapped
+from srlab.checks.steps import hint as hint

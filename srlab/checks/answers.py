@@ -47,12 +47,16 @@ def result_as(look: Callable[..., Any]) -> Callable[[Answer], Answer]:
     return seen
 
 
-def as_module(make: Answer) -> Answer:
+def as_module(make: Answer, *, named: Sequence[str] = ()) -> Answer:
     """Make of a class a function of its settings and of what the module is called with.
 
     Use it as ``judge``'s ``seen_through`` for a build that is an ``nn.Module``.
     Its parameters are filled with fixed numbers, name by name, so that two
     classes of one structure give one result.
+
+    Args:
+        make: called with the settings.
+        named: the last inputs, which are handed on by these names.
 
     Returns:
         A function whose first argument is the tuple of settings; the others go
@@ -71,7 +75,8 @@ def as_module(make: Answer) -> Answer:
         with torch.no_grad():
             for seed, (_, parameter) in enumerate(sorted(module.named_parameters())):
                 parameter.copy_(uniform_values(seed, *parameter.shape) - 0.5)
-        return module(*inputs)
+        place = len(inputs) - len(named)
+        return module(*inputs[:place], **dict(zip(named, inputs[place:], strict=True)))
 
     return called
 
@@ -113,6 +118,7 @@ def judge_with_gradient(
     mistakes: Mistakes,
     seen_through: Callable[[Answer], Answer] = lambda answer: answer,
     toward: Sequence[int] = (0,),
+    slopes: Cases | None = None,
     tolerance: float = 1e-4,
 ) -> Verdict:
     """Compare an answer with the right one: its values, then the gradient through them.
@@ -121,6 +127,7 @@ def judge_with_gradient(
         answer: a function or a class.
         right, cases, mistakes, seen_through, tolerance: as ``judge`` takes them.
         toward: places, in a case, of the tensors that the gradient should reach.
+        slopes: cases for the gradient, if not those of the values.
     """
     verdict = judge(
         answer,
@@ -133,7 +140,9 @@ def judge_with_gradient(
     if not callable(answer):
         return verdict
     made, own = seen_through(answer), seen_through(right)
-    return judge_gradient(made, after=verdict, right=own, cases=cases, toward=toward)
+    return judge_gradient(
+        made, after=verdict, right=own, cases=cases if slopes is None else slopes, toward=toward
+    )
 
 
 def whole_number(value: Any) -> int:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Real
 from pathlib import Path
-from types import MappingProxyType
+from traceback import walk_tb
+from types import CodeType, MappingProxyType
 from typing import Any, TypeGuard
 
 import torch
@@ -236,7 +237,7 @@ def same(expected: Any, got: Any, tolerance: float) -> bool:
         got = got.detach().to(expected.dtype)
         return torch.allclose(got, expected, rtol=1e-4, atol=tolerance, equal_nan=True)
     if isinstance(expected, float):
-        value = _number(got)
+        value = as_number(got)
         return value is not None and same(
             torch.tensor(expected), torch.tensor(value), tolerance
         )
@@ -291,15 +292,13 @@ def _numeric(value: Any) -> TypeGuard[Tensor]:
 
 def _at_one_place(expected: Tensor, got: Tensor, tolerance: float) -> tuple[str, str]:
     """Describe two tensors of one shape and mean by the first place where they differ."""
-    if expected.dtype.is_floating_point != got.dtype.is_floating_point:
+    one_kind = expected.dtype.is_floating_point == got.dtype.is_floating_point
+    place = _first_place(expected, got, tolerance) if one_kind else None
+    if place is None:
         return f"{describe(expected)}, {expected.dtype}", f"{describe(got)}, {got.dtype}"
-    first_place = _first_place(expected, got, tolerance)
-    if first_place is None:
-        return f"{describe(expected)}, {expected.dtype}", f"{describe(got)}, {got.dtype}"
-    place = tuple(first_place)
-    there = f"; at {list(place)}" if place else ""
+    there = f"; at {place}" if place else ""
     first, second = (
-        f"{describe(value)}{there}: {value.detach()[place].item():.7g}"
+        f"{describe(value)}{there}: {value.detach()[tuple(place)].item():.7g}"
         for value in (expected, got)
     )
     return first, second
@@ -326,10 +325,12 @@ def describe(value: Any) -> str:
 
 def _text_of(error: Exception) -> str:
     """The text of an error, or the function that raised it if it has no text."""
-    said, traceback = str(error), error.__traceback__
-    while traceback and traceback.tb_next:
-        traceback = traceback.tb_next
-    return said or (f"in {traceback.tb_frame.f_code.co_name}" if traceback else "")
+    return str(error) or "".join(f"in {code.co_name}" for code in _raised_by(error))
+
+
+def _raised_by(error: Exception) -> list[CodeType]:
+    """The code that raised it, if any did."""
+    return [frame.f_code for frame, _ in walk_tb(error.__traceback__)][-1:]
 
 
 def _result(answer: Answer, arguments: tuple[Any, ...]) -> Any:
@@ -360,11 +361,8 @@ def is_placeholder(error: NotImplementedError) -> bool:
 
     Torch raises the same kind with a message, for bytes that have no mean.
     """
-    traceback = error.__traceback__
-    while traceback and traceback.tb_next:
-        traceback = traceback.tb_next
-    where = traceback.tb_frame.f_code.co_filename if traceback else ""
-    return not error.args and not Path(where).is_relative_to(PACKAGES)
+    files = (Path(code.co_filename) for code in _raised_by(error))
+    return not error.args and not any(file.is_relative_to(PACKAGES) for file in files)
 
 
 PACKAGES = Path(torch.__file__).parents[1]
@@ -452,7 +450,7 @@ def without_calling(answer: Answer | None, *names: str) -> Answer | None:
     return watched
 
 
-def _number(value: Any) -> float | None:
+def as_number(value: Any) -> float | None:
     """A number of Python or NumPy, or a tensor with one element, as a float."""
     if isinstance(value, Tensor) and value.numel() == 1:
         return float(value)

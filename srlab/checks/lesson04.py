@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -11,21 +12,14 @@ from torch.nn.utils import parametrizations
 
 from srlab.checks.answers import (
     judge_module,
+    judge_with_gradient,
     named_type,
     normal_values,
     result_as,
     uniform_values,
     whole_number,
 )
-from srlab.checks.core import (
-    Answer,
-    Finding,
-    Mistakes,
-    Verdict,
-    judge,
-    judge_gradient,
-    without_calling,
-)
+from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge, without_calling
 from srlab.checks.steps import in_steps
 from srlab.checks.traces import traces_of
 from srlab.metrics import grid_energy, luma
@@ -38,7 +32,7 @@ Wrap = Callable[[nn.Conv2d], nn.Module]
 def check_shuffle(answer: Answer | None) -> Verdict:
     """Check ``answer(x, factor)``: what ``PixelShuffle(factor)`` does."""
     third = _numbered(2, 12, 2, 3) / 3
-    verdict = judge(
+    return judge_with_gradient(
         without_calling(answer, "pixel_shuffle"),
         right=F.pixel_shuffle,
         cases={
@@ -52,9 +46,8 @@ def check_shuffle(answer: Answer | None) -> Verdict:
         mistakes=SHUFFLE_MISTAKES,
         seen_through=result_as(_of_the_same_type),
         tolerance=1e-6,
+        slopes={"12 channels": (third, 2)},
     )
-    cases = {"12 channels": (third, 2)}
-    return judge_gradient(answer, after=verdict, right=F.pixel_shuffle, cases=cases)
 
 
 @in_steps()
@@ -86,8 +79,8 @@ def check_icnr(answer: Answer | None) -> Verdict:
             "factor 3": (_plain, True, 36, 3),
             "factor 4, under weight norm": (parametrizations.weight_norm, True, 32, 4),
             "under torch's older weight norm": (_old_weight_norm, True, 32, 2),
-            "a kernel of 1 x 1": (_small, True, 32, 2),
-            "10 features, a kernel of 5 x 5": (_large, True, 48, 2),
+            "a kernel of 1 x 1": (lambda _: _conv(6, 32, kernel=1), True, 32, 2),
+            "10 features, a kernel of 5 x 5": (lambda _: _conv(10, 48, kernel=5), True, 48, 2),
             "an init of ones": (_plain, True, 32, 2, nn.init.ones_),
         },
         mistakes=ICNR_MISTAKES,
@@ -100,7 +93,7 @@ def check_grid_energy(answer: Answer | None) -> Verdict:
     """Check ``answer(images, scale)``: the energy of what repeats every ``scale`` px."""
     every = {n: _stripes(n) for n in (4, 5)}
     noise = uniform_values(3, 2, 3, 48, 64)
-    verdict = judge(
+    return judge_with_gradient(
         answer,
         right=grid_energy,
         cases={
@@ -114,9 +107,8 @@ def check_grid_energy(answer: Answer | None) -> Verdict:
         },
         mistakes=GRID_MISTAKES,
         tolerance=1e-10,
+        slopes={"noise, scale 4": (noise, 4)},
     )
-    cases = {"noise, scale 4": (noise, 4)}
-    return judge_gradient(answer, after=verdict, right=grid_energy, cases=cases)
 
 
 LOUD_UPSAMPLER = '''
@@ -139,7 +131,7 @@ def check_quiet_upsampler(answer: Answer | None) -> Verdict:
     """Check a class ``answer(num_features)``: two doublings that start without a grid."""
     return judge(
         answer,
-        right=_quiet_upsampler,
+        right=_upsampler(),
         cases={"8 features": (8,), "12 features": (12,)},
         mistakes=QUIET_MISTAKES,
         seen_through=_sounding,
@@ -174,13 +166,12 @@ def _drawing(answer: Answer) -> Answer:
 
     def drawing(wrap: Wrap, bias: bool, channels: int, factor: int, *init: Answer) -> Any:
         conv = wrap(_conv(6, channels, bias=bias))
-        before = _kept(conv)
+        flags, values = _kept(conv), traces_of({**conv.state_dict()})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             given = answer(conv, factor, *init)
-        if given is None and _is_untouched(conv, wrap, bias, channels):
-            return None
-        return _described(conv, factor, before)
+        untouched = traces_of({**conv.state_dict()}) == values
+        return None if given is None and untouched else _described(conv, factor, flags)
 
     return drawing
 
@@ -202,7 +193,7 @@ def _described(conv: Any, factor: int, before: dict[str, Any]) -> dict[str, Any]
         "squares by the kernels": _flatness(signal, factor),
         "by the bias": _flatness(offset, factor),
         "different kernels": len(different),
-        "signal": "of the usual size" if 0.02 < signal.std() < 50 else "lost or huge",
+        "signal": _loudness(signal),
         "parameters": "kept" if after == before else _lost(before, after),
     }
 
@@ -220,11 +211,8 @@ def _flatness(channels: Tensor, factor: int) -> str:
     return "flat" if flat else "not flat"
 
 
-def _is_untouched(conv: nn.Module, wrap: Wrap, bias: bool, channels: int) -> bool:
-    """Whether it is still as it was given."""
-    before = wrap(_conv(6, channels, bias=bias)).state_dict()
-    after = conv.state_dict()
-    return before.keys() == after.keys() and all(after[n].equal(v) for n, v in before.items())
+def _loudness(signal: Tensor) -> str:
+    return "of the usual size" if 0.02 < signal.std() < 50 else "lost or huge"
 
 
 def _stripes(every: int) -> Tensor:
@@ -233,67 +221,57 @@ def _stripes(every: int) -> Tensor:
     return (0.3 + 0.2 * bright).expand(1, 3, 64, 64)
 
 
-def _energy(images: Tensor, scale: int, found: Callable[[Tensor, int], Tensor]) -> Tensor:
-    """``grid_energy`` with another way from faded patches to energies.
-
-    Args:
-        images, scale: as for ``grid_energy``.
-        found: called with the patches, ``(N, rows, columns, size, size)``, and
-            how many squares of ``scale`` px lie along a side.
-    """
-    y = luma(images)[:, 0]
-    squares = min(16, *(side // scale for side in y.shape[-2:]))
-    size = squares * scale
-    patches = y.unfold(1, size, size // 2).unfold(2, size, size // 2)
-    line = torch.hann_window(size)
-    faded = (patches - patches[..., :1, :1]) * torch.outer(line, line) / line.sum() ** 2
-    return found(faded, squares).sum(dim=(-2, -1)).mean(dim=(1, 2))
-
-
-def _by_energies(found: Callable[[Tensor, int, int], Tensor]) -> Answer:
-    """An answer that finds its energies so; the third argument is the scale."""
-
-    def energy(images: Tensor, scale: int) -> Tensor:
-        return _energy(images, scale, lambda faded, squares: found(faded, squares, scale))
-
-    return energy
-
-
-def _added_over_patches(images: Tensor, scale: int) -> Tensor:
-    """Where it has several: a picture's patches are half a size apart."""
-    height, width = images.shape[-2:]
-    half = min(16, height // scale, width // scale) * scale // 2
-    return grid_energy(images, scale) * (height // half - 1) * (width // half - 1)
-
-
 def _without_the_mean(energies: Tensor) -> Tensor:
     energies[..., 0, 0] = 0
     return energies
 
 
-def _fft(faded: Tensor) -> Tensor:
-    return torch.fft.fft2(faded)
+def _grid_by(
+    steps: Callable[[int, int], tuple[int, int]] = lambda squares, _: (squares, squares),
+    *,
+    transform: Callable[[Tensor], Tensor] = torch.fft.fft2,
+    size: Callable[[Tensor], Tensor] = lambda waves: waves.abs().square(),
+    kept: Callable[[Tensor], Tensor] = _without_the_mean,
+    over_patches: Callable[..., Tensor] = torch.mean,
+) -> Answer:
+    """``grid_energy`` with one thing done in another way.
+
+    ``steps`` in the spectrum, down and across, come from how many squares lie
+    along a patch's side, and the scale.
+    """
+
+    def energy(images: Tensor, scale: int) -> Tensor:
+        y = luma(images)[:, 0]
+        squares = min(16, *(length // scale for length in y.shape[-2:]))
+        side = squares * scale
+        patches = y.unfold(1, side, side // 2).unfold(2, side, side // 2)
+        line = torch.hann_window(side)
+        faded = (patches - patches[..., :1, :1]) * torch.outer(line, line) / line.sum() ** 2
+        down, across = steps(squares, scale)
+        energies = kept(size(transform(faded)[..., ::down, ::across]))
+        return over_patches(energies.sum(dim=(-2, -1)), dim=(1, 2))
+
+    return energy
 
 
-def _quiet_upsampler(num_features: int) -> nn.Module:
-    first = icnr_(_conv(num_features, 4 * num_features))
-    return _upsampler(first, icnr_(_conv(num_features, 12)))
+def _upsampler(start: Callable[[nn.Conv2d, bool], Any] = lambda conv, _: icnr_(conv)) -> Answer:
+    """An upsampler's class that starts its convolutions so, given whether it is the last."""
+
+    def make(num_features: int) -> nn.Module:
+        first, last = (_conv(num_features, channels) for channels in (4 * num_features, 12))
+        start(first, False)
+        start(last, True)
+        return nn.Sequential(
+            first, nn.PixelShuffle(2), nn.LeakyReLU(0.2), last, nn.PixelShuffle(2)
+        )
+
+    return make
 
 
-def _upsampler(first: nn.Module, last: nn.Module) -> nn.Module:
-    return nn.Sequential(first, nn.PixelShuffle(2), nn.LeakyReLU(0.2), last, nn.PixelShuffle(2))
-
-
-def _made_of(make: Callable[[int, int, int], nn.Conv2d]) -> Answer:
-    """An upsampler whose convolutions are made so: channels in and out, and the place."""
-    return lambda features: _upsampler(make(features, 4 * features, 0), make(features, 12, 1))
-
-
-def _redrawn(conv: nn.Conv2d) -> nn.Conv2d:
-    """With a random bias."""
-    if conv.bias is not None:
-        conv.bias.data = 0.2 * uniform_values(5, *conv.bias.shape) - 0.1
-    return conv
+def _with_a_bias(conv: nn.Module) -> None:
+    """A random one."""
+    bias = cast(Tensor, conv.bias)
+    bias.data = 0.2 * uniform_values(5, *bias.shape) - 0.1
 
 
 def _sounding(answer: Answer) -> Answer:
@@ -324,15 +302,11 @@ def _start_of(network: nn.Module, num_features: int) -> dict[str, Any]:
     convolutions = [part for part in network.modules() if isinstance(part, nn.Conv2d)]
     return {
         "on a gray card": "a grid" if grid else "flat",
-        "different kernels": [_distinct(conv) for conv in convolutions],
+        "different kernels": [len(c.weight.flatten(1).unique(dim=0)) for c in convolutions],
         "of": [conv.out_channels for conv in convolutions],
         "colors": tuple(gray.shape),
-        "signal": "of the usual size" if 0.02 < busy.std() < 50 else "lost or huge",
+        "signal": _loudness(busy),
     }
-
-
-def _distinct(conv: nn.Conv2d) -> int:
-    return len(conv.weight.flatten(1).unique(dim=0))
 
 
 def _stamps(kernel: int, stride: int) -> tuple[int, int]:
@@ -365,14 +339,6 @@ def _plain(conv: nn.Conv2d) -> nn.Module:
     return conv
 
 
-def _small(_: nn.Conv2d) -> nn.Module:
-    return _conv(6, 32, kernel=1)
-
-
-def _large(_: nn.Conv2d) -> nn.Module:
-    return _conv(10, 48, kernel=5)
-
-
 def _old_weight_norm(conv: nn.Conv2d) -> nn.Module:
     with warnings.catch_warnings():  # torch would rather have us use the new one
         warnings.simplefilter("ignore", FutureWarning)
@@ -401,48 +367,31 @@ def _kernels(conv: nn.Conv2d, factor: int) -> Tensor:
     return nn.init.kaiming_normal_(conv.weight[:: factor**2].detach().clone())
 
 
+def _interleaved(conv: nn.Conv2d, factor: int) -> Tensor:
+    return _kernels(conv, factor).repeat_interleave(factor**2, dim=0)
+
+
 def _starting(
-    weight: Callable[[nn.Conv2d, int], Tensor],
-    bias: Callable[[Tensor, int], Tensor] | None = None,
+    weight: Callable[[nn.Conv2d, int], Tensor] = _interleaved,
+    *,
     write: Callable[[nn.Conv2d, Tensor], Any] = set_weight,
+    without_bias: bool = True,
 ) -> Answer:
     """ICNR with one of its parts replaced."""
 
     @torch.no_grad()
     def start(conv: nn.Conv2d, factor: int, *_: Answer) -> nn.Conv2d:
         write(conv, weight(conv, factor))
-        if conv.bias is not None and bias is not None:
-            conv.bias.copy_(bias(conv.bias, factor))
+        if conv.bias is not None and without_bias:
+            conv.bias.zero_()
         return conv
 
     return start
 
 
-def _interleaved(conv: nn.Conv2d, factor: int) -> Tensor:
-    return _kernels(conv, factor).repeat_interleave(factor**2, dim=0)
-
-
-def _zero(bias: Tensor, _: int) -> Tensor:
-    return torch.zeros_like(bias)
-
-
 def _replace_parameter(conv: nn.Conv2d, weight: Tensor) -> None:
     """What only a plain convolution survives."""
     conv.weight.data = weight
-
-
-def _by_another_factor(change: Callable[[int], int]) -> Answer:
-    """ICNR with a factor made from the right one."""
-
-    def start(conv: nn.Conv2d, factor: int, *init: Answer) -> nn.Conv2d:
-        return icnr_(conv, change(factor), *init)
-
-    return start
-
-
-def _return_a_new_one(conv: nn.Conv2d, factor: int, *init: Answer) -> nn.Conv2d:
-    fresh = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1)
-    return icnr_(fresh, factor, *init)
 
 
 def _sure_of_a_bias(use: Callable[[Any], Any]) -> Answer:
@@ -452,11 +401,11 @@ def _sure_of_a_bias(use: Callable[[Any], Any]) -> Answer:
 
 SHUFFLE_MISTAKES: Mistakes = {
     "Here channels 0, C, 2C and 3C make a square, not neighbors.": _by_blocks,
-    "Within a square your numbers run down the column.": lambda x, f: _permuted(
-        x, f, 4, 3, 5, 2
+    "Within a square your numbers run down the column.": (
+        lambda x, f: _permuted(x, f, 4, 3, 5, 2)
     ),
-    "These are whole pictures side by side, not squares.": lambda x, f: _permuted(
-        x, f, 2, 4, 3, 5
+    "These are whole pictures side by side, not squares.": (
+        lambda x, f: _permuted(x, f, 2, 4, 3, 5)
     ),
     "The shape is right, but the numbers are still in the order they had in x.": (
         lambda x, f: x.reshape(len(x), -1, x.shape[2] * f, x.shape[3] * f)
@@ -485,154 +434,120 @@ ICNR_MISTAKES: Mistakes = {
         )
     ),
     "repeat gives 0, 1, 2, 0, 1, 2, but a square is made of neighbors.": (
-        _starting(lambda c, f: _kernels(c, f).repeat(f**2, 1, 1, 1), _zero)
+        _starting(lambda conv, f: _kernels(conv, f).repeat(f**2, 1, 1, 1))
     ),
     "Flat, but every channel has the same kernel.": (
-        _starting(lambda c, f: _kernels(c, f)[:1].expand_as(c.weight), _zero)
+        _starting(lambda conv, f: _kernels(conv, f)[:1].expand_as(conv.weight))
     ),
     "All zero, or nearly, is flat, and says nothing.": (
-        _starting(lambda c, _: torch.zeros_like(c.weight), _zero)
+        _starting(lambda conv, _: torch.zeros_like(conv.weight))
     ),
-    "Flat, but with too few kernels.": _by_another_factor(lambda f: f**2),
+    "Flat, but with too few kernels.": lambda conv, f, *init: icnr_(conv, f**2, *init),
     "Each kernel has factor copies, but a square has more pixels.": (
-        _starting(lambda c, f: c.weight[::f].repeat_interleave(f, dim=0), _zero)
+        _starting(lambda conv, f: conv.weight[::f].repeat_interleave(f, dim=0))
     ),
     "The kernels are right, but each pixel of a square has a bias of its own.": (
-        _starting(_interleaved)
+        _starting(without_bias=False)
     ),
     "init was not called: the kernel is torch's own, or something else has filled it.": (
-        _starting(_interleaved, _zero)
+        _starting()
     ),
     "Under weight norm conv.weight is derived before each use; what you wrote is lost.": (
-        _starting(_interleaved, _zero, _replace_parameter)
+        _starting(write=_replace_parameter)
     ),
-    "conv itself is as it was; the network holds that one, not yours.": _return_a_new_one,
+    "conv itself is as it was; the network holds that one, not yours.": (
+        lambda conv, f, *init: icnr_(_conv(conv.in_channels, conv.out_channels), f, *init)
+    ),
 }
 
 
-def _resize_that(*parts: Callable[[int, int], nn.Module]) -> Answer:
-    """A class like ``ResizeStage``, made of other parts."""
-
-    class Stage(nn.Sequential):
-        def __init__(self, in_channels: int, out_channels: int):
-            super().__init__(*(make(in_channels, out_channels) for make in parts))
-
-    return Stage
+def _stage_of(*parts: Callable[[int, int], nn.Module]) -> Answer:
+    """A ``ResizeStage`` made of other parts, given the channels in and out."""
+    return lambda *channels: nn.Sequential(*(make(*channels) for make in parts))
 
 
-def _convolution(features: int, channels: int) -> nn.Module:
-    return nn.Conv2d(features, channels, 3, padding=1)
+def _enlarged(*_channels: int, **how: Any) -> nn.Module:
+    return nn.Upsample(scale_factor=2, **how)
 
 
-def _repeated(_features: int, _channels: int) -> nn.Module:
-    return nn.Upsample(scale_factor=2, mode="nearest")
-
+STAMPS: Any = {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1}
 
 RESIZE_MISTAKES: Mistakes = {
     "The convolution runs before the pixels are repeated, so a square is always one color.": (
-        _resize_that(_convolution, _repeated)
+        _stage_of(_conv, _enlarged)
     ),
     "The pixels are blended here, not repeated.": (
-        _resize_that(
-            lambda *_: nn.Upsample(scale_factor=2, mode="bilinear"),
-            _convolution,
-        ),
-        _resize_that(
-            lambda *_: nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
-            _convolution,
-        ),
+        _stage_of(partial(_enlarged, mode="bilinear"), _conv),
+        _stage_of(partial(_enlarged, mode="bilinear", align_corners=True), _conv),
     ),
-    "The convolution has no padding, so two rows and two columns are lost.": _resize_that(
-        _repeated, lambda features, channels: nn.Conv2d(features, channels, 3)
+    "The convolution has no padding, so two rows and two columns are lost.": (
+        _stage_of(_enlarged, lambda features, channels: nn.Conv2d(features, channels, 3))
     ),
-    "Both sides have grown four times.": _resize_that(_repeated, _repeated, _convolution),
-    "Both sides are as they were: nothing was repeated.": _resize_that(_convolution),
-    "This is a 1 x 1 convolution, which sees no neighbors.": _resize_that(
-        _repeated, lambda features, channels: nn.Conv2d(features, channels, 1)
+    "Both sides have grown four times.": _stage_of(_enlarged, _enlarged, _conv),
+    "Both sides are as they were: nothing was repeated.": _stage_of(_conv),
+    "This is a 1 x 1 convolution, which sees no neighbors.": (
+        _stage_of(_enlarged, partial(_conv, kernel=1))
     ),
-    "There is no convolution, so nothing can be learned.": _resize_that(_repeated),
-    "These are stamps that overlap, as in TransposedStage.": _resize_that(
-        lambda features, channels: nn.ConvTranspose2d(
-            features, channels, 3, stride=2, padding=1, output_padding=1
-        )
+    "There is no convolution, so nothing can be learned.": _stage_of(_enlarged),
+    "These are stamps that overlap, as in TransposedStage.": (
+        _stage_of(partial(nn.ConvTranspose2d, **STAMPS))
     ),
 }
 
 GRID_MISTAKES: Mistakes = {
     "These are the energies of all waves; a grid has only the multiples of 1 / scale.": (
-        _by_energies(lambda faded, *_: _without_the_mean(_fft(faded).abs().square()))
+        _grid_by(lambda *_: (1, 1))
     ),
-    "The step in the spectrum is wrong: with it you get other frequencies.": _by_energies(
-        lambda faded, _, scale: _without_the_mean(
-            _fft(faded)[..., ::scale, ::scale].abs().square()
-        )
+    "The step in the spectrum is wrong: with it you get other frequencies.": (
+        _grid_by(lambda _, scale: (scale, scale))
     ),
-    "16 is right only for pictures of 16 squares or more: take squares.": _by_energies(
-        lambda faded, *_: _without_the_mean(_fft(faded)[..., ::16, ::16].abs().square())
+    "16 is right only for pictures of 16 squares or more: take squares.": (
+        _grid_by(lambda *_: (16, 16))
     ),
     "The energies of all patches are added up; their mean was asked for.": (
-        _added_over_patches
+        _grid_by(over_patches=torch.sum)
     ),
     "Only one of the two axes is thinned out.": (
-        _by_energies(
-            lambda faded, n, _: _without_the_mean(_fft(faded)[..., ::n].abs().square())
-        ),
-        _by_energies(
-            lambda faded, n, _: _without_the_mean(_fft(faded)[..., ::n, :].abs().square())
-        ),
+        _grid_by(lambda squares, _: (1, squares)),
+        _grid_by(lambda squares, _: (squares, 1)),
     ),
-    "These are amplitudes, not energies.": _by_energies(
-        lambda faded, n, _: _without_the_mean(_fft(faded)[..., ::n, ::n].abs())
-    ),
-    "The mean brightness, frequency 0, is still among them.": _by_energies(
-        lambda faded, n, _: _fft(faded)[..., ::n, ::n].abs().square()
+    "These are amplitudes, not energies.": _grid_by(size=torch.abs),
+    "The mean brightness, frequency 0, is still among them.": (
+        _grid_by(kept=lambda energies: energies)
     ),
     "More than the mean brightness is gone: a whole row or column of waves.": (
-        _by_energies(lambda faded, n, _: _fft(faded)[..., ::n, ::n].abs().square()[..., 1:]),
-        _by_energies(lambda faded, n, _: _fft(faded)[..., ::n, ::n].abs().square()[..., 1:, :]),
-        _by_energies(
-            lambda faded, n, _: _fft(faded)[..., ::n, ::n].abs().square()[..., 1:, 1:]
-        ),
+        _grid_by(kept=lambda energies: energies[..., 1:]),
+        _grid_by(kept=lambda energies: energies[..., 1:, :]),
+        _grid_by(kept=lambda energies: energies[..., 1:, 1:]),
     ),
     "rfft2 leaves out the waves that mirror others, and so about half of the energy.": (
-        _by_energies(
-            lambda faded, n, _: _without_the_mean(
-                torch.fft.rfft2(faded)[..., ::n, ::n].abs().square()
-            )
-        )
+        _grid_by(transform=torch.fft.rfft2)
     ),
-    "These are waves along one axis; fft2 takes both.": _by_energies(
-        lambda faded, n, _: _without_the_mean(
-            torch.fft.fft(faded)[..., ::n, ::n].abs().square()
-        )
-    ),
+    "These are waves along one axis; fft2 takes both.": _grid_by(transform=torch.fft.fft),
     "This is the real part squared; a wave that begins elsewhere has an imaginary part.": (
-        _by_energies(
-            lambda faded, n, _: _without_the_mean(_fft(faded)[..., ::n, ::n].real.square())
-        )
+        _grid_by(size=lambda waves: waves.real.square())
     ),
 }
 
 QUIET_MISTAKES: Mistakes = {
     "Flat, but kernels are missing: more neighbors share one than a square has pixels.": (
-        _made_of(lambda f, c, place: icnr_(_conv(f, c), 2 if place else 4))
+        _upsampler(lambda conv, last: icnr_(conv, 2 if last else 4))
     ),
     "The kernels are right, but each pixel of a square still has a bias of its own.": (
-        _made_of(lambda f, c, _: _redrawn(icnr_(_conv(f, c))))
+        _upsampler(lambda conv, _: _with_a_bias(icnr_(conv)))
     ),
     "Both mistakes are still there.": (
-        _made_of(lambda f, c, place: _redrawn(icnr_(_conv(f, c), 2 if place else 4)))
+        _upsampler(lambda conv, last: _with_a_bias(icnr_(conv, 2 if last else 4)))
     ),
     "No kernel has a copy: ICNR is gone, or its factor is 1.": (
-        _made_of(lambda f, c, _: _redrawn(_conv(f, c))),
-        _made_of(lambda f, c, _: _conv(f, c)),
+        _upsampler(lambda conv, _: _with_a_bias(conv)),
+        _upsampler(lambda *_: None),
     ),
     "The first doubling starts with ICNR, the last one does not.": (
-        _made_of(lambda f, c, place: _conv(f, c) if place else icnr_(_conv(f, c))),
-        _made_of(lambda f, c, place: icnr_(_conv(f, c), 1 if place else 2)),
+        _upsampler(lambda conv, last: last or icnr_(conv)),
     ),
     "The last doubling starts with ICNR, the first one does not.": (
-        _made_of(lambda f, c, place: icnr_(_conv(f, c)) if place else _conv(f, c)),
+        _upsampler(lambda conv, last: last and icnr_(conv)),
     ),
 }
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from numbers import Real
+from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -16,14 +17,7 @@ from srlab.checks.answers import (
     result_as,
     uniform_values,
 )
-from srlab.checks.core import (
-    Answer,
-    Finding,
-    Mistakes,
-    Verdict,
-    judge,
-    judge_gradient,
-)
+from srlab.checks.core import Answer, Finding, Mistakes, Verdict, as_number, judge
 from srlab.checks.steps import in_steps
 from srlab.losses import (
     EXPANDED_TERMS,
@@ -37,6 +31,8 @@ from srlab.losses import (
 
 Terms = Mapping[str, Callable[[Tensor], Tensor]]
 Weights = Mapping[str, float]
+Pulls = dict[str, Any]
+Size = Callable[[Tensor], Tensor]
 
 
 @in_steps()
@@ -47,10 +43,9 @@ def check_gram_matrix(answer: Answer | None) -> Verdict:
         "1 picture, 6 channels of 2 x 3 px": (_signal(1, 1, 6, 2, 3),),
         "1 picture, 1 channel of 3 x 3 px": (_signal(2, 1, 1, 3, 3),),
     }
-    verdict = judge(
+    return judge_with_gradient(
         answer, right=gram_matrix, cases=cases, mistakes=MATRIX_MISTAKES, tolerance=1e-5
     )
-    return judge_gradient(answer, after=verdict, right=gram_matrix, cases=cases)
 
 
 @in_steps()
@@ -98,7 +93,7 @@ def check_expanded_loss(answer: Answer | None) -> Verdict:
         f"on: {', '.join(names)}": (
             TwoLayers(),
             {name: weights[name] for name in names},
-            {"A": 1.0, "B": 0.5},
+            LAYERS,
             *given,
         )
         for names in (EXPANDED_TERMS, ("pixel", "content", "tv"), ("tv",), ("content", "style"))
@@ -154,6 +149,7 @@ def check_shares(answer: Answer | None) -> Verdict:
 @in_steps()
 def check_distance(answer: Answer | None) -> Verdict:
     """Check ``answer(name, factor)``: how many times as far an optimizer's step goes."""
+    torch.optim.SGD([torch.ones(1)])  # the first one imports much, in nobody's time
     return judge(
         answer,
         right=_distance,
@@ -180,7 +176,7 @@ def check_gram_of_part(answer: Answer | None) -> Verdict:
     part = _signal(2, 2, 3, 4, 5), torch.stack([_mask(5, 4, 5), _mask(12, 4, 5)])
     smaller = _signal(3, 1, 4, 6, 3), _mask(7, 6, 3)[None]
     smallest = _signal(4, 1, 9, 3, 3), _mask(1, 3, 3)[None]
-    verdict = judge(
+    return judge_with_gradient(
         answer,
         right=_gram_of_part,
         cases={
@@ -192,12 +188,13 @@ def check_gram_of_part(answer: Answer | None) -> Verdict:
         },
         mistakes=PART_MISTAKES,
         tolerance=1e-5,
+        slopes={"2 pictures": part},
     )
-    cases = {"2 pictures": part}
-    return judge_gradient(answer, after=verdict, right=_gram_of_part, cases=cases)
 
 
 # Builds: four losses
+
+LAYERS = {"A": 1.0, "B": 0.5}
 
 
 class TwoLayers(nn.Module):
@@ -226,31 +223,24 @@ def _of_two_layers(answer: Answer) -> Answer:
 def _adding(make: Answer) -> Answer:
     """Make of a loss's class a function of all it needs, which gives its terms in a row."""
 
-    def added(
-        extractor: nn.Module,
-        weights: dict[str, float],
-        layers: dict[str, float],
-        sr: Tensor,
-        hr: Tensor,
-    ) -> Any:
+    def added(extractor: nn.Module, weights: Weights, layers: Weights, *pair: Tensor) -> Any:
         loss = make(extractor, weights, layers)
         if loss is None:
             return None
         if not isinstance(loss, nn.Module):
-            hint = "What was built is no nn.Module."
-            raise Finding(f"{named_type(loss)}, not a module", hint)
+            text = f"{named_type(loss)}, not a module"
+            raise Finding(text, "What was built is no nn.Module.")
         asked = _note_what_is_asked(loss)
-        terms = loss(sr, hr)
+        terms = loss(*pair)
         if terms is None:
             return None
         other = "These are other terms than those that have a weight."
         names = [name for name in EXPANDED_TERMS if weights.get(name)]
-        row = [_scalar(t) for t in in_order(terms, names, what="terms", hint=other)]
+        found = in_order(terms, names, what="terms", hint=other)
+        row = torch.stack([_scalar(term) for term in found])
         if unweighted := asked - {*names}:
-            raise Finding(
-                f"raw was asked for {', '.join(unweighted)}", OFF, result=torch.stack(row)
-            )
-        return torch.stack(row)
+            raise Finding(f"raw was asked for {', '.join(unweighted)}", OFF, result=row)
+        return row
 
     return added
 
@@ -282,42 +272,21 @@ def _scalar(term: Any) -> Tensor:
     raise Finding(f"{named_type(term)}, not a scalar tensor, as a term", "A term is no scalar.")
 
 
-def _expanded_that(
-    forward: Callable[[ExpandedLoss, dict[str, float], Tensor, Tensor], Any],
+def _weighing(
+    weigh: Callable[[Tensor, float, dict[str, float]], Tensor], *, swapped: bool = False
 ) -> Answer:
-    """A class like ``ExpandedLoss`` that adds up otherwise, given the weights that are on."""
+    """A class like ``ExpandedLoss`` that adds up otherwise.
+
+    ``weigh`` gets a term, its weight, and all weights that are on.
+    """
 
     class Loss(ExpandedLoss):
         def forward(self, sr: Tensor, hr: Tensor) -> Any:
-            active = {name: weight for name, weight in self.weights.items() if weight}
-            return forward(self, active, sr, hr)
+            on = {name: weight for name, weight in self.weights.items() if weight}
+            terms = self.raw(hr, sr, on) if swapped else self.raw(sr, hr, on)
+            return {name: weigh(term, on[name], on) for name, term in terms.items()}
 
     return Loss
-
-
-def _products_of(features: Tensor) -> Tensor:
-    """All channels with all, summed over the pixels, not divided."""
-    flat = features.flatten(2)
-    return flat @ flat.mT
-
-
-def _pixels_of(features: Tensor) -> int:
-    return features.shape[-2] * features.shape[-1]
-
-
-def _mixed_batch(features: Tensor) -> Tensor:
-    flat = features.transpose(0, 1).flatten(1)
-    return flat @ flat.mT / flat.numel()
-
-
-def _with_pixels(features: Tensor) -> Tensor:
-    flat = features.flatten(2)
-    return flat.mT @ flat / features[0].numel()
-
-
-def _of_means(features: Tensor) -> Tensor:
-    means = features.mean(dim=(2, 3))
-    return means[:, :, None] * means[:, None] / features.shape[1]
 
 
 def _style_by(
@@ -326,28 +295,21 @@ def _style_by(
 ) -> Answer:
     """A style loss that compares matrices otherwise, or other matrices."""
 
-    def style(
-        sr: Mapping[str, Tensor], hr: Mapping[str, Tensor], weights: Mapping[str, float]
-    ) -> Tensor:
+    def style(sr: Mapping[str, Tensor], hr: Mapping[str, Tensor], weights: Weights) -> Tensor:
         terms = [w * compare(matrix(sr[n]), matrix(hr[n])) for n, w in weights.items()]
         return torch.stack(terms).sum()
 
     return style
 
 
-def _steps(images: Tensor) -> tuple[Tensor, Tensor]:
-    """All steps to the right, and all steps downwards."""
-    return images.diff(dim=-1), images.diff(dim=-2)
-
-
 def _from_steps(combine: Callable[[Tensor, Tensor], Any]) -> Answer:
-    return lambda images: combine(*_steps(images))
+    """Of all steps to the right, and all steps downwards."""
+    return lambda images: combine(images.diff(dim=-1), images.diff(dim=-2))
 
 
-def _length(images: Tensor) -> Tensor:
+def _length(right: Tensor, down: Tensor) -> Tensor:
     """The steps of each pixel under one root."""
-    here = images[..., :-1, :-1]
-    right, down = images[..., :-1, 1:] - here, images[..., 1:, :-1] - here
+    right, down = right[..., :-1, :], down[..., :-1]
     return (right.square() + down.square() + 1e-12).sqrt().mean()
 
 
@@ -363,46 +325,33 @@ def _terms(hr: Tensor) -> Terms:
     }
 
 
-def _gradients(terms: Terms, sr: Tensor) -> dict[str, Tensor]:
-    sr = sr.detach().requires_grad_()
-    return {name: torch.autograd.grad(term(sr), sr)[0] for name, term in terms.items()}
-
-
-def _norms(terms: Terms, sr: Tensor) -> dict[str, Any]:
-    return {name: slope.norm() for name, slope in _gradients(terms, sr).items()}
-
-
-def _relative(pulls: Mapping[str, Any]) -> dict[str, Any]:
+def _relative(pulls: Mapping[str, Any]) -> Pulls:
     total = sum(pulls.values())
     return {name: pull / total for name, pull in pulls.items()}
 
 
-def _shares(terms: Terms, weights: Weights, sr: Tensor) -> dict[str, Any]:
-    return _relative({name: weights[name] * norm for name, norm in _norms(terms, sr).items()})
+def _pulls(terms: Terms, weights: Weights, sr: Tensor, size: Size = torch.norm) -> Pulls:
+    """Of each term, how large its weighted gradient is."""
+    sr = sr.detach().requires_grad_()
+    slopes = {name: torch.autograd.grad(term(sr), sr)[0] for name, term in terms.items()}
+    return {name: size(weights[name] * slope) for name, slope in slopes.items()}
 
 
-def _by(size: Callable[[Tensor], Tensor]) -> Answer:
-    """Shares of another size of the weighted gradient than its norm."""
-
-    def shares(terms: Terms, weights: Weights, sr: Tensor) -> dict[str, Any]:
-        slopes = _gradients(terms, sr)
-        return _relative({name: size(weights[name] * slope) for name, slope in slopes.items()})
-
-    return shares
+def _shares(terms: Terms, weights: Weights, sr: Tensor, size: Size = torch.norm) -> Pulls:
+    return _relative(_pulls(terms, weights, sr, size))
 
 
-def _sum_of_slopes(terms: Terms, weights: Weights, sr: Tensor) -> Tensor:
-    slopes = _gradients(terms, sr)
-    return torch.stack([weights[name] * slope for name, slope in slopes.items()]).sum(dim=0)
-
-
-def _piling_up(terms: Terms, weights: Weights, sr: Tensor) -> dict[str, Any]:
+def _piling_up(terms: Terms, weights: Weights, sr: Tensor) -> Pulls:
     """By ``backward()``, which adds each gradient to the ones before."""
-    total, norms = torch.zeros_like(sr), {}
-    for name, slope in _gradients(terms, sr).items():
-        total = total + weights[name] * slope
-        norms[name] = total.norm()
-    return _relative(norms)
+    slopes = _pulls(terms, weights, sr, lambda slope: slope)
+    sums = accumulate(slopes.values())
+    return _relative({name: total.norm() for name, total in zip(slopes, sums, strict=True)})
+
+
+def _by_the_sums_norm(terms: Terms, weights: Weights, sr: Tensor) -> Pulls:
+    slopes = _pulls(terms, weights, sr, lambda slope: slope)
+    whole = torch.stack([*slopes.values()]).sum(dim=0).norm()
+    return {name: slope.norm() / whole for name, slope in slopes.items()}
 
 
 def _depends_on_the_order(answer: Answer | None, terms: Terms, sr: Tensor) -> bool:
@@ -432,18 +381,16 @@ def _change_by_order(answer: Answer) -> Answer:
 
 def _in_the_order_of_the_terms(got: Any, terms: Terms, *_: Any) -> Tensor:
     other = "These are not the names of the terms."
-    return torch.tensor(
-        [_share(one) for one in in_order(got, terms, what="shares", hint=other)]
-    )
+    shares = in_order(got, terms, what="shares", hint=other)
+    return torch.tensor([_share(one) for one in shares])
 
 
 def _share(value: Any) -> float:
-    if isinstance(value, Tensor) and value.numel() == 1:
-        return value.item()
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return float(value)
-    hint = "The names are right, but one of the shares is no number."
-    raise Finding(f"{named_type(value)}, not a number, as a share", hint)
+    number = as_number(value)
+    if number is None:
+        hint = "The names are right, but one of the shares is no number."
+        raise Finding(f"{named_type(value)}, not a number, as a share", hint)
+    return number
 
 
 # Exercise 2: how far a step goes
@@ -457,39 +404,52 @@ def _distance(name: str, factor: float) -> float:
 # Exercise 3: a Gram matrix of some pixels
 
 
-def _gram_of_part(features: Tensor, mask: Tensor) -> Tensor:
-    return _products(features, mask) / (features.shape[1] * _pixels(mask))
+ALL = torch.ones(())
+"""A mask that holds every pixel."""
 
 
-def _pixels(mask: Tensor) -> Tensor:
-    """How many each mask holds, as ``(N, 1, 1)``."""
-    return mask.flatten(1).sum(dim=1).view(-1, 1, 1)
+def _gram_of_part(features: Tensor, mask: Tensor = ALL) -> Tensor:
+    return _products(features, mask) / (features.shape[1] * _pixels(features, mask))
 
 
-def _products(features: Tensor, mask: Tensor) -> Tensor:
-    """Summed over the mask, not divided yet."""
-    flat = (features * mask).flatten(2)
+def _flat(features: Tensor, mask: Tensor) -> Tensor:
+    return (features * mask).flatten(2)
+
+
+def _products(features: Tensor, mask: Tensor = ALL) -> Tensor:
+    """All channels with all, summed over the mask, not divided yet."""
+    flat = _flat(features, mask)
     return flat @ flat.mT
 
 
+def _pixels(features: Tensor, mask: Tensor = ALL) -> Tensor:
+    """How many each mask holds, as ``(N, 1, 1)``."""
+    return mask.expand_as(features[:, :1]).flatten(2).sum(dim=2, keepdim=True)
+
+
+def _of_the_batch(features: Tensor, mask: Tensor = ALL) -> Tensor:
+    return _products(features, mask).sum(0) / (
+        features.shape[1] * _pixels(features, mask).sum()
+    )
+
+
+def _of_pixels(features: Tensor, mask: Tensor = ALL) -> Tensor:
+    flat = _flat(features, mask)
+    return flat.mT @ flat / (features.shape[1] * _pixels(features, mask))
+
+
 def _means(features: Tensor, mask: Tensor) -> Tensor:
-    """Of each channel over the mask, as ``(N, F)``."""
-    return (features * mask).flatten(2).sum(2) / _pixels(mask)[:, 0]
+    """Of each channel over the mask, as ``(N, F, 1)``."""
+    return _flat(features, mask).sum(dim=2, keepdim=True) / _pixels(features, mask)
 
 
-def _gram_of_means(features: Tensor, mask: Tensor) -> Tensor:
+def _of_means(features: Tensor, mask: Tensor = ALL) -> Tensor:
     means = _means(features, mask)
-    return means[:, :, None] * means[:, None] / features.shape[1]
+    return means @ means.mT / features.shape[1]
 
 
-def _gram_of_the_batch(features: Tensor, mask: Tensor) -> Tensor:
-    flat = (features * mask).transpose(0, 1).flatten(1)
-    return flat @ flat.mT / (features.shape[1] * mask.sum())
-
-
-def _gram_of_pixels(features: Tensor, mask: Tensor) -> Tensor:
-    flat = (features * mask).flatten(2)
-    return flat.mT @ flat / (features.shape[1] * _pixels(mask))
+def _covariance(features: Tensor, mask: Tensor = ALL) -> Tensor:
+    return _gram_of_part(features - _means(features, mask)[..., None], mask)
 
 
 def _signal(seed: int, *shape: int) -> Tensor:
@@ -504,29 +464,27 @@ def _mask(pixels: int, height: int, width: int) -> Tensor:
 
 
 MATRIX_MISTAKES: Mistakes = {
-    "Not divided: the matrix grows with the map and with the number of channels.": _products_of,
-    "Divided by the pixels alone; the number of channels is missing.": lambda features: (
-        _products_of(features) / _pixels_of(features)
+    "Not divided: the matrix grows with the map and with the number of channels.": _products,
+    "Divided by the pixels alone; the number of channels is missing.": (
+        lambda features: _products(features) / _pixels(features)
     ),
-    "Divided by the channels alone; the number of pixels is missing.": lambda features: (
-        _products_of(features) / features.shape[1]
+    "Divided by the channels alone; the number of pixels is missing.": (
+        lambda features: _products(features) / features.shape[1]
     ),
-    "Divided by the channels twice; once it should be the pixels.": lambda features: (
-        _products_of(features) / features.shape[1] ** 2
+    "Divided by the channels twice; once it should be the pixels.": (
+        lambda features: _products(features) / features.shape[1] ** 2
     ),
-    "Divided by the numbers of the whole batch.": lambda features: (
-        _products_of(features) / features.numel()
+    "Divided by the numbers of the whole batch.": (
+        lambda features: _products(features) / features.numel()
     ),
-    "This is one matrix for the whole batch.": _mixed_batch,
+    "This is one matrix for the whole batch.": _of_the_batch,
     "This is the matrix of the first picture alone.": lambda features: gram_matrix(features)[0],
-    "Pixels are multiplied with pixels here, not channels with channels.": _with_pixels,
-    "This is a covariance: a mean was subtracted.": lambda features: gram_matrix(
-        features - features.mean(dim=(2, 3), keepdim=True)
-    ),
+    "Pixels are multiplied with pixels here, not channels with channels.": _of_pixels,
+    "This is a covariance: a mean was subtracted.": _covariance,
     "This is the product of two means, not the mean of products.": _of_means,
-    "Only the diagonal is here: each channel with itself.": lambda features: gram_matrix(
-        features
-    ).diagonal(dim1=1, dim2=2),
+    "Only the diagonal is here: each channel with itself.": (
+        lambda features: gram_matrix(features).diagonal(dim1=1, dim2=2)
+    ),
 }
 
 STYLE_MISTAKES: Mistakes = {
@@ -540,24 +498,23 @@ STYLE_MISTAKES: Mistakes = {
     "This is the norm of the difference, not the mean of its absolute values.": _style_by(
         lambda a, b: (a - b).norm()
     ),
-    "The matrices are not divided.": _style_by(l1_loss, _products_of),
-    "The layers have no weights here.": lambda sr, hr, weights: style_loss(
-        sr, hr, dict.fromkeys(weights, 1.0)
+    "The matrices are not divided.": _style_by(l1_loss, _products),
+    "The layers have no weights here.": (
+        lambda sr, hr, weights: style_loss(sr, hr, dict.fromkeys(weights, 1.0))
     ),
-    "All layers are compared, also those that weigh nothing.": lambda sr, hr, weights: (
-        style_loss(sr, hr, {name: weights.get(name, 1.0) for name in sr})
+    "All layers are compared, also those that weigh nothing.": (
+        lambda sr, hr, weights: style_loss(sr, hr, dict.fromkeys(sr, 1.0) | weights)
     ),
-    "This is the mean over the layers, not their sum.": lambda sr, hr, weights: (
-        style_loss(sr, hr, weights) / len(weights)
+    "This is the mean over the layers, not their sum.": (
+        lambda sr, hr, weights: style_loss(sr, hr, weights) / len(weights)
     ),
-    "Only the last layer is here.": lambda sr, hr, weights: style_loss(
-        sr, hr, dict([list(weights.items())[-1]])
+    "Only the last layer is here.": (
+        lambda sr, hr, weights: style_loss(sr, hr, dict([list(weights.items())[-1]]))
     ),
     "This is the Gram matrix of the difference, not the difference of two.": (
-        lambda sr, hr, weights: content_loss(
-            {name: gram_matrix(sr[name] - hr[name]) for name in weights},
-            {name: torch.zeros_like(gram_matrix(sr[name])) for name in weights},
-            weights,
+        lambda sr, hr, weights: sum(
+            weight * gram_matrix(sr[name] - hr[name]).abs().mean()
+            for name, weight in weights.items()
         )
     ),
 }
@@ -577,7 +534,7 @@ TV_MISTAKES: Mistakes = {
     ),
     "These are the steps to the right alone.": _from_steps(lambda right, _: right.abs().mean()),
     "These are the steps downwards alone.": _from_steps(lambda _, down: down.abs().mean()),
-    "Both axes are under one root; here they are added.": _length,
+    "Both axes are under one root; here they are added.": _from_steps(_length),
     "All steps are in one mean; the formula has one for each axis.": _from_steps(
         lambda right, down: torch.cat([right.flatten(), down.flatten()]).abs().mean()
     ),
@@ -592,36 +549,21 @@ TV_MISTAKES: Mistakes = {
 }
 
 EXPANDED_MISTAKES: Mistakes = {
-    "The terms are as they are: no weight was multiplied in.": _expanded_that(
-        lambda loss, active, sr, hr: loss.raw(sr, hr, active)
+    "The terms are as they are: no weight was multiplied in.": _weighing(lambda term, *_: term),
+    "Weights and terms were added, not multiplied.": (
+        _weighing(lambda term, weight, _: weight + term)
     ),
-    "Weights and terms were added, not multiplied.": _expanded_that(
-        lambda loss, active, sr, hr: {
-            name: active[name] + term for name, term in loss.raw(sr, hr, active).items()
-        }
+    "sr and hr have changed places, so tv looks at the truth.": (
+        _weighing(lambda term, weight, _: weight * term, swapped=True)
     ),
-    "sr and hr have changed places, so tv looks at the truth.": _expanded_that(
-        lambda loss, active, sr, hr: {
-            name: active[name] * term for name, term in loss.raw(hr, sr, active).items()
-        }
+    "The weights were made to sum to 1; they are the learner's to choose.": (
+        _weighing(lambda term, weight, on: weight / sum(on.values()) * term)
     ),
-    "The weights were made to sum to 1; they are the learner's to choose.": _expanded_that(
-        lambda loss, active, sr, hr: {
-            name: active[name] / sum(active.values()) * term
-            for name, term in loss.raw(sr, hr, active).items()
-        }
+    "Each term was divided by the number of terms.": (
+        _weighing(lambda term, weight, on: weight * term / len(on))
     ),
-    "Each term was divided by the number of terms.": _expanded_that(
-        lambda loss, active, sr, hr: {
-            name: active[name] * term / len(active)
-            for name, term in loss.raw(sr, hr, active).items()
-        }
-    ),
-    "The layers' weights were multiplied in twice.": _expanded_that(
-        lambda loss, active, sr, hr: {
-            name: active[name] * term * sum(loss.layer_weights.values())
-            for name, term in loss.raw(sr, hr, active).items()
-        }
+    "The layers' weights were multiplied in twice.": (
+        _weighing(lambda term, weight, _: weight * term * sum(LAYERS.values()))
     ),
 }
 
@@ -630,24 +572,29 @@ SHARES_MISTAKES: Mistakes = {
     "These are shares of the values; a large value may hardly pull.": (
         lambda terms, weights, sr: _relative({n: weights[n] * terms[n](sr) for n in terms})
     ),
-    "These are shares of squared norms.": _by(lambda slope: slope.square().sum()),
-    "This is the mean |gradient|, not its norm.": _by(lambda slope: slope.abs().mean()),
-    "This is the largest slope, not the norm.": _by(lambda slope: slope.abs().max()),
-    "The weights have no effect here.": lambda terms, _, sr: _relative(_norms(terms, sr)),
+    "These are shares of squared norms.": partial(
+        _shares, size=lambda slope: slope.square().sum()
+    ),
+    "This is the mean |gradient|, not its norm.": partial(
+        _shares, size=lambda slope: slope.abs().mean()
+    ),
+    "This is the largest slope, not the norm.": partial(
+        _shares, size=lambda slope: slope.abs().max()
+    ),
+    "The weights have no effect here.": (
+        lambda terms, weights, sr: _shares(terms, dict.fromkeys(weights, 1.0), sr)
+    ),
     "These are the weights' own shares; the gradients have no effect.": (
         lambda _terms, weights, _: _relative(weights)
     ),
-    "These are pulls, not shares: they do not sum to 1.": lambda terms, weights, sr: {
-        name: weights[name] * norm for name, norm in _norms(terms, sr).items()
-    },
-    "The weights were divided by, not multiplied with.": lambda terms, weights, sr: _relative(
-        {n: norm / weights[n] if weights[n] else 0.0 for n, norm in _norms(terms, sr).items()}
+    "These are pulls, not shares: they do not sum to 1.": _pulls,
+    "The weights were divided by, not multiplied with.": (
+        lambda terms, weights, sr: _shares(
+            terms, {name: 1 / weight if weight else 0.0 for name, weight in weights.items()}, sr
+        )
     ),
     "Divided by the norm of the sum; gradients may cancel, so shares would not sum to 1.": (
-        lambda terms, weights, sr: {
-            name: weights[name] * slope.norm() / _sum_of_slopes(terms, weights, sr).norm()
-            for name, slope in _gradients(terms, sr).items()
-        }
+        _by_the_sums_norm
     ),
 }
 
@@ -668,37 +615,33 @@ DISTANCE_MISTAKES: Mistakes = {
 }
 
 PART_MISTAKES: Mistakes = {
-    "This is the Gram matrix of all pixels; mask has no effect.": lambda features, _: (
-        gram_matrix(features)
+    "This is the Gram matrix of all pixels; mask has no effect.": (
+        lambda features, _: gram_matrix(features)
     ),
-    "Divided by all h * w pixels, though fewer were added up.": lambda features, mask: (
-        gram_matrix(features * mask)
+    "Divided by all h * w pixels, though fewer were added up.": (
+        lambda features, mask: gram_matrix(features * mask)
     ),
     "Not divided: the matrix would grow with the mask.": _products,
-    "Divided by the pixels alone; gram_matrix divides by more.": lambda features, mask: (
-        _products(features, mask) / _pixels(mask)
+    "Divided by the pixels alone; gram_matrix divides by more.": (
+        lambda features, mask: _products(features, mask) / _pixels(features, mask)
     ),
     "Divided by the channels alone: the matrix grows with the mask.": (
         lambda features, mask: _products(features, mask) / features.shape[1]
     ),
-    "This divides by the pixels of the whole batch.": lambda features, mask: (
-        _products(features, mask) / (features.shape[1] * mask.sum())
+    "This divides by the pixels of the whole batch.": (
+        lambda features, mask: _products(features, mask) / (features.shape[1] * mask.sum())
     ),
     "This divides every matrix by the first picture's number of pixels.": (
         lambda features, mask: _products(features, mask) / (features.shape[1] * mask[0].sum())
     ),
-    "This is one matrix for the whole batch.": _gram_of_the_batch,
+    "This is one matrix for the whole batch.": _of_the_batch,
     "This is the matrix of the first picture alone.": (
-        lambda features, mask: _gram_of_part(features[:1], mask[:1])[0]
+        lambda features, mask: _gram_of_part(features, mask)[0]
     ),
-    "Pixels are multiplied with pixels here, not channels with channels.": _gram_of_pixels,
-    "This is a covariance: a mean was subtracted.": (
-        lambda features, mask: _gram_of_part(
-            features - _means(features, mask)[..., None, None], mask
-        )
-    ),
-    "This is the product of two means, not the mean of products.": _gram_of_means,
-    "These are the pixels outside the mask.": lambda features, mask: _gram_of_part(
-        features, 1 - mask
+    "Pixels are multiplied with pixels here, not channels with channels.": _of_pixels,
+    "This is a covariance: a mean was subtracted.": _covariance,
+    "This is the product of two means, not the mean of products.": _of_means,
+    "These are the pixels outside the mask.": (
+        lambda features, mask: _gram_of_part(features, 1 - mask)
     ),
 }

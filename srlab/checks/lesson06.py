@@ -1,6 +1,7 @@
 """Checks of lesson 06: the parts of a UNet, what a pixel sees, what a skip carries."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,15 +17,15 @@ from srlab.checks.answers import (
     uniform_values,
     whole_number,
 )
-from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge, judge_gradient
+from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge
 from srlab.checks.steps import in_steps
 from srlab.metrics import psnr
 from srlab.models import enlarge
 from srlab.unet import PlainEncoder, TwoConvs, UNet, pad_to_multiple
 
 Layers = tuple[tuple[str, int], ...]
-Climb = Callable[[UNet, Tensor, int, list[Tensor], Sequence[float]], Tensor]
-"""One step of the way up: network, features, level, skips, gains -> features."""
+Join = Callable[[Tensor, Tensor, float], Tensor]
+"""What comes from below, a skip and its gain -> what goes into the merge."""
 
 
 @in_steps()
@@ -76,7 +77,7 @@ def check_unet(answer: Answer | None) -> Verdict:
         right=UNet,
         cases=cases,
         mistakes=UNET_MISTAKES,
-        seen_through=_with_gains,
+        seen_through=partial(as_module, named=("gains",)),
         toward=(1,),
     )
 
@@ -110,7 +111,7 @@ def check_muted(answer: Answer | None) -> Verdict:
     """Check ``answer(unet, lr, hr)``: what muting each skip alone does to PSNR."""
     return judge(
         answer,
-        right=_muted,
+        right=_changes,
         cases={
             "3 skips, 2 times": _muted_case(2, 2, 3, 9, 14),
             "1 skip, 4 times": _muted_case(1, 4, 1, 8, 8),
@@ -145,29 +146,22 @@ def check_merge(answer: Answer | None) -> Verdict:
         name: (normal_values(2 * i, *features), normal_values(2 * i + 1, *skip))
         for i, (name, (features, skip)) in enumerate(shapes.items())
     }
-    verdict = judge(answer, right=_merge, cases=cases, mistakes=MERGE_MISTAKES, tolerance=1e-6)
-    cases = {"a skip of 5 x 6": cases["4 x 6 px from below, a skip of 5 x 6"]}
-    return judge_gradient(answer, after=verdict, right=_merge, cases=cases, toward=(0, 1))
-
-
-def _field(layers: Layers) -> int:
-    """Of a row of layers with stride 1, and poolings whose stride is their size."""
-    seen = step = 1
-    for kind, size in layers:
-        seen += (size - 1) * step
-        step *= size if kind == "pool" else 1
-    return seen
-
-
-def _muted(unet: UNet, lr: Tensor, hr: Tensor) -> Tensor:
-    return _changes(unet, lr, hr, lambda muted, level: float(level != muted))
+    return judge_with_gradient(
+        answer,
+        right=_joined(_fitted),
+        cases=cases,
+        mistakes=MERGE_MISTAKES,
+        toward=(0, 1),
+        slopes={"a skip of 5 x 6": cases["4 x 6 px from below, a skip of 5 x 6"]},
+        tolerance=1e-6,
+    )
 
 
 def _changes(
     unet: UNet,
     lr: Tensor,
     hr: Tensor,
-    gain: Callable[[int, int], float],
+    gain: Callable[[int, int], float] = lambda muted, level: float(level != muted),
     *,
     clamped: bool = True,
 ) -> Tensor:
@@ -226,32 +220,12 @@ def _in_a_row(maps: Any) -> Tensor:
     return torch.cat([one.flatten() for one in maps])
 
 
-def _with_gains(make: Answer) -> Answer:
-    """Make of a UNet's class a function of its settings, a picture and the gains."""
-
-    def told(*settings: int) -> Any:
-        unet = make(*settings)
-        return _Told(unet) if isinstance(unet, nn.Module) else unet
-
-    return as_module(told)
+def _joined(fit: Callable[[Tensor, Tensor], Tensor]) -> Answer:
+    """A merge of the skip and what ``fit`` makes of the features, given both."""
+    return lambda features, skip: torch.cat([fit(features, skip), skip], dim=1)
 
 
-class _Told(nn.Module):
-    """A UNet whose gains come after the picture."""
-
-    def __init__(self, unet: nn.Module):
-        super().__init__()
-        self.unet = unet
-
-    def forward(self, lr: Tensor, gains: Sequence[float]) -> Any:
-        return self.unet(lr, gains=gains)
-
-
-def _merge(features: Tensor, skip: Tensor) -> Tensor:
-    return torch.cat([_fitted(features, skip, mode="replicate"), skip], dim=1)
-
-
-def _fitted(features: Tensor, skip: Tensor, mode: str) -> Tensor:
+def _fitted(features: Tensor, skip: Tensor, mode: str = "replicate") -> Tensor:
     """Cut or pad at the right and below, until the sides are those of the skip."""
     height, width = skip.shape[-2:]
     features = features[..., :height, :width]
@@ -262,39 +236,32 @@ def _fitted(features: Tensor, skip: Tensor, mode: str) -> Tensor:
 # Mistakes of the builds -----------------------------------------------------------------
 
 
-def _encoder_that(step: Callable[[nn.Module, list[Tensor]], Any]) -> Answer:
-    """A class like ``PlainEncoder`` that makes its maps in another way."""
+def _encoder_that(
+    step: Callable[[nn.Module, list[Tensor]], Any] = (
+        lambda block, maps: block(F.max_pool2d(maps[-1], 2))
+    ),
+    *,
+    given: Callable[[list[Tensor]], list[Tensor]] = lambda maps: maps,
+) -> Answer:
+    """A class like ``PlainEncoder`` that makes its maps in another way, or gives others."""
 
     class Encoder(PlainEncoder):
         def forward(self, images: Tensor) -> list[Tensor]:
             maps = [self.blocks[0](images)]
             for block in self.blocks[1:]:
                 maps.append(step(block, maps))
-            return maps
+            return given(maps)
 
     return Encoder
 
 
-class _Backward(PlainEncoder):
-    def forward(self, images: Tensor) -> list[Tensor]:
-        return super().forward(images)[::-1]
-
-
-class _Overwriting(PlainEncoder):
-    def forward(self, images: Tensor) -> list[Tensor]:
-        return super().forward(images)[-1:]
-
-
-class _FinestOnly(PlainEncoder):
-    def forward(self, images: Tensor) -> list[Tensor]:
-        return super().forward(images)[:1]
-
-
 ENCODER_MISTAKES: Mistakes = {
     "No map gets smaller.": _encoder_that(lambda block, maps: block(maps[-1])),
-    "The list still holds the first map alone.": _FinestOnly,
-    "The last map was overwritten, where a new one was to be added to the list.": _Overwriting,
-    "The coarsest map comes first here.": _Backward,
+    "The list still holds the first map alone.": _encoder_that(given=lambda maps: maps[:1]),
+    "The last map was overwritten, where a new one was to be added to the list.": (
+        _encoder_that(given=lambda maps: maps[-1:])
+    ),
+    "The coarsest map comes first here.": _encoder_that(given=lambda maps: maps[::-1]),
     "A block got another map than it was built for: which one is the last so far?": (
         _encoder_that(lambda block, maps: block(F.max_pool2d(maps[0], 2)[:, :1])),
         _encoder_that(lambda block, maps: block(F.max_pool2d(maps[0], 2))),
@@ -358,103 +325,74 @@ PADDING_MISTAKES: Mistakes = {
 }
 
 
-def _unet_that(climb: Climb) -> Answer:
-    """A class like ``UNet`` whose way up is another one."""
+def _cat(*parts: Tensor) -> Tensor:
+    return torch.cat(parts, dim=1)
+
+
+def _unet_that(
+    join: Join = lambda below, skip, gain: _cat(below, gain * skip),
+    *,
+    wide: int = 2,
+    merged: bool = True,
+    reverse: bool = False,
+) -> Answer:
+    """A class like ``UNet`` whose way up is another one.
+
+    Its merges take ``wide`` times the skip's channels, or are left out; its
+    gains come in their order, or in reverse.
+    """
 
     class Other(UNet):
+        def __init__(self, scale: int, num_features: int, depth: int):
+            super().__init__(scale, num_features, depth)
+            widths = self.encoder.widths[:-1]
+            self.merges = nn.ModuleList(TwoConvs(wide * width, width) for width in widths)
+
         def forward(self, lr: Tensor, *, gains: Sequence[float] | None = None) -> Tensor:
-            gains = [1.0] * len(self.ups) if gains is None else gains
+            gains = [*(gains or ())][:: -1 if reverse else 1]
             *skips, features = self.encoder(pad_to_multiple(lr, 2 ** len(self.ups)))
             for level in reversed(range(len(self.ups))):
-                features = climb(self, features, level, skips, gains)
+                features = join(self.ups[level](features), skips[level], gains[level])
+                features = self.merges[level](features) if merged else features
             sr = enlarge(lr, self.scale)
             return sr + self.upsampler(features)[..., : sr.shape[-2], : sr.shape[-1]]
 
     return Other
 
 
-class _NarrowMerges(UNet):
-    """Its merges take what comes from below alone."""
-
-    def __init__(self, scale: int = 4, num_features: int = 32, depth: int = 2):
-        super().__init__(scale, num_features, depth)
-        widths = self.encoder.widths[:-1]
-        self.merges = nn.ModuleList(TwoConvs(width, width) for width in widths)
-
-
-class _AddingMerges(_NarrowMerges):
-    """It adds the skip to what comes from below."""
-
-    def forward(self, lr: Tensor, *, gains: Sequence[float] | None = None) -> Tensor:
-        forward: Any = _unet_that(
-            lambda unet, x, i, skips, gains: unet.merges[i](
-                unet.ups[i](x) + gains[i] * skips[i]
-            )
-        )
-        sr: Tensor = forward.forward(self, lr, gains=gains)
-        return sr
-
-
-def _merged(unet: UNet, below: Tensor, skip: Tensor, level: int) -> Tensor:
-    merged: Tensor = unet.merges[level](torch.cat([below, skip], dim=1))
-    return merged
-
-
 UNET_MISTAKES: Mistakes = {
     "A convolution got another number of channels than it was built for: what goes into a "
     "merge, and what comes out?": (
-        _unet_that(lambda unet, x, i, skips, gains: unet.ups[i](x) + gains[i] * skips[i]),
-        _unet_that(
-            lambda unet, x, i, skips, gains: unet.merges[i](
-                unet.ups[i](x) + gains[i] * skips[i]
-            )
-        ),
-        _unet_that(
-            lambda unet, x, i, skips, gains: torch.cat(
-                [unet.ups[i](x), gains[i] * skips[i]], dim=1
-            )
-        ),
-        _NarrowMerges,
+        _unet_that(lambda below, skip, gain: below + gain * skip, merged=False),
+        _unet_that(lambda below, skip, gain: below + gain * skip),
+        _unet_that(merged=False),
+        _unet_that(wide=1),
     ),
-    "What comes from below is still half as large as the skip.": _unet_that(
-        lambda unet, x, i, skips, gains: _merged(unet, x, gains[i] * skips[i], i)
+    "What comes from below is still half as large as the skip.": (
+        _unet_that(lambda below, skip, _: _cat(below[..., ::2, ::2], skip))
     ),
-    "The order is reversed: here the skip comes first.": _unet_that(
-        lambda unet, x, i, skips, gains: _merged(unet, gains[i] * skips[i], unet.ups[i](x), i)
+    "The order is reversed: here the skip comes first.": (
+        _unet_that(lambda below, skip, gain: _cat(gain * skip, below))
     ),
-    "The skip is lost: both halves are what comes from below.": _unet_that(
-        lambda unet, x, i, *_: _merged(unet, unet.ups[i](x), unet.ups[i](x), i)
+    "The skip is lost: both halves are what comes from below.": (
+        _unet_that(lambda below, *_: _cat(below, below))
     ),
     "Added: after a sum the two can't be told apart.": (
-        _AddingMerges,
-        _unet_that(
-            lambda unet, x, i, skips, gains: unet.merges[i](
-                (unet.ups[i](x) + gains[i] * skips[i]).repeat(1, 2, 1, 1)
-            )
-        ),
-        _unet_that(
-            lambda unet, x, i, skips, gains: _merged(
-                unet, unet.ups[i](x) + gains[i] * skips[i], gains[i] * skips[i], i
-            )
-        ),
+        _unet_that(lambda below, skip, gain: below + gain * skip, wide=1),
+        _unet_that(lambda below, skip, gain: (below + gain * skip).repeat(1, 2, 1, 1)),
+        _unet_that(lambda below, skip, gain: _cat(below + gain * skip, gain * skip)),
     ),
     "The gains are in the wrong order: the finest skip's comes first.": (
-        _unet_that(
-            lambda unet, x, i, skips, gains: _merged(
-                unet, unet.ups[i](x), gains[-1 - i] * skips[i], i
-            )
-        )
+        _unet_that(reverse=True)
     ),
-    "The gain has no effect: a muted skip still arrives.": _unet_that(
-        lambda unet, x, i, skips, _: _merged(unet, unet.ups[i](x), skips[i], i)
+    "The gain has no effect: a muted skip still arrives.": (
+        _unet_that(lambda below, skip, _: _cat(below, skip))
     ),
-    "The gain turns down what comes from below, too.": _unet_that(
-        lambda unet, x, i, skips, gains: _merged(
-            unet, gains[i] * unet.ups[i](x), gains[i] * skips[i], i
-        )
+    "The gain turns down what comes from below, too.": (
+        _unet_that(lambda below, skip, gain: gain * _cat(below, skip))
     ),
-    "The gain turns down what comes from below, not the skip.": _unet_that(
-        lambda unet, x, i, skips, gains: _merged(unet, gains[i] * unet.ups[i](x), skips[i], i)
+    "The gain turns down what comes from below, not the skip.": (
+        _unet_that(lambda below, skip, gain: _cat(gain * below, skip))
     ),
 }
 
@@ -469,7 +407,7 @@ def _seeing(
     lengthens: bool = True,
     too_early: bool = False,
 ) -> Answer:
-    """``_field`` with one thing done in another way."""
+    """The right answer, or one with one thing done in another way."""
 
     def field(layers: Layers) -> int:
         seen, step = begin, 1
@@ -481,6 +419,9 @@ def _seeing(
         return seen
 
     return field
+
+
+_field = _seeing()
 
 
 def _multiply_at_poolings(layers: Layers) -> int:
@@ -519,29 +460,24 @@ FIELD_MISTAKES: Mistakes = {
 # Mistakes of exercise 2 ----------------------------------------------------------------
 
 
-def _with_gain(gain: Callable[[int, int], float], *, clamped: bool = True) -> Answer:
-    """The right answer with other gains."""
-    return lambda unet, lr, hr: _changes(unet, lr, hr, gain, clamped=clamped)
-
-
 MUTED_MISTAKES: Mistakes = {
-    "The sign: what gets worse should be negative.": lambda *given: -_muted(*given),
-    "The coarsest skip comes first here.": lambda *given: _muted(*given).flip(0),
+    "The sign: what gets worse should be negative.": lambda *given: -_changes(*given),
+    "The coarsest skip comes first here.": lambda *given: _changes(*given).flip(0),
     "One skip is left on, and all others are muted.": (
-        _with_gain(lambda muted, level: float(level == muted))
+        partial(_changes, gain=lambda muted, level: float(level == muted))
     ),
     "Each time one more skip is muted; they should be muted one by one.": (
-        _with_gain(lambda muted, level: float(level > muted))
+        partial(_changes, gain=lambda muted, level: float(level > muted))
     ),
-    "All skips are muted at once.": _with_gain(lambda *_: 0.0),
+    "All skips are muted at once.": partial(_changes, gain=lambda *_: 0.0),
     "Turned down to a half, not muted.": (
-        _with_gain(lambda muted, level: 0.5 if level == muted else 1.0)
+        partial(_changes, gain=lambda muted, level: 0.5 if level == muted else 1.0)
     ),
     "Where sr leaves [0, 1], this measures what no picture file holds.": (
-        _with_gain(lambda muted, level: float(level != muted), clamped=False)
+        partial(_changes, clamped=False)
     ),
     "These are the PSNRs, not how they change.": lambda unet, lr, hr: (
-        _muted(unet, lr, hr) + psnr(unet(lr).detach().clamp(0, 1), hr)
+        _changes(unet, lr, hr) + psnr(unet(lr).detach().clamp(0, 1), hr)
     ),
 }
 
@@ -550,38 +486,28 @@ MUTED_MISTAKES: Mistakes = {
 
 def _cut_both(features: Tensor, skip: Tensor) -> Tensor:
     h, w = (min(features.shape[i], skip.shape[i]) for i in (-2, -1))
-    return torch.cat([features[..., :h, :w], skip[..., :h, :w]], dim=1)
-
-
-def _at_the_left_and_above(features: Tensor, skip: Tensor) -> Tensor:
-    fitted = _fitted(features.flip((-1, -2)), skip, mode="replicate").flip((-1, -2))
-    return torch.cat([fitted, skip], dim=1)
+    return _cat(features[..., :h, :w], skip[..., :h, :w])
 
 
 def _around(features: Tensor, skip: Tensor) -> Tensor:
     """Half of the padding on each side, as a crop around the middle would."""
     more = [skip.shape[i] - features.shape[i] for i in (-1, -2)]
     sides = [part for m in more for part in (m // 2, m - m // 2)]
-    return torch.cat([F.pad(features, sides, mode="replicate"), skip], dim=1)
+    return F.pad(features, sides, mode="replicate")
 
 
 def _resized(mode: str) -> Answer:
-    def resized(features: Tensor, skip: Tensor) -> Tensor:
-        return torch.cat([F.interpolate(features, skip.shape[-2:], mode=mode), skip], dim=1)
-
-    return resized
+    return _joined(lambda features, skip: F.interpolate(features, skip.shape[-2:], mode=mode))
 
 
 MERGE_MISTAKES: Mistakes = {
-    "Their sizes differ, and what differs cannot be joined.": lambda features, skip: torch.cat(
-        [features, skip], dim=1
-    ),
+    "Their sizes differ, and what differs cannot be joined.": _cat,
     "This adds: nobody can tell any more which part was the skip.": (
-        lambda features, skip: _fitted(features, skip, "replicate") + skip,
+        lambda features, skip: _fitted(features, skip) + skip,
         lambda features, skip: _fitted(features, skip, "constant") + skip,
     ),
-    "The order is reversed: the skip comes first.": lambda features, skip: torch.cat(
-        [skip, _fitted(features, skip, "replicate")], dim=1
+    "The order is reversed: the skip comes first.": (
+        lambda features, skip: _cat(skip, _fitted(features, skip))
     ),
     "This joins along another axis than the channels.": (
         lambda features, skip: torch.cat([features, skip], dim=0),
@@ -589,22 +515,20 @@ MERGE_MISTAKES: Mistakes = {
         lambda features, skip: torch.cat([features, skip], dim=3),
     ),
     "This pads with zeros, which the next layer takes for an edge.": (
-        lambda features, skip: torch.cat([_fitted(features, skip, "constant"), skip], dim=1)
+        _joined(partial(_fitted, mode="constant"))
     ),
     "This cuts the skip, so the edge of the picture is lost.": _cut_both,
     "The skip was changed, though it has the right size.": (
-        lambda features, skip: torch.cat(
-            [features, _fitted(skip, features, mode="replicate")], dim=1
-        )
+        lambda features, skip: _cat(features, _fitted(skip, features))
     ),
-    "Padded at the left and above: everything moves by a pixel.": _at_the_left_and_above,
-    "Padded on both sides: everything may move.": _around,
+    "Padded at the left and above: everything moves by a pixel.": _joined(
+        lambda features, skip: _fitted(features.flip((-1, -2)), skip).flip((-1, -2))
+    ),
+    "Padded on both sides: everything may move.": _joined(_around),
     "Stretched: every pixel moves away from its partner in the skip.": (
         _resized("nearest"),
         _resized("bilinear"),
         _resized("bicubic"),
     ),
-    "Nearly: this mirrors the last rows.": lambda features, skip: torch.cat(
-        [_fitted(features, skip, "reflect"), skip], dim=1
-    ),
+    "Nearly: this mirrors the last rows.": _joined(partial(_fitted, mode="reflect")),
 }

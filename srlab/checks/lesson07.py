@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -93,7 +94,7 @@ def check_unwrapped(answer: Answer | None) -> Verdict:
     }
     return judge(
         answer,
-        right=_unwrapped,
+        right=_renamed(),
         cases={case: (_numbered(names),) for case, names in cases.items()},
         mistakes=UNWRAPPED_MISTAKES,
         seen_through=result_as(_told_by_number),
@@ -131,7 +132,7 @@ def check_card(answer: Answer | None) -> Verdict:
     small = ModelSpec(num_features=16, num_blocks=4, doubling="icnr")
     return judge(
         answer,
-        right=_card,
+        right=_card_with(),
         cases={
             "64, 96, 160 px; 51,200": ("own/model.safetensors", mine, [64, 96, 160], 51_200),
             "another network": ("small-x4", small, [64, 128], 40_000),
@@ -190,26 +191,34 @@ def _equal(given: Weights, before: Weights) -> bool:
 
 def _whose(name: str, model: nn.ParameterDict, before: Weights, after: Weights) -> str:
     value = model[name].detach()
-    if name in before and value.shape == before[name].shape and value.equal(before[name]):
+    if name in before and value.equal(before[name]):
         return "carried"
     return "its own" if value.equal(after[name]) else "something else"
 
 
-def _carrying(fit: Callable[[Weights, Weights], Weights]) -> Answer:
-    """``carry_weights`` with another choice of what comes along."""
+def _fitting_ones(weights: Weights, own: Weights) -> Weights:
+    return {n: w for n, w in weights.items() if n in own and w.shape == own[n].shape}
+
+
+def _with_the_rest(model: nn.Module, own: Weights, chosen: Weights) -> None:
+    model.load_state_dict({**own, **chosen})
+
+
+def _carrying(
+    fit: Callable[[Weights, Weights], Weights] = _fitting_ones,
+    *,
+    load: Callable[[nn.Module, Weights, Weights], Any] = _with_the_rest,
+) -> Answer:
+    """``carry_weights`` with another choice of what comes along, or another way to load."""
 
     def carry(model: nn.Module, weights: Weights) -> Carried:
-        own = model.state_dict()
-        chosen = fit(weights, own)
-        model.load_state_dict({**own, **chosen})
-        return _account(list(chosen), weights, own)
+        own = {name: value.clone() for name, value in model.state_dict().items()}
+        loaded = fit(weights, own)
+        load(model, own, loaded)
+        new, left = ([n for n in names if n not in loaded] for names in (own, weights))
+        return Carried([*loaded], new, left)
 
     return carry
-
-
-def _account(loaded: list[str], weights: Weights, own: Weights) -> Carried:
-    new = [name for name in own if name not in loaded]
-    return Carried(loaded, new, [name for name in weights if name not in loaded])
 
 
 def _by_name_alone(*parts: str) -> Answer:
@@ -217,20 +226,14 @@ def _by_name_alone(*parts: str) -> Answer:
 
     def carry(model: nn.Module, weights: Weights) -> Carried:
         own = model.state_dict()
-        fitting = _fitting_ones(weights, own)
-        model.load_state_dict({**own, **fitting})
         by_name = {
             "new": [name for name in own if name not in weights],
             "left": [name for name in weights if name not in own],
         }
-        told = _account(list(fitting), weights, own)
-        return replace(told, **{part: by_name[part] for part in parts})
+        account = carry_weights(model, weights)
+        return replace(account, **{part: by_name[part] for part in parts})
 
     return carry
-
-
-def _fitting_ones(weights: Weights, own: Weights) -> Weights:
-    return {n: w for n, w in weights.items() if n in own and w.shape == own[n].shape}
 
 
 def _by_position(weights: Weights, own: Weights) -> Weights:
@@ -251,42 +254,17 @@ def _reshaped(weights: Weights, own: Weights) -> Weights:
     }
 
 
-def _loading_the_fitting(model: nn.Module, weights: Weights, *, strict: bool) -> Carried:
-    own = model.state_dict()
-    fitting = _fitting_ones(weights, own)
-    model.load_state_dict(fitting, strict=strict)
-    return _account(list(fitting), weights, own)
-
-
-def _loading_nothing(model: nn.Module, weights: Weights) -> Carried:
-    own = model.state_dict()
-    return _account(list(_fitting_ones(weights, own)), weights, own)
-
-
-def _loading_all(model: nn.Module, weights: Weights) -> Carried:
-    own = model.state_dict()
-    model.load_state_dict(weights, strict=False)
-    return _account([name for name in weights if name in own], weights, own)
-
-
-def _with_zeros(model: nn.Module, weights: Weights) -> Carried:
-    own = model.state_dict()
-    fitting = _fitting_ones(weights, own)
-    empty = {name: torch.zeros_like(value) for name, value in own.items()}
-    model.load_state_dict({**empty, **fitting})
-    return _account(list(fitting), weights, own)
-
-
 CARRY_MISTAKES: Mistakes = {
     "An equal name is not enough: some of these tensors do not fit.": (
-        _carrying(lambda weights, own: {n: w for n, w in weights.items() if n in own}),
-        _loading_all,
+        _carrying(lambda weights, own: {n: w for n, w in weights.items() if n in own})
     ),
     "load_state_dict wants a tensor for every name of the network.": (
-        lambda model, weights: _loading_the_fitting(model, weights, strict=True)
+        _carrying(load=lambda model, _, chosen: model.load_state_dict(chosen))
     ),
     "Some names were carried that the network lacks.": _carrying(lambda weights, _: weights),
-    "The record is right, but the network still has its own weights.": _loading_nothing,
+    "The record is right, but the network still has its own weights.": (
+        _carrying(load=lambda *_: None)
+    ),
     "Of another shape, a tensor is new in the network and left in weights: both name it.": (
         _by_name_alone("new", "left"),
         _by_name_alone("new"),
@@ -297,32 +275,38 @@ CARRY_MISTAKES: Mistakes = {
         _carrying(_by_position)
     ),
     "An equal shape under another name is another layer.": _carrying(_by_shape),
-    "New tensors are zero here, and zeros in a middle layer let nothing through.": _with_zeros,
+    "New tensors are zero here, and zeros in a middle layer let nothing through.": _carrying(
+        load=lambda model, own, chosen: model.load_state_dict(
+            {name: chosen.get(name, torch.zeros_like(value)) for name, value in own.items()}
+        )
+    ),
     "Nothing was carried.": _carrying(lambda *_: {}),
 }
-
-
-def _projecting(
-    step: Callable[[Tensor, Tensor, int], Tensor], *, clamp: bool = True, known: int = 0
-) -> Answer:
-    """``back_project`` with another step; ``known`` is a scale that is taken for granted."""
-
-    def project(sr: Tensor, lr: Tensor, rounds: int = 100) -> Tensor:
-        scale = known or sr.shape[-1] // lr.shape[-1]
-        for _ in range(rounds):
-            sr = step(sr, lr, scale)
-            sr = sr.clamp(0, 1) if clamp else sr
-        return sr
-
-    return project
 
 
 def _step(sr: Tensor, lr: Tensor, scale: int) -> Tensor:
     return sr + enlarge(lr - shrink(sr, scale), scale)
 
 
+def _projecting(
+    step: Callable[[Tensor, Tensor, int], Tensor] = _step,
+    *,
+    clamp: bool = True,
+    known: int = 0,
+) -> Answer:
+    """``back_project`` with another step; ``known`` is a scale that is taken for granted."""
+
+    def project(sr: Tensor, lr: Tensor, rounds: int) -> Tensor:
+        for _ in range(rounds):
+            sr = step(sr, lr, known or _scale(sr, lr))
+            sr = sr.clamp(0, 1) if clamp else sr
+        return sr
+
+    return project
+
+
 PROJECT_MISTAKES: Mistakes = {
-    "The scale is not always 4.": _projecting(_step, known=4),
+    "The scale is not always 4.": _projecting(known=4),
     "The sign: this adds what is too much already.": (
         _projecting(lambda sr, lr, scale: sr + enlarge(shrink(sr, scale) - lr, scale))
     ),
@@ -335,24 +319,20 @@ PROJECT_MISTAKES: Mistakes = {
     "degrade rounds to 8 bits, so this stops half a level away.": (
         _projecting(lambda sr, lr, scale: sr + enlarge(lr - degrade(sr, scale), scale))
     ),
-    "sr leaves [0, 1], and no picture file can hold that.": _projecting(_step, clamp=False),
+    "sr leaves [0, 1], and no picture file can hold that.": _projecting(clamp=False),
     "Clamped only at the end, the rounds between count on what no picture holds.": (
-        lambda sr, lr, rounds: _projecting(_step, clamp=False)(sr, lr, rounds).clamp(0, 1)
+        lambda *given: _projecting(clamp=False)(*given).clamp(0, 1)
     ),
     "One small picture cannot be subtracted from a large one.": (
         _projecting(lambda sr, lr, scale: sr + enlarge(lr - sr, scale)),
         _projecting(lambda sr, lr, scale: sr + lr - shrink(sr, scale)),
     ),
     "This is one round, however many were asked for.": (
-        lambda sr, lr, _: _projecting(_step)(sr, lr, 1)
+        lambda sr, lr, _: _projecting()(sr, lr, 1)
     ),
 }
 
 # -- exercise 1 -------------------------------------------------------------------------
-
-
-def _unwrapped(weights: Weights) -> Weights:
-    return {name.removeprefix("module."): value for name, value in weights.items()}
 
 
 def _numbered(names: Sequence[str]) -> Weights:
@@ -369,7 +349,9 @@ def _told_by_number(found: Any, weights: Weights) -> Any:
     return [named.get(number, "missing") for number in range(1, len(weights) + 1)]
 
 
-def _renamed(change: Callable[[str], str]) -> Answer:
+def _renamed(
+    change: Callable[[str], str] = lambda name: name.removeprefix("module."),
+) -> Answer:
     return lambda weights: {change(name): value for name, value in weights.items()}
 
 
@@ -386,11 +368,9 @@ UNWRAPPED_MISTAKES: Mistakes = {
         _renamed(lambda name: name.split(".", 1)[-1])
     ),
     "The dot is still there.": _renamed(lambda name: name.removeprefix("module")),
-    "All names are as they were.": lambda weights: dict(weights),
+    "All names are as they were.": dict,
     "Names that had no module. are missing.": lambda weights: {
-        name.removeprefix("module."): value
-        for name, value in weights.items()
-        if name.startswith("module.")
+        name[7:]: value for name, value in weights.items() if name.startswith("module.")
     },
     "Only the last part of each name is left.": _renamed(lambda name: name.split(".")[-1]),
     "This asks for module without its dot, and other words begin so, too.": _renamed(
@@ -401,9 +381,16 @@ UNWRAPPED_MISTAKES: Mistakes = {
 # -- exercise 2 -------------------------------------------------------------------------
 
 
+def _scale(sr: Tensor, lr: Tensor) -> int:
+    return sr.shape[-1] // lr.shape[-1]
+
+
+def _small(sr: Tensor, lr: Tensor) -> Tensor:
+    return degrade(sr.clamp(0, 1), _scale(sr, lr))
+
+
 def _consistency(sr: Tensor, lr: Tensor) -> float:
-    scale = sr.shape[-1] // lr.shape[-1]
-    return psnr(degrade(sr.clamp(0, 1), scale), lr).item()
+    return psnr(_small(sr, lr), lr).item()
 
 
 def _pair(
@@ -433,92 +420,72 @@ def _agreeing_pair(seed: int, scale: int, height: int, width: int) -> tuple[Tens
 
 def _shrunk(shrink: Callable[[Tensor, int], Tensor]) -> Answer:
     """The right answer with another way to make the small picture."""
-
-    def consistency(sr: Tensor, lr: Tensor) -> Tensor:
-        return psnr(shrink(sr.clamp(0, 1), sr.shape[-1] // lr.shape[-1]), lr)
-
-    return consistency
+    return lambda sr, lr: psnr(shrink(sr.clamp(0, 1), _scale(sr, lr)), lr)
 
 
-def _without_antialias(sr: Tensor, scale: int) -> Tensor:
+def _bicubic(sr: Tensor, scale: int, *, antialias: bool = True) -> Tensor:
+    """Neither clamped nor rounded."""
     size = sr.shape[-2] // scale, sr.shape[-1] // scale
-    return F.interpolate(sr, size, mode="bicubic")
-
-
-def _without_rounding(sr: Tensor, scale: int) -> Tensor:
-    size = sr.shape[-2] // scale, sr.shape[-1] // scale
-    return F.interpolate(sr, size, mode="bicubic", antialias=True)
-
-
-def _small(sr: Tensor, lr: Tensor) -> Tensor:
-    return degrade(sr.clamp(0, 1), sr.shape[-1] // lr.shape[-1])
+    return F.interpolate(sr, size, mode="bicubic", antialias=antialias)
 
 
 CONSISTENCY_MISTAKES: Mistakes = {
-    "Where sr leaves [0, 1], this measures what no picture file holds.": lambda sr, lr: psnr(
-        degrade(sr, sr.shape[-1] // lr.shape[-1]), lr
+    "Where sr leaves [0, 1], this measures what no picture file holds.": (
+        lambda sr, lr: psnr(degrade(sr, _scale(sr, lr)), lr)
     ),
-    "This asks how near sr is to bicubic.": lambda sr, lr: psnr(
-        sr, enlarge(lr, sr.shape[-1] // lr.shape[-1])
+    "This asks how near sr is to bicubic.": (
+        lambda sr, lr: psnr(sr, enlarge(lr, _scale(sr, lr)))
     ),
-    "This takes the scale to be 4, whatever the sizes are.": lambda sr, lr: psnr(
-        degrade(sr.clamp(0, 1), 4), lr
+    "This takes the scale to be 4, whatever the sizes are.": (
+        _shrunk(lambda sr, _: degrade(sr, 4))
     ),
     "This passes over most pixels; degrade averages them.": (
         _shrunk(lambda sr, s: sr[..., ::s, ::s])
     ),
-    "lr was made by degrade, not by averaging squares.": (
-        _shrunk(lambda sr, s: F.avg_pool2d(sr, s))
+    "lr was made by degrade, not by averaging squares.": _shrunk(F.avg_pool2d),
+    "Without antialiasing most pixels are passed over.": (
+        _shrunk(partial(_bicubic, antialias=False))
     ),
-    "Without antialiasing most pixels are passed over.": _shrunk(_without_antialias),
     "This is bicubic, but not degrade, which does more.": (
-        _shrunk(_without_rounding),
-        _shrunk(lambda sr, s: _without_rounding(sr, s).clamp(0, 1)),
+        _shrunk(_bicubic),
+        _shrunk(lambda sr, s: _bicubic(sr, s).clamp(0, 1)),
     ),
-    "This is the mean squared error, not a PSNR.": lambda sr, lr: (
-        (_small(sr, lr) - lr).square().mean()
+    "This is the mean squared error, not a PSNR.": (
+        lambda sr, lr: (_small(sr, lr) - lr).square().mean()
     ),
-    "This is luma alone: a picture can agree in luma and not in color.": lambda sr, lr: psnr(
-        luma(_small(sr, lr)), luma(lr)
+    "This is luma alone: a picture can agree in luma and not in color.": (
+        lambda sr, lr: psnr(luma(_small(sr, lr)), luma(lr))
     ),
     "You averaged the errors of all pictures; the mean of their PSNRs is another number.": (
         lambda sr, lr: 10 * torch.log10(1 / (_small(sr, lr) - lr).square().mean())
     ),
-    "That is the small picture itself, not how well it agrees.": lambda sr, lr: _small(sr, lr),
+    "That is the small picture itself, not how well it agrees.": _small,
 }
 
 # -- exercise 3 -------------------------------------------------------------------------
 
 
-def _fitting(pixels: int, size: int) -> int:
-    return max(1, pixels // size**2)
+def _multiples_of_8(sizes: Sequence[int]) -> list[int]:
+    return [size // 8 * 8 for size in sorted(sizes)]
 
 
-def _card(start: str, model: ModelSpec, sizes: Sequence[int], pixels: int) -> RunCard:
-    return _made(start, model, [size // 8 * 8 for size in sorted(sizes)], pixels)
-
-
-def _made(
-    start: str,
-    model: ModelSpec,
-    sizes: Sequence[int],
-    pixels: int,
+def _card_with(
     *,
+    sides: Callable[[Sequence[int]], Sequence[int]] = _multiples_of_8,
+    batch: Callable[[int, int], int] = lambda pixels, side: max(1, pixels // side**2),
     scale: Any = 8,
-    batch: Callable[[int, int], int] = _fitting,
-) -> RunCard:
-    stages = [
-        Stage(scale=scale, hr_size=size, batch_size=batch(pixels, size), steps=FEW)
-        for size in sizes
-    ]
-    return RunCard(name="on-to-8x", model=model, start=start, stages=stages)
-
-
-def _card_with(**options: Any) -> Answer:
-    """The right card with one of its parts made otherwise."""
+    steps: int = 10,
+    **parts: Any,
+) -> Callable[..., RunCard]:
+    """The right card, or one with something done otherwise; ``parts`` as they are."""
 
     def card(start: str, model: ModelSpec, sizes: Sequence[int], pixels: int) -> RunCard:
-        return _made(start, model, [s // 8 * 8 for s in sorted(sizes)], pixels, **options)
+        stages = [
+            Stage(scale=scale, hr_size=side, batch_size=batch(pixels, side), steps=steps)
+            for side in sides(sizes)
+        ]
+        made = RunCard(name="on-to-8x", model=model, start=start, stages=stages)
+        return made.model_copy(update=parts)
 
     return card
 
@@ -553,7 +520,7 @@ def _told_by_stage(card: Any, start: str, model: ModelSpec, *_: Any) -> Any:
     return told
 
 
-FEW, MANY = 10, Stage().steps
+MANY = Stage().steps
 
 
 def _told_in_words(stage: Stage) -> str:
@@ -565,51 +532,41 @@ NAMES_TAKEN = {"perceptual", "capstone", "unet"}
 """Runs of the lesson; another one of such a name would take their folder."""
 
 
-def _card_of_many_steps(*arguments: Any) -> RunCard:
-    card = _card(*arguments)
-    stages = [stage.model_copy(update={"steps": MANY}) for stage in card.stages]
-    return card.model_copy(update={"stages": stages})
-
-
 CARD_MISTAKES: Mistakes = {
-    "A stage of 2,400 steps takes hours; few were asked for.": _card_of_many_steps,
+    "A stage of 2,400 steps takes hours; few were asked for.": _card_with(steps=MANY),
     "The lesson has trained a run of this name, and its folder would be emptied.": (
-        lambda *arguments: _card(*arguments).model_copy(update={"name": min(NAMES_TAKEN)})
+        _card_with(name=min(NAMES_TAKEN))
     ),
-    "It begins untrained.": lambda _, model, sizes, pixels: _card(
-        "untrained", model, sizes, pixels
-    ),
+    "It begins untrained.": _card_with(start="untrained"),
     "The card has another network than the checkpoint, so its upsampler is left behind.": (
-        lambda start, _, sizes, pixels: _card(start, ModelSpec(), sizes, pixels)
+        _card_with(model=ModelSpec())
     ),
     "These stages still enlarge 4 times.": _card_with(scale=4),
     "This takes a crop of side size for one of size pixels.": (
-        _card_with(batch=lambda pixels, size: max(1, pixels // size))
+        _card_with(batch=lambda pixels, side: max(1, pixels // side))
     ),
     "This counts the pixels of the small crops, not those of hr.": (
-        _card_with(batch=lambda pixels, size: max(1, pixels // (size // 8) ** 2))
+        _card_with(batch=lambda pixels, side: max(1, pixels // (side // 8) ** 2))
     ),
     "Rounded up, a step has more pixels than allowed.": (
-        _card_with(batch=lambda pixels, size: -(-pixels // size**2))
+        _card_with(batch=lambda pixels, side: -(-pixels // side**2))
     ),
     "round goes up as often as down, and then a step has more pixels than allowed.": (
-        _card_with(batch=lambda pixels, size: max(1, round(pixels / size**2)))
+        _card_with(batch=lambda pixels, side: max(1, round(pixels / side**2)))
     ),
     "Larger crops, and as many of them: each step grows.": _card_with(batch=lambda *_: 8),
-    "The crops do not grow from stage to stage.": lambda start, model, sizes, pixels: _made(
-        start, model, [s // 8 * 8 for s in sizes], pixels
+    "The crops do not grow from stage to stage.": (
+        _card_with(sides=lambda sizes: [size // 8 * 8 for size in sizes])
     ),
-    "Some crops are larger than asked for.": lambda start, model, sizes, pixels: _made(
-        start, model, [-(-s // 8) * 8 for s in sorted(sizes)], pixels
+    "Some crops are larger than asked for.": (
+        _card_with(sides=lambda sizes: [-(-size // 8) * 8 for size in sorted(sizes)])
     ),
     # A card refuses it, with another text than a learner's.
     "A step without a single crop: here not even one fits.": (
-        _card_with(batch=lambda pixels, size: pixels // size**2)
+        _card_with(batch=lambda pixels, side: pixels // side**2)
     ),
-    "This is the largest size alone.": lambda start, model, sizes, pixels: _card(
-        start, model, sorted(sizes)[-1:], pixels
+    "This is the largest size alone.": (
+        _card_with(sides=lambda sizes: _multiples_of_8(sizes)[-1:])
     ),
-    "These are the stages, but no card.": lambda start, model, sizes, pixels: (
-        _card(start, model, sizes, pixels).stages
-    ),
+    "These are the stages, but no card.": lambda *given: _card_with()(*given).stages,
 }
