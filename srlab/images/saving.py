@@ -165,7 +165,6 @@ def _own_mode(image: Image.Image) -> Image.Image:
     if colors.mode == "F":
         return Image.fromarray(np.rint(np.asarray(colors) * 65535).astype(np.uint16))
     if decoded.alpha is not None:
-        colors = colors.copy()
         colors.putalpha(decoded.alpha)
     return colors
 
@@ -195,13 +194,8 @@ def _options(info: dict[Any, Any], name: str, quality: int) -> dict[str, Any]:
         options["exif"] = info["exif"]
     if info.get("dpi"):
         options["dpi"] = info["dpi"]
-    if name == "PNG" and (texts := kept_texts(info)):
-        options["pnginfo"] = _png_texts(texts)
+    if name == "PNG":
+        options["pnginfo"] = chunks = PngImagePlugin.PngInfo()
+        for key, text in kept_texts(info).items():
+            chunks.add_text(key, text)
     return options
-
-
-def _png_texts(texts: dict[str, str]) -> PngImagePlugin.PngInfo:
-    chunks = PngImagePlugin.PngInfo()
-    for name, text in texts.items():
-        chunks.add_text(name, text)
-    return chunks
