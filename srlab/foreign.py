@@ -103,16 +103,17 @@ class ForeignNetwork(nn.Module):
         run: lr -> sr. A module is called in evaluation, on its own device and
             in its own type.
         scale: what it is expected to enlarge.
-        levels: between which numbers it works.
+
+    Attributes:
+        levels: between which numbers it works; [0, 1] at first.
     """
 
     reach = math.inf
 
-    def __init__(self, name: str, run: Enlarge, scale: int, levels: Levels = Levels()):
+    def __init__(self, name: str, run: Enlarge, scale: int):
         require_scale(scale)
         super().__init__()
-        self.name, self.scale, self.levels = name, scale, levels
-        self.run = run
+        self.name, self.run, self.scale, self.levels = name, run, scale, Levels()
 
     def forward(self, lr: Tensor) -> Tensor:
         try:

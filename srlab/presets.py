@@ -20,19 +20,12 @@ FILE = "presets.json"
 
 @dataclass(frozen=True)
 class Preset:
-    """All weights of an expanded loss at once.
-
-    Args:
-        name: what to call it.
-        source: whose weights they are, and what differs here.
-        weights: term -> weight; a missing one is 0.
-        layers: VGG's layer -> weight; a missing one is 0.
-    """
+    """All weights of an expanded loss at once; a missing one is 0."""
 
     name: str
-    source: str
-    weights: dict[str, float]
-    layers: dict[str, float]
+    source: str  # whose weights they are, and what differs here
+    weights: dict[str, float]  # by term
+    layers: dict[str, float]  # by VGG's layer
 
 
 PRESETS = {

@@ -26,21 +26,13 @@ Wanted = Literal["highest", "lowest", "nearest to the truth's 1"]
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure that networks are compared by.
-
-    Args:
-        title: what it is called.
-        wanted: what is best, in words.
-        about: what it looks at, in one line.
-        digits: after the point.
-        unit: with a space before it, or "".
-    """
+    """A figure that networks are compared by."""
 
     title: str
     wanted: Wanted
-    about: str
-    digits: int = 2
-    unit: str = ""
+    about: str  # what it looks at, in one line
+    digits: int = 2  # after the point
+    unit: str = ""  # with a space before it
 
     def order(self, value: float) -> float:
         """A number that is the smaller, the better the figure is."""

@@ -42,17 +42,11 @@ def psnr_of_crop(sr: Tensor, hr: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Crop:
-    """A square of a photograph, and what it shows.
-
-    Args:
-        shows: in a word.
-        file: the photograph.
-        left, top, size: of the square, px.
-    """
+    """A square of a photograph, and in a word what it shows."""
 
     shows: str
     file: Path
-    left: int
+    left: int  # px, as the others
     top: int
     size: int
 

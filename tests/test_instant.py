@@ -22,7 +22,6 @@ from tests.instant import (
     KNOWN,
     PAGE,
     REACH,
-    name_of,
     regression,
     setting,
     with_table,
@@ -185,10 +184,6 @@ def test_a_regression_meets_what_it_knows_and_is_smooth_between() -> None:
     for at, expected, most in ((known, angle, 0.05), (places, between, 0.1)):
         found = mean + nearness(at[:, None], known, REACH) @ mixing
         assert (found[:, 0] - (3 * expected).sin()).abs().max() < most
-
-
-def test_runs_have_readable_names() -> None:
-    assert name_of(setting(style=1.2, tv=0.1), 1) == "pixel1-style1.2-tv0.1-seed1"
 
 
 def test_a_table_takes_the_place_of_another() -> None:

@@ -15,14 +15,7 @@ from srlab.models import (
     enlarge,
     start_at_zero,
 )
-
-
-def awake(model: SrResNet) -> SrResNet:
-    """A network that no longer adds zero everywhere."""
-    torch.manual_seed(0)
-    for parameter in model.parameters():
-        nn.init.normal_(parameter, std=0.2)
-    return model
+from tests.conftest import awake
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
@@ -78,7 +71,7 @@ class WideBlock(nn.Conv2d):
 @pytest.mark.parametrize("block", [ResidualBlock, WideBlock])
 def test_reach_is_true(scale: int, blocks: int, block: type[nn.Module]) -> None:
     """Beyond it a changed pixel changes nothing; a little within it does."""
-    model = awake(SrResNet(scale, 4, blocks, block=block)).double().eval()
+    model = awake(SrResNet(scale, 4, blocks, block=block), std=0.2).double()
     side = 2 * model.reach + 5
     lr = torch.rand(1, 3, side, side, dtype=torch.float64)
     other = lr.clone()

@@ -21,6 +21,7 @@ from srlab.residuals import (
     gradient_by_block,
     spread_by_block,
 )
+from tests.conftest import awake
 from tests.watching import unchanged
 
 
@@ -203,13 +204,8 @@ def test_after_two_steps_the_gradient_reaches_everything(weight: type[nn.Module]
 def probed(weight: type[nn.Module] | None = None, blocks: int = 3) -> SrResNet:
     """One whose last convolution is no longer zero."""
     torch.manual_seed(0)
-    if weight is None:
-        model = SrResNet(2, 4, blocks)
-    else:
-        model = SrResNet(2, 4, blocks, block=lambda f: WeightedResidualBlock(f, weight()))
-    for parameter in model.upsampler.parameters():
-        nn.init.normal_(parameter, std=0.1)
-    return model
+    block = (lambda f: WeightedResidualBlock(f, weight())) if weight else ResidualBlock
+    return awake(SrResNet(2, 4, blocks, block=block), std=0.1)
 
 
 @pytest.fixture

@@ -30,17 +30,11 @@ HR = re.compile(r"(?<![A-Za-z])HR(?![A-Za-z])", re.IGNORECASE)
 
 @dataclass
 class Found:
-    """The pictures of a folder, and how much else is in it.
-
-    Args:
-        folder: where was looked.
-        pictures: name below ``folder`` -> file, each file once.
-        left_out: why -> how many.
-    """
+    """The pictures of a folder, each once, by their names below it; what else is there."""
 
     folder: Path
     pictures: dict[str, Path] = field(default_factory=dict)
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)  # why -> how many
 
     def counts(self) -> str:
         """What was left out, such as ``3 hidden, 2 that are no pictures``."""

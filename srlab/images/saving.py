@@ -25,20 +25,12 @@ OWN_MODES = frozenset({"L", "RGB", "LA", "RGBA", "I;16"})
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kind of file can hold.
-
-    Args:
-        alpha: transparency.
-        deep: 16 bits of gray.
-        side: its widest and highest, px; None if there is hardly a limit.
-        pixels: how many at most.
-        exif: EXIF data.
-    """
+    """What a kind of file can hold."""
 
     alpha: bool = False
-    deep: bool = False
-    side: int | None = None
-    pixels: int | None = None
+    deep: bool = False  # 16 bits of gray
+    side: int | None = None  # at most, px; None if there is hardly a limit
+    pixels: int | None = None  # at most
     exif: bool = False
 
 

@@ -52,24 +52,14 @@ SCORED = 1024
 
 @dataclass(frozen=True)
 class RunProgress:
-    """Where a run stands after a step.
-
-    Args:
-        card: of the run.
-        training: of the present stage.
-        number: of the stage, from 1.
-        before: steps of the stages before.
-        step: the one just done.
-        watch: looks at the validation photographs; None where another process
-            of the team does.
-    """
+    """Where a run stands after a step."""
 
     card: RunCard
-    training: StageTraining
-    number: int
-    before: int
-    step: Step
-    watch: Watch | None
+    training: StageTraining  # of the present stage
+    number: int  # of the stage, from 1
+    before: int  # steps of the stages before
+    step: Step  # the one just done
+    watch: Watch | None  # none where another process of the team looks
 
     @property
     def done(self) -> int:
