@@ -154,18 +154,16 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 
 def _parse_about(text: str, name: str) -> About:
-    """Check what a file says beside its numbers.
-
-    Raises:
-        ValueError: one sentence for the first thing that is wrong.
-    """
+    """What a file says beside its numbers; ValueError for the first thing that is wrong."""
     try:
-        values = json.loads(text)
-        if isinstance(values, dict) and type(values.get("format")) is int:
-            _require_format(values["format"], name)
-        return About.model_validate(values)
+        return About.model_validate(json.loads(text))
     except ValidationError as error:
         first = error.errors()[0]
+        if first["loc"] == ("format",) and type(first["input"]) is int:
+            raise ValueError(
+                f"{name} has format {first['input']}, but this srlab reads {FORMAT}; "
+                f"update srlab."
+            ) from None
         place = ".".join(map(str, first["loc"])) or "what it says of itself"
         raise ValueError(
             f"{name} is no checkpoint of srlab: {place}: {first['msg']}."
@@ -175,13 +173,6 @@ def _parse_about(text: str, name: str) -> About:
         raise ValueError(
             f"{name} is no checkpoint of srlab: what it says of itself is no JSON ({why})."
         ) from None
-
-
-def _require_format(number: int, name: str) -> None:
-    if number != FORMAT:
-        raise ValueError(
-            f"{name} has format {number}, but this srlab reads {FORMAT}; update srlab."
-        )
 
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], name: str) -> None:
@@ -328,9 +319,6 @@ def require_moments(optimizer: Optimizer, state: dict[str, Any], steps: int, nam
         state: of the checkpoint.
         steps: that the optimizer must have made.
         name: what errors call the file.
-
-    Raises:
-        ValueError: one sentence for the first thing that is wrong.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     whole = [g.get("orthogonal", False) for g in optimizer.param_groups for _ in g["params"]]
@@ -371,11 +359,7 @@ def _wrong_with(
 
 
 def require_finite_weights(weights: Mapping[str, Tensor], name: str) -> None:
-    """Raise if a weight is NaN or infinite.
-
-    Raises:
-        ValueError: naming the first such tensor.
-    """
+    """Raise if a weight is NaN or infinite, naming the first such tensor."""
     for key, value in weights.items():
         if not value.isfinite().all():
             raise ValueError(f"{name} cannot be gone on from: {key} holds no finite numbers.")

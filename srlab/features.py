@@ -368,22 +368,15 @@ def load_vgg(
     with torch.device("meta"):  # no random numbers are spent on weights to be replaced
         layers = make_layers(plan, batch_norm=weights.endswith("_bn"))
     layers.load_state_dict(_vgg_weights(weights), assign=True)
-    layers = fold_norms(layers)
+    layers = _fold_norms(layers)
     if pooling == "average":
         averages = [nn.AvgPool2d(2) if isinstance(p, nn.MaxPool2d) else p for p in layers]
         layers = nn.Sequential(*averages)
     return layers
 
 
-def fold_norms(layers: Iterable[nn.Module]) -> nn.Sequential:
-    """The same function without batch normalizations.
-
-    Once trained, each of them multiplies and adds the same numbers to every
-    picture; the convolution before it can do that without another pass.
-
-    Args:
-        layers: a row in which each batch normalization follows a convolution.
-    """
+def _fold_norms(layers: Iterable[nn.Module]) -> nn.Sequential:
+    """The same without batch normalizations: the convolution before each does its work."""
     folded: list[nn.Module] = []
     for layer in layers:
         if isinstance(layer, nn.BatchNorm2d):

@@ -57,12 +57,7 @@ SIGNED: Range = (-1, 1)
 
 @dataclass(frozen=True)
 class Levels:
-    """Between which numbers a network takes its pictures and gives them.
-
-    Example:
-        >>> Levels(BYTES, BYTES).describe()
-        'works in 0 to 255; srlab feeds and reads it so.'
-    """
+    """Between which numbers a network takes its pictures and gives them."""
 
     given: Range = UNIT
     made: Range = UNIT
@@ -78,24 +73,18 @@ class Levels:
         return (sr.float() - black) / (white - black)
 
     def describe(self) -> str:
+        given, made = ("{} to {}".format(*levels) for levels in (self.given, self.made))
         if self.made == UNIT:
-            return f"takes {_said(self.given)}; srlab feeds it so."
+            return f"takes {given}; srlab feeds it so."
         if self.given == UNIT:
-            return f"answers in {_said(self.made)}; srlab reads it so."
-        return f"works in {_said(self.given)}; srlab feeds and reads it so."
-
-
-def _said(levels: Range) -> str:
-    return f"{levels[0]} to {levels[1]}"
+            return f"answers in {made}; srlab reads it so."
+        return f"works in {given}; srlab feeds and reads it so."
 
 
 OTHER_LEVELS = (
-    Levels(BYTES, BYTES),
-    Levels(UNIT, BYTES),
-    Levels(BYTES, UNIT),
-    Levels(SIGNED, SIGNED),
-    Levels(UNIT, SIGNED),
-)
+    Levels(BYTES, BYTES), Levels(UNIT, BYTES), Levels(BYTES, UNIT),
+    Levels(SIGNED, SIGNED), Levels(UNIT, SIGNED),
+)  # fmt: skip
 PROBE = 32  # px of lr
 ALIKE = 20.0  # dB between an enlarged photograph and bicubic's: the same picture
 CLEARLY = 1.0  # dB nearer to the truth, so that it is no chance
@@ -114,24 +103,24 @@ class ForeignNetwork(nn.Module):
         run: lr -> sr. A module is called in evaluation, on its own device and
             in its own type.
         scale: what it is expected to enlarge.
-        levels: between which numbers it works.
+
+    Attributes:
+        levels: between which numbers it works; [0, 1] at first.
     """
 
     reach = math.inf
 
-    def __init__(self, name: str, run: Enlarge, scale: int, levels: Levels = Levels()):
+    def __init__(self, name: str, run: Enlarge, scale: int):
         require_scale(scale)
         super().__init__()
-        self.name, self.scale, self.levels = name, scale, levels
-        self.run = run
+        self.name, self.run, self.scale, self.levels = name, run, scale, Levels()
 
     def forward(self, lr: Tensor) -> Tensor:
-        height, width = lr.shape[-2:]
         try:
             sr = self.run(self.levels.feed(lr))
         except Exception as error:  # it may raise whatever it likes
             raise ValueError(
-                f"{self.name} could not enlarge lr of {height} x {width} px: "
+                f"{self.name} could not enlarge lr of {lr.shape[-2]} x {lr.shape[-1]} px: "
                 f"{_first_line(error)}; it should take any float lr (1, 3, h, w) in [0, 1]."
             ) from error
         _require_picture(sr, self.name)

@@ -187,22 +187,17 @@ def enlarged_tiles(
     reach = int(reach)
     first, start, last, end = box or (0, 0, width, height)
     parameter = next(model.parameters(), lr)
-    for top, bottom in _spans(start, end, tile):
-        for left, right in _spans(first, last, tile):
+    for top in range(start, end, tile):
+        for left in range(first, last, tile):
+            bottom, right = min(top + tile, end), min(left + tile, last)
             upper, outer = max(top - reach, 0), max(left - reach, 0)
             piece = lr[..., upper : bottom + reach, outer : right + reach]
             with evaluating(model), computing_in(precision, parameter.device):
                 sr = finish(model(piece.to(parameter.device, parameter.dtype))).cpu()
             _require_scale_of(sr, piece, scale)
-            yield (
-                left * scale,
-                top * scale,
-                sr[
-                    :,
-                    (top - upper) * scale : (bottom - upper) * scale,
-                    (left - outer) * scale : (right - outer) * scale,
-                ],
-            )
+            rows = slice((top - upper) * scale, (bottom - upper) * scale)
+            columns = slice((left - outer) * scale, (right - outer) * scale)
+            yield left * scale, top * scale, sr[:, rows, columns]
 
 
 def _require_scale_of(sr: Tensor, piece: Tensor, scale: int) -> None:
@@ -225,11 +220,6 @@ def require_room(size: tuple[int, int], scale: int) -> None:
             f"{pixels / 1e6:,.0f} million pixels, but at most "
             f"{MAX_OUTPUT_PIXELS / 1e6:,.0f} million fit; crop it or choose a smaller scale."
         )
-
-
-def _spans(start: int, end: int, step: int) -> list[tuple[int, int]]:
-    """Cut ``start ... end`` into pieces of at most ``step``."""
-    return [(at, min(at + step, end)) for at in range(start, end, step)]
 
 
 def back_project(sr: Tensor, lr: Tensor, rounds: int = 100) -> Tensor:

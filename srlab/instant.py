@@ -90,7 +90,11 @@ class InstantNetwork:
         with safe_open(path, framework="pt") as file:
             self.about = json.loads((file.metadata() or {}).get("instant", "{}"))
             fit = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        _require_same_parent(self.about.get("parent_sha256"))
+        if self.about.get("parent_sha256") != parent_sha256():
+            raise ValueError(
+                f"The instant network does not belong to this {PARENT}; make it again "
+                f"(python -m tests.instant)."
+            )
         self.directions = fit["step"] * fit["directions"]  # (K, P), stored in 8 bits
         self.mean = fit["mean"]  # (K,)
         self.known, self.mixing = fit["known"], fit["mixing"]  # (N, 4), (N, K)
@@ -143,9 +147,3 @@ def _require_within_reach(weights: Mapping[str, float]) -> None:
                 f"{name} weighs {weights[name]:g} with pixel at {pixel:g}, but at most "
                 f"{most * pixel:g} was trained; lower it, or train."
             )
-
-
-def _require_same_parent(sha256: str | None) -> None:
-    if sha256 != parent_sha256():
-        again = "make it again (python -m tests.instant)"
-        raise ValueError(f"The instant network does not belong to this {PARENT}; {again}.")

@@ -10,12 +10,7 @@ from torch import Tensor, nn
 
 from srlab.features import FeatureExtractor
 from srlab.metrics import luma
-from srlab.require import (
-    require_known,
-    require_same_shape,
-    require_share,
-    require_side,
-)
+from srlab.require import require_known, require_same_shape, require_share, require_side
 
 Term = Callable[[Tensor, Tensor], Tensor]
 EXPANDED_TERMS = ("pixel", "content", "style", "tv")
@@ -427,13 +422,7 @@ class SpectralLoss(ExpandedLoss):
     Style alone pays for sharpness with a grid, spectrum alone with edges where
     texture should be; together they draw neither.
 
-    Args:
-        extractor, layer_weights: as for ``ExpandedLoss``.
-        weights: of ``"spectrum"`` and the expanded loss's terms; a missing one
-            is 0.
-
-    Raises:
-        ValueError: for an unknown term or layer.
+    It takes what ``ExpandedLoss`` takes; ``weights`` may name ``"spectrum"``, too.
     """
 
     def __init__(
@@ -498,16 +487,15 @@ def make_ledger(loss: Terms, sr: Tensor, hr: Tensor) -> dict[str, Entry]:
     sr = sr.detach().requires_grad_()  # the gradient ends here, at the picture
     with torch.enable_grad():
         raw = loss.raw(sr, hr, list(loss.weights))
-        pulls = {name: _norm_of_gradient(term, sr) for name, term in raw.items()}
+        pulls = {  # the graph stays, since terms share it
+            name: torch.autograd.grad(term, sr, retain_graph=True)[0].norm().item()
+            for name, term in raw.items()
+        }
     weighted = {name: loss.weights[name] * pull for name, pull in pulls.items()}
     total = sum(weighted.values())
+    shares = {name: one / total if total else 0.0 for name, one in weighted.items()}
     return {
-        name: Entry(
-            loss.weights[name],
-            term.item(),
-            pulls[name],
-            weighted[name] / total if total else 0.0,
-        )
+        name: Entry(loss.weights[name], term.item(), pulls[name], shares[name])
         for name, term in raw.items()
     }
 
@@ -541,12 +529,6 @@ def balanced_weights(
         name: unit * wanted[name] / entry.pull if name in wanted else 0.0
         for name, entry in ledger.items()
     }
-
-
-def _norm_of_gradient(term: Tensor, sr: Tensor) -> float:
-    # (N, 3, h, w); the graph stays, since other terms share it
-    (gradient,) = torch.autograd.grad(term, sr, retain_graph=True)
-    return gradient.norm().item()
 
 
 def _require_possible(ledger: Mapping[str, Entry], wanted: Mapping[str, float]) -> None:

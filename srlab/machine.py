@@ -67,11 +67,7 @@ def pick_precision(device: torch.device | str) -> str:
 
 
 def precision_file() -> Path:
-    """Where the trials' outcomes are kept; delete it to have them made anew.
-
-    Raises:
-        RuntimeError: if nobody knows where this user is at home.
-    """
+    """Where the trials' outcomes are kept; delete it to have them made anew."""
     return cache_folder() / "precision.json"
 
 

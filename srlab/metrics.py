@@ -524,11 +524,10 @@ def mdsi(sr: Tensor, hr: Tensor) -> Tensor:
 
 def _require_pair(sr: Tensor, hr: Tensor) -> None:
     """Raise unless piq can compare them; it would answer with an assertion."""
-    require_batch(sr, "sr")
-    require_batch(hr, "hr")
+    for images, name in ((sr, "sr"), (hr, "hr")):
+        require_batch(images, name)
+        require_unit_range(images, name)
     require_same_shape(sr, hr)
-    require_unit_range(sr, "sr")
-    require_unit_range(hr, "hr")
     require_side(hr, LEAST, "HaarPSI and MDSI")
 
 

@@ -14,6 +14,7 @@ import textwrap
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from statistics import fmean
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -365,14 +366,10 @@ def _apart(heights: Sequence[float], gap: float) -> list[float]:
     groups: list[list[float]] = []  # what stands together; less i * gap it has one height
     for i, height in enumerate(heights):
         groups.append([height - i * gap])
-        while len(groups) > 1 and _mean(groups[-2]) > _mean(groups[-1]):
+        while len(groups) > 1 and fmean(groups[-2]) > fmean(groups[-1]):
             groups[-2:] = [groups[-2] + groups[-1]]
-    even = [_mean(group) for group in groups for _ in group]
+    even = [fmean(group) for group in groups for _ in group]
     return [height + i * gap for i, height in enumerate(even)]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
 
 
 def require_runs(runs: Sequence[Run]) -> None:

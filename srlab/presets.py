@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from srlab.files import own_folder, replacing
+from srlab.files import free_path, own_folder, replacing
 from srlab.losses import EXPANDED_TERMS
 from srlab.require import require_known
 
@@ -20,19 +20,12 @@ FILE = "presets.json"
 
 @dataclass(frozen=True)
 class Preset:
-    """All weights of an expanded loss at once.
-
-    Args:
-        name: what to call it.
-        source: whose weights they are, and what differs here.
-        weights: term -> weight; a missing one is 0.
-        layers: VGG's layer -> weight; a missing one is 0.
-    """
+    """All weights of an expanded loss at once; a missing one is 0."""
 
     name: str
-    source: str
-    weights: dict[str, float]
-    layers: dict[str, float]
+    source: str  # whose weights they are, and what differs here
+    weights: dict[str, float]  # by term
+    layers: dict[str, float]  # by VGG's layer
 
 
 PRESETS = {
@@ -140,17 +133,10 @@ def _entries(*, put_aside: bool = False) -> dict[str, Any]:
         why = str(error)
     advice = "mend or remove it"
     if put_aside:
-        advice = f"it is kept as {path.replace(_free_name(path)).name}"
+        kept = path.replace(free_path(path.with_name("presets-damaged.json")))
+        advice = f"it is kept as {kept.name}"
     warnings.warn(f"{path} is damaged ({why}); {advice}.", stacklevel=3)
     return {}
-
-
-def _free_name(path: Path) -> Path:
-    """``presets-damaged-1.json``, or the next number that is not taken."""
-    number = 1
-    while (free := path.with_name(f"{path.stem}-damaged-{number}{path.suffix}")).exists():
-        number += 1
-    return free
 
 
 def _parsed(name: str, values: Any) -> Preset:

@@ -26,21 +26,13 @@ Wanted = Literal["highest", "lowest", "nearest to the truth's 1"]
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure that networks are compared by.
-
-    Args:
-        title: what it is called.
-        wanted: what is best, in words.
-        about: what it looks at, in one line.
-        digits: after the point.
-        unit: with a space before it, or "".
-    """
+    """A figure that networks are compared by."""
 
     title: str
     wanted: Wanted
-    about: str
-    digits: int = 2
-    unit: str = ""
+    about: str  # what it looks at, in one line
+    digits: int = 2  # after the point
+    unit: str = ""  # with a space before it
 
     def order(self, value: float) -> float:
         """A number that is the smaller, the better the figure is."""
@@ -379,19 +371,16 @@ def score_family(
 ) -> list[Row]:
     """``score_models``, and beside it what each network costs.
 
-    Args:
-        photos: name -> uint8 ``(3, h, w)`` or float ``(1, 3, h, w)``.
-        models: name -> model; bicubic is always put first.
-        scale: 2, 4 or 8.
-
     Returns:
         A row for each model, as ``score_models`` gives them, with
         ``parameters`` and ``multiply_adds`` (for lr of ``WORK_SIZE`` x
         ``WORK_SIZE`` px) added.
     """
     rows = score_models(photos, models, scale=scale)
-    everyone = {"bicubic": Bicubic(scale), **models}
-    return [row | _cost(model) for row, model in zip(rows, everyone.values(), strict=True)]
+    for row, model in zip(rows, (Bicubic(scale), *models.values()), strict=True):
+        row["parameters"] = count_parameters(model)
+        row["multiply_adds"] = count_multiply_adds(model, WORK_SIZE, WORK_SIZE)
+    return rows
 
 
 def format_family(rows: list[Row]) -> str:
@@ -411,10 +400,3 @@ def format_family(rows: list[Row]) -> str:
         for row in rows
     ]
     return "\n".join(lines)
-
-
-def _cost(model: nn.Module) -> Row:
-    return {
-        "parameters": count_parameters(model),
-        "multiply_adds": count_multiply_adds(model, WORK_SIZE, WORK_SIZE),
-    }

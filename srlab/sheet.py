@@ -42,27 +42,17 @@ def psnr_of_crop(sr: Tensor, hr: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Crop:
-    """A square of a photograph, and what it shows.
-
-    Args:
-        shows: in a word.
-        file: the photograph.
-        left, top, size: of the square, px.
-    """
+    """A square of a photograph, and in a word what it shows."""
 
     shows: str
     file: Path
-    left: int
+    left: int  # px, as the others
     top: int
     size: int
 
 
-@dataclass(frozen=True)
-class Tile:
-    """What stands in one place of a sheet: a picture and the words below it."""
-
-    picture: Image.Image
-    words: str
+Tile = tuple[Image.Image, str]
+"""What stands in one place of a sheet: a picture and the words below it."""
 
 
 def read_crops(table: Path = CROPS) -> list[Crop]:
@@ -173,11 +163,11 @@ def _row(crop: Crop, networks: Mapping[str, nn.Module], scale: int, zoom: int) -
     whole, rows, columns = _with_context(crop, scale)
     lr, hr = degrade(whole, scale), whole[..., rows, columns]
     small = lr[..., _reduced(rows, scale), _reduced(columns, scale)]
-    tiles = [Tile(_drawn(small, zoom * scale), crop.shows)]
+    tiles = [(_drawn(small, zoom * scale), crop.shows)]
     for network in networks.values():
         sr = as_batch(enlarge_in_tiles(network, lr, scale=scale))[..., rows, columns]
-        tiles.append(Tile(_drawn(sr, zoom), f"{psnr_of_crop(sr, hr):.1f} dB"))
-    return [*tiles, Tile(_drawn(hr, zoom), "")]
+        tiles.append((_drawn(sr, zoom), f"{psnr_of_crop(sr, hr):.1f} dB"))
+    return [*tiles, (_drawn(hr, zoom), "")]
 
 
 def _with_context(crop: Crop, scale: int) -> tuple[Tensor, slice, slice]:
@@ -224,17 +214,17 @@ def _drawn(images: Tensor, zoom: int) -> Image.Image:
 
 def _laid_out(heads: Sequence[str], rows: Sequence[Sequence[Tile]]) -> Image.Image:
     """Tiles in rows, the columns' names on top."""
-    width = max(tile.picture.width for row in rows for tile in row)
-    heights = [row[0].picture.height + LINE + GAP for row in rows]
+    width = max(picture.width for row in rows for picture, _ in row)
+    heights = [row[0][0].height + LINE + GAP for row in rows]
     size = len(heads) * (width + GAP) - GAP, LINE + sum(heights)
     sheet = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(sheet)
     _write(pen, heads, width, 0)
     top = LINE
     for row, height in zip(rows, heights, strict=True):
-        for column, tile in enumerate(row):
-            sheet.paste(tile.picture, (column * (width + GAP), top))
-        _write(pen, [tile.words for tile in row], width, top + height - LINE - GAP)
+        for column, (picture, _) in enumerate(row):
+            sheet.paste(picture, (column * (width + GAP), top))
+        _write(pen, [words for _, words in row], width, top + height - LINE - GAP)
         top += height
     return sheet
 

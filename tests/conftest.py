@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import torch
@@ -27,6 +28,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "SRLAB_DEVICE": "cpu"}
 BICUBIC = ("--model", "bicubic", "--scale", "2")
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 
 @pytest.fixture(autouse=True)
@@ -100,13 +102,18 @@ def picture(photo_folder: Path) -> Image.Image:
     return Image.open(photo_folder / "cat.png").crop((0, 0, 37, 23))
 
 
+def awake(network: Network, std: float = 0.05) -> Network:
+    """A network whose last layer adds something to bicubic, as after some training."""
+    torch.manual_seed(0)
+    for parameter in network.upsampler.to_rgb.parameters():
+        torch.nn.init.normal_(parameter, std=std)
+    return network
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint that enlarges 4 times and is not bicubic."""
-    torch.manual_seed(0)
-    network = SrResNet(4, 8, 1)
-    for parameter in network.upsampler.to_rgb.parameters():
-        torch.nn.init.normal_(parameter, std=0.05)
+    network = awake(SrResNet(4, 8, 1))
     card = RunCard(
         name="tiny", model=ModelSpec(num_features=8, num_blocks=1), stages=[Stage(steps=1)]
     )

@@ -58,7 +58,10 @@ def tiff(values: np.ndarray, **tags: Any) -> io.BytesIO:
     return stored(Image.fromarray(values), "TIFF", tiffinfo=info)
 
 
-TAGS = {"largest": 281, "photometric": 262, "sample_format": 339, "meant_largest": 341}
+TAGS = {
+    "largest": 281, "photometric": 262, "sample_format": 339, "meant_least": 340,
+    "meant_largest": 341,
+}  # fmt: skip
 
 
 def raw_tiff(values: np.ndarray, bits: int, photometric: int = 1, **tags: int) -> io.BytesIO:

@@ -13,11 +13,10 @@ measures the networks that are there again, and writes their pages' tables anew.
 
 import argparse
 import copy
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from srlab.checkpoints import load_checkpoint, load_weights, save_checkpoint
 from srlab.data import load_folder, load_photos
@@ -126,19 +125,15 @@ def all_rows(
     network: nn.Module, card: RunCard, set5: Path | None, held_out: Path | None
 ) -> list[tuple[str, Row]]:
     """The scores of a page: on the test photographs, and on what folders are given."""
+    sets = {"the three test photographs": load_photos("embedded", "test")}
+    sets |= {"Set5": load_folder(set5)} if set5 else {}
+    sets |= {HELD_OUT: load_folder(held_out)} if held_out else {}
+    models = {card.name: network}
     return [
-        *rows_on("the three test photographs", load_photos("embedded", "test"), network, card),
-        *(rows_on("Set5", load_folder(set5), network, card) if set5 else []),
-        *(rows_on(HELD_OUT, load_folder(held_out), network, card) if held_out else []),
+        (on, row)
+        for on, photos in sets.items()
+        for row in score_models(photos, models, scale=card.scale)
     ]
-
-
-def rows_on(
-    on: str, photos: Mapping[str, Tensor], network: nn.Module, card: RunCard
-) -> list[tuple[str, Row]]:
-    """Bicubic and the network, scored on photographs of a name."""
-    rows = score_models(photos, {card.name: network}, scale=card.scale)
-    return [(on, row) for row in rows]
 
 
 def page(card: RunCard, network: nn.Module, data: str, scores: list[tuple[str, Row]]) -> str:

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from srlab.scoring import count_multiply_adds
-from tests.bench import __main__ as bench
 from tests.bench import floor
 from tests.bench.contender import (
     LAYER_WEIGHTS,
@@ -18,10 +17,9 @@ from tests.bench.contender import (
     new_vgg,
     save_problem,
 )
-from tests.bench.floor import NETWORK, matmul_rate, operations, seconds_of
-from tests.bench.growth import SERIES, line_figures
+from tests.bench.floor import NETWORK, matmul_rate, operations
+from tests.bench.growth import SERIES
 from tests.bench.lines import fit_line
-from tests.bench.minute_problem import new_batches, new_model
 from tests.bench.ours import expanded_loss
 from tests.bench.peers import requirements
 from tests.bench.snapshots import LOOKS, Snapshots
@@ -39,12 +37,6 @@ def test_points_off_the_line_are_told_as_a_share():
     line = fit_line({0.0: 2.0, 1.0: 2.0, 2.0: 5.0})  # the line is 1.5 * work + 1.5
     assert line.slope == pytest.approx(1.5)
     assert line.departure == pytest.approx(0.5)  # 3 where 2 was measured
-
-
-def test_a_line_is_printed_with_its_unit():
-    figures = line_figures("depth", {1.0: 4.0, 2.0: 6.0}, "ms for each block")
-    assert figures["depth: ms for each block"] == pytest.approx(2)
-    assert figures["depth: start"] == pytest.approx(2)
 
 
 def test_work_grows_as_the_multiply_adds_do():
@@ -78,12 +70,6 @@ def test_a_step_costs_three_forward_passes():
 
 def test_gradients_differ_by_a_share_of_their_length():
     assert difference(torch.tensor([3.0, 5.0]), torch.tensor([3.0, 4.0])) == pytest.approx(0.2)
-
-
-def test_every_call_is_made():
-    calls = []
-    seconds_of(lambda: calls.append(1), 5, "cpu")
-    assert len(calls) == 5
 
 
 def test_peers_get_the_torch_in_use():
@@ -141,31 +127,7 @@ def test_snapshots_are_taken_in_time_and_at_the_end(tmp_path):
     assert third["weight"].item() == times[2][1], "each snapshot is of its own step"
 
 
-def test_both_sides_of_the_minute_begin_alike():
-    once, again = new_model(), new_model()
-    assert torch.equal(once.head.weight, again.head.weight)
-    assert all(
-        torch.equal(a, b) for a, b in zip(new_batches()[3], new_batches()[3], strict=True)
-    )
-
-
 def test_what_an_import_brings_along_is_told():
     figures = _import_figures()
     assert figures["import srlab, s"] > 0
     assert not {"torchvision", "matplotlib"} & set(figures["import srlab brings along"].split())
-
-
-def test_a_stop_keeps_what_was_measured(tmp_path, monkeypatch: pytest.MonkeyPatch):
-    def stop() -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(bench, "measure_floor", lambda: {"rate": 0.25})
-    monkeypatch.setattr(bench, "measure_step", stop)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["bench", "floor", "step"])
-    with pytest.raises(KeyboardInterrupt):
-        bench.main()
-    kept = json.loads((tmp_path / "runs" / "bench.json").read_text())
-    assert kept["floor"] == {"rate": 0.25}
-    assert {"date", "processor", "torch"} <= kept["machine"].keys()
-    assert "step" not in kept

@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from srlab.features import FeatureExtractor
 from srlab.metrics import BACKBONES, lpips_backbone, lpips_distance
 from srlab.models import enlarge
 from srlab.widgets.loss_lab.reading import vgg_distance
+from tests.watching import no_random_numbers
 
 
 @pytest.fixture(autouse=True)
@@ -58,11 +60,6 @@ def test_two_shapes_are_refused(photo: Tensor) -> None:
         lpips_distance(None, photo)
 
 
-def test_without_weights_there_is_no_lpips(pair: tuple[Tensor, Tensor]) -> None:
-    assert lpips_backbone() is None
-    assert lpips_distance(*pair) is None
-
-
 @pytest.fixture
 def random_weights(
     folders: Path, monkeypatch: pytest.MonkeyPatch
@@ -72,12 +69,18 @@ def random_weights(
 
     torch.manual_seed(0)
     weights = alexnet(weights=None).state_dict()
-    part = folders / "part.pth"
-    torch.save({n: w for n, w in weights.items() if n.startswith("features")}, part)
+    features = {n: w for n, w in weights.items() if n.startswith("features")}
+    return published(features, folders, monkeypatch), weights
+
+
+def published(weights: object, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of AlexNet's weights, whose name and hash are right."""
+    part = folder / "part.pth"
+    torch.save(weights, part)
     digest = hashlib.sha256(part.read_bytes()).hexdigest()
-    file = part.rename(folders / f"alexnet-random-{digest[:8]}.pth")
+    file = part.rename(folder / f"alexnet-{digest[:8]}.pth")
     monkeypatch.setitem(metrics.BACKBONES, "alex", file.name)
-    return file, weights
+    return file
 
 
 def test_lpips_is_that_of_torchmetrics(
@@ -111,16 +114,14 @@ def test_lpips_is_that_of_torchmetrics(
 
 @pytest.mark.usefixtures("random_weights")
 def test_it_spends_no_random_numbers(pair: tuple[Tensor, Tensor]) -> None:
-    torch.manual_seed(5)
-    wanted = torch.rand(3)
-    torch.manual_seed(5)
-    assert lpips_distance(*pair) is not None
-    assert torch.equal(torch.rand(3), wanted)
+    with no_random_numbers():
+        assert lpips_distance(*pair) is not None
 
 
 @pytest.mark.usefixtures("random_weights")
 def test_pictures_that_overshoot_are_clamped(photo: Tensor) -> None:
-    assert lpips_distance(photo * 1.5 - 0.2, photo) is not None
+    loud = photo * 1.5 - 0.2
+    assert lpips_distance(loud, photo) == lpips_distance(loud.clamp(0, 1), photo)
 
 
 def test_a_damaged_file_counts_as_missing(
@@ -134,10 +135,11 @@ def test_a_damaged_file_counts_as_missing(
     assert lpips_distance(*pair) is not None
 
 
-def test_a_file_of_the_right_name_and_other_contents(
-    folders: Path, pair: tuple[Tensor, Tensor]
+@pytest.mark.parametrize("names", [[], BACKBONES.values()])
+def test_without_weights_or_with_others_of_their_name(
+    names: Iterable[str], folders: Path, pair: tuple[Tensor, Tensor]
 ) -> None:
-    for name in BACKBONES.values():
+    for name in names:
         (folders / name).write_bytes(b"something else")
     assert lpips_backbone() is None
     assert lpips_distance(*pair) is None
@@ -159,11 +161,7 @@ def test_no_code_in_a_weights_file_runs(
         def __reduce__(self) -> tuple[object, tuple[object, ...]]:
             return Path.touch, (tmp_path / "ran",)
 
-    part = folders / "part.pth"
-    torch.save({"features.0.weight": Bad()}, part)
-    digest = hashlib.sha256(part.read_bytes()).hexdigest()
-    file = part.rename(folders / f"alexnet-bad-{digest[:8]}.pth")
-    monkeypatch.setitem(metrics.BACKBONES, "alex", file.name)
+    published({"features.0.weight": Bad()}, folders, monkeypatch)
     with pytest.warns(UserWarning, match=r"LPIPS is left out: .* cannot be used \(Unpickling"):
         assert lpips_distance(*pair) is None
     assert lpips_distance(*pair) is None, "and it warns once"

@@ -1,5 +1,7 @@
 """Other people's networks: real ONNX files, real torch.export programs, real functions."""
 
+# ruff: noqa: E501 -- a sentence under test stays on one line
+
 import io
 import json
 import operator
@@ -88,10 +90,9 @@ def onnx_file(tmp_path: Path) -> Path:
 
 def test_onnx_answers_as_the_module(onnx_file: Path) -> None:
     network = open_network(str(onnx_file), 2)
-    for size in ((24, 32), (33, 21), (7, 5)):
-        torch.testing.assert_close(
-            network(lr_of(*size)), small_net()(lr_of(*size)).detach(), rtol=1e-5, atol=1e-6
-        )
+    for lr in (lr_of(24, 32), lr_of(33, 21), lr_of(7, 5)):
+        expected = small_net()(lr).detach()
+        torch.testing.assert_close(network(lr), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_half_precision_graph_is_fed_half_precision(tmp_path: Path) -> None:
@@ -127,33 +128,14 @@ def test_weights_may_lie_beside_an_onnx_file_and_nowhere_else(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("graph", "sentence"),
     [
-        (
-            {"given": "float[1, 3, 24, 32] lr"},
-            "takes pictures of 24 x 32 px alone; export it with free sides: torch.onnx.export("
-            'net, (lr,), "net.onnx", dynamic_shapes=({2: "h", 3: "w"},), external_data=False).',
-        ),
-        (
-            {"given": "float[8, 3, h, w] lr"},
-            "takes a tensor (8, 3, any, any), but one RGB picture (1, 3, h, w) was expected; "
-            "export it for such.",
-        ),
+        ({"given": "float[1, 3, 24, 32] lr"}, 'takes pictures of 24 x 32 px alone; export it with free sides: torch.onnx.export(net, (lr,), "net.onnx", dynamic_shapes=({2: "h", 3: "w"},), external_data=False).'),
+        ({"given": "float[8, 3, h, w] lr"}, "takes a tensor (8, 3, any, any), but one RGB picture (1, 3, h, w) was expected; export it for such."),
         ({"last": "sr = own.Own (big)"}, "own:Own(-1) is not a registered function/op"),
-        (
-            {"answers": "float[1, 3, H, W] sr, float[a, b, c, d] big"},
-            "has 2 outputs (sr, big), but one was expected: lr (1, 3, h, w) in, "
-            "sr (1, 3, s*h, s*w) out; export it so.",
-        ),
-        (
-            {"given": "float[1, 3, h, w] lr, float[1] noise", "last": "sr = Add (big, noise)"},
-            "has 2 inputs (lr, noise), but one was expected",
-        ),
-        (
-            {"given": "uint8[1, 3, h, w] levels", "first": "lr = Cast <to = 1> (levels)"},
-            "takes tensor(uint8), but floating point in [0, 1] was expected; export it with "
-            "its conversion inside.",
-        ),
+        ({"answers": "float[1, 3, H, W] sr, float[a, b, c, d] big"}, "has 2 outputs (sr, big), but one was expected: lr (1, 3, h, w) in, sr (1, 3, s*h, s*w) out; export it so."),
+        ({"given": "float[1, 3, h, w] lr, float[1] noise", "last": "sr = Add (big, noise)"}, "has 2 inputs (lr, noise), but one was expected"),
+        ({"given": "uint8[1, 3, h, w] levels", "first": "lr = Cast <to = 1> (levels)"}, "takes tensor(uint8), but floating point in [0, 1] was expected; export it with its conversion inside."),
     ],
-)
+)  # fmt: skip
 def test_onnx_files_that_do_not_fit(
     graph: dict[str, str], sentence: str, tmp_path: Path
 ) -> None:
@@ -172,10 +154,8 @@ def test_a_damaged_onnx_file(tmp_path: Path) -> None:
 
 def test_without_onnxruntime(onnx_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    assert refused(onnx_file) == (
-        "net.onnx needs onnxruntime, which is not installed here; install it with "
-        'pip install "onnxruntime>=1.24".'
-    )
+    sentence = "net.onnx needs onnxruntime, which is not installed here; install it with pip"
+    assert refused(onnx_file) == f'{sentence} install "onnxruntime>=1.24".'
 
 
 # -- torch.export programs -------------------------------------------------------
@@ -256,10 +236,8 @@ def test_conditions_of_an_export_are_kept(tmp_path: Path) -> None:
     network = open_network(str(path), 2, trust=True)
     assert network(lr_of(40, 33)).shape == (1, 3, 80, 66)
     assert refused(path, lr=lr_of(33, 33), trust=True) == (
-        "net.pt2 could not enlarge lr of 33 x 33 px: it was exported for other sides; export "
-        "it from an example with such sides, or name a function (module:function); it should "
-        "take any float lr (1, 3, h, w) in [0, 1]."
-    )
+        "net.pt2 could not enlarge lr of 33 x 33 px: it was exported for other sides; export it from an example with such sides, or name a function (module:function); it should take any float lr (1, 3, h, w) in [0, 1]."
+    )  # fmt: skip
 
 
 class TwoAnswers(nn.Module):
@@ -267,23 +245,21 @@ class TwoAnswers(nn.Module):
         return lr, lr + 1
 
 
-def test_programs_that_do_not_fit(tmp_path: Path) -> None:
-    path = tmp_path / "net.pt2"
-    assert refused(save_program(path, TwoAnswers()), trust=True) == (
-        "net.pt2 gave a tuple, but a tensor sr (1, 3, s*h, s*w) was expected; return the "
-        "enlarged picture itself."
-    )
-    both = torch.export.export(nn.Bilinear(4, 4, 4), (torch.rand(2, 4), torch.rand(2, 4)))
-    torch.export.save(both, path)
-    assert refused(path, trust=True) == (
-        "net.pt2 has 2 inputs (input1, input2), but one was expected: lr (1, 3, h, w) in, "
-        "sr (1, 3, s*h, s*w) out; export it so."
-    )
-    gray = nn.Sequential(nn.Conv2d(1, 4, 1), nn.PixelShuffle(2))
-    assert refused(save_program(path, gray, lr_of(24, 32)[:, :1]), trust=True) == (
-        "net.pt2 takes a tensor (1, 1, any, any), but one RGB picture (1, 3, h, w) was "
-        "expected; export it for such."
-    )
+@pytest.mark.parametrize(
+    ("net", "examples", "sides", "sentence"),
+    [
+        (TwoAnswers(), [(1, 3, 24, 32)], FREE, "gave a tuple, but a tensor sr (1, 3, s*h, s*w) was expected; return the enlarged picture itself."),
+        (nn.Bilinear(4, 4, 4), [(2, 4), (2, 4)], None, "has 2 inputs (input1, input2), but one was expected: lr (1, 3, h, w) in, sr (1, 3, s*h, s*w) out; export it so."),
+        (nn.Conv2d(1, 3, 1), [(1, 1, 24, 32)], FREE, "takes a tensor (1, 1, any, any), but one RGB picture (1, 3, h, w) was expected; export it for such."),
+    ],
+)  # fmt: skip
+def test_programs_that_do_not_fit(
+    net: nn.Module, examples: list[tuple[int, ...]], sides: Any, sentence: str, tmp_path: Path
+) -> None:
+    given = tuple(torch.rand(shape) for shape in examples)
+    how = {"dynamic_shapes": sides and (sides,)}
+    torch.export.save(torch.export.export(net, given, **how), tmp_path / "net.pt2")
+    assert refused(tmp_path / "net.pt2", trust=True) == f"net.pt2 {sentence}"
 
 
 # -- a program can run code ------------------------------------------------------
@@ -400,9 +376,8 @@ def require_refusal(program: Path) -> None:
 @pytest.mark.parametrize("ending", ["pt", "pth", "ckpt", "pkl"])
 def test_pickles_are_refused(ending: str, tmp_path: Path) -> None:
     assert refused(tmp_path / f"net.{ending}") == (
-        f"net.{ending} is a pickle, which can run any code when it is opened; export the "
-        f"network as .onnx or .pt2, or name a function that loads it (module:function)."
-    )
+        f"net.{ending} is a pickle, which can run any code when it is opened; export the network as .onnx or .pt2, or name a function that loads it (module:function)."
+    )  # fmt: skip
 
 
 # -- functions -------------------------------------------------------------------
@@ -469,55 +444,21 @@ def test_foreign_networks_see_the_whole_picture() -> None:
 @pytest.mark.parametrize(
     ("function", "sentence"),
     [
-        (
-            "broken",
-            "could not enlarge lr of 24 x 32 px: KeyError: 'conv9'; it should take any float "
-            "lr (1, 3, h, w) in [0, 1].",
-        ),
-        (
-            "as_array",
-            "gave a ndarray, but a tensor sr (1, 3, s*h, s*w) was expected; return the "
-            "enlarged picture itself.",
-        ),
-        (
-            "as_bytes",
-            "gave torch.uint8, but floating point in [0, 1] was expected; return "
-            "sr.float() / 255.",
-        ),
-        (
-            "as_1000",
-            "gave values from 0.733 to 1e+03, but about [0, 1] was expected; divide by 255 at "
-            "its end, or undo its normalization.",
-        ),
-        (
-            "as_nan",
-            "gave values that are no numbers (NaN or infinite), but [0, 1] was expected; does "
-            "it divide by zero, or overflow in half precision?",
-        ),
-        (
-            "squeezed",
-            "gave a tensor (3, 48, 64), but one RGB picture (1, 3, s*h, s*w) was expected; "
-            "return sr with all four axes.",
-        ),
-        (
-            "four_times",
-            "made 96 x 128 px of 24 x 32 px, but 48 x 64 px were expected (x2); score it with "
-            "--scale 4.",
-        ),
-        (
-            "stretched",
-            "made 48 x 63 px of 24 x 32 px, but 48 x 64 px were expected (x2); do its sides "
-            "depend on padding?",
-        ),
+        ("broken", " could not enlarge lr of 24 x 32 px: KeyError: 'conv9'; it should take any float lr (1, 3, h, w) in [0, 1]."),
+        ("as_array", " gave a ndarray, but a tensor sr (1, 3, s*h, s*w) was expected; return the enlarged picture itself."),
+        ("as_bytes", " gave torch.uint8, but floating point in [0, 1] was expected; return sr.float() / 255."),
+        ("as_1000", " gave values from 0.733 to 1e+03, but about [0, 1] was expected; divide by 255 at its end, or undo its normalization."),
+        ("as_nan", " gave values that are no numbers (NaN or infinite), but [0, 1] was expected; does it divide by zero, or overflow in half precision?"),
+        ("squeezed", " gave a tensor (3, 48, 64), but one RGB picture (1, 3, s*h, s*w) was expected; return sr with all four axes."),
+        ("four_times", " made 96 x 128 px of 24 x 32 px, but 48 x 64 px were expected (x2); score it with --scale 4."),
+        ("stretched", " made 48 x 63 px of 24 x 32 px, but 48 x 64 px were expected (x2); do its sides depend on padding?"),
+        ("number", " is a int, but a function lr -> sr was expected; name one that returns the enlarged picture."),
     ],
-)
-def test_answers_that_do_not_fit(function: str, sentence: str, mine: str) -> None:
-    lr = lr_of(24, 32)
+)  # fmt: skip
+def test_functions_that_do_not_fit(function: str, sentence: str, mine: str) -> None:
+    lr = lr_of(24, 32).clamp(min=0.000733)
     lr[0, 0, 0, 0], lr[0, 0, 0, 1] = 0.000733, 1.0
-    assert (
-        refused(f"{mine}:{function}", lr=lr.clamp(min=0.000733))
-        == f"{mine}:{function} {sentence}"
-    )
+    assert refused(f"{mine}:{function}", lr=lr) == f"{mine}:{function}{sentence}"
 
 
 # -- other numbers than [0, 1] ---------------------------------------------------
@@ -601,32 +542,26 @@ def test_where_nothing_is_sure_both_figures_are_said() -> None:
 
 
 def test_functions_that_are_not_there(mine: str, tmp_path: Path) -> None:
-    assert refused("nowhere.at_all:net") == (
-        "There is no module nowhere.at_all here; call srlab in the folder of nowhere.py, or "
-        "install it."
-    )
     message = refused(f"{mine}:twcie")
-    assert message.startswith(
-        f"{mine} ({tmp_path / mine}.py) has no function twcie; there are "
-    )
-    assert "twice, broken" in message
+    start = f"{mine} ({tmp_path / mine}.py) has no function twcie; there are twice, broken"
+    assert message.startswith(start)
     assert "Conv2d" not in message
-    assert refused(f"{mine}:number") == (
-        f"{mine}:number is a int, but a function lr -> sr was expected; name one that returns "
-        f"the enlarged picture."
-    )
 
 
-def test_modules_that_cannot_be_imported(mine: str, tmp_path: Path) -> None:
-    (tmp_path / f"{mine}_a.py").write_text("import not_installed_here")
-    (tmp_path / f"{mine}_b.py").write_text("x = 1 / 0")
-    assert refused(f"{mine}_a:net") == (
-        f"The module {mine}_a could not be imported: ModuleNotFoundError: No module named "
-        f"'not_installed_here'; try python -c 'import {mine}_a'."
-    )
-    assert "could not be imported: ZeroDivisionError: division by zero" in refused(
-        f"{mine}_b:net"
-    )
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("nowhere.at_all", "", "There is no module nowhere.at_all here; call srlab in the folder of nowhere.py, or install it."),
+        ("mine_a", "import not_installed_here", "The module mine_a could not be imported: ModuleNotFoundError: No module named 'not_installed_here'; try python -c 'import mine_a'."),
+        ("mine_b", "x = 1 / 0", "The module mine_b could not be imported: ZeroDivisionError: division by zero; try python -c 'import mine_b'."),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("mine")
+def test_modules_that_cannot_be_imported(
+    name: str, text: str, sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"{name}.py").write_text(text)
+    assert refused(f"{name}:net") == sentence
 
 
 def test_a_function_of_an_installed_module() -> None:
@@ -638,14 +573,9 @@ def test_a_function_of_an_installed_module() -> None:
 
 
 def test_two_of_one_name_keep_different_names() -> None:
-    asked = ["a/net.onnx", "b/net.pt2", "mine:tiny", "small-x4", "mine:tiny", "m/bicubic.pt2"]
-    assert table_names(asked) == {
-        "a/net.onnx": "a/net.onnx",
-        "b/net.pt2": "b/net.pt2",
-        "tiny": "mine:tiny",
-        "small-x4": "small-x4",
-        "m/bicubic.pt2": "m/bicubic.pt2",
-    }
+    same = ["a/net.onnx", "b/net.pt2", "small-x4", "m/bicubic.pt2"]
+    named = table_names([*same, "mine:tiny", "mine:tiny"])
+    assert named == {**dict(zip(same, same, strict=True)), "tiny": "mine:tiny"}
 
 
 def test_shipped_models_and_checkpoints_are_opened_as_before(checkpoint: Path) -> None:
@@ -693,12 +623,8 @@ def test_score_takes_all_of_them(
 
 
 def test_score_refuses_in_one_line(run: Srlab, photo_folder: Path, mine: str) -> None:
-    assert run.refused(
-        "score", photo_folder, "--scale", 2, "--model", f"{mine}:four_times"
-    ) == (
-        f"cat.png: {mine}:four_times made 192 x 256 px of 48 x 64 px, but 96 x 128 px were "
-        f"expected (x2); score it with --scale 4."
-    )
+    said = run.refused("score", photo_folder, "--scale", 2, "--model", f"{mine}:four_times")
+    assert said.startswith(f"cat.png: {mine}:four_times made 192 x 256 px of 48 x 64 px, but")
 
 
 def test_help_says_what_trust_means() -> None:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from srlab.inference import default_tile, enlarge_in_tiles, enlarged_tiles, upsc
 from srlab.models import Bicubic, SrResNet
 from srlab.unet import UNet
 from srlab.zoo import load_model
-from tests.conftest import ONE_THREAD
+from tests.conftest import ONE_THREAD, awake
 from tests.memory import peak_gib
 
 
@@ -27,23 +29,11 @@ def network(checkpoint: Path) -> nn.Module:
     return load_model(checkpoint, 4).cpu()
 
 
-class TwoTimes(SrResNet):
+@pytest.fixture
+def model() -> SrResNet:
     """A network for factor 2 that is not bicubic, with 3 blocks."""
-
-    def __init__(self) -> None:
-        torch.manual_seed(3)
-        super().__init__(2, 4, 3)
-        for parameter in self.upsampler.parameters():
-            nn.init.normal_(parameter, std=0.1)
-
-
-def random_unet() -> UNet:
-    """A UNet that is not bicubic any more."""
-    torch.manual_seed(4)
-    network = UNet(2, 4)
-    for parameter in network.upsampler.parameters():
-        nn.init.normal_(parameter, std=0.1)
-    return network
+    torch.manual_seed(3)
+    return awake(SrResNet(2, 4, 3), std=0.1)
 
 
 def difference(one: Tensor, other: Tensor) -> int:
@@ -68,36 +58,34 @@ def test_tiled_equals_whole(
 
 
 @pytest.mark.parametrize("tile", [1, 5, 16, 64])
-@pytest.mark.parametrize("model", [Bicubic(2), TwoTimes()], ids=["bicubic", "network"])
 def test_tiles_of_any_size_leave_no_seams(photo: Tensor, model: nn.Module, tile: int) -> None:
     lr = photo[..., :23, :37]
-    with torch.inference_mode():
-        whole = to_bytes(model(lr))[0]
-    assert difference(enlarge_in_tiles(model, lr, scale=2, tile=tile), whole) <= 1
+    for network in (Bicubic(2), model):
+        with torch.inference_mode():
+            whole = to_bytes(network(lr))[0]
+        assert difference(enlarge_in_tiles(network, lr, scale=2, tile=tile), whole) <= 1
 
 
-def test_a_margin_too_small_would_be_seen(photo: Tensor) -> None:
+def test_a_margin_too_small_would_be_seen(
+    photo: Tensor, model: SrResNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The comparison above can fail: with no margin there are seams."""
-    model = TwoTimes()
-    short = type("Short", (TwoTimes,), {"reach": 0})()
-    short.load_state_dict(model.state_dict())
     lr = photo[..., :24, :24]
     whole = enlarge_in_tiles(model, lr, scale=2, tile=64)
-    assert difference(enlarge_in_tiles(short, lr, scale=2, tile=12), whole) > 10
+    monkeypatch.setattr(SrResNet, "reach", 0)
+    assert difference(enlarge_in_tiles(model, lr, scale=2, tile=12), whole) > 10
 
 
-def test_no_tile_is_larger_than_asked(photo: Tensor) -> None:
+def test_no_tile_is_larger_than_asked(photo: Tensor, model: SrResNet) -> None:
     seen: list[tuple[int, ...]] = []
-    model = TwoTimes()
     model.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape))
     enlarge_in_tiles(model, photo, scale=2, tile=32)
     assert max(max(shape[-2:]) for shape in seen) == 32 + 2 * model.reach
     assert len(seen) == 3 * 4  # 96 x 128 px
 
 
-def test_a_tile_is_computed_when_it_is_asked_for(photo: Tensor) -> None:
+def test_a_tile_is_computed_when_it_is_asked_for(photo: Tensor, model: SrResNet) -> None:
     calls: list[int] = []
-    model = TwoTimes()
     model.register_forward_pre_hook(lambda *_: calls.append(1))
     tiles = enlarged_tiles(model, photo, scale=2, tile=32)
     assert calls == []
@@ -107,8 +95,11 @@ def test_a_tile_is_computed_when_it_is_asked_for(photo: Tensor) -> None:
     assert model.training, "as it was, also between two tiles"
 
 
-@pytest.mark.parametrize("network", [TwoTimes(), random_unet()], ids=["plain", "unet"])
-def test_a_part_is_that_part_of_the_whole(photo: Tensor, network: nn.Module) -> None:
+@pytest.mark.parametrize("make", [partial(SrResNet, num_blocks=3), UNet])
+def test_a_part_is_that_part_of_the_whole(
+    photo: Tensor, make: Callable[[int, int], nn.Module]
+) -> None:
+    network = awake(make(2, 4), std=0.1)
     whole = enlarge_in_tiles(network, photo, scale=2)
     left, top, right, bottom = box = (16, 40, 55, 96)
     part = torch.zeros_like(whole)
@@ -140,9 +131,8 @@ def test_a_model_of_another_scale_is_refused(photo: Tensor) -> None:
         enlarge_in_tiles(Bicubic(2), photo, scale=4)
 
 
-def test_half_precision_networks_work(photo: Tensor) -> None:
+def test_half_precision_networks_work(photo: Tensor, model: SrResNet) -> None:
     lr = photo[..., :16, :16]
-    model = TwoTimes()
     expected = enlarge_in_tiles(model, lr, scale=2)
     assert difference(enlarge_in_tiles(model.double(), lr, scale=2), expected) <= 1
 
@@ -186,9 +176,9 @@ def test_the_picture_given_is_left_alone(picture: Image.Image) -> None:
 # -- what is refused -------------------------------------------------------------
 
 
-def test_a_network_of_another_scale_is_refused(picture: Image.Image) -> None:
+def test_a_network_of_another_scale_is_refused(picture: Image.Image, model: SrResNet) -> None:
     with pytest.raises(ValueError, match=r"The model enlarges 2 times, .* give scale=2"):
-        upscale(picture, TwoTimes(), 4)
+        upscale(picture, model, 4)
 
 
 def test_too_large_a_result() -> None:

@@ -11,7 +11,6 @@ from torch import nn
 from srlab.machine import (
     bf16_speedup,
     budget,
-    live_threads,
     pick_device,
     pick_precision,
     place,
@@ -140,10 +139,6 @@ def test_the_trial_leaves_the_threads_as_they_were() -> None:
     assert torch.get_num_threads() == 2
 
 
-def test_the_processor_has_a_name() -> None:
-    assert processor_name()
-
-
 def test_place_uses_the_layout_that_convolutions_like() -> None:
     model = place(nn.Conv2d(3, 4, 3), "cpu")
     assert model.weight.is_contiguous(memory_format=torch.channels_last)
@@ -176,7 +171,3 @@ def test_threads_of_a_larger_machine_are_those_that_there_are() -> None:
         assert torch.get_num_threads() == cores
     with using_threads(0):
         assert torch.get_num_threads() == usable_threads(0) == 1, "as conftest set them"
-
-
-def test_a_live_training_leaves_a_core_to_the_browser() -> None:
-    assert live_threads() == max(1, (os.cpu_count() or 2) - 1)

@@ -11,7 +11,7 @@ from srlab.models import SrResNet
 from srlab.runcard import ModelSpec, RunCard, Stage
 from srlab.runs.muon import Muon, is_inner_kernel, orthogonalized
 from srlab.runs.stages import make_optimizer
-from tests.test_runs import same_training, stage, tiny_card, train_only
+from tests.test_runs import require_the_same_after_a_stop, stage, tiny_card
 
 
 @pytest.mark.parametrize("shape", [(16, 144), (144, 16), (32, 32), (1, 9)])
@@ -72,12 +72,8 @@ def test_kernels_move_as_with_torchs_own() -> None:
             return nn.functional.conv2d(x, self.matrix.view(24, 16, 3, 3))
 
     mine = steps_of(lambda m: Muon(m.parameters(), 0.01), convolution(24))
-    theirs = steps_of(
-        lambda m: torch.optim.Muon(
-            m.parameters(), 0.01, weight_decay=0, adjust_lr_fn="match_rms_adamw"
-        ),
-        AsMatrix(),
-    )
+    how = {"weight_decay": 0, "adjust_lr_fn": "match_rms_adamw"}
+    theirs = steps_of(lambda m: torch.optim.Muon(m.parameters(), 0.01, **how), AsMatrix())
     way = mine - convolution(24).weight
     apart = mine.flatten(1) - theirs
     assert apart.norm() < 0.1 * way.norm()  # theirs counts in bfloat16
@@ -101,10 +97,7 @@ def test_a_card_names_it(name: str, kind: type) -> None:
 def test_a_training_with_it_goes_on_exactly(photo_folder: Path, tmp_path: Path) -> None:
     net = ModelSpec(num_features=16, num_blocks=1)
     card = tiny_card(photo_folder, stage(6, 2), model=net, optimizer="muon", ema=0.5)
-    train_only(card, tmp_path / "whole")
-    train_only(card, tmp_path / "parts", steps=3)
-    train_only(card, tmp_path / "parts", resume=True)
-    assert same_training(tmp_path / "whole", tmp_path / "parts")
+    require_the_same_after_a_stop(card, tmp_path, 3)
 
 
 def test_two_steps_by_hand() -> None:

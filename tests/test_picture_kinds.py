@@ -66,10 +66,7 @@ def test_what_is_missing_is_named(kind: str, pip: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("head", "sentence"),
     [
-        (
-            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n",
-            "is a PostScript",
-        ),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "is a PostS"),
         (b"\xc5\xd0\xd3\xc6" + bytes(60), "is a PostScript file, which is no photograph"),
         (b"%PDF-1.7\n", "is a PDF file, which is no photograph; export it as PNG first"),
         (b"SIMPLE  =                    T" + bytes(99), "is not a picture that can be read"),

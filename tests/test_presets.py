@@ -160,9 +160,9 @@ def test_a_damaged_file_is_kept(file: Path, text: bytes) -> None:
     with pytest.warns(UserWarning, match=r"presets\.json is damaged .*; mend or remove it"):
         assert read_presets() == PRESETS
     assert file.read_bytes() == text
-    with pytest.warns(UserWarning, match=r"it is kept as presets-damaged-1\.json"):
+    with pytest.warns(UserWarning, match=r"it is kept as presets-damaged\.json"):
         save_preset(MINE)
-    assert (file.parent / "presets-damaged-1.json").read_bytes() == text
+    assert (file.parent / "presets-damaged.json").read_bytes() == text
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert read_presets() == {**PRESETS, "mine": MINE}

@@ -12,7 +12,7 @@ from srlab.runs import run_card
 from srlab.runs.log import RunLog, TensorBoard, columns_of
 from srlab.training import DivergedError
 from tests.conftest import start_srlab
-from tests.test_runs import Stop, last, stage, tiny_card, train_only
+from tests.test_runs import last, stage, tiny_card, train_only
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
@@ -99,20 +99,16 @@ def test_rows_after_the_checkpoint_are_cut_off(photo_folder: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("text", ["mine;of;a spreadsheet\n", "", "step\n1\n", "\xff"])
-def test_another_log_is_set_aside(photo_folder: Path, tmp_path: Path, text: str) -> None:
-    card = tiny_card(photo_folder, stage(4))
-    train_only(card, tmp_path, steps=2)
-    (tmp_path / "log.csv").write_bytes(text.encode("latin-1"))
-    run_card(card, tmp_path, resume=True)
+@pytest.mark.parametrize("done", [0, 2])
+def test_another_log_is_set_aside(
+    photo_folder: Path, tmp_path: Path, text: str, done: int
+) -> None:
+    log = RunLog(tmp_path, tiny_card(photo_folder, stage(4)), done)
+    log.path.write_bytes(text.encode("latin-1"))
+    log.note(done + 1, 1, 1e-3, 0.5, {"l1": torch.tensor(0.25)})
+    log.write()
     assert (tmp_path / "log-old.csv").read_bytes() == text.encode("latin-1")
-    assert steps_of(tmp_path) == [3, 4]
-
-
-def test_somebodys_own_log_survives_a_new_run(photo_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text("what,I,measured\n1,2,3\n")
-    run_card(tiny_card(photo_folder, stage(1)), tmp_path)
-    assert (tmp_path / "log-old.csv").read_text() == "what,I,measured\n1,2,3\n"
-    assert steps_of(tmp_path) == [1]
+    assert steps_of(tmp_path) == [done + 1]
 
 
 def test_a_step_of_which_nobody_heard_has_its_row(photo_folder: Path, tmp_path: Path) -> None:
@@ -210,22 +206,13 @@ def scalars(out: Path) -> dict[str, dict[int, float]]:
 
 def test_tensorboard_shows_what_the_log_has(photo_folder: Path, tmp_path: Path) -> None:
     card = both(photo_folder, validate_every=2)
-    with pytest.raises(Stop):
-        run_card(card, tmp_path, tensorboard=True, report=stop_at(4))
+    train_only(card, tmp_path, steps=4, tensorboard=True)
     run_card(card, tmp_path, tensorboard=True, resume=True)
     shown, rows = scalars(tmp_path), rows_of(tmp_path)
     assert [*shown["loss"]] == [1, 2, 3, 4, 5, 6, 7]
     for name in ("loss", "l1", "tv", "learning_rate", "validation_psnr"):
         noted = {int(row["step"]): float(row[name]) for row in rows if row[name]}
         assert shown[name] == pytest.approx(noted, rel=1e-4)
-
-
-def stop_at(step: int):
-    def report(progress) -> None:
-        if progress.done == step:
-            raise Stop
-
-    return report
 
 
 def test_without_the_packages_it_says_what_to_install(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -85,10 +86,16 @@ def last(folder: Path) -> Checkpoint:
     return load_checkpoint(folder / "last.safetensors")
 
 
+def made(folder: Path, name: str = "model") -> dict[str, Tensor]:
+    """The weights that a run left."""
+    return load_checkpoint(folder / f"{name}.safetensors").model
+
+
 def same_training(one: Path, other: Path) -> bool:
-    """Whether two runs ended with the same bits, the optimizer's included."""
+    """Whether two runs ended with the same bits, those of optimizer and average included."""
     a, b = last(one), last(other)
-    return a.step == b.step and same(a.model, b.model) and same(_moments(a), _moments(b))
+    parts = [(x.model, x.average or {}, _moments(x)) for x in (a, b)]
+    return a.step == b.step and all(map(same, *parts))
 
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
@@ -105,7 +112,7 @@ class Stop(Exception):  # noqa: N818
     """Somebody's own reason to stop."""
 
 
-def train_only(card: RunCard, out: Path, *, resume: bool = False, steps: int = 0) -> list[int]:
+def train_only(card: RunCard, out: Path, *, steps: int = 0, **options: bool) -> list[int]:
     """Train to the end, or for ``steps``, without the scores that end a run.
 
     Returns:
@@ -119,8 +126,16 @@ def train_only(card: RunCard, out: Path, *, resume: bool = False, steps: int = 0
             raise Stop
 
     with pytest.raises(Stop):
-        run_card(card, out, resume=resume, report=report)
+        run_card(card, out, report=report, **options)
     return done
+
+
+def require_the_same_after_a_stop(card: RunCard, folder: Path, step: int) -> None:
+    """Trained as ``whole``, and as ``parts`` with a stop, it ends with the same bits."""
+    train_only(card, folder / "whole")
+    train_only(card, folder / "parts", steps=step)
+    train_only(card, folder / "parts", resume=True)
+    assert same_training(folder / "whole", folder / "parts")
 
 
 # -- a whole run -----------------------------------------------------------------
@@ -142,9 +157,9 @@ def two_stages(folder: Path) -> RunCard:
 
 
 def test_a_run_leaves_network_training_and_card(finished: Path, photo_folder: Path) -> None:
+    names = "last.safetensors best.safetensors model.safetensors card.json log.csv"
     assert {p.name for p in finished.iterdir()} == {
-        "last.safetensors", "best.safetensors", "model.safetensors", "card.json", "log.csv",
-        "photographs.csv", "runcard.schema.json",
+        *names.split(), "photographs.csv", "runcard.schema.json",
     }  # fmt: skip
     card = load_card(finished / "card.json")
     assert card.stages == two_stages(photo_folder).stages
@@ -161,7 +176,7 @@ def test_a_run_leaves_network_training_and_card(finished: Path, photo_folder: Pa
 
 def test_the_network_can_be_used(finished: Path) -> None:
     model = load_model(finished / "model.safetensors", 4)
-    assert same(dict(model.state_dict()), last(finished).model)
+    assert same(model.state_dict(), last(finished).model)
     assert model(torch.rand(1, 3, 5, 5)).shape == (1, 3, 20, 20)
 
 
@@ -177,11 +192,8 @@ def test_a_finished_card_repeats_its_run(
 def test_progress_counts_over_all_stages(photo_folder: Path, tmp_path: Path) -> None:
     seen: list[RunProgress] = []
     run_card(tiny_card(photo_folder, stage(2, 2), stage(1)), tmp_path, report=seen.append)
-    assert [(p.done, p.number, p.step.number) for p in seen] == [
-        (1, 1, 1),
-        (2, 1, 2),
-        (3, 2, 1),
-    ]
+    places = [(p.done, p.number, p.step.number) for p in seen]
+    assert places == [(1, 1, 1), (2, 1, 2), (3, 2, 1)]
 
 
 def test_the_next_stage_begins_with_the_weights_that_fit(
@@ -237,7 +249,7 @@ def test_the_average_is_what_counts(photo_folder: Path, tmp_path: Path) -> None:
     for weights in raw[1:]:
         expected = {name: 0.5 * expected[name] + 0.5 * weights[name] for name in weights}
     torch.testing.assert_close(seen[-1], expected)
-    assert same(load_checkpoint(tmp_path / "model.safetensors").model, seen[-1])
+    assert same(made(tmp_path), seen[-1])
     assert not same(seen[-1], raw[-1])
 
 
@@ -257,13 +269,8 @@ def test_the_next_stage_begins_with_the_average(photo_folder: Path, tmp_path: Pa
 @pytest.mark.parametrize("step", [4, 5, 6])
 def test_the_average_goes_on_exactly(photo_folder: Path, tmp_path: Path, step: int) -> None:
     card = steady(photo_folder, stage(5, scale=2), stage(3))
-    train_only(card, tmp_path / "whole")
-    train_only(card, tmp_path / "parts", steps=step)
-    train_only(card, tmp_path / "parts", resume=True)
-    assert same_training(tmp_path / "whole", tmp_path / "parts")
-    one, other = (last(tmp_path / name).average for name in ("whole", "parts"))
-    assert same(one or {}, other or {})
-    assert one
+    require_the_same_after_a_stop(card, tmp_path, step)
+    assert last(tmp_path / "whole").average
 
 
 def restless(folder: Path) -> RunCard:
@@ -331,9 +338,9 @@ def test_it_goes_on_exactly_after_any_step(
 
 
 def test_resuming_a_finished_run_changes_nothing(finished: Path, photo_folder: Path) -> None:
-    before = load_checkpoint(finished / "model.safetensors").model
+    before = made(finished)
     run_card(two_stages(photo_folder), finished, resume=True)
-    assert same(before, load_checkpoint(finished / "model.safetensors").model)
+    assert same(before, made(finished))
 
 
 def test_resuming_nothing_begins(finished: Path, photo_folder: Path, tmp_path: Path) -> None:
@@ -557,58 +564,49 @@ def test_a_device_that_is_gone(photo_folder: Path, tmp_path: Path) -> None:
 def test_a_stage_may_train_with_the_expanded_loss(photo_folder: Path, tmp_path: Path) -> None:
     features = FeatureSpec(layers={"relu1_2": 1.0, "relu2_2": 0.0}, pooling="average")
     weights = {"pixel": 1.0, "content": 0.1, "style": 1.0, "tv": 0.01}
-    expanded = stage(2).model_copy(update={"weights": weights, "features": features})
+    card = tiny_card(photo_folder, stage(1), stage(2, weights=weights, features=features))
     seen: list[set[str]] = []
-    run_card(
-        tiny_card(photo_folder, stage(1), expanded),
-        tmp_path,
-        report=lambda progress: seen.append(set(progress.step.terms)),
-    )
+    run_card(card, tmp_path, report=lambda progress: seen.append(set(progress.step.terms)))
     assert seen == [{"l1"}, set(weights), set(weights)]
     assert load_card(tmp_path / "card.json").stages[1].features == features
 
 
 def test_make_loss_of_a_stages_weights() -> None:
-    assert make_loss(Stage(weights={"l2": 10.0})).weights == {"l1": 0, "l2": 10}
-    plain = make_loss(Stage(weights={"pixel": 1.0, "tv": 0.5}))
-    sr, hr = torch.rand(2, 1, 3, 8, 8)
-    assert plain(sr, hr)["tv"].item() == pytest.approx(0.5 * tv_loss(sr).item())
-    spectral = make_loss(Stage(weights={"pixel": 1.0, "spectrum": 0.5}))
     sr, hr = torch.rand(2, 1, 3, 32, 32)
-    assert spectral(sr, hr)["spectrum"].item() == pytest.approx(
-        0.5 * spectrum_loss(sr, hr).item()
-    )
+    assert make_loss(Stage(weights={"l2": 10.0})).weights == {"l1": 0, "l2": 10}
+    plain = make_loss(Stage(weights={"pixel": 1.0, "tv": 0.5, "spectrum": 0.5}))(sr, hr)
+    torch.testing.assert_close(plain["tv"], 0.5 * tv_loss(sr))
+    torch.testing.assert_close(plain["spectrum"], 0.5 * spectrum_loss(sr, hr))
     features = FeatureSpec(layers={"relu2_1": 2.0})
     both = make_loss(Stage(weights={"style": 3.0, "spectrum": 0.5}, features=features))
     assert both(sr, hr).keys() == {"style", "spectrum"}
-    shifted = features.model_copy(update={"shifts": True})
-    looks = [
-        type(make_loss(Stage(weights={"style": 1.0}, features=spec)).extractor)
-        for spec in (features, shifted)
-    ]
-    assert looks == [FeatureExtractor, ShiftedExtractor]
-    other = {"layers": {"block1": 2.0}, "weights": "lite0"}
-    looks = [
-        type(make_loss(Stage(weights={"style": 1.0}, features=FeatureSpec(**spec))).extractor)
-        for spec in (other, {**other, "shifts": True})
-    ]
-    assert looks == [Lite0Extractor, ShiftedLite0Extractor]
     loss = make_loss(Stage(weights={"content": 3.0}, features=features))
     assert isinstance(loss, ExpandedLoss)
     assert loss.weights == {"pixel": 0, "content": 3.0, "style": 0, "tv": 0}
     assert loss.layer_weights == {"relu2_1": 2.0}
 
 
+@pytest.mark.parametrize(
+    ("layer", "changes", "kind"),
+    [
+        ("relu2_1", {}, FeatureExtractor),
+        ("relu2_1", {"shifts": True}, ShiftedExtractor),
+        ("block1", {"weights": "lite0"}, Lite0Extractor),
+        ("block1", {"weights": "lite0", "shifts": True}, ShiftedLite0Extractor),
+    ],
+)
+def test_a_stage_names_what_looks(layer: str, changes: dict[str, Any], kind: type) -> None:
+    features = FeatureSpec(layers={layer: 2.0}, **changes)
+    loss = make_loss(Stage(weights={"style": 1.0}, features=features))
+    assert type(loss.extractor) is kind
+
+
 @pytest.mark.parametrize(("spec", "kind"), [(ModelSpec, SrResNet), (UNetSpec, UNet)])
 @pytest.mark.parametrize(
     ("doubling", "kind_of_stage"),
-    [
-        ("shuffle", UpsampleStage),
-        ("icnr", IcnrStage),
-        ("resize", ResizeStage),
-        ("transposed", TransposedStage),
-    ],
-)
+    [("shuffle", UpsampleStage), ("icnr", IcnrStage), ("resize", ResizeStage),
+     ("transposed", TransposedStage)],
+)  # fmt: skip
 def test_a_card_may_name_any_of_the_networks(
     spec: type[ModelSpec | UNetSpec], kind: type, doubling: str, kind_of_stage: type
 ) -> None:
@@ -638,16 +636,17 @@ def start(photo_folder: Path, tmp_path: Path) -> Path:
 def test_a_share_of_the_way(photo_folder: Path, tmp_path: Path, start: Path) -> None:
     run_card(near(photo_folder, start, 1.0), tmp_path / "whole")
     card = run_card(near(photo_folder, start, 0.25), tmp_path / "part")
-    first, whole, part = (
-        load_checkpoint(path).model
-        for path in (start, *(tmp_path / n / "model.safetensors" for n in ("whole", "part")))
-    )
-    mean = {name: 0.75 * first[name] + 0.25 * whole[name] for name in first}
-    torch.testing.assert_close(part, mean)
-    assert not same(part, first)
+    require_a_quarter_of_the_way(start.parent, tmp_path)
     assert same_training(tmp_path / "whole", tmp_path / "part")  # it counts at the end alone
     assert load_checkpoint(tmp_path / "part" / "model.safetensors").card["share"] == 0.25
     assert card.scores != load_card(tmp_path / "whole" / "card.json").scores
+
+
+def require_a_quarter_of_the_way(start: Path, runs: Path) -> None:
+    """From the start to the run ``whole`` lies what the run ``part`` made."""
+    first, whole, part = made(start), made(runs / "whole"), made(runs / "part")
+    torch.testing.assert_close(part, {n: 0.75 * first[n] + 0.25 * whole[n] for n in first})
+    assert not same(part, first)
 
 
 def test_another_share_of_a_finished_training(
@@ -656,25 +655,34 @@ def test_another_share_of_a_finished_training(
     run_card(near(photo_folder, start, 1.0), tmp_path / "run")
     run_card(near(photo_folder, start, 0.25), tmp_path / "fresh")
     card = run_card(near(photo_folder, start, 0.25), tmp_path / "run", resume=True)
-    one, other = (load_checkpoint(tmp_path / n / "model.safetensors") for n in ("run", "fresh"))
-    assert same(one.model, other.model)
+    assert same(made(tmp_path / "run"), made(tmp_path / "fresh"))
     assert card.share == 0.25
 
 
 def test_a_start_that_it_cannot_stay_near(
     photo_folder: Path, tmp_path: Path, start: Path
 ) -> None:
-    wider = near(photo_folder, start, 0.5).model_copy(
-        update={"model": ModelSpec(num_features=8, num_blocks=2)}
-    )
+    two_blocks = {"model": ModelSpec(num_features=8, num_blocks=2)}
+    wider = near(photo_folder, start, 0.5).model_copy(update=two_blocks)
     with pytest.raises(ValueError, match=r"of one architecture blend, but body\.1"):
         run_card(wider, tmp_path / "wider")
     assert not (tmp_path / "wider").exists()
-    train_only(near(photo_folder, start, 0.5), tmp_path / "run", steps=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [({"share": 0.5}, "back, or set share to 1"), ({"side_by_side": True}, "the old one back")],
+)
+def test_the_start_must_stay_what_it_was(
+    photo_folder: Path, tmp_path: Path, start: Path, changes: dict[str, Any], advice: str
+) -> None:
+    card = tiny_card(photo_folder, stage(3), stage(3), start=str(start), **changes)
+    train_only(card, tmp_path / "run", steps=2)
     run_card(tiny_card(photo_folder, stage(6)), tmp_path / "other")
     start.write_bytes((tmp_path / "other" / "model.safetensors").read_bytes())
-    with pytest.raises(ValueError, match=r"model.safetensors is another file than when this"):
-        run_card(near(photo_folder, start, 0.5), tmp_path / "run", resume=True)
+    sentence = rf"model.safetensors is another file than when this .*; bring .*{advice}\.$"
+    with pytest.raises(ValueError, match=sentence):
+        run_card(card, tmp_path / "run", resume=True)
 
 
 # -- trainings side by side --------------------------------------------------------
@@ -694,15 +702,14 @@ def test_stages_side_by_side_are_trainings_from_one_start_and_the_end_is_their_m
         alone = tiny_card(photo_folder, only, **changes)
         run_card(alone, tmp_path / str(number))
     finished = run_card(card, tmp_path / "both")
-    names = [tmp_path / n / "model.safetensors" for n in ("1", "2", "both")]
-    first, second, both = (load_checkpoint(path).model for path in names)
+    first, second, both = (made(tmp_path / n) for n in ("1", "2", "both"))
     assert not same(first, second)
     torch.testing.assert_close(both, {n: (first[n] + second[n]) / 2 for n in first})
     for number, expected in enumerate((first, second), 1):
-        end = load_checkpoint(tmp_path / "both" / f"stage-{number}.safetensors")
-        assert same(end.model, expected)
+        assert same(made(tmp_path / "both", f"stage-{number}"), expected)
     assert not (tmp_path / "both" / "best.safetensors").exists()
-    assert finished.scores == scored(finished, load_model(names[2], 4)).scores
+    network = load_model(tmp_path / "both" / "model.safetensors", 4)
+    assert finished.scores == scored(finished, network).scores
 
 
 def test_a_share_of_the_way_to_the_mean(
@@ -710,9 +717,7 @@ def test_a_share_of_the_way_to_the_mean(
 ) -> None:
     run_card(beside(photo_folder, start), tmp_path / "whole")
     run_card(beside(photo_folder, start, share=0.25), tmp_path / "part")
-    names = [start, *(tmp_path / n / "model.safetensors" for n in ("whole", "part"))]
-    first, whole, part = (load_checkpoint(path).model for path in names)
-    torch.testing.assert_close(part, {n: 0.75 * first[n] + 0.25 * whole[n] for n in first})
+    require_a_quarter_of_the_way(start.parent, tmp_path)
 
 
 @pytest.mark.parametrize("stop", [2, 3, 5, 7])
@@ -727,20 +732,7 @@ def test_stages_side_by_side_go_on_as_if_nothing_had_happened(
     assert not (tmp_path / "stopped" / "model.safetensors").exists()
     run_card(card, tmp_path / "stopped", resume=True)
     for name in ("stage-1", "stage-2", "model"):
-        one, other = (
-            load_checkpoint(tmp_path / n / f"{name}.safetensors") for n in ("whole", "stopped")
-        )
-        assert same(one.model, other.model)
-
-
-def test_stages_side_by_side_need_the_start_that_they_began_with(
-    photo_folder: Path, tmp_path: Path, start: Path
-) -> None:
-    train_only(beside(photo_folder, start), tmp_path / "run", steps=2)
-    run_card(tiny_card(photo_folder, stage(6)), tmp_path / "other")
-    start.write_bytes((tmp_path / "other" / "model.safetensors").read_bytes())
-    with pytest.raises(ValueError, match=r"another file than .*; bring the old one back\.$"):
-        run_card(beside(photo_folder, start), tmp_path / "run", resume=True)
+        assert same(made(tmp_path / "whole", name), made(tmp_path / "stopped", name))
 
 
 # -- what was changed on the way ---------------------------------------------------
@@ -751,8 +743,8 @@ def steered(folder: Path) -> RunCard:
         Change(after=3, weights={"l1": 0.0, "l2": 10.0}),
         Change(after=5, learning_rate=1e-3),
     ]
-    steered = stage(8).model_copy(update={"schedule": "constant", "changes": changes})
-    return tiny_card(folder, steered, seed=4)  # not 0: a lost seed shall be seen
+    # not 0: a lost seed shall be seen
+    return tiny_card(folder, stage(8, schedule="constant", changes=changes), seed=4)
 
 
 def test_changes_are_those_of_a_training_that_somebody_steered(
@@ -777,22 +769,15 @@ def test_changes_are_those_of_a_training_that_somebody_steered(
 
 @pytest.mark.parametrize("step", [2, 3, 5])
 def test_a_steered_run_goes_on_exactly(photo_folder: Path, tmp_path: Path, step: int) -> None:
-    train_only(steered(photo_folder), tmp_path / "whole")
-    train_only(steered(photo_folder), tmp_path / "parts", steps=step)
-    train_only(steered(photo_folder), tmp_path / "parts", resume=True)
-    assert same_training(tmp_path / "whole", tmp_path / "parts")
+    require_the_same_after_a_stop(steered(photo_folder), tmp_path, step)
 
 
 def test_layers_change_too(photo_folder: Path, tmp_path: Path) -> None:
     features = FeatureSpec(layers={"relu1_1": 1.0, "relu1_2": 0.0})
-    expanded = stage(2).model_copy(
-        update={
-            "weights": {"content": 1.0},
-            "features": features,
-            "schedule": "constant",
-            "changes": [Change(after=1, layers={"relu1_1": 0.0})],
-        }
-    )
+    expanded = stage(
+        2, weights={"content": 1.0}, features=features, schedule="constant",
+        changes=[Change(after=1, layers={"relu1_1": 0.0})],
+    )  # fmt: skip
     with pytest.raises(ValueError, match="No term of the loss depends on the network"):
         run_card(tiny_card(photo_folder, expanded), tmp_path)
     assert last(tmp_path).step == 1
@@ -809,9 +794,7 @@ def test_a_start_of_which_hardly_anything_fits_is_refused(
 
 def test_a_run_may_begin_with_a_trained_network(photo_folder: Path, tmp_path: Path) -> None:
     barely = stage(1, 4, learning_rate=1e-12)
-    card = tiny_card(photo_folder, barely).model_copy(
-        update={"start": "small-x4", "model": ModelSpec()}
-    )
+    card = tiny_card(photo_folder, barely, start="small-x4", model=ModelSpec())
     train_only(card, tmp_path)
     shipped = dict(load_model("small-x4", 4).state_dict())
     torch.testing.assert_close(last(tmp_path).model, shipped, atol=1e-6, rtol=1e-4)

@@ -41,6 +41,7 @@ def twelve_bits() -> io.BytesIO:
         lambda: tiff(ramp(1023), largest=1023),
         lambda: tiff(ramp(4095), meant_largest=4095),
         lambda: raw_tiff(ramp(30000), 16, meant_largest=30000, largest=20000),
+        lambda: raw_tiff(1000 + ramp(3000), 16, meant_least=1000, meant_largest=4000),
         lambda: raw_tiff(65535 - ramp(65535), 16, photometric=0),
         lambda: raw_tiff(4095 - ramp(4095), 16, photometric=0, largest=4095),
         lambda: raw_tiff(ramp(32767, np.int16), 16, sample_format=2),

@@ -13,16 +13,15 @@ import torch
 
 from srlab.checkpoints import load_checkpoint
 from srlab.data import get_data
-from srlab.runcard import ModelSpec, RunCard, Stage, load_card, save_card
+from srlab.runcard import RunCard, load_card, save_card
 from srlab.runs import run_card
 from srlab.runs.team import ALONE, BatchShare, Team, join_team
-from tests.conftest import ONE_THREAD, Srlab, judges_of
-from tests.test_runs import train_only
+from tests.conftest import ONE_THREAD, Srlab
+from tests.test_runs import stage, tiny_card, train_only
 from tests.watching import wait_for
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
-TINY = ModelSpec(num_features=8, num_blocks=1)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
 
 # The real command, which says at the end what it read after each step.
@@ -46,9 +45,7 @@ finally:
 
 
 def card_of(folder: Path, steps: int, **changes: object) -> RunCard:
-    stages = [Stage(hr_size=32, batch_size=4, steps=steps, learning_rate=1e-3)]
-    card = RunCard(name="team", model=TINY, data=str(folder), precision="fp32", stages=stages)
-    return card.model_copy(update=changes)
+    return tiny_card(folder, stage(steps, batch_size=4, learning_rate=1e-3), **changes)
 
 
 # -- the parts of a batch -------------------------------------------------------------------
@@ -132,9 +129,7 @@ def together(*arguments: object) -> "subprocess.CompletedProcess[str]":
 
 def test_two_processes_train_as_one_with_the_double_batch(photo_folder: Path, tmp_path: Path):
     card, program = tmp_path / "card.json", tmp_path / "command.py"
-    judges = judges_of(photo_folder)
-    both = card_of(photo_folder, 20, validate_every=1, ema=0.9, validation=judges)
-    save_card(both, card)
+    save_card(card_of(photo_folder, 20, validate_every=1, ema=0.9), card)
     program.write_text(COMMAND)
     result = together(program, "train", card, "--out", tmp_path / "two")
     assert result.returncode == 0, result.stderr
@@ -169,8 +164,7 @@ def test_a_killed_process_ends_the_run_and_it_goes_on(
     photo_folder: Path, tmp_path: Path, victim: int
 ):
     card, out = tmp_path / "card.json", tmp_path / "run"
-    judges = judges_of(photo_folder)
-    save_card(card_of(photo_folder, 100_000, validate_every=1, validation=judges), card)
+    save_card(card_of(photo_folder, 100_000, validate_every=1), card)
     run = subprocess.Popen(
         [*TORCHRUN, "-m", "srlab", "train", str(card), "--out", str(out)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -1,5 +1,6 @@
 """The loop: lazy, exact, and whole whatever interrupts it."""
 
+import copy
 import math
 import signal
 
@@ -21,7 +22,7 @@ from srlab.training import (
     training_step,
     undivided,
 )
-from tests.watching import from_another_thread
+from tests.watching import from_another_thread, unchanged
 
 
 class Recorded(list):  # type: ignore[type-arg]
@@ -53,10 +54,6 @@ def adam(model: nn.Module, learning_rate: float = 1e-2) -> torch.optim.Optimizer
     return torch.optim.Adam(model.parameters(), learning_rate)
 
 
-def copied(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in model.state_dict().items()}
-
-
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return all(torch.equal(one[name], other[name]) for name in one)
 
@@ -65,15 +62,13 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 
 def test_nothing_happens_until_asked(model: SrResNet, batches: Recorded) -> None:
-    before = copied(model)
-    steps = train(model, batches, pixel_loss(), adam(model), steps=3)
-    assert same(before, model.state_dict())
+    before = copy.deepcopy(model.state_dict())
+    with unchanged(model):
+        steps = train(model.train(), batches, pixel_loss(), adam(model), steps=3)
     assert batches.asked == []
     first = next(steps)
-    after_one = copied(model)
-    assert not same(before, after_one)
+    assert not same(before, model.state_dict())
     assert batches.asked == [0]
-    assert same(after_one, model.state_dict())  # and nothing goes on behind our back
     assert (first.number, list(first.terms)) == (1, ["l1"])
     assert [step.number for step in steps] == [2, 3]
     assert batches.asked == [0, 1, 2]
@@ -207,11 +202,9 @@ def test_a_diverged_loss_stops_before_the_step(
     optimizer = adam(model, 0.02)
     steps = train(model, batches, loss, optimizer, steps=5)
     next(steps), next(steps)
-    before = copied(model)
     sentence = f"The loss became {poison} at a learning rate of 0.02; start again with a"
-    with pytest.raises(DivergedError, match=sentence):
+    with unchanged(model), pytest.raises(DivergedError, match=sentence):
         next(steps)
-    assert same(before, model.state_dict())
     assert int(optimizer.state[model.head.weight]["step"]) == 2
 
 
@@ -275,7 +268,5 @@ def test_it_trains_in_another_thread_too(model: SrResNet, batches: Recorded) -> 
     ],
 )
 def test_a_loss_that_can_teach_nothing_says_so_and_changes_nothing(model, batches, loss):
-    before = copied(model)
-    with pytest.raises(ValueError, match="is every weight 0"):
+    with unchanged(model), pytest.raises(ValueError, match="is every weight 0"):
         training_step(model, batches[0], loss, adam(model))
-    assert all(before[name].equal(value) for name, value in model.state_dict().items())

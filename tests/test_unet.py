@@ -2,20 +2,12 @@
 
 import pytest
 import torch
-from torch import nn
 
 from srlab.features import FeatureExtractor
 from srlab.inference import enlarge_in_tiles
 from srlab.models import enlarge
 from srlab.unet import PlainEncoder, UNet, VggEncoder, pad_to_multiple
-
-
-def awake(model: UNet) -> UNet:
-    """With a last layer that does something, as after some training."""
-    torch.manual_seed(0)
-    for parameter in model.upsampler.to_rgb.parameters():
-        nn.init.normal_(parameter, std=0.05)
-    return model.eval()
+from tests.conftest import awake
 
 
 @pytest.fixture

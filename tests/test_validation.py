@@ -9,6 +9,7 @@ from srlab.metrics import score_pair
 from srlab.models import Bicubic, SrResNet, enlarge
 from srlab.runs.validation import Reading, Validation
 from srlab.zoo import load_model
+from tests.watching import no_random_numbers, unchanged
 
 PHOTOS = 3
 
@@ -54,13 +55,8 @@ def test_the_loss_is_the_stages(validation: Validation):
 
 def test_looking_changes_nothing(validation: Validation):
     model = SrResNet(4, 8, 1).train()
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    state = torch.get_rng_state()
-    validation.look(model, 1)
-    assert model.training
-    assert all(parameter.grad is None for parameter in model.parameters())
-    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-    assert torch.equal(state, torch.get_rng_state()), "or a training would differ by looking"
+    with unchanged(model), no_random_numbers():  # or a training would differ by looking
+        validation.look(model, 1)
 
 
 def test_a_better_network_has_a_lower_loss():

@@ -47,6 +47,28 @@ def equal(one: Iterable[Tensor], two: Iterable[Tensor]) -> bool:
 
 
 @contextmanager
+def unchanged(network: nn.Module) -> Iterator[None]:
+    """The block changes no weight, buffer, mode, gradient or hook of a network."""
+
+    def state() -> tuple[object, ...]:
+        parts = [(part.training, len(part._forward_hooks)) for part in network.modules()]
+        gradients = [p.grad if p.grad is None else p.grad.clone() for p in network.parameters()]
+        return parts, gradients, {n: v.clone() for n, v in network.state_dict().items()}
+
+    before = state()
+    yield
+    torch.testing.assert_close(state(), before, rtol=0, atol=0)
+
+
+@contextmanager
+def no_random_numbers() -> Iterator[None]:
+    """The block spends none, so that what follows is as random as without it."""
+    before = torch.get_rng_state()
+    yield
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@contextmanager
 def ctrl_c_at_line(
     number: int, files: Collection[str], *, passed_over: str = ""
 ) -> Iterator[Callable[[], bool]]:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -169,7 +170,7 @@ def train(
     team = ALONE
     try:
         team = join_team()
-        with TrainingBar(run, quiet=not team.leads) as bar:
+        with closing(TrainingBar(run, quiet=not team.leads)) as bar:
             finished = run_card(
                 run, folder, resume=resume, report=bar.update, say=_say,
                 tensorboard=log is not None, team=team,

@@ -4,7 +4,7 @@ import os
 import re
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -30,17 +30,11 @@ HR = re.compile(r"(?<![A-Za-z])HR(?![A-Za-z])", re.IGNORECASE)
 
 @dataclass
 class Found:
-    """The pictures of a folder, and how much else is in it.
-
-    Args:
-        folder: where was looked.
-        pictures: name below ``folder`` -> file, each file once.
-        left_out: why -> how many.
-    """
+    """The pictures of a folder, each once, by their names below it; what else is there."""
 
     folder: Path
     pictures: dict[str, Path] = field(default_factory=dict)
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)  # why -> how many
 
     def counts(self) -> str:
         """What was left out, such as ``3 hidden, 2 that are no pictures``."""
@@ -77,8 +71,9 @@ def find_pictures(
         raise ValueError(f"{folder} is no folder; give the name of a folder of pictures.")
     found = Found(folder)
     _look(found, results)
-    if results is not None:
-        _leave_out_results(found)
+    for name in earlier_results(found.pictures) if results is not None else ():
+        del found.pictures[name]
+        found.left_out["that looks like an earlier result"] += 1
     _require_some(found)
     if pattern is not None:
         _keep(found, pattern)
@@ -159,8 +154,12 @@ def _why_not(path: Path, suffixes: Collection[str]) -> str:
 def _places(found: Found, results: Path | None) -> Iterator[tuple[Path, list[str]]]:
     """Every folder and its files, each once: real folders first, then those behind links."""
     waiting, seen = deque([found.folder]), set[object]()
+
+    def unreadable(_: OSError) -> None:
+        found.left_out["folder that cannot be read"] += 1
+
     while waiting:
-        for name, folders, files in os.walk(waiting.popleft(), onerror=_counting(found)):
+        for name, folders, files in os.walk(waiting.popleft(), onerror=unreadable):
             place = Path(name)
             if identity(place) in seen:
                 found.left_out["reached twice"] += 1
@@ -188,13 +187,6 @@ def _enters(found: Found, folder: Path, results: Path | None) -> bool:
     return False
 
 
-def _counting(found: Found) -> Callable[[OSError], None]:
-    def count(_: OSError) -> None:
-        found.left_out["folder that cannot be read"] += 1
-
-    return count
-
-
 def _is_link(folder: Path) -> bool:
     return os.path.islink(folder) or getattr(os.path, "isjunction", os.path.islink)(folder)
 
@@ -210,12 +202,6 @@ def identity(path: Path) -> object:
     except OSError:  # a link to nowhere
         return path
     return (status.st_dev, status.st_ino) if status.st_ino else path.resolve()
-
-
-def _leave_out_results(found: Found) -> None:
-    for name in earlier_results(found.pictures):
-        del found.pictures[name]
-        found.left_out["that looks like an earlier result"] += 1
 
 
 def _keep(found: Found, pattern: str) -> None:

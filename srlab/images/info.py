@@ -123,9 +123,8 @@ def _can_be_written(tags: dict[int, Any]) -> bool:
 
 def _add_words(kept: Image.Exif, photo: dict[int, Any], words: dict[str, str]) -> None:
     """Fill what EXIF itself does not say."""
-    for name, number in {
-        "author": ARTIST, "copyright": COPYRIGHT, "description": DESCRIPTION
-    }.items():  # fmt: skip
+    tags = {"author": ARTIST, "copyright": COPYRIGHT, "description": DESCRIPTION}
+    for name, number in tags.items():
         if name in words and not kept.get(number):
             kept[number] = words[name].encode()  # Pillow would write ? for umlauts
     if "date" in words and not photo.get(TAKEN):
@@ -144,10 +143,8 @@ def found_words(image: Image.Image) -> dict[str, str]:
 
 
 def _from_texts(image: Image.Image) -> dict[str, str]:
-    names = {
-        "Author": "author", "Copyright": "copyright", "Description": "description",
-        "Creation Time": "date",
-    }  # fmt: skip
+    names = {n: n.lower() for n in ("Author", "Copyright", "Description")}
+    names["Creation Time"] = "date"
     return {names[n]: text for n, text in kept_texts(image.info).items() if n in names}
 
 

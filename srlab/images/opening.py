@@ -163,12 +163,7 @@ def to_bytes(images: Tensor) -> Tensor:
 
 
 def decode_image(image: Image.Image, name: str) -> Decoded:
-    """``decode``, with errors that say which picture and what to do.
-
-    Raises:
-        ValueError: if it is damaged, has more than ``MAX_PIXELS``, or holds
-            numbers without an agreed range.
-    """
+    """``decode``, with a ValueError that says which picture and what to do."""
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(_too_large(name))
     try:
@@ -224,17 +219,12 @@ def _open(source: str | os.PathLike[str] | BinaryIO, head: bytes, name: str) -> 
         if not head.startswith(kinds.PNG) or "text" not in str(error).lower():
             raise
     warnings.warn(f"{name}: its texts are too long and were left out.", stacklevel=3)
-    data = (
-        Path(source).read_bytes()
-        if isinstance(source, str | os.PathLike)
-        else _rest(source, start)
-    )
+    if isinstance(source, str | os.PathLike):
+        data = Path(source).read_bytes()
+    else:
+        source.seek(start)
+        data = source.read()
     return Image.open(_Named(kinds.without_texts(data), name), formats=formats)
-
-
-def _rest(file: BinaryIO, start: int) -> bytes:
-    file.seek(start)
-    return file.read()
 
 
 def _head(source: str | os.PathLike[str] | BinaryIO) -> bytes:

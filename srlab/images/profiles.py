@@ -1,6 +1,7 @@
 """Color profiles: what the numbers of a picture mean, and the way to sRGB."""
 
 import struct
+from contextlib import suppress
 from io import BytesIO
 
 import numpy as np
@@ -83,9 +84,10 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
     Source: littleCMS, through Pillow's ImageCms.
     """
-    transform = _transform_or_none(profile, image.mode) if profile else None
-    if transform and (image.mode in ("CMYK", "I;16") or _moves(transform, image.mode)):
-        return transform.apply(image)
+    with suppress(ValueError):
+        transform = _transform(profile, image.mode) if profile else None
+        if transform and (image.mode in ("CMYK", "I;16") or _moves(transform, image.mode)):
+            return transform.apply(image)
     return image.convert("RGB") if image.mode == "CMYK" else image
 
 
@@ -123,13 +125,6 @@ def rgb_profile(
 def gray_profile(curve: tuple[float, ...]) -> bytes:
     """A small ICC profile of gray; ``curve`` as for ``rgb_profile``."""
     return _icc("GRAY", {"kTRC": _curve(curve)})
-
-
-def _transform_or_none(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    try:
-        return _transform(profile, mode)
-    except ValueError:
-        return None
 
 
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:

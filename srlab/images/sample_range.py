@@ -16,12 +16,7 @@ DARK = 16
 
 @dataclass(frozen=True)
 class SampleRange:
-    """What the values of a picture mean.
-
-    Args:
-        black, white: values.
-        note: what a person should know of them, or None.
-    """
+    """Which values of a picture are black and white, and what a person should know."""
 
     black: float
     white: float

@@ -25,20 +25,12 @@ OWN_MODES = frozenset({"L", "RGB", "LA", "RGBA", "I;16"})
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kind of file can hold.
-
-    Args:
-        alpha: transparency.
-        deep: 16 bits of gray.
-        side: its widest and highest, px; None if there is hardly a limit.
-        pixels: how many at most.
-        exif: EXIF data.
-    """
+    """What a kind of file can hold."""
 
     alpha: bool = False
-    deep: bool = False
-    side: int | None = None
-    pixels: int | None = None
+    deep: bool = False  # 16 bits of gray
+    side: int | None = None  # at most, px; None if there is hardly a limit
+    pixels: int | None = None  # at most
     exif: bool = False
 
 
@@ -165,7 +157,6 @@ def _own_mode(image: Image.Image) -> Image.Image:
     if colors.mode == "F":
         return Image.fromarray(np.rint(np.asarray(colors) * 65535).astype(np.uint16))
     if decoded.alpha is not None:
-        colors = colors.copy()
         colors.putalpha(decoded.alpha)
     return colors
 
@@ -195,13 +186,8 @@ def _options(info: dict[Any, Any], name: str, quality: int) -> dict[str, Any]:
         options["exif"] = info["exif"]
     if info.get("dpi"):
         options["dpi"] = info["dpi"]
-    if name == "PNG" and (texts := kept_texts(info)):
-        options["pnginfo"] = _png_texts(texts)
+    if name == "PNG":
+        options["pnginfo"] = chunks = PngImagePlugin.PngInfo()
+        for key, text in kept_texts(info).items():
+            chunks.add_text(key, text)
     return options
-
-
-def _png_texts(texts: dict[str, str]) -> PngImagePlugin.PngInfo:
-    chunks = PngImagePlugin.PngInfo()
-    for name, text in texts.items():
-        chunks.add_text(name, text)
-    return chunks

@@ -1,8 +1,5 @@
 """A progress bar that shows how far a training is above bicubic."""
 
-from types import TracebackType
-from typing import Self
-
 from tqdm.auto import tqdm
 
 from srlab.runcard import RunCard
@@ -15,15 +12,7 @@ class TrainingBar:
     def __init__(self, card: RunCard, *, quiet: bool = False):
         self.bar = tqdm(total=card.steps, unit="step", delay=1, disable=quiet)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self.bar.close()
 
     def update(self, progress: RunProgress) -> None:

@@ -69,11 +69,7 @@ def to_tables() -> str:
 
 
 def write_schema(folder: Path) -> None:
-    """Write the schema beside a card, where the card's ``$schema`` looks for it.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
+    """Write the schema beside a card, where the card's ``$schema`` looks for it."""
     with replacing(folder / SCHEMA) as part:
         part.write_text(to_schema(), encoding="utf-8")
 

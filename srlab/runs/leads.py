@@ -45,7 +45,7 @@ class Leads:
         if now.done % self.every == 0 or now.done == self.card.steps:
             self._look(now)
         if now.done == self.card.steps:
-            self._bar.bar.close()
+            self._bar.close()
 
     def __str__(self) -> str:
         return "\n".join(

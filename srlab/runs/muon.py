@@ -60,16 +60,14 @@ def is_inner_kernel(parameter: Tensor) -> bool:
     return parameter.dim() == 4 and min(parameter.shape[:2]) >= NARROWEST
 
 
-def orthogonalized(matrix: Tensor, rounds: int = 5) -> Tensor:
+def orthogonalized(matrix: Tensor) -> Tensor:
     """The same directions, each of about length 1: U V' of the matrix U S V'.
 
-    Args:
-        matrix: ``(rows, columns)``.
-        rounds: of Newton and Schulz's iteration; five bring all but the
-            tiniest singular values to between 0.7 and 1.2.
+    Five rounds of Newton and Schulz's iteration bring all but the tiniest
+    singular values to between 0.7 and 1.2.
 
-    Returns:
-        ``(rows, columns)``.
+    Args:
+        matrix: ``(rows, columns)``, as what is returned.
 
     Example:
         >>> orthogonalized(torch.diag(torch.tensor([3.0, 1.0]))).diag().round()
@@ -80,7 +78,7 @@ def orthogonalized(matrix: Tensor, rounds: int = 5) -> Tensor:
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.mT if tall else matrix  # (small, large), so that x x' is small
     x = x / (x.norm() + 1e-7)  # no singular value above 1
-    for _ in range(rounds):
+    for _ in range(5):
         square = x @ x.mT  # (small, small)
         x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
     return x.mT if tall else x

@@ -4,10 +4,11 @@ import copy
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -96,11 +97,7 @@ def gather(card: RunCard) -> RunPhotos:
 
 
 def learnable(photos: Iterable[Tensor], stage: Stage, source: object) -> list[Tensor]:
-    """Those from which a stage's crops can be cut.
-
-    Raises:
-        ValueError: if there is none.
-    """
+    """Those from which a stage's crops can be cut; ValueError if there is none."""
     large = [photo for photo in photos if min(photo.shape[-2:]) >= stage.hr_size]
     require_photos(large, source, stage.hr_size)
     return large
@@ -118,25 +115,13 @@ def make_pairs(card: RunCard, stage: Stage, photos: Mapping[str, Tensor]) -> Pai
 
 
 class Pool(Pairs):
-    """The first batches of ``Pairs``, over and over, each the same tensors.
+    """The first ``size`` batches of ``Pairs``, over and over, each the same tensors.
 
     So what was found out about a batch can be kept beside it.
-
-    Args:
-        photos, batch_size, sizes, seed: as for ``Pairs``.
-        size: how many batches there are.
     """
 
-    def __init__(
-        self,
-        photos: Sequence[Tensor],
-        batch_size: int,
-        sizes: tuple[int, int],
-        seed: int = 0,
-        *,
-        size: int,
-    ):
-        super().__init__(photos, batch_size, sizes, seed)
+    def __init__(self, *pairs: Any, size: int):
+        super().__init__(*pairs)
         self.size = size
         self.kept: dict[int, Pair] = {}
 

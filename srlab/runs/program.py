@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from srlab.runcard import WRITTEN, Part, RunCard, Stage
 
 WIDTH = 92
-NOT_REPEATED = {
-    "kind", "format", "validate_every", "ema", *WRITTEN,
-}  # fmt: skip
+NOT_REPEATED = {"kind", "format", "validate_every", "ema", *WRITTEN}
 """What a training writes into its card anew, what moves no weight, what goes without saying."""
 
 PROGRAM = '''"""{name}: a training of {steps} with srlab, in plain Python.
@@ -158,12 +156,7 @@ def _is_known(stage: Stage) -> bool:
 
 
 def to_source(value: object, indent: int = 0) -> str:
-    """A card, or a part of one, as the Python that makes it.
-
-    Args:
-        value: a part of a run card, or what a part holds.
-        indent: columns in front of it.
-    """
+    """A card, or a part of one, as the Python that makes it, ``indent`` columns in."""
     text = _on_one_line(value)
     if indent + len(text) <= WIDTH or not isinstance(value, Part | list | dict):
         return text

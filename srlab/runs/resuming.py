@@ -16,17 +16,10 @@ FINISHED = "model.safetensors"
 
 
 def read_last(out: Path, card: RunCard) -> tuple[RunCard, Checkpoint]:
-    """What ``last.safetensors`` of a folder holds, if it belongs to a card.
-
-    Args:
-        out: the folder.
-        card: that shall go on.
-
-    Returns:
-        The card to go on with, and the checkpoint.
+    """The card to go on with and the checkpoint, from ``last.safetensors`` in a folder.
 
     Raises:
-        ValueError: if it is damaged or belongs to another card.
+        ValueError: if it is damaged or belongs to another card than ``card``.
     """
     kept = load_checkpoint(out / LAST)
     saved = parse_card(kept.card, str(out / LAST))
@@ -82,11 +75,7 @@ def require_same_photographs(saved: RunCard, photos: RunPhotos, out: Path) -> No
 
 
 def digest_of_start(card: RunCard) -> str:
-    """SHA-256 of the file that a card begins with; "" for an untrained network.
-
-    Raises:
-        OSError, ValueError: if there is no such file.
-    """
+    """SHA-256 of the file that a card begins with; "" for an untrained network."""
     if card.start == "untrained":
         return ""
     path = find_checkpoint(card.start)

@@ -52,24 +52,14 @@ SCORED = 1024
 
 @dataclass(frozen=True)
 class RunProgress:
-    """Where a run stands after a step.
-
-    Args:
-        card: of the run.
-        training: of the present stage.
-        number: of the stage, from 1.
-        before: steps of the stages before.
-        step: the one just done.
-        watch: looks at the validation photographs; None where another process
-            of the team does.
-    """
+    """Where a run stands after a step."""
 
     card: RunCard
-    training: StageTraining
-    number: int
-    before: int
-    step: Step
-    watch: Watch | None
+    training: StageTraining  # of the present stage
+    number: int  # of the stage, from 1
+    before: int  # steps of the stages before
+    step: Step  # the one just done
+    watch: Watch | None  # none where another process of the team looks
 
     @property
     def done(self) -> int:
@@ -120,11 +110,7 @@ class _State:
 
 
 class _Saves:
-    """When it is time for a checkpoint: at once, and then more and more seldom.
-
-    Args:
-        longest: seconds between two.
-    """
+    """When it is time for a checkpoint: at once, then more and more seldom; in seconds."""
 
     def __init__(self, longest: float):
         self.longest, self.pause = longest, 0.0
@@ -291,13 +277,9 @@ def _begin(card: RunCard, out: Path) -> _State:
             f"{out} already holds a training; go on with --resume or choose another folder."
         )
     card = on_this_machine(card)
-    start = digest_of_start(card)
+    fixed: dict[str, object] = {"start_sha256": digest_of_start(card)}
     photos = gather(card)
-    fixed = {
-        "validation": photos.judged_by,
-        "photographs": photos.identity,
-        "start_sha256": start,
-    }
+    fixed |= {"validation": photos.judged_by, "photographs": photos.identity}
     return _State(card.model_copy(update=fixed), photos)
 
 
@@ -308,14 +290,10 @@ def on_this_machine(card: RunCard) -> RunCard:
     """
     device = pick_device()
     nothing = {name: RunCard.model_fields[name].get_default() for name in WRITTEN}
-    made_by = {
-        "srlab": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
+    versions = {"srlab": __version__, "torch": torch.__version__}
     chosen = {
         "precision": pick_precision(device) if card.precision == "auto" else card.precision,
-        "versions": made_by,
+        "versions": {**versions, "python": platform.python_version()},
         "device": str(device),
         "threads": usable_threads(card.threads),
     }
@@ -403,12 +381,7 @@ def _finish(out: Path, card: RunCard, model: nn.Module, photos: RunPhotos) -> Ru
 
 
 def stage_end(out: Path, number: int) -> Path:
-    """The file of the network that a stage made, where stages stand side by side.
-
-    Args:
-        out: the run's folder.
-        number: of the stage, from 1.
-    """
+    """The file of the network that a stage, from 1 on, made beside others."""
     return out / f"stage-{number}.safetensors"
 
 

@@ -82,13 +82,8 @@ class StageTraining:
     def restore(self, kept: Checkpoint, done: int, name: str) -> None:
         """Put back what a checkpoint kept after ``done`` steps of the stage.
 
-        Args:
-            kept: the checkpoint.
-            done: from 1 to one less than the stage's steps.
-            name: what errors call the file.
-
         Raises:
-            ValueError: if something is missing in it, or cannot be.
+            ValueError: if something is missing in it, or cannot be; it is called ``name``.
         """
         load_weights(self.model, kept.model, name)
         require_finite_weights(kept.model, name)
@@ -104,7 +99,7 @@ class StageTraining:
         if self.average is not None:
             if kept.average is None:
                 raise ValueError(
-                    f"{name} lacks the average of the weights , which ema asks for."
+                    f"{name} lacks the average of the weights, which ema asks for."
                 )
             require_finite_weights(kept.average, name)
             load_weights(self.average.module, kept.average, name)
@@ -185,12 +180,11 @@ def apply_changes(
 def stage_data(
     card: RunCard, stage: Stage, photos: Mapping[str, Tensor] | None = None
 ) -> Pairs:
-    """The pairs that a stage learns from, on the card's device.
+    """The pairs that a stage of the card learns from, on the card's device.
 
     Args:
-        card, stage: the stage is one of the card's.
-        photos: to learn from, uint8 ``(3, h, w)``; those of the card if None,
-            without what it keeps back.
+        card, stage: what to learn from, and in which crops.
+        photos: uint8 ``(3, h, w)``; the card's if None, but for those kept back.
     """
     return make_pairs(card, stage, gather(card).training if photos is None else photos)
 

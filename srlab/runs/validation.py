@@ -79,12 +79,10 @@ class Validation:
 
     def _loss(self, sr: Tensor) -> float:
         """The mean over the photographs; some losses look through a whole VGG."""
-        pairs = zip(sr.split(AT_ONCE), self.scene.hr.split(AT_ONCE), strict=True)
-        parts = [
-            len(one) * sum(term.item() for term in self.loss(one, hr).values())
-            for one, hr in pairs
-        ]
-        return sum(parts) / len(sr)
+        total = 0.0
+        for one, hr in zip(sr.split(AT_ONCE), self.scene.hr.split(AT_ONCE), strict=True):
+            total += len(one) * sum(term.item() for term in self.loss(one, hr).values())
+        return total / len(sr)
 
     def _psnr(self, sr: Tensor) -> float:
         """The mean over the photographs."""
@@ -101,6 +99,5 @@ def middle_of(photo: Tensor, size: int) -> Tensor:
 def _middle(photo: Tensor) -> Tensor:
     """uint8 ``(3, h, w)`` -> ``(3, 192, 192)`` in [0, 1]."""
     part = middle_of(photo, SIZE)
-    missing = [(0, SIZE - side) for side in part.shape]
-    missing[0] = (0, 0)
+    missing = [(0, 0), *((0, SIZE - side) for side in part.shape[1:])]
     return torch.from_numpy(np.pad(part.numpy(), missing, "symmetric")).float() / 255

@@ -3,9 +3,7 @@
 import argparse
 import json
 import platform
-import re
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import torch
 
 from srlab.files import replacing
+from srlab.machine import processor_name
 from tests.bench.classroom import measure_classroom
 from tests.bench.floor import measure_floor
 from tests.bench.growth import measure_growth
@@ -26,44 +25,36 @@ from tests.bench.waiting import measure_waiting
 Figures = dict[str, Any]
 
 RESULTS = Path("runs/bench.json")
+PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
+    "floor": lambda _: measure_floor(),
+    "step": lambda _: measure_step(),
+    "growth": lambda _: measure_growth(),
+    "minute": lambda options: measure_minute(options.set5, options.seconds),
+    "upscale": lambda _: measure_upscaling(),
+    "waiting": lambda _: measure_waiting(),
+    "slider": lambda _: measure_slider(),
+    "lessons": lambda _: measure_lessons(),
+    "classroom": lambda options: measure_classroom(options.learners),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument(
-        "parts",
-        nargs="*",
-        default=[],
-        help="floor, step, growth, minute, upscale, waiting, slider, lessons, classroom: "
-        "all, if none is named",
-    )
-    parser.add_argument(
-        "--set5", type=Path, help="folder of the Set5 pictures, if you have them"
-    )
+    parser.add_argument("parts", nargs="*", help=f"{', '.join(PARTS)}: all, if none is named")
+    parser.add_argument("--set5", type=Path, help="folder of the Set5 pictures, if you have it")
     parser.add_argument("--seconds", type=float, default=60, help="length of the minute")
     parser.add_argument("--learners", type=int, default=4, help="of the classroom, 2 or more")
     parser.add_argument(
         "--json", type=Path, default=RESULTS, help=f"where the figures go; default {RESULTS}"
     )
     options = parser.parse_args()
-    parts: dict[str, Callable[[], Figures]] = {
-        "floor": measure_floor,
-        "step": measure_step,
-        "growth": measure_growth,
-        "minute": lambda: measure_minute(options.set5, options.seconds),
-        "upscale": measure_upscaling,
-        "waiting": measure_waiting,
-        "slider": measure_slider,
-        "lessons": measure_lessons,
-        "classroom": lambda: measure_classroom(options.learners),
-    }
-    unknown = set(options.parts) - set(parts)
+    unknown = set(options.parts) - set(PARTS)
     if unknown:
-        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(parts)}")
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}")
     figures: Figures = {"machine": machine()}
     show("machine", figures["machine"])
-    for name in options.parts or parts:
-        figures[name] = parts[name]()
+    for name in options.parts or PARTS:
+        figures[name] = PARTS[name](options)
         show(name, figures[name])
         write(figures, options.json)  # after each part, so that a stop keeps what is done
 
@@ -84,15 +75,6 @@ def machine() -> Figures:
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
-
-
-def processor_name() -> str:
-    """As Linux names it; elsewhere what Python knows, which is less."""
-    with suppress(OSError):
-        found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
-        if found:
-            return found[1]
-    return platform.processor() or platform.machine()
 
 
 def show(name: str, figures: Figures) -> None:

@@ -5,7 +5,6 @@ stays open, and its slider is pressed while all others idle, then while they
 train. Needs root, as a room of several learners does.
 """
 
-import statistics
 import time
 from contextlib import suppress
 from typing import Any
@@ -14,7 +13,7 @@ import psutil
 from playwright.sync_api import Browser, sync_playwright
 
 from srlab.classroom.limits import processes_of
-from tests.bench.latency import CASES, launch, watch
+from tests.bench.latency import CASES, delay_figures, launch, watch
 from tests.browser.lab import browser_page, wait_until
 from tests.classroom import IS_ROOT, WHY_NOT, Classroom, Desk
 
@@ -108,12 +107,7 @@ def _press(desk: Desk, presses: int) -> dict[str, Any]:
                 what="the number",
             )
         time.sleep(0.3)
-    delays = sorted(desk.page.evaluate("window.delays"))
-    return {
-        "changes seen": f"{len(delays)} of {presses}",
-        "median ms": statistics.median(delays) if delays else None,
-        "95 % within ms": delays[int(0.95 * (len(delays) - 1))] if delays else None,
-    }
+    return delay_figures(desk.page, presses)
 
 
 def _steps(room: Classroom) -> int:

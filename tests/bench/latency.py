@@ -41,7 +41,7 @@ class Case:
     control: str
     shown: str
     numbers: str
-    trains: bool = True
+    trains: bool = False
     menu: bool = False
     native: bool = False
 
@@ -61,65 +61,42 @@ class Case:
 CASES = {
     "lesson 00, metric lab": Case(
         "from srlab.widgets.metric_lab import MetricLab\nMetricLab()",
-        "shave",
-        "data-shave",
-        ".srlab-metric .figures",
-        trains=False,
+        "shave", "data-shave", ".srlab-metric .figures",
     ),
     "lesson 01, training lab": Case(
         "from srlab.widgets.training_lab import TrainingLab\nTrainingLab()",
-        "mix",
-        "data-formula",
-        ".srlab-training .status",
+        "mix", "data-formula", ".srlab-training .status", trains=True,
     ),
     "lesson 02, feature explorer": Case(
         "from srlab.widgets.feature_explorer import FeatureExplorer\nFeatureExplorer()",
-        "channel",
-        "data-mean",
-        ".srlab-features [data-name=reading]",
-        trains=False,
+        "channel", "data-mean", ".srlab-features [data-name=reading]",
     ),
     "lesson 03, residual dial": Case(
         "from srlab.widgets.residual_dial import ResidualDial\nResidualDial()",
-        "weight",
-        "data-spread-last",
-        ".srlab-dial .status",
+        "weight", "data-spread-last", ".srlab-dial .status", trains=True,
     ),
     "lesson 04, checkerboard lab": Case(
         "from srlab.widgets.checkerboard_lab import CheckerboardLab\nCheckerboardLab()",
-        "photograph",
-        "data-psnr",
-        ".srlab-checkerboard .status",
-        trains=False,  # another photograph changes it, and no step does
-        menu=True,
-    ),
+        "photograph", "data-psnr", ".srlab-checkerboard .status", menu=True,
+    ),  # another photograph changes it, and no step does
     "lesson 05, loss lab": Case(
         "from srlab.widgets.loss_lab import LossLab\nLossLab()",
-        "a_content",
-        "textContent",
-        ".srlab-loss [data-name=ledger] tbody tr:nth-child(2) [data-key=weight]",
+        "a_content", "textContent",
+        ".srlab-loss [data-name=ledger] tbody tr:nth-child(2) [data-key=weight]", trains=True,
     ),
     "lesson 06, skip explorer": Case(
         "from srlab.zoo import load_model\n"
         "from srlab.widgets.skip_explorer import SkipExplorer\n"
         "SkipExplorer(load_model('unet-pixel-x4', 4))",
-        "gain_1",
-        "data-psnr",
-        ".srlab-skips .status",
-        trains=False,
+        "gain_1", "data-psnr", ".srlab-skips .status",
     ),
     "lesson 07, photo desk, the frame": Case(
-        PHOTO_DESK, ".overview", "aria-label", ".overview", trains=False, native=True
+        PHOTO_DESK, ".overview", "aria-label", ".overview", native=True
     ),
     "lesson 07, photo desk, the part": Case(
-        PHOTO_DESK,
-        ".overview",
-        "src",
-        ".stage [data-name=pixel-x4] img",
-        trains=False,
-        native=True,
+        PHOTO_DESK, ".overview", "src", ".stage [data-name=pixel-x4] img", native=True
     ),
-}
+}  # fmt: skip
 
 # Runs in the page: notes when a key goes down and when the number on show changes.
 WATCH = """([css, name]) => {
@@ -187,12 +164,9 @@ def _measure(lab: LabPage, case: Case) -> dict[str, Any]:
     for number in range(PRESSES):
         case.press(lab, number)
         time.sleep(PAUSE)
-    delays = sorted(lab.page.evaluate("window.delays"))
     memory = int(lab.ask("import os; print(os.getpid())"))
     figures = {
-        "changes seen": f"{len(delays)} of {PRESSES}",
-        "median ms": statistics.median(delays) if delays else None,
-        "95 % within ms": delays[int(0.95 * (len(delays) - 1))] if delays else None,
+        **delay_figures(lab.page, PRESSES),
         f"kernel GiB{' while training' * case.trains}": (
             psutil.Process(memory).memory_info().rss / 2**30
         ),
@@ -200,6 +174,16 @@ def _measure(lab: LabPage, case: Case) -> dict[str, Any]:
     if case.trains:
         lab.click(".srlab [data-name=pause]")
     return figures
+
+
+def delay_figures(page: Page, presses: int) -> dict[str, Any]:
+    """Of the delays that were noted while a key was pressed so often."""
+    delays = sorted(page.evaluate("window.delays"))
+    return {
+        "changes seen": f"{len(delays)} of {presses}",
+        "median ms": statistics.median(delays) if delays else None,
+        "95 % within ms": delays[int(0.95 * (len(delays) - 1))] if delays else None,
+    }
 
 
 def watch(page: Page, case: Case) -> None:
