@@ -112,11 +112,11 @@ def test_a_damaged_file_is_kept_beside(home, text):
     assert path.read_text() == text
     tried, trouble = note_attempt(KEY, done=True)
     assert tried.done
-    assert trouble == f"{path} was damaged; it is now progress.damaged.json."
-    assert (home / "progress.damaged.json").read_text() == text
+    assert trouble == f"{path} was damaged; it is now progress-damaged.json."
+    assert (home / "progress-damaged.json").read_text() == text
     assert read_progress()[0].exercises[KEY].done
     path.write_text("again")
-    assert note_attempt(KEY, done=True)[1].endswith("it is now progress.damaged-2.json.")
+    assert note_attempt(KEY, done=True)[1].endswith("it is now progress-damaged-2.json.")
 
 
 def test_a_file_from_a_newer_srlab_is_left_untouched(home):

@@ -260,7 +260,7 @@ def _change_file(change: Callable[[Progress], None]) -> tuple[Progress, str]:
         try:
             saved = _load(path)
         except _Damaged:
-            kept = path.rename(free_path(path.with_name("progress.damaged.json")))
+            kept = path.rename(free_path(path.with_name("progress-damaged.json")))
             saved, trouble = Progress(), f"{path} was damaged; it is now {kept.name}."
         progress = _further(saved, _unsaved)
         change(progress)
