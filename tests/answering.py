@@ -8,6 +8,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+import torch
 
 Check = Callable[..., Any]
 SHOWN = ("case", "hint", "got")
@@ -58,7 +59,7 @@ def edited(answer: Any, edits: str) -> Any:
     for old, new in (edit.split(" -> ") for edit in edits.split("; ")):
         assert old in source, f"no {old!r} to edit in\n{source}"
         source = source.replace(old, new)
-    names = dict(vars(sys.modules[answer.__module__]))
+    names = {"torch": torch, **vars(sys.modules[answer.__module__])}
     exec(source, names)
     return names[answer.__name__]
 
@@ -94,5 +95,6 @@ def refused(verdict: Any, *, case: str = "", hint: str = "", got: str = "") -> N
     assert not verdict.done
     assert all((verdict.expected, verdict.got, verdict.hint)), verdict
     assert case in verdict.case, verdict
+    assert "NameError" not in verdict.got, verdict
     assert hint in verdict.hint, verdict
     assert re.search(got, verdict.got), verdict

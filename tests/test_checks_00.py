@@ -267,7 +267,7 @@ test_published_psnr_done = takes(
     check_published_psnr,
     published_psnr,
     lambda *given: published_psnr(*given).item(),
-    "stored(sr), stored(hr) -> (x.clamp(0, 1).mul(255).round() / 255 for x in (sr, hr))",
+    "stored(sr), stored(hr) -> ((x.clamp(0, 1) * 255 + 0.5).byte() / 255 for x in (sr, hr))",
     "stored(sr), stored(hr) -> stored(sr.double()), stored(hr.double())",
     of=published_psnr,
 )
