@@ -531,7 +531,7 @@ def _by_features(distance: Callable[[Tensor, Tensor], Tensor]) -> Answer:
     )
 
 
-FEATURE_MISTAKES: Mistakes = {
+LAYER_MISTAKES: dict[str, Answer] = {
     "These are squared differences.": _by_features(F.mse_loss),
     "Differences of both signs cancel.": _by_features(lambda a, b: (a - b).mean()),
     "This is a sum: a layer with more values would count more.": (
@@ -546,24 +546,27 @@ FEATURE_MISTAKES: Mistakes = {
     "Divided by the sum of the weights, which need not be 1.": lambda seen, wanted, weights: (
         content_loss(seen, wanted, weights) / sum(weights.values())
     ),
+}
+
+
+def _every_layer(seen: Any, wanted: Any, weights: Mapping[str, float]) -> Any:
+    return sum(weights[n] * F.l1_loss(seen[n], wanted[n]) for n in seen)
+
+
+def _by_place(seen: Any, wanted: Any, weights: Mapping[str, float]) -> Any:
+    rows = zip(seen.values(), wanted.values(), weights.values(), strict=False)
+    return sum(w * F.l1_loss(a, b) for a, b, w in rows)
+
+
+FEATURE_MISTAKES: Mistakes = {
+    **LAYER_MISTAKES,
     "Only one of the layers counts.": (
-        lambda seen, wanted, weights: next(
-            w * F.l1_loss(seen[n], wanted[n]) for n, w in weights.items()
-        ),
-        lambda seen, wanted, weights: [
-            w * F.l1_loss(seen[n], wanted[n]) for n, w in weights.items()
-        ][-1],
+        lambda seen, wanted, weights: content_loss(seen, wanted, dict([*weights.items()][:1])),
+        lambda seen, wanted, weights: content_loss(seen, wanted, dict([*weights.items()][-1:])),
     ),
     # An error: one of the layers has no weight.
-    "One of the layers that are given has no weight.": lambda seen, wanted, weights: sum(
-        weights[n] * F.l1_loss(seen[n], wanted[n]) for n in seen
-    ),
-    "The weights went to layers by their place; a dict's order is not theirs.": (
-        lambda seen, wanted, weights: sum(
-            w * F.l1_loss(a, b)
-            for a, b, w in zip(seen.values(), wanted.values(), weights.values(), strict=False)
-        )
-    ),
+    "One of the layers that are given has no weight.": _every_layer,
+    "The weights went to layers by their place; a dict's order is not theirs.": _by_place,
 }
 
 
@@ -619,23 +622,14 @@ def _extractor(images: Tensor) -> dict[str, Tensor]:
 
 
 def _content_loss(
-    extractor: Extractor,
-    sr: Tensor,
-    hr: Tensor,
-    layer_weights: Mapping[str, float],
-    distance: Callable[[Tensor, Tensor], Tensor] = F.l1_loss,
-) -> Any:
-    seen, wanted = extractor(sr), extractor(hr)
-    return sum(w * distance(seen[name], wanted[name]) for name, w in layer_weights.items())
-
-
-def _by_place(
     extractor: Extractor, sr: Tensor, hr: Tensor, layer_weights: Mapping[str, float]
 ) -> Any:
-    rows = zip(
-        extractor(sr).values(), extractor(hr).values(), layer_weights.values(), strict=False
-    )
-    return sum(w * F.l1_loss(seen, wanted) for seen, wanted, w in rows)
+    return content_loss(extractor(sr), extractor(hr), layer_weights)
+
+
+def _extracting(compare: Answer) -> Answer:
+    """Make of a loss of features one of an extractor and pictures."""
+    return lambda extractor, sr, hr, weights: compare(extractor(sr), extractor(hr), weights)
 
 
 FEATURES_MISTAKES: Mistakes = {
@@ -646,36 +640,15 @@ FEATURES_MISTAKES: Mistakes = {
 
 CONTENT_MISTAKES: Mistakes = {
     "Each weight goes to whichever layer stands in its place; the names decide nothing.": (
-        _by_place
+        _extracting(_by_place)
     ),
-    "These are squared differences.": (
-        partial(_content_loss, distance=lambda a, b: (a - b).square().mean())
-    ),
-    "Differences of both signs cancel.": (
-        partial(_content_loss, distance=lambda a, b: (a - b).mean())
-    ),
+    **{hint: _extracting(wrong) for hint, wrong in LAYER_MISTAKES.items()},
     "This compares the means of whole layers, not place by place.": (
-        partial(_content_loss, distance=lambda a, b: (a.mean() - b.mean()).abs())
-    ),
-    "This is a sum: a layer with more values would count more.": (
-        partial(_content_loss, distance=lambda a, b: (a - b).abs().sum())
-    ),
-    "All layers count alike; their weights have no effect.": (
-        lambda extractor, sr, hr, weights: _content_loss(
-            extractor, sr, hr, dict.fromkeys(weights, 1.0)
-        )
+        _extracting(_by_features(lambda a, b: (a.mean() - b.mean()).abs()))
     ),
     "The layers are averaged, and their weights have no effect.": (
-        lambda extractor, sr, hr, weights: (
-            _content_loss(extractor, sr, hr, dict.fromkeys(weights, 1.0)) / len(weights)
-        )
-    ),
-    "Weighted, but then averaged over the layers.": lambda extractor, sr, hr, weights: (
-        _content_loss(extractor, sr, hr, weights) / len(weights)
-    ),
-    "Divided by the sum of the weights, which need not be 1.": (
-        lambda extractor, sr, hr, weights: (
-            _content_loss(extractor, sr, hr, weights) / sum(weights.values())
+        lambda extractor, sr, hr, weights: _content_loss(
+            extractor, sr, hr, dict.fromkeys(weights, 1 / len(weights))
         )
     ),
     "A layer that has no weight counts here as well.": (
@@ -684,11 +657,7 @@ CONTENT_MISTAKES: Mistakes = {
         )
     ),
     # An error: one of the extractor's layers has no weight.
-    "The extractor gives a layer that has no weight.": (
-        lambda extractor, sr, hr, weights: _content_loss(
-            extractor, sr, hr, {name: weights[name] for name in extractor(sr)}
-        )
-    ),
+    "The extractor gives a layer that has no weight.": _extracting(_every_layer),
     "Features of a difference are no difference of features.": (
         lambda extractor, sr, hr, weights: sum(
             w * extractor(sr - hr)[name].abs().mean() for name, w in weights.items()
