@@ -391,10 +391,6 @@ HOOKS_MISTAKES: Mistakes = {
 # What the extractor expects
 
 
-def _normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    return (images - mean.view(3, 1, 1)) / std.view(3, 1, 1)
-
-
 def _normalized_by(make: Answer) -> Answer:
     """Make of a class a function of its weights' name and of pictures."""
 
@@ -570,44 +566,47 @@ FEATURE_MISTAKES: Mistakes = {
 }
 
 
-NORMALIZED: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "These are the pictures as they were given.": lambda images, *_: images,
+def _by_its_own_numbers(images: Tensor) -> Tensor:
+    std, mean = torch.std_mean(images, dim=(0, 2, 3), keepdim=True)
+    return (images - mean) / std
+
+
+NORMALIZE_MISTAKES: Mistakes = {
+    "These are the pictures as they were given.": _normalizing(lambda images, *_: images),
     "The two steps are in the wrong order; mean has the unit of the picture.": (
-        lambda images, mean, std: images / std.view(3, 1, 1) - mean.view(3, 1, 1)
+        _normalizing(lambda images, mean, std: images / std - mean)
     ),
-    "The mean is gone, but std is not used.": lambda images, mean, _: (
-        images - mean.view(3, 1, 1)
+    "The mean is gone, but std is not used.": _normalizing(
+        lambda images, mean, _: images - mean
     ),
-    "Divided, but the mean was not subtracted first.": lambda images, _, std: (
-        images / std.view(3, 1, 1)
+    "Divided, but the mean was not subtracted first.": (
+        _normalizing(lambda images, _, std: images / std)
     ),
-    "You multiplied by std, which makes the spread smaller still.": lambda images, mean, std: (
-        (images - mean.view(3, 1, 1)) * std.view(3, 1, 1)
+    "You multiplied by std, which makes the spread smaller still.": (
+        _normalizing(lambda images, mean, std: (images - mean) * std)
     ),
-    "The mean is added; afterwards it should be 0.": lambda images, mean, std: (
-        (images + mean.view(3, 1, 1)) / std.view(3, 1, 1)
+    "The mean is added; afterwards it should be 0.": (
+        _normalizing(lambda images, mean, std: (images + mean) / std)
     ),
     "Pictures, mean and std are all in [0, 1]; nothing has to be multiplied by 255.": (
-        lambda images, mean, std: (255 * images - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+        _normalizing(lambda images, mean, std: (255 * images - mean) / std)
     ),
-    "The channels of the picture are reversed.": lambda images, mean, std: _normalize(
-        images.flip(1), mean, std
+    "The channels of the picture are reversed.": (
+        _normalizing(lambda images, mean, std: (images.flip(1) - mean) / std)
     ),
     "mean and std are reversed: blue's numbers are used for red.": (
-        lambda images, mean, std: _normalize(images, mean.flip(0), std.flip(0))
+        _normalizing(lambda images, mean, std: (images - mean.flip(0)) / std.flip(0))
     ),
     "These are the mean and std of this picture; the network was trained with fixed ones.": (
-        lambda images, *_: _normalize(images, images.mean((0, 2, 3)), images.std((0, 2, 3)))
+        _normalizing(lambda images, *_: _by_its_own_numbers(images))
     ),
     "Clamped, though normalized values run below 0 and above 1.": (
-        lambda images, mean, std: _normalize(images, mean, std).clamp(0, 1)
+        _normalizing(lambda images, mean, std: ((images - mean) / std).clamp(0, 1))
     ),
-    "This uses one mean and one std for all three channels.": lambda images, mean, std: (
-        _normalize(images, mean.mean().expand(3), std.mean().expand(3))
+    "This uses one mean and one std for all three channels.": (
+        _normalizing(lambda images, mean, std: (images - mean.mean()) / std.mean())
     ),
 }
-
-NORMALIZE_MISTAKES: Mistakes = {hint: _normalizing(wrong) for hint, wrong in NORMALIZED.items()}
 
 
 # Exercise 1: a loss with a bug
