@@ -1,27 +1,31 @@
 """Tests made of answers to an exercise: which ones its check takes, and which it refuses."""
 
+import inspect
 import re
+import sys
 from collections.abc import Callable
+from textwrap import dedent
 from typing import Any
 
 import pytest
+import torch
 
 Check = Callable[..., Any]
 SHOWN = ("case", "hint", "got")
 
 
-def takes(check: Check, *answers: Any) -> Callable[..., None]:
-    """A test that these answers are right."""
+def takes(check: Check, *answers: Any, of: Any = None) -> Callable[..., None]:
+    """A test that these answers are right; strings are edits of ``of``."""
 
     @pytest.mark.parametrize("answer", answers)
     def test(answer: Any) -> None:
-        verdict = check(answer)
+        verdict = check(_answer(answer, of))
         assert verdict.done, verdict
 
     return test
 
 
-def refuses(check: Check, *wrong: Any, **same: str) -> Callable[..., None]:
+def refuses(check: Check, *wrong: Any, of: Any = None, **same: str) -> Callable[..., None]:
     """A test that these answers are wrong, and what a learner is shown.
 
     Args:
@@ -29,6 +33,7 @@ def refuses(check: Check, *wrong: Any, **same: str) -> Callable[..., None]:
         wrong: answers, or tables: a part of the case, a part of the hint and a
             pattern of what the check got, without those that ``same`` has, ->
             an answer or several.
+        of: the function or class whose edits those answers are that are strings.
         same: what is equal for all answers, by name.
     """
     own = [name for name in SHOWN if name not in same]
@@ -43,9 +48,24 @@ def refuses(check: Check, *wrong: Any, **same: str) -> Callable[..., None]:
 
     @pytest.mark.parametrize(("answer", "shown"), told, ids=ids)
     def test(answer: Any, shown: dict[str, str]) -> None:
-        refused(check(answer), **shown)
+        refused(check(_answer(answer, of)), **shown)
 
     return test
+
+
+def edited(answer: Any, edits: str) -> Any:
+    """A function or class with changes in its source: ``"old -> new; old -> new"``."""
+    source = dedent(inspect.getsource(answer))
+    for old, new in (edit.split(" -> ") for edit in edits.split("; ")):
+        assert old in source, f"no {old!r} to edit in\n{source}"
+        source = source.replace(old, new)
+    names = {"torch": torch, **vars(sys.modules[answer.__module__])}
+    exec(source, names)
+    return names[answer.__name__]
+
+
+def _answer(answer: Any, of: Any) -> Any:
+    return edited(of, answer) if isinstance(answer, str) else answer
 
 
 def first(change: Callable[..., Any], answer: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,7 +83,11 @@ def _row(value: Any) -> tuple[Any, ...]:
 
 
 def _name(answer: Any) -> str:
-    return getattr(answer, "__name__", type(answer).__name__)
+    return (
+        answer
+        if isinstance(answer, str)
+        else getattr(answer, "__name__", type(answer).__name__)
+    )
 
 
 def refused(verdict: Any, *, case: str = "", hint: str = "", got: str = "") -> None:
@@ -71,5 +95,6 @@ def refused(verdict: Any, *, case: str = "", hint: str = "", got: str = "") -> N
     assert not verdict.done
     assert all((verdict.expected, verdict.got, verdict.hint)), verdict
     assert case in verdict.case, verdict
+    assert "NameError" not in verdict.got, verdict
     assert hint in verdict.hint, verdict
     assert re.search(got, verdict.got), verdict

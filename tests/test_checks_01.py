@@ -19,92 +19,63 @@ from srlab.checks import (
 )
 from srlab.checks.lesson01 import TWO_BUGS
 from srlab.metrics import fine_energy, power_spectrum, sharpness
-from srlab.models import Bicubic, ResidualBlock, SrResNet, Upsampler, enlarge
+from srlab.models import ResidualBlock, SrResNet, Upsampler
 from srlab.training import training_step
 from tests.answering import last, refuses, takes
 
 # Builds --------------------------------------------------------------------------------
 
 
-def block_that(correct):
-    """A class like ``ResidualBlock``, whose forward is this."""
-
-    class Block(nn.Module):
-        def __init__(self, num_features):
-            super().__init__()
-            self.conv1 = nn.Conv2d(num_features, num_features, 3, padding=1)
-            self.conv2 = nn.Conv2d(num_features, num_features, 3, padding=1)
-
-        def forward(self, x):
-            return correct(x, self.conv1, self.conv2)
-
-    return Block
-
-
-def corrects_in_steps(x, conv1, conv2):
-    correction = conv1(x)
-    correction = nn.ReLU(inplace=True)(correction)  # its own tensor: allowed
-    correction = conv2(correction)
-    correction += x
-    return correction
-
-
-def cuts_the_input(x, conv1, conv2):
-    x = torch.relu(x)
-    return x + conv2(torch.relu(conv1(x)))
-
+gives = "x + self.conv2(F.relu(self.conv1(x))) -> {}".format
 
 test_block_done = takes(
     check_residual_block,
     ResidualBlock,
-    block_that(corrects_in_steps),
-    block_that(lambda x, conv1, conv2: x + nn.Sequential(conv1, nn.ReLU(), conv2)(x)),
-    block_that(lambda x, conv1, conv2: torch.add(conv2(conv1(x).clamp(min=0)), x)),
-    block_that(lambda x, conv1, conv2: x.clone().add_(conv2(conv1(x).relu_()))),
+    gives("self.conv2(nn.ReLU(inplace=True)(self.conv1(x))).add_(x)"),  # its own: allowed
+    gives("x + nn.Sequential(self.conv1, nn.ReLU(), self.conv2)(x)"),
+    gives("torch.add(self.conv2(self.conv1(x).clamp(min=0)), x)"),
+    gives("x.clone().add_(self.conv2(self.conv1(x).relu_()))"),
+    of=ResidualBlock,
 )
 
 
 test_block_mistakes = refuses(
     check_residual_block,
     {
-        hint: block_that(correct)
-        for hint, correct in {
-            "the skip is missing": lambda x, conv1, conv2: conv2(torch.relu(conv1(x))),
-            "A ReLU after the sum": lambda x, conv1, conv2: torch.relu(
-                x + conv2(torch.relu(conv1(x)))
-            ),
-            "A ReLU after conv2": lambda x, conv1, conv2: (
-                x + torch.relu(conv2(torch.relu(conv1(x))))
-            ),
-            "no more than one could": lambda x, conv1, conv2: x + conv2(conv1(x)),
-            "conv1 works twice": lambda x, conv1, _: x + conv1(torch.relu(conv1(x))),
-            "conv2 works twice": lambda x, _, conv2: x + conv2(torch.relu(conv2(x))),
-            "changed places": lambda x, conv1, conv2: x + conv1(torch.relu(conv2(x))),
-            "before both": lambda x, conv1, conv2: x + conv2(conv1(torch.relu(x))),
-            "A ReLU on x itself": cuts_the_input,
-            "conv2 is missing": lambda x, conv1, _: x + torch.relu(conv1(x)),
-            "is multiplied": lambda x, conv1, conv2: x * conv2(torch.relu(conv1(x))),
-            "is taken away": lambda x, conv1, conv2: x - conv2(torch.relu(conv1(x))),
-            "without any correction": lambda x, *_: x,
-        }.items()
+        "the skip is missing": "x + self -> self",
+        "A ReLU after the sum": gives("F.relu(x + self.conv2(F.relu(self.conv1(x))))"),
+        "A ReLU after conv2": gives("x + F.relu(self.conv2(F.relu(self.conv1(x))))"),
+        "no more than one could": "F.relu( -> (",
+        "conv1 works twice": "+ self.conv2 -> + self.conv1",
+        "conv2 works twice": "self.conv1(x) -> self.conv2(x)",
+        "changed places": gives("x + self.conv1(F.relu(self.conv2(x)))"),
+        "before both": gives("x + self.conv2(self.conv1(F.relu(x)))"),
+        "A ReLU on x itself": gives("F.relu(x) + self.conv2(F.relu(self.conv1(F.relu(x))))"),
+        "conv2 is missing": "+ self.conv2 -> + ",
+        "is multiplied": "x + self -> x * self",
+        "is taken away": "x + self -> x - self",
+        "without any correction": gives("x"),
     },
+    of=ResidualBlock,
     case="2 pictures, 4 features",
 )
 
 
 test_block_other_wrong_answers = refuses(
     check_residual_block,
-    block_that(lambda x, conv1, conv2: x + 0.1 * conv2(torch.relu(conv1(x)))),
-    block_that(lambda x, conv1, conv2: x + conv2(F.leaky_relu(conv1(x), 0.01))),
+    "x + self -> x + 0.1 * self",
+    "F.relu( -> F.leaky_relu(",
+    of=ResidualBlock,
     hint="Read f from the inside",
 )
 
 
 test_a_block_through_which_no_gradient_comes_back = refuses(
     check_residual_block,
-    block_that(lambda x, conv1, conv2: x + conv2(F.relu(conv1(x))).detach()),
-    block_that(lambda x, conv1, conv2: x.detach() + conv2(F.relu(conv1(x)))),
-    block_that(lambda x, conv1, conv2: x + conv2(F.relu(conv1(x)).detach())),
+    "(self.conv1(x))) -> (self.conv1(x))).detach()",
+    "x + self -> x.detach() + self",
+    "F.relu(self.conv1(x)) -> F.relu(self.conv1(x)).detach()",
+    of=ResidualBlock,
     case="the gradient, in a row",
     hint="The value is right, but",
 )
@@ -114,142 +85,72 @@ test_a_block_is_a_module = refuses(
 )
 
 
-def net_that(combine):
-    """A class like ``SrResNet``, whose forward is this of the network, lr and features."""
-
-    class Net(SrResNet):
-        def forward(self, lr):
-            return combine(self, lr, self.body(self.head(lr)))
-
-    return Net
-
+starts_from = "enlarge(lr, self.scale) -> {}".format
+adds = "self.scale) + self.upsampler(features) -> self.scale){}".format
 
 test_net_done = takes(
-    check_sr_resnet,
-    SrResNet,
-    net_that(lambda net, lr, features: net.upsampler(features) + Bicubic(net.scale)(lr)),
+    check_sr_resnet, SrResNet, starts_from("Bicubic(self.scale)(lr)"), of=SrResNet
 )
 
 test_net_mistakes = refuses(
     check_sr_resnet,
     {
-        hint: net_that(combine)
-        for hint, combine in {
-            "Bicubic is missing": lambda net, _, features: net.upsampler(features),
-            "is not added": lambda net, lr, _: enlarge(lr, net.scale),
-            "blocks are left out": lambda net, lr, _: (
-                enlarge(lr, net.scale) + net.upsampler(net.head(lr))
-            ),
-            "nearest neighbor": lambda net, lr, features: (
-                F.interpolate(lr, scale_factor=net.scale) + net.upsampler(features)
-            ),
-            "taken away": lambda net, lr, features: (
-                enlarge(lr, net.scale) - net.upsampler(features)
-            ),
-            "multiplied": lambda net, lr, features: (
-                enlarge(lr, net.scale) * net.upsampler(features)
-            ),
-            "A second skip": lambda net, lr, features: (
-                enlarge(lr, net.scale) + net.upsampler(features + net.head(lr))
-            ),
-            "another kernel": lambda net, lr, features: (
-                F.interpolate(lr, scale_factor=net.scale, mode="bicubic")
-                + net.upsampler(features)
-            ),
-            "bilinear": lambda net, lr, features: (
-                F.interpolate(lr, scale_factor=net.scale, mode="bilinear")
-                + net.upsampler(features)
-            ),
-            "Clamped": lambda net, lr, features: (
-                enlarge(lr, net.scale) + net.upsampler(features)
-            ).clamp(0, 1),
-            "only ever add brightness": lambda net, lr, features: (
-                enlarge(lr, net.scale) + F.relu(net.upsampler(features))
-            ),
-        }.items()
+        "Bicubic is missing": "enlarge(lr, self.scale) + self -> self",
+        "is not added": adds(""),
+        "blocks are left out": "self.body(self.head(lr)) -> self.head(lr)",
+        "nearest neighbor": starts_from("F.interpolate(lr, scale_factor=self.scale)"),
+        "taken away": adds(" - self.upsampler(features)"),
+        "multiplied": adds(" * self.upsampler(features)"),
+        "A second skip": adds(" + self.upsampler(features + self.head(lr))"),
+        "another kernel": starts_from(
+            'F.interpolate(lr, scale_factor=self.scale, mode="bicubic")'
+        ),
+        "bilinear": starts_from('F.interpolate(lr, scale_factor=self.scale, mode="bilinear")'),
+        "Clamped": adds(".add(self.upsampler(features)).clamp(0, 1)"),
+        "only ever add brightness": adds(" + F.relu(self.upsampler(features))"),
     },
+    of=SrResNet,
     case="2 pictures, 4x",
 )
 
 test_net_for_one_scale_alone = refuses(
-    check_sr_resnet,
-    {("2x", ""): net_that(lambda net, lr, features: enlarge(lr, 4) + net.upsampler(features))},
+    check_sr_resnet, starts_from("enlarge(lr, 4)"), of=SrResNet, case="2x"
 )
 
 
-def step_that(act, *, total=lambda terms: sum(terms.values()), detach=True):
-    """A training step that does this with its loss and its optimizer."""
-
-    def step(model, pair, loss, optimizer):
-        lr, hr = pair
-        terms = loss(model(lr), hr)
-        act(total(terms), optimizer)
-        return {name: term.detach() for name, term in terms.items()} if detach else terms
-
-    return step
-
-
-def forgets_and_steps(loss, optimizer):
+def step(model, pair, loss, optimizer):
+    lr, hr = pair
+    terms = loss(model(lr), hr)
     optimizer.zero_grad()
-    loss.backward()
+    sum(terms.values()).backward()
     optimizer.step()
-
-
-def forgets_afterwards(loss, optimizer):
-    loss.backward()
-    optimizer.step()
-    optimizer.zero_grad()
-
-
-def never_forgets(loss, optimizer):
-    loss.backward()
-    optimizer.step()
-
-
-def forgets_too_late(loss, optimizer):
-    loss.backward()
-    optimizer.zero_grad()
-    optimizer.step()
-
-
-def never_steps(loss, optimizer):
-    optimizer.zero_grad()
-    loss.backward()
-
-
-def never_goes_backward(_, optimizer):
-    optimizer.zero_grad()
-    optimizer.step()
+    return {name: term.detach() for name, term in terms.items()}
 
 
 test_step_done = takes(
     check_training_step,
     training_step,
-    step_that(forgets_and_steps),
-    step_that(forgets_afterwards),
+    step,
+    "optimizer.zero_grad() -> ; optimizer.step() -> optimizer.step(), optimizer.zero_grad()",
+    of=step,
 )
 
 test_step_mistakes = refuses(
     check_training_step,
     {
-        ("three steps", "were added"): step_that(never_forgets),
+        ("three steps", "were added"): "optimizer.zero_grad() -> ",
         ("one step", "did not move"): (
-            step_that(forgets_too_late),
-            step_that(never_steps),
-            step_that(never_goes_backward),
+            "optimizer.zero_grad() -> ; backward() -> backward(), optimizer.zero_grad()",
+            "optimizer.step() -> ",
+            "sum(terms.values()).backward() -> ",
         ),
-        ("two terms", "Only the first"): step_that(
-            forgets_and_steps, total=lambda terms: terms["l1"]
-        ),
-        ("two terms", "Only the last"): step_that(
-            forgets_and_steps, total=lambda terms: list(terms.values())[-1]
-        ),
-        ("two terms", "mean of the terms"): step_that(
-            forgets_and_steps, total=lambda terms: sum(terms.values()) / len(terms)
-        ),
-        ("one step", "keeps the whole step"): step_that(forgets_and_steps, detach=False),
-        ("one step", "by name"): lambda *given: [*training_step(*given).values()],
+        ("two terms", "Only the first"): 'sum(terms.values()) -> terms["l1"]',
+        ("two terms", "Only the last"): "sum(terms.values()) -> list(terms.values())[-1]",
+        ("two terms", "mean of the terms"): ".backward() -> .div(len(terms)).backward()",
+        ("one step", "keeps the whole step"): ".detach() -> ",
+        ("one step", "by name"): lambda *given: [*step(*given).values()],
     },
+    of=step,
 )
 
 
@@ -266,31 +167,16 @@ test_sharpness_done = takes(check_sharpness, sharpness, sharpness_by_hand)
 test_sharpness_mistakes = refuses(
     check_sharpness,
     {
-        ("4x", "Upside down"): lambda sr, hr, scale: (
-            fine_energy(hr, 0.5 / scale) / fine_energy(sr, 0.5 / scale)
-        ).mean(),
-        ("4x", "1 / scale here"): lambda sr, hr, scale: (
-            fine_energy(sr, 1 / scale) / fine_energy(hr, 1 / scale)
-        ).mean(),
-        ("4x", "All waves count"): lambda sr, hr, scale: (  # noqa: ARG005
-            fine_energy(sr, 0) / fine_energy(hr, 0)
-        ).mean(),
-        ("4x", "do not exist"): lambda sr, hr, scale: (
-            fine_energy(sr, scale / 2) / fine_energy(hr, scale / 2)
-        ).mean(),
-        ("4x", "One number for each"): lambda sr, hr, scale: (
-            fine_energy(sr, 0.5 / scale) / fine_energy(hr, 0.5 / scale)
-        ),
-        ("4x", "a difference"): lambda sr, hr, scale: (
-            fine_energy(sr, 0.5 / scale) - fine_energy(hr, 0.5 / scale)
-        ).mean(),
-        ("2x", "whatever scale says"): lambda sr, hr, scale: (  # noqa: ARG005
-            sharpness(sr, hr, scale=4)
-        ),
-        ("two pictures", "more contrast rules"): lambda sr, hr, scale: (
-            fine_energy(sr, 0.5 / scale).sum() / fine_energy(hr, 0.5 / scale).sum()
-        ),
+        ("4x", "Upside down"): "(fine_energy(sr, cutoff) / -> (1 / fine_energy(sr, cutoff) *",
+        ("4x", "1 / scale here"): "1 / (2 * scale) -> 1 / scale",
+        ("4x", "All waves count"): "1 / (2 * scale) -> 0",
+        ("4x", "do not exist"): "1 / (2 * scale) -> scale / 2",
+        ("4x", "One number for each"): "(hr, cutoff)).mean() -> (hr, cutoff))",
+        ("4x", "a difference"): "(sr, cutoff) / -> (sr, cutoff) -",
+        ("2x", "whatever scale says"): "1 / (2 * scale) -> 1 / 8",
+        ("two pictures", "more contrast rules"): "cutoff) / -> cutoff).sum() /; )) -> ).sum())",
     },
+    of=sharpness,
 )
 
 test_sharpness_other_wrong_answers = refuses(
@@ -306,8 +192,9 @@ test_sharpness_other_wrong_answers = refuses(
 # Exercise 2 ----------------------------------------------------------------------------
 
 
-def counts_doublings(num_features, scale):
-    return [4 * num_features] * (int(math.log2(scale)) - 1) + [12]
+def channels(num_features, scale):
+    doublings = int(math.log2(scale))
+    return [4 * num_features] * (doublings - 1) + [12]
 
 
 def halves_until_done(num_features, scale):
@@ -318,17 +205,12 @@ def halves_until_done(num_features, scale):
     return (*channels, 3 * 4)
 
 
-def keeps_multiplying(num_features, scale):
-    inner = [num_features * 4**i for i in range(1, int(math.log2(scale)))]
-    return [*inner, 12]
-
-
 test_channels_done = takes(
     check_upsampler_channels,
-    counts_doublings,
+    channels,
     halves_until_done,
-    lambda num_features, scale: np.array(counts_doublings(num_features, scale)),
-    lambda num_features, scale: torch.tensor(counts_doublings(num_features, scale)),
+    lambda *given: np.array(channels(*given)),
+    lambda *given: torch.tensor(channels(*given)),
 )
 
 
@@ -336,43 +218,29 @@ test_channels_done = takes(
 def test_channels_are_those_of_the_upsampler(scale):
     layers = Upsampler(20, scale).modules()
     convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
-    assert [c.out_channels for c in convolutions] == counts_doublings(20, scale)
+    assert [c.out_channels for c in convolutions] == channels(20, scale)
 
 
 test_channels_mistakes = refuses(
     check_upsampler_channels,
     {
-        ("scale 4", "fewer doublings"): lambda num_features, scale: (
-            [4 * num_features for _ in range(scale - 1)] + [12]
-        ),
-        ("scale 8", "doublings multiply"): lambda num_features, scale: (
-            [4 * num_features] * (scale // 2 - 1) + [12]
-        ),
-        ("scale 4", "One convolution too many"): lambda num_features, scale: (
-            [4 * num_features] * int(math.log2(scale)) + [12]
-        ),
-        ("scale 4", "channels after each shuffle"): lambda num_features, scale: (
-            [num_features] * (int(math.log2(scale)) - 1) + [3]
-        ),
-        ("scale 4", "a shuffle follows there too"): lambda num_features, scale: (
-            [4 * num_features] * (int(math.log2(scale)) - 1) + [3]
-        ),
-        ("scale 4", "here it gives features"): lambda num_features, scale: (
-            [4 * num_features] * int(math.log2(scale))
-        ),
-        ("scale 4", "the others forget"): lambda num_features, scale: (
-            [num_features] * (int(math.log2(scale)) - 1) + [12]
-        ),
-        ("scale 4", "It doubles both sides"): lambda num_features, scale: (
-            [2 * num_features] * (int(math.log2(scale)) - 1) + [6]
-        ),
+        ("scale 4", "fewer doublings"): "doublings - 1 -> scale - 1",
+        ("scale 8", "doublings multiply"): "int(math.log2(scale)) -> scale // 2",
+        ("scale 4", "One convolution too many"): "doublings - 1 -> doublings",
+        ("scale 4", "channels after each shuffle"): "4 * num -> num; 12 -> 3",
+        ("scale 4", "a shuffle follows there too"): "12 -> 3",
+        ("scale 4", "here it gives features"): "(doublings - 1) + [12] -> doublings",
+        ("scale 4", "the others forget"): "4 * num -> num",
+        ("scale 4", "It doubles both sides"): "4 * num -> 2 * num; 12 -> 6",
         ("scale 4", "one shuffle by the whole scale"): lambda _, scale: [3 * scale * scale],
-        ("scale 4", "reversed"): lambda num_features, scale: counts_doublings(
-            num_features, scale
-        )[::-1],
-        ("scale 8", "grow from step to step"): keeps_multiplying,
+        ("scale 4", "reversed"): lambda *given: channels(*given)[::-1],
+        ("scale 8", "grow from step to step"): (
+            "[4 * num_features] * (doublings - 1) -> "
+            "[num_features * 4**i for i in range(1, doublings)]"
+        ),
         ("scale 4", "how many there are"): lambda _, scale: int(math.log2(scale)),
     },
+    of=channels,
 )
 
 
@@ -380,24 +248,21 @@ test_channels_other_wrong_answers = refuses(
     check_upsampler_channels,
     {
         "32 features, scale 8": lambda num_features, _: [4 * num_features, 12],
-        "20 features, scale 8": lambda _, scale: counts_doublings(32, scale),
-        "32 features, scale 16": lambda num_features, scale: {
-            2: [12],
-            4: [4 * num_features, 12],
-        }.get(scale, [4 * num_features] * 2 + [12]),
+        "20 features, scale 8": lambda _, scale: channels(32, scale),
+        "32 features, scale 16": "doublings - 1 -> min(doublings - 1, 2)",
     },
+    of=channels,
     hint="Each doubling: 4 channels",
 )
 
 
 test_channels_are_whole_numbers = refuses(
     check_upsampler_channels,
-    lambda num_features, scale: [4.0 * num_features] * (int(math.log2(scale)) - 1) + [12],
-    lambda num_features, scale: np.array(counts_doublings(num_features, scale), dtype=float),
-    lambda num_features, scale: [
-        torch.tensor(channels) for channels in counts_doublings(num_features, scale)
-    ],
-    lambda num_features, scale: [True for _ in counts_doublings(num_features, scale)],
+    "4 * num -> 4.0 * num",
+    lambda *given: np.array(channels(*given), dtype=float),
+    lambda *given: [torch.tensor(number) for number in channels(*given)],
+    lambda *given: [True for _ in channels(*given)],
+    of=channels,
     case="scale 4",
     hint="no whole number",
 )
@@ -410,81 +275,50 @@ def charbonnier(sr, hr, eps=0.001):
     return torch.sqrt((sr - hr) ** 2 + eps**2).mean()
 
 
-def as_hypotenuse(sr, hr, eps=0.001):
-    return torch.hypot(sr - hr, torch.full_like(sr, eps)).mean()
-
-
-def sums(sr, hr, eps):
-    return torch.sqrt((sr - hr) ** 2 + eps**2).sum()
-
-
-def gives_a_number(sr, hr, eps):
-    return charbonnier(sr, hr, eps).item()
-
-
-def gives_one_for_each_picture(sr, hr, eps):
-    return torch.sqrt((sr - hr) ** 2 + eps**2).mean(dim=(1, 2, 3))
-
-
-test_charbonnier_done = takes(check_charbonnier, charbonnier, as_hypotenuse)
+test_charbonnier_done = takes(
+    check_charbonnier,
+    charbonnier,
+    lambda sr, hr, eps=0.001: torch.hypot(sr - hr, torch.full_like(sr, eps)).mean(),
+)
 
 
 test_charbonnier_mistakes = refuses(
     check_charbonnier,
     {
-        "This is a sum": sums,
-        "L2 again": lambda sr, hr, eps: torch.sqrt(((sr - hr) ** 2 + eps**2).mean()),
-        "the unit of an error": lambda sr, hr, eps: torch.sqrt((sr - hr) ** 2 + eps).mean(),
-        "The difference is not squared": lambda sr, hr, eps: torch.sqrt(
-            sr - hr + eps**2
-        ).mean(),
-        "the root is missing": lambda sr, hr, eps: ((sr - hr) ** 2 + eps**2).mean(),
-        "not the root of the sum": lambda sr, hr, eps: (
-            torch.sqrt((sr - hr) ** 2) + eps
-        ).mean(),
-        "This is L1, or nearly": (
-            lambda sr, hr, _: torch.sqrt((sr - hr) ** 2).mean(),
-            lambda sr, hr, _: F.l1_loss(sr, hr),
-        ),
+        "This is a sum": ".mean() -> .sum()",
+        "L2 again": "sqrt( -> sqrt((; .mean() -> .mean())",
+        "the unit of an error": "eps**2 -> eps",
+        "The difference is not squared": "(sr - hr) ** 2 -> (sr - hr)",
+        "the root is missing": "torch.sqrt( -> (",
+        "not the root of the sum": "torch.sqrt( -> (torch.sqrt(; + eps**2 -> ) + eps",
+        "This is L1, or nearly": (" + eps**2 -> ", lambda sr, hr, _: F.l1_loss(sr, hr)),
         "This is L2": lambda sr, hr, _: F.mse_loss(sr, hr),
-        "taken away here": lambda sr, hr, eps: torch.sqrt((sr - hr) ** 2 - eps**2).mean(),
-        "eps has no effect": lambda sr, hr, _: charbonnier(sr, hr),
-        "Where sr is clamped": lambda sr, hr, eps: charbonnier(sr.clamp(0, 1), hr, eps),
-        "a plain number": gives_a_number,
-        "cut the way back": (
-            lambda sr, hr, eps: charbonnier(sr, hr, eps).detach(),
-            torch.no_grad()(charbonnier),
-        ),
-        "One number for each picture": gives_one_for_each_picture,
+        "taken away here": "+ eps**2 -> - eps**2",
+        "eps has no effect": "eps**2 -> 0.001**2",
+        "Where sr is clamped": "sr - hr -> sr.clamp(0, 1) - hr",
+        "a plain number": ".mean() -> .mean().item()",
+        "cut the way back": (".mean() -> .mean().detach()", torch.no_grad()(charbonnier)),
+        "One number for each picture": ".mean() -> .mean(dim=(1, 2, 3))",
     },
+    of=charbonnier,
     case="eps 0.1",
 )
 
 
-def adds_what_has_no_slope(sr, hr, eps):
-    """The right value, a tenth of the slope."""
-    loss = charbonnier(sr, hr, eps)
-    return 0.1 * loss + 0.9 * loss.detach()
-
-
-def has_the_slope_turned_round(sr, hr, eps):
-    loss = charbonnier(sr, hr, eps)
-    return 2 * loss.detach() - loss
-
-
 test_charbonnier_other_wrong_answers = refuses(
     check_charbonnier,
-    adds_what_has_no_slope,
-    has_the_slope_turned_round,
-    lambda sr, hr, eps: charbonnier(sr[:1], hr[:1], eps),
-    lambda sr, hr, eps: charbonnier(sr.view(-1, 3, 4, 5), hr.view(-1, 3, 4, 5), eps),
-    lambda sr, hr, eps: ((sr - hr).abs() - eps).clamp(min=0).mean(),
+    lambda *given: 0.1 * (loss := charbonnier(*given)) + 0.9 * loss.detach(),
+    lambda *given: 2 * (loss := charbonnier(*given)).detach() - loss,
+    "sr - hr -> sr[:1] - hr[:1]",
+    "sr - hr -> sr.view(-1, 3, 4, 5) - hr.view(-1, 3, 4, 5)",
+    "torch.sqrt((sr - hr) ** 2 + eps**2) -> ((sr - hr).abs() - eps).clamp(min=0)",
+    of=charbonnier,
     hint="Compare each line with the formula",
 )
 
 
 def test_values_are_shown_as_numbers():
-    verdict = check_charbonnier(sums)
+    verdict = check_charbonnier(lambda *given: 2 * charbonnier(*given))
     assert verdict.case.endswith("loss, mean gradient, mean |gradient|")
     assert len(verdict.expected.split(", ")) == len(verdict.got.split(", ")) == 3
 
@@ -510,20 +344,12 @@ def test_the_given_loss_has_two_bugs():
 
 
 @torch.no_grad()
-def changed_places(model, lr, least=0.0):
+def measures_reach(model, lr):
     middle, other = lr.shape[-1] // 2, lr.clone()
     other[..., middle, middle] += 1
-    return ((model(lr) - model(other)).abs() > least).any(1)[0].nonzero()
-
-
-def reach_along(axis, model, lr, least=0.0):
     scale = model(lr).shape[-1] // lr.shape[-1]
-    places = changed_places(model, lr, least)[:, axis]
-    return int((places // scale - lr.shape[-1] // 2).abs().max())
-
-
-def measures_reach(model, lr, least=0.0):
-    return max(reach_along(axis, model, lr, least) for axis in (0, 1))
+    places = ((model(lr) - model(other)).abs() > 0).any(1)[0].nonzero()
+    return int((places // scale - middle).abs().max())
 
 
 def follows_the_gradient(model, lr):
@@ -541,49 +367,34 @@ test_reach_done = takes(check_reach, measures_reach, follows_the_gradient)
 test_reach_mistakes = refuses(
     check_reach,
     {
-        ("a wide network, 4x", "px of sr"): lambda model, lr: 4 * measures_reach(model, lr),
-        ("a wide network, 4x", "whole width"): lambda model, lr: (
-            2 * measures_reach(model, lr) + 1
+        ("a wide network, 4x", "px of sr"): "return int( -> return 4 * int(",
+        ("a wide network, 4x", "whole width"): "return int( -> return 1 + 2 * int(",
+        ("a wide network, 4x", "counts the pixels"): (
+            "int((places // scale - middle).abs().max()) -> len(places)"
         ),
-        ("a wide network, 4x", "counts the pixels"): lambda model, lr: len(
-            changed_places(model, lr)
-        ),
-        ("a wide network, 4x", "not how far from the middle"): lambda model, lr: int(
-            (changed_places(model, lr) // 4).max()
-        ),
-        ("wider than tall", "up and down only"): lambda model, lr: reach_along(0, model, lr),
-        ("taller than wide", "left and right only"): lambda model, lr: reach_along(
-            1, model, lr
-        ),
+        ("a wide network, 4x", "not how far from the middle"): " - middle).abs() -> )",
+        ("wider than tall", "up and down only"): "places // -> places[:, 0] //",
+        ("taller than wide", "left and right only"): "places // -> places[:, 1] //",
         ("a faint network", "Small changes are left out"): (
-            lambda model, lr: measures_reach(model, lr, least=1e-2),
-            lambda model, lr: measures_reach(model, lr, least=1e-3),
-            lambda model, lr: measures_reach(model, lr, least=1e-4),
+            "> 0 -> > 1e-2",
+            "> 0 -> > 1e-3",
+            "> 0 -> > 1e-4",
         ),
         ("adds nothing", "could reach"): lambda model, _: model.first.kernel_size[0] // 2 + 1,
-        ("a wide network, 4x", "no whole number"): lambda model, lr: float(
-            measures_reach(model, lr)
-        ),
+        ("a wide network, 4x", "no whole number"): "return int( -> return float(",
     },
+    of=measures_reach,
 )
 
 
 # All of them -----------------------------------------------------------------------------
 
 
-def subtracts_in_place(sr, hr, eps):
-    sr -= hr
-    return torch.sqrt(sr**2 + eps**2).mean()
-
-
-INPUT_CHANGED = {
-    "hint": "An argument is not what",
-    "got": "^the function changed what it was given$",
-}
-
 test_loss_that_writes_into_a_picture = refuses(
     check_charbonnier,
-    subtracts_in_place,
+    "return torch.sqrt((sr - hr) -> sr -= hr\n    return torch.sqrt(sr",
     last(lambda sr, hr, eps: charbonnier(sr, hr.clone(), eps), lambda *given: given[1].zero_()),
-    **INPUT_CHANGED,
+    of=charbonnier,
+    hint="An argument is not what",
+    got="^the function changed what it was given$",
 )

@@ -1,6 +1,7 @@
 """Checks of lesson 00: making a pair, scoring a guess, and the published protocol."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from srlab.checks.core import Answer, Mistakes, Verdict, judge, without_calling
 from srlab.checks.steps import in_steps
 from srlab.data import crop_to_multiple, degrade, shrink
 from srlab.images import to_bytes
-from srlab.metrics import Protocol, luma, psnr, shave
+from srlab.metrics import Channels, Protocol, luma, psnr, shave
 from srlab.models import enlarge
 
 BORDER = 4  # px
@@ -88,11 +89,7 @@ def check_shave(answer: Answer | None) -> Verdict:
     return judge(
         answer,
         right=shave,
-        cases={
-            "border 2": (images, 2),
-            "border 0": (images, 0),
-            "border 4": (images, 4),
-        },
+        cases={f"border {border}": (images, border) for border in (2, 0, 4)},
         mistakes=SHAVE_MISTAKES,
     )
 
@@ -168,6 +165,9 @@ def check_bicubic_score(answer: Answer | None) -> Verdict:
     )
 
 
+POOLED = "You averaged the errors of all pictures; the mean of their PSNRs is another number."
+
+
 def _mse(sr: Tensor, hr: Tensor) -> Tensor:
     """Mean squared error of each picture, in steps of 8 bits."""
     return (sr.double() - hr.double()).square().mean(dim=(1, 2, 3))
@@ -188,16 +188,19 @@ def _with_data_range(answer: Answer) -> Answer:
 
 
 def _bicubic_score(
-    hr: Tensor, scale: int, protocol: Callable[[int], Protocol] = lambda s: Protocol("y", s)
+    hr: Tensor,
+    scale: int,
+    *,
+    channels: Channels = "y",
+    border: int | None = None,
+    crop: Callable[[Tensor, int], Tensor] = crop_to_multiple,
+    small: Callable[[Tensor, int], Tensor] = degrade,
+    large: Callable[[Tensor, int], Tensor] = enlarge,
 ) -> float:
-    hr = crop_to_multiple(hr, scale)
-    sr = enlarge(degrade(hr, scale), scale)
-    return float(psnr(protocol(scale).apply(sr), protocol(scale).apply(hr)))
-
-
-def _score_of(sr: Tensor, hr: Tensor, scale: int) -> float:
-    protocol = Protocol("y", scale)
-    return float(psnr(protocol.apply(sr), protocol.apply(hr)))
+    """The score of the exercise with one of its steps replaced."""
+    hr = crop(hr, scale)
+    protocol = Protocol(channels, scale if border is None else border)
+    return float(psnr(protocol.apply(large(small(hr, scale), scale)), protocol.apply(hr)))
 
 
 def _unstored_score(hr: Tensor, scale: int) -> float:
@@ -206,27 +209,21 @@ def _unstored_score(hr: Tensor, scale: int) -> float:
     return float(psnr(shave(luma(sr), scale), shave(luma(hr), scale)))
 
 
-def _with_bugs(*, rounds_luma: bool, cuts_half: bool) -> Answer:
-    """The score of the exercise with these of its bugs left in."""
-
-    def score(sr: Tensor, hr: Tensor, border: int) -> float:
-        pictures = [
-            _stored(luma(images)) if rounds_luma else luma(_stored(images))
-            for images in (sr, hr)
-        ]
-        end = None if cuts_half else -border or None
-        return float(psnr(*(y[..., border:end, border:end] for y in pictures)))
-
-    return score
-
-
-def _square_error(sr: Tensor, hr: Tensor) -> Tensor:
-    return (sr - hr).square().mean(dim=(1, 2, 3))
-
-
 def _stored(images: Tensor) -> Tensor:
     """What a file of 8 bits would give back."""
     return to_bytes(images).float() / 255
+
+
+def _as_given(images: Tensor, *_: int) -> Tensor:
+    return images
+
+
+def _stored_luma(images: Tensor) -> Tensor:
+    return _stored(luma(images))
+
+
+def _upper_and_left(images: Tensor, border: int) -> Tensor:
+    return images[..., border:, border:]
 
 
 def _published_with(
@@ -234,20 +231,15 @@ def _published_with(
     color: Callable[[Tensor], Tensor] = luma,
     cut: Callable[[Tensor, int], Tensor] = shave,
     store_hr: Callable[[Tensor], Tensor] | None = None,
+    compare: Callable[[Tensor, Tensor], Tensor] = psnr,
 ) -> Answer:
     """The published protocol with one of its steps replaced."""
 
     def protocol(sr: Tensor, hr: Tensor, border: int) -> float:
         pictures = store(sr), (store_hr or store)(hr)
-        one, two = (cut(color(images), border) for images in pictures)
-        return float(psnr(one, two))
+        return float(compare(*(cut(color(images), border) for images in pictures)))
 
     return protocol
-
-
-def _pooled(sr: Tensor, hr: Tensor, border: int) -> float:
-    one, two = (shave(luma(_stored(images)), border) for images in (sr, hr))
-    return float(10 * torch.log10(1 / (one - two).square().mean()))
 
 
 def _border_mask(images: Tensor, border: int = BORDER) -> Tensor:
@@ -273,21 +265,33 @@ def _errors(seed: int, shape: torch.Size, largest: tuple[int, int]) -> Tensor:
     return (errors * torch.tensor(largest).view(2, 1, 1, 1)).round().int()
 
 
+def _bytes_psnr(
+    error: Callable[[Tensor, Tensor], Tensor], decibels: Callable[[Tensor], float] = _decibels
+) -> Answer:
+    """The PSNR of each picture's mean error, both counted in another way."""
+    return lambda sr, hr: decibels(error(sr, hr).double().mean(dim=(1, 2, 3)))
+
+
+def _by_mse(decibels: Callable[[Tensor], float]) -> Answer:
+    """The right errors, and another way from them to decibels."""
+    return lambda sr, hr: decibels(_mse(sr, hr))
+
+
 BYTE_PSNR_MISTAKES: Mistakes = {
-    "uint8 wraps around: 3 - 8 is 251.": lambda sr, hr: _decibels(
-        (sr - hr).double().square().mean(dim=(1, 2, 3))
+    "uint8 wraps around: 3 - 8 is 251.": _bytes_psnr(
+        lambda sr, hr: (sr - hr).double().square()
     ),
-    "uint8 wraps around, also when squared: 16 * 16 is 0.": lambda sr, hr: _decibels(
-        (sr - hr).square().double().mean(dim=(1, 2, 3))
+    "uint8 wraps around, also when squared: 16 * 16 is 0.": (
+        _bytes_psnr(lambda sr, hr: (sr - hr).square())
     ),
     "int16 ends at 32,767, but 210 * 210 is 44,100: the square overflowed.": (
-        lambda sr, hr: _decibels((sr.short() - hr.short()).square().double().mean((1, 2, 3)))
+        _bytes_psnr(lambda sr, hr: (sr.short() - hr.short()).square())
     ),
     "int8 ends at 127: brighter values and larger differences wrap around.": (
-        lambda sr, hr: _decibels((sr.char() - hr.char()).double().square().mean((1, 2, 3)))
+        _bytes_psnr(lambda sr, hr: (sr.char() - hr.char()).double().square())
     ),
-    "int8 ends at 127: its squares wrap around.": lambda sr, hr: _decibels(
-        (sr.char() - hr.char()).square().double().mean((1, 2, 3))
+    "int8 ends at 127: its squares wrap around.": (
+        _bytes_psnr(lambda sr, hr: (sr.char() - hr.char()).square())
     ),
     "torch takes no mean of whole numbers, such as bytes.": lambda sr, hr: (
         (sr - hr).square().mean((1, 2, 3))
@@ -295,86 +299,92 @@ BYTE_PSNR_MISTAKES: Mistakes = {
     "torch takes no mean of whole numbers.": lambda sr, hr: (
         (sr.int() - hr.int()).square().mean((1, 2, 3))
     ),
-    "torch has no mse_loss of bytes.": lambda sr, hr: F.mse_loss(sr, hr),
-    "psnr takes floats, and these are bytes.": lambda sr, hr: psnr(sr, hr, data_range=255),
-    "This takes 1 for white minus black; in bytes it is 255.": lambda sr, hr: _decibels(
-        _mse(sr, hr), 1.0
+    "torch has no mse_loss of bytes.": F.mse_loss,
+    "psnr takes floats, and these are bytes.": partial(psnr, data_range=255),
+    "This takes 1 for white minus black; in bytes it is 255.": (
+        _by_mse(lambda mse: _decibels(mse, 1.0))
     ),
     "The range was read off the picture; it belongs to the kind of file.": (
         lambda sr, hr: _decibels(_mse(sr, hr), (hr.max() - hr.min()).double()),
         lambda sr, hr: _decibels(_mse(sr, hr), hr.max().double()),
     ),
-    "You averaged the errors of all pictures; the mean of their PSNRs is another number.": (
-        lambda sr, hr: _decibels(_mse(sr, hr).mean())
-    ),
+    POOLED: _by_mse(lambda mse: _decibels(mse.mean())),
     "This takes the PSNR of each color, not of each picture.": lambda sr, hr: _decibels(
         (sr.double() - hr.double()).square().mean(dim=(2, 3))
     ),
     "You squared the average difference, not each difference.": lambda sr, hr: _decibels(
         (sr.double() - hr.double()).abs().mean((1, 2, 3)) ** 2
     ),
-    "This is the natural logarithm; decibels count powers of ten.": lambda sr, hr: float(
-        (10 * torch.log(255**2 / _mse(sr, hr))).mean()
+    "This is the natural logarithm; decibels count powers of ten.": (
+        _by_mse(lambda mse: float(10 * torch.log(255**2 / mse).mean()))
     ),
-    "This is the sum over the pictures, not their mean.": lambda sr, hr: (
-        len(sr) * _decibels(_mse(sr, hr))
+    "This is the sum over the pictures, not their mean.": (
+        _by_mse(lambda mse: len(mse) * _decibels(mse))
     ),
     "Twice too large: a factor of 20 belongs to a root, and this is a square.": (
-        lambda sr, hr: 2 * _decibels(_mse(sr, hr))
+        _by_mse(lambda mse: 2 * _decibels(mse))
     ),
 }
+
+
+def _shrunk_and(store: Callable[[Tensor], Tensor]) -> Answer:
+    """``degrade`` with another way to whole steps of 1/255."""
+    return lambda hr, scale: store(shrink(hr, scale))
+
 
 DEGRADE_MISTAKES: Mistakes = {
     "These values lie between the 256 steps that a file can hold.": (
         shrink,
-        lambda hr, scale: shrink(hr, scale).clamp(0, 1),
+        _shrunk_and(lambda lr: lr.clamp(0, 1)),
     ),
-    "The bump overshoots at an edge: some values are below 0 or above 1.": (
-        lambda hr, scale: shrink(hr, scale).mul(255).round().div(255)
+    "The bump overshoots at an edge: some values are below 0 or above 1.": _shrunk_and(
+        _rounded
     ),
     "These run to 255; every picture in srlab runs from 0 to 1.": (
-        lambda hr, scale: shrink(hr, scale).mul(255).round().clamp(0, 255),
-        lambda hr, scale: shrink(hr, scale).mul(255).round(),
+        _shrunk_and(lambda lr: lr.mul(255).round().clamp(0, 255)),
+        _shrunk_and(lambda lr: lr.mul(255).round()),
     ),
     "Clamped before it was divided: all that was not black is white now.": (
-        lambda hr, scale: shrink(hr, scale).mul(255).round().clamp(0, 1),
+        _shrunk_and(lambda lr: lr.mul(255).round().clamp(0, 1))
     ),
     "Rounded to whole numbers, so only black and white are left.": (
-        lambda hr, scale: shrink(hr, scale).round().clamp(0, 1)
+        _shrunk_and(lambda lr: lr.round().clamp(0, 1))
     ),
     "Rounded down to the step below, not to the nearest.": (
-        lambda hr, scale: shrink(hr, scale).clamp(0, 1).mul(255).floor().div(255)
+        _shrunk_and(lambda lr: lr.clamp(0, 1).mul(255).floor().div(255))
     ),
     "This keeps every s-th pixel: the aliasing that shrink is there to avoid.": (
         lambda hr, scale: hr[..., ::scale, ::scale]
     ),
-    "This is still as large as hr.": lambda hr, _: hr.mul(255).round().div(255),
+    "This is still as large as hr.": lambda hr, _: _rounded(hr),
 }
 
+
+def _psnr_by(decibels: Callable[[Tensor, float], Tensor]) -> Answer:
+    """``psnr`` with another way from each picture's error and the range to decibels."""
+    return lambda sr, hr, data_range: decibels(
+        (sr - hr).square().mean(dim=(1, 2, 3)), data_range
+    )
+
+
 PSNR_MISTAKES: Mistakes = {
-    "You averaged the errors of all pictures; the mean of their PSNRs is another number.": (
-        lambda sr, hr, data_range: 10 * torch.log10(data_range**2 / (sr - hr).square().mean())
-    ),
+    POOLED: _psnr_by(lambda mse, peak: 10 * torch.log10(peak**2 / mse.mean())),
     "This is the natural logarithm; decibels count powers of ten.": (
-        lambda sr, hr, data_range: (
-            10 * torch.log(data_range**2 / _square_error(sr, hr))
-        ).mean()
+        _psnr_by(lambda mse, peak: 10 * torch.log(peak**2 / mse).mean())
     ),
     "One number for each picture; what is asked for is their mean.": (
-        lambda sr, hr, data_range: 10 * torch.log10(data_range**2 / _square_error(sr, hr))
+        _psnr_by(lambda mse, peak: 10 * torch.log10(peak**2 / mse))
     ),
-    "Upside down: a larger error would get more decibels.": lambda sr, hr, data_range: (
-        10 * torch.log10(_square_error(sr, hr) / data_range**2)
-    ).mean(),
-    "data_range has no effect.": lambda sr, hr, data_range: (  # noqa: ARG005
-        (10 * torch.log10(1 / _square_error(sr, hr))).mean()
+    "Upside down: a larger error would get more decibels.": (
+        _psnr_by(lambda mse, peak: 10 * torch.log10(mse / peak**2).mean())
     ),
-    "The error is squared, and data_range is not.": lambda sr, hr, data_range: (
-        10 * torch.log10(data_range / _square_error(sr, hr))
-    ).mean(),
-    "These are bels; a decibel is a tenth of one.": lambda sr, hr, data_range: torch.log10(
-        data_range**2 / _square_error(sr, hr)
-    ).mean(),
+    "data_range has no effect.": _psnr_by(lambda mse, _: -10 * torch.log10(mse).mean()),
+    "The error is squared, and data_range is not.": (
+        _psnr_by(lambda mse, peak: 10 * torch.log10(peak / mse).mean())
+    ),
+    "These are bels; a decibel is a tenth of one.": (
+        _psnr_by(lambda mse, peak: torch.log10(peak**2 / mse).mean())
+    ),
     "This takes the PSNR of each color, not of each picture.": lambda sr, hr, data_range: (
         10 * torch.log10(data_range**2 / (sr - hr).square().mean(dim=(2, 3)))
     ).mean(),
@@ -390,13 +400,11 @@ LUMA_MISTAKES: Mistakes = {
     ),
     "The 16 was not divided by 255.": lambda images: luma(images) - 16 / 255 + 16,
     "Only the 16 was divided by 255.": lambda images: luma(images) * 255 - 16 + 16 / 255,
-    "The axis of colors is gone: this is (N, h, w), not (N, 1, h, w).": lambda images: luma(
-        images
-    )[:, 0],
-    "Red and blue have changed places.": lambda images: luma(images.flip(1)),
-    "These are the weights of full-range luma, from 0 to 255.": lambda images: _full_luma(
-        images
+    "The axis of colors is gone: this is (N, h, w), not (N, 1, h, w).": (
+        lambda images: luma(images)[:, 0]
     ),
+    "Red and blue have changed places.": lambda images: luma(images.flip(1)),
+    "These are the weights of full-range luma, from 0 to 255.": _full_luma,
     "The three colors are weighted, but not added up.": lambda images: (
         (16 + images * torch.tensor([65.481, 128.553, 24.966]).view(3, 1, 1)) / 255
     ),
@@ -409,9 +417,7 @@ SHAVE_MISTAKES: Mistakes = {
     "With border 0 the slice [0:-0] is empty.": lambda images, border: images[
         ..., border:-border, border:-border
     ],
-    "Only the upper and left border is gone.": lambda images, border: images[
-        ..., border:, border:
-    ],
+    "Only the upper and left border is gone.": _upper_and_left,
     "Only the lower and right border is gone.": lambda images, border: images[
         ..., : images.shape[-2] - border, : images.shape[-1] - border
     ],
@@ -432,51 +438,44 @@ SHAVE_MISTAKES: Mistakes = {
 
 SCORE_MISTAKES: Mistakes = {
     "A side is not divisible by the scale; which function cuts the rest off?": (
-        lambda hr, scale: _score_of(enlarge(degrade(hr, scale), scale), hr, scale)
+        partial(_bicubic_score, crop=lambda hr, _: hr)
     ),
     "This is the PSNR of red, green and blue; the published one compares luma.": (
-        lambda hr, scale: _bicubic_score(hr, scale, lambda s: Protocol("rgb", s)),
-        lambda hr, scale: _bicubic_score(hr, scale, lambda _: Protocol("rgb", 0)),
+        partial(_bicubic_score, channels="rgb"),
+        partial(_bicubic_score, channels="rgb", border=0),
     ),
     "This is full-range luma, and 1.32 dB less than the published one.": (
-        lambda hr, scale: _bicubic_score(hr, scale, lambda s: Protocol("y-full", s))
+        partial(_bicubic_score, channels="y-full")
     ),
-    "The border is still there.": (
-        lambda hr, scale: _bicubic_score(hr, scale, lambda _: Protocol("y", 0))
-    ),
+    "The border is still there.": partial(_bicubic_score, border=0),
     "The border is always 4 px here; it is as wide as the scale.": (
-        lambda hr, scale: _bicubic_score(hr, scale, lambda _: Protocol("y", 4))
+        partial(_bicubic_score, border=4)
     ),
     "This always shrinks to a quarter, whatever scale says.": (
-        lambda hr, scale: _bicubic_score(hr, 4)  # noqa: ARG005
+        lambda hr, _: _bicubic_score(hr, 4)
     ),
     "The outputs were compared as they are; a file would clamp and round them.": (
-        lambda hr, scale: _unstored_score(hr, scale)
+        _unstored_score
     ),
-    "lr kept every s-th pixel; degrade averages first.": lambda hr, scale: _score_of(
-        enlarge(crop_to_multiple(hr, scale)[..., ::scale, ::scale], scale),
-        crop_to_multiple(hr, scale),
-        scale,
+    "lr kept every s-th pixel; degrade averages first.": (
+        partial(_bicubic_score, small=lambda hr, scale: hr[..., ::scale, ::scale])
     ),
-    "This is not bicubic: each pixel was only repeated.": lambda hr, scale: _score_of(
-        F.interpolate(degrade(crop_to_multiple(hr, scale), scale), scale_factor=scale),
-        crop_to_multiple(hr, scale),
-        scale,
+    "This is not bicubic: each pixel was only repeated.": (
+        partial(_bicubic_score, large=lambda lr, scale: F.interpolate(lr, scale_factor=scale))
     ),
 }
 
-
 PUBLISHED_MISTAKES: Mistakes = {
     "Two bugs are left: one in what is rounded, one in what is cut off.": (
-        _with_bugs(rounds_luma=True, cuts_half=True)
+        _published_with(store=_as_given, color=_stored_luma, cut=_upper_and_left)
     ),
     "This is the PSNR of red, green and blue; the published one compares luma.": (
-        _published_with(color=lambda images: images)
+        _published_with(color=_as_given)
     ),
     "This is full-range luma, and 1.32 dB less than the published one.": (
         _published_with(color=_full_luma)
     ),
-    "The border is still there.": _published_with(cut=lambda images, _: images),
+    "The border is still there.": _published_with(cut=_as_given),
     "With border 0 the slice [0:-0] is empty.": (
         _published_with(cut=lambda images, border: images[..., border:-border, border:-border])
     ),
@@ -486,9 +485,7 @@ PUBLISHED_MISTAKES: Mistakes = {
     "Top and bottom are still there.": (
         _published_with(cut=lambda images, b: images[..., b : images.shape[-1] - b])
     ),
-    "Only the upper and left border is gone.": (
-        _published_with(cut=lambda images, border: images[..., border:, border:])
-    ),
+    "Only the upper and left border is gone.": (_published_with(cut=_upper_and_left)),
     "Twice as much is gone as should be.": (
         _published_with(cut=lambda images, border: shave(images, 2 * border))
     ),
@@ -498,11 +495,9 @@ PUBLISHED_MISTAKES: Mistakes = {
     "This always takes 4 px away, whatever border says.": (
         _published_with(cut=lambda images, _: shave(images, BORDER))
     ),
-    "You averaged the errors of all pictures; the mean of their PSNRs is another number.": (
-        _pooled
-    ),
+    POOLED: (_published_with(compare=lambda sr, hr: -10 * (sr - hr).square().mean().log10())),
     "Only sr was stored as a file; hr comes from a file too.": (
-        _published_with(store_hr=lambda images: images)
+        _published_with(store_hr=_as_given)
     ),
     "hr was rounded, but not clamped.": _published_with(store_hr=_rounded),
     "hr was clamped, but not rounded.": (
@@ -510,10 +505,10 @@ PUBLISHED_MISTAKES: Mistakes = {
     ),
     "Values above 1 or below 0 are left; no file holds them.": _published_with(store=_rounded),
     "A file holds only whole steps of 1/255; here are values between them.": (
-        _published_with(store=lambda images: images)
+        _published_with(store=_as_given)
     ),
     "You rounded luma; a file rounds red, green and blue.": (
-        _published_with(store=lambda images: images, color=lambda images: _stored(luma(images)))
+        _published_with(store=_as_given, color=_stored_luma)
     ),
     "Rounded down to the step below, not to the nearest.": _published_with(
         store=lambda images: images.clamp(0, 1).mul(255).floor().div(255)

@@ -1,6 +1,7 @@
 """Checks of lesson 01: the network, a training step, sharpness, and how far it looks."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -277,48 +278,41 @@ def _values(terms: Any) -> list[Tensor]:
     return [torch.as_tensor(term).float().view(1) for term in terms.values()]
 
 
-def _step_that(
-    act: Callable[[dict[str, Tensor], torch.optim.Optimizer], None],
+def _step_of(
+    *names: str,
+    total: Callable[[list[Tensor]], Tensor] = lambda terms: torch.stack(terms).sum(),
 ) -> Answer:
-    """A training step that does this with its terms and its optimizer."""
+    """A training step that calls these, in this order."""
 
     def step(
         model: nn.Module, pair: tuple[Tensor, Tensor], loss: Any, optimizer: Any
     ) -> dict[str, Tensor]:
-        lr, hr = pair
-        terms: dict[str, Tensor] = loss(model(lr), hr)
-        act(terms, optimizer)
+        terms: dict[str, Tensor] = loss(model(pair[0]), pair[1])
+        owners = {"backward": total(list(terms.values()))}
+        for name in names:
+            getattr(owners.get(name, optimizer), name)()
         return {name: term.detach() for name, term in terms.items()}
 
     return step
 
 
-def _in_order(*names: str, of: Callable[[list[Tensor]], Tensor] = sum) -> Answer:  # type: ignore[assignment]
-    """A training step that calls these, in this order."""
-
-    def act(terms: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
-        total = of(list(terms.values()))
-        calls: dict[str, Callable[[], object]] = {
-            "zero_grad": optimizer.zero_grad,
-            "backward": total.backward,
-            "step": optimizer.step,
-        }
-        for name in names:
-            calls[name]()
-
-    return _step_that(act)
-
-
 def _net_that(
-    combine: Callable[[SrResNet, Tensor, Tensor], Tensor],
+    enlarged: Callable[[Tensor, int], Tensor] = enlarge,
+    join: Callable[[Tensor, Tensor], Tensor] = torch.add,
+    features: Callable[[SrResNet, Tensor], Tensor] = lambda net, x: net.body(x),
 ) -> Answer:
-    """A class like ``SrResNet`` that makes something else of lr and its features."""
+    """A class like ``SrResNet`` with another start, sum, or features from those of head."""
 
     class Net(SrResNet):
         def forward(self, lr: Tensor) -> Tensor:
-            return combine(self, lr, self.body(self.head(lr)))
+            painted = self.upsampler(features(self, self.head(lr)))
+            return join(enlarged(lr, self.scale), painted)
 
     return Net
+
+
+def _resized(mode: str) -> Callable[[Tensor, int], Tensor]:
+    return lambda lr, scale: F.interpolate(lr, scale_factor=scale, mode=mode)
 
 
 def _block_that(correct: Callable[[Tensor, Layer, Layer], Tensor]) -> Answer:
@@ -368,103 +362,84 @@ BLOCKS: dict[str, Callable[[Tensor, Layer, Layer], Tensor]] = {
 BLOCK_MISTAKES: Mistakes = {hint: _block_that(wrong) for hint, wrong in BLOCKS.items()}
 
 NET_MISTAKES: Mistakes = {
-    "Bicubic is missing: the network would have to paint the whole picture.": _net_that(
-        lambda net, _, features: net.upsampler(features)
+    "Bicubic is missing: the network would have to paint the whole picture.": (
+        _net_that(join=lambda _, painted: painted)
     ),
-    "This is bicubic; what the network computes is not added.": _net_that(
-        lambda net, lr, _: enlarge(lr, net.scale)
+    "This is bicubic; what the network computes is not added.": (
+        _net_that(join=lambda bicubic, _: bicubic)
     ),
-    "The blocks are left out.": _net_that(
-        lambda net, lr, _: enlarge(lr, net.scale) + net.upsampler(net.head(lr))
+    "The blocks are left out.": _net_that(features=lambda _, x: x),
+    "This is nearest neighbor, not bicubic, below the network's part.": (
+        _net_that(_resized("nearest"))
     ),
-    "This is nearest neighbor, not bicubic, below the network's part.": _net_that(
-        lambda net, lr, features: (
-            F.interpolate(lr, scale_factor=net.scale) + net.upsampler(features)
-        )
+    "The network's part is taken away from bicubic here.": _net_that(join=torch.sub),
+    "Bicubic is multiplied by the network's part here, which starts at zero.": (
+        _net_that(join=torch.mul)
     ),
-    "The network's part is taken away from bicubic here.": _net_that(
-        lambda net, lr, features: enlarge(lr, net.scale) - net.upsampler(features)
+    "A second skip, around the blocks: the features of head are added again.": (
+        _net_that(features=lambda net, x: x + net.body(x))
     ),
-    "Bicubic is multiplied by the network's part here, which starts at zero.": _net_that(
-        lambda net, lr, features: enlarge(lr, net.scale) * net.upsampler(features)
+    "This bicubic uses another kernel than enlarge does.": _net_that(_resized("bicubic")),
+    "This is bilinear, not bicubic, below the network's part.": _net_that(_resized("bilinear")),
+    "Clamped: outside 0 to 1 no gradient would come back.": (
+        _net_that(join=lambda bicubic, painted: (bicubic + painted).clamp(0, 1))
     ),
-    "A second skip, around the blocks: the features of head are added again.": _net_that(
-        lambda net, lr, _: (
-            enlarge(lr, net.scale) + net.upsampler(net.head(lr) + net.body(net.head(lr)))
-        )
-    ),
-    "This bicubic uses another kernel than enlarge does.": _net_that(
-        lambda net, lr, features: (
-            F.interpolate(lr, scale_factor=net.scale, mode="bicubic") + net.upsampler(features)
-        )
-    ),
-    "This is bilinear, not bicubic, below the network's part.": _net_that(
-        lambda net, lr, features: (
-            F.interpolate(lr, scale_factor=net.scale, mode="bilinear") + net.upsampler(features)
-        )
-    ),
-    "Clamped: outside 0 to 1 no gradient would come back.": _net_that(
-        lambda net, lr, features: (enlarge(lr, net.scale) + net.upsampler(features)).clamp(0, 1)
-    ),
-    "A ReLU at the end: the network could only ever add brightness.": _net_that(
-        lambda net, lr, features: enlarge(lr, net.scale) + F.relu(net.upsampler(features))
+    "A ReLU at the end: the network could only ever add brightness.": (
+        _net_that(join=lambda bicubic, painted: bicubic + F.relu(painted))
     ),
 }
 
+_whole_step_of = partial(_step_of, "zero_grad", "backward", "step")
+
 STEP_MISTAKES: Mistakes = {
-    "The gradients of the step before are still there, and were added.": _in_order(
-        "backward", "step"
+    "The gradients of the step before are still there, and were added.": (
+        _step_of("backward", "step")
     ),
     "The weights did not move.": (
-        _in_order("zero_grad", "backward"),
-        _in_order("zero_grad", "step"),
-        _in_order("backward", "zero_grad", "step"),
-        _in_order("backward"),
-        _in_order(),
+        _step_of("zero_grad", "backward"),
+        _step_of("zero_grad", "step"),
+        _step_of("backward", "zero_grad", "step"),
+        _step_of("backward"),
+        _step_of(),
     ),
-    "Only the first term is followed.": _in_order(
-        "zero_grad", "backward", "step", of=lambda terms: terms[0]
+    "Only the first term is followed.": _whole_step_of(total=lambda terms: terms[0]),
+    "Only the last term is followed.": _whole_step_of(total=lambda terms: terms[-1]),
+    "The mean of the terms is not their sum.": (
+        _whole_step_of(total=lambda terms: torch.stack(terms).mean())
     ),
-    "Only the last term is followed.": _in_order(
-        "zero_grad", "backward", "step", of=lambda terms: terms[-1]
+    "The terms are multiplied here.": (
+        _whole_step_of(total=lambda terms: torch.stack(terms).prod())
     ),
-    "The mean of the terms is not their sum.": _in_order(
-        "zero_grad", "backward", "step",
-        of=lambda terms: torch.stack(terms).mean(),
-    ),
-    "The terms are multiplied here.": _in_order(
-        "zero_grad", "backward", "step",
-        of=lambda terms: torch.stack(terms).prod(),
-    ),
-}  # fmt: skip
+}
+
+
+def _energies(
+    share: Callable[[Tensor, Tensor], Tensor] = lambda sr, hr: (sr / hr).mean(),
+    cutoff: Callable[[int], float] = lambda scale: 1 / (2 * scale),
+) -> Answer:
+    """``sharpness`` with another share of the energies, or another border."""
+    return lambda sr, hr, scale: share(*(fine_energy(x, cutoff(scale)) for x in (sr, hr)))
+
 
 SHARPNESS_MISTAKES: Mistakes = {
-    "Upside down: a blur would get more than 1.": lambda sr, hr, scale: (
-        fine_energy(hr, 1 / (2 * scale)) / fine_energy(sr, 1 / (2 * scale))
-    ).mean(),
+    "Upside down: a blur would get more than 1.": _energies(lambda sr, hr: (hr / sr).mean()),
     "The border is at 1 / scale here; a wave needs two px, one light and one dark.": (
-        lambda sr, hr, scale: (fine_energy(sr, 1 / scale) / fine_energy(hr, 1 / scale)).mean()
+        _energies(cutoff=lambda scale: 1 / scale)
     ),
-    "All waves count here, coarse ones too.": lambda sr, hr, scale: (  # noqa: ARG005
-        (fine_energy(sr, 0) / fine_energy(hr, 0)).mean()
-    ),
+    "All waves count here, coarse ones too.": _energies(cutoff=lambda _: 0),
     "The border is at scale / 2; frequencies above 1 / 2 do not exist.": (
-        lambda sr, hr, scale: (fine_energy(sr, scale / 2) / fine_energy(hr, scale / 2)).mean()
+        _energies(cutoff=lambda scale: scale / 2)
     ),
     "The energies of all pictures are added; the one with more contrast rules.": (
-        lambda sr, hr, scale: (
-            fine_energy(sr, 1 / (2 * scale)).sum() / fine_energy(hr, 1 / (2 * scale)).sum()
-        )
+        _energies(lambda sr, hr: sr.sum() / hr.sum())
     ),
-    "The border is at 1 / 8 whatever scale says.": lambda sr, hr, scale: (  # noqa: ARG005
-        (fine_energy(sr, 1 / 8) / fine_energy(hr, 1 / 8)).mean()
+    "The border is at 1 / 8 whatever scale says.": _energies(cutoff=lambda _: 1 / 8),
+    "One number for each picture; what is asked for is their mean.": (
+        _energies(lambda sr, hr: sr / hr)
     ),
-    "One number for each picture; what is asked for is their mean.": lambda sr, hr, scale: (
-        fine_energy(sr, 1 / (2 * scale)) / fine_energy(hr, 1 / (2 * scale))
+    "This is a difference of energies, not a share.": (
+        _energies(lambda sr, hr: (sr - hr).mean())
     ),
-    "This is a difference of energies, not a share.": lambda sr, hr, scale: (
-        fine_energy(sr, 1 / (2 * scale)) - fine_energy(hr, 1 / (2 * scale))
-    ).mean(),
 }
 
 REACH_MISTAKES: Mistakes = {

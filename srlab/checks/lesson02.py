@@ -391,10 +391,6 @@ HOOKS_MISTAKES: Mistakes = {
 # What the extractor expects
 
 
-def _normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    return (images - mean.view(3, 1, 1)) / std.view(3, 1, 1)
-
-
 def _normalized_by(make: Answer) -> Answer:
     """Make of a class a function of its weights' name and of pictures."""
 
@@ -531,7 +527,7 @@ def _by_features(distance: Callable[[Tensor, Tensor], Tensor]) -> Answer:
     )
 
 
-FEATURE_MISTAKES: Mistakes = {
+LAYER_MISTAKES: dict[str, Answer] = {
     "These are squared differences.": _by_features(F.mse_loss),
     "Differences of both signs cancel.": _by_features(lambda a, b: (a - b).mean()),
     "This is a sum: a layer with more values would count more.": (
@@ -546,65 +542,71 @@ FEATURE_MISTAKES: Mistakes = {
     "Divided by the sum of the weights, which need not be 1.": lambda seen, wanted, weights: (
         content_loss(seen, wanted, weights) / sum(weights.values())
     ),
+}
+
+
+def _every_layer(seen: Any, wanted: Any, weights: Mapping[str, float]) -> Any:
+    return sum(weights[n] * F.l1_loss(seen[n], wanted[n]) for n in seen)
+
+
+def _by_place(seen: Any, wanted: Any, weights: Mapping[str, float]) -> Any:
+    rows = zip(seen.values(), wanted.values(), weights.values(), strict=False)
+    return sum(w * F.l1_loss(a, b) for a, b, w in rows)
+
+
+FEATURE_MISTAKES: Mistakes = {
+    **LAYER_MISTAKES,
     "Only one of the layers counts.": (
-        lambda seen, wanted, weights: next(
-            w * F.l1_loss(seen[n], wanted[n]) for n, w in weights.items()
-        ),
-        lambda seen, wanted, weights: [
-            w * F.l1_loss(seen[n], wanted[n]) for n, w in weights.items()
-        ][-1],
+        lambda seen, wanted, weights: content_loss(seen, wanted, dict([*weights.items()][:1])),
+        lambda seen, wanted, weights: content_loss(seen, wanted, dict([*weights.items()][-1:])),
     ),
     # An error: one of the layers has no weight.
-    "One of the layers that are given has no weight.": lambda seen, wanted, weights: sum(
-        weights[n] * F.l1_loss(seen[n], wanted[n]) for n in seen
-    ),
-    "The weights went to layers by their place; a dict's order is not theirs.": (
-        lambda seen, wanted, weights: sum(
-            w * F.l1_loss(a, b)
-            for a, b, w in zip(seen.values(), wanted.values(), weights.values(), strict=False)
-        )
-    ),
+    "One of the layers that are given has no weight.": _every_layer,
+    "The weights went to layers by their place; a dict's order is not theirs.": _by_place,
 }
 
 
-NORMALIZED: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "These are the pictures as they were given.": lambda images, *_: images,
+def _by_its_own_numbers(images: Tensor) -> Tensor:
+    std, mean = torch.std_mean(images, dim=(0, 2, 3), keepdim=True)
+    return (images - mean) / std
+
+
+NORMALIZE_MISTAKES: Mistakes = {
+    "These are the pictures as they were given.": _normalizing(lambda images, *_: images),
     "The two steps are in the wrong order; mean has the unit of the picture.": (
-        lambda images, mean, std: images / std.view(3, 1, 1) - mean.view(3, 1, 1)
+        _normalizing(lambda images, mean, std: images / std - mean)
     ),
-    "The mean is gone, but std is not used.": lambda images, mean, _: (
-        images - mean.view(3, 1, 1)
+    "The mean is gone, but std is not used.": _normalizing(
+        lambda images, mean, _: images - mean
     ),
-    "Divided, but the mean was not subtracted first.": lambda images, _, std: (
-        images / std.view(3, 1, 1)
+    "Divided, but the mean was not subtracted first.": (
+        _normalizing(lambda images, _, std: images / std)
     ),
-    "You multiplied by std, which makes the spread smaller still.": lambda images, mean, std: (
-        (images - mean.view(3, 1, 1)) * std.view(3, 1, 1)
+    "You multiplied by std, which makes the spread smaller still.": (
+        _normalizing(lambda images, mean, std: (images - mean) * std)
     ),
-    "The mean is added; afterwards it should be 0.": lambda images, mean, std: (
-        (images + mean.view(3, 1, 1)) / std.view(3, 1, 1)
+    "The mean is added; afterwards it should be 0.": (
+        _normalizing(lambda images, mean, std: (images + mean) / std)
     ),
     "Pictures, mean and std are all in [0, 1]; nothing has to be multiplied by 255.": (
-        lambda images, mean, std: (255 * images - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+        _normalizing(lambda images, mean, std: (255 * images - mean) / std)
     ),
-    "The channels of the picture are reversed.": lambda images, mean, std: _normalize(
-        images.flip(1), mean, std
+    "The channels of the picture are reversed.": (
+        _normalizing(lambda images, mean, std: (images.flip(1) - mean) / std)
     ),
     "mean and std are reversed: blue's numbers are used for red.": (
-        lambda images, mean, std: _normalize(images, mean.flip(0), std.flip(0))
+        _normalizing(lambda images, mean, std: (images - mean.flip(0)) / std.flip(0))
     ),
     "These are the mean and std of this picture; the network was trained with fixed ones.": (
-        lambda images, *_: _normalize(images, images.mean((0, 2, 3)), images.std((0, 2, 3)))
+        _normalizing(lambda images, *_: _by_its_own_numbers(images))
     ),
     "Clamped, though normalized values run below 0 and above 1.": (
-        lambda images, mean, std: _normalize(images, mean, std).clamp(0, 1)
+        _normalizing(lambda images, mean, std: ((images - mean) / std).clamp(0, 1))
     ),
-    "This uses one mean and one std for all three channels.": lambda images, mean, std: (
-        _normalize(images, mean.mean().expand(3), std.mean().expand(3))
+    "This uses one mean and one std for all three channels.": (
+        _normalizing(lambda images, mean, std: (images - mean.mean()) / std.mean())
     ),
 }
-
-NORMALIZE_MISTAKES: Mistakes = {hint: _normalizing(wrong) for hint, wrong in NORMALIZED.items()}
 
 
 # Exercise 1: a loss with a bug
@@ -619,23 +621,14 @@ def _extractor(images: Tensor) -> dict[str, Tensor]:
 
 
 def _content_loss(
-    extractor: Extractor,
-    sr: Tensor,
-    hr: Tensor,
-    layer_weights: Mapping[str, float],
-    distance: Callable[[Tensor, Tensor], Tensor] = F.l1_loss,
-) -> Any:
-    seen, wanted = extractor(sr), extractor(hr)
-    return sum(w * distance(seen[name], wanted[name]) for name, w in layer_weights.items())
-
-
-def _by_place(
     extractor: Extractor, sr: Tensor, hr: Tensor, layer_weights: Mapping[str, float]
 ) -> Any:
-    rows = zip(
-        extractor(sr).values(), extractor(hr).values(), layer_weights.values(), strict=False
-    )
-    return sum(w * F.l1_loss(seen, wanted) for seen, wanted, w in rows)
+    return content_loss(extractor(sr), extractor(hr), layer_weights)
+
+
+def _extracting(compare: Answer) -> Answer:
+    """Make of a loss of features one of an extractor and pictures."""
+    return lambda extractor, sr, hr, weights: compare(extractor(sr), extractor(hr), weights)
 
 
 FEATURES_MISTAKES: Mistakes = {
@@ -646,36 +639,15 @@ FEATURES_MISTAKES: Mistakes = {
 
 CONTENT_MISTAKES: Mistakes = {
     "Each weight goes to whichever layer stands in its place; the names decide nothing.": (
-        _by_place
+        _extracting(_by_place)
     ),
-    "These are squared differences.": (
-        partial(_content_loss, distance=lambda a, b: (a - b).square().mean())
-    ),
-    "Differences of both signs cancel.": (
-        partial(_content_loss, distance=lambda a, b: (a - b).mean())
-    ),
+    **{hint: _extracting(wrong) for hint, wrong in LAYER_MISTAKES.items()},
     "This compares the means of whole layers, not place by place.": (
-        partial(_content_loss, distance=lambda a, b: (a.mean() - b.mean()).abs())
-    ),
-    "This is a sum: a layer with more values would count more.": (
-        partial(_content_loss, distance=lambda a, b: (a - b).abs().sum())
-    ),
-    "All layers count alike; their weights have no effect.": (
-        lambda extractor, sr, hr, weights: _content_loss(
-            extractor, sr, hr, dict.fromkeys(weights, 1.0)
-        )
+        _extracting(_by_features(lambda a, b: (a.mean() - b.mean()).abs()))
     ),
     "The layers are averaged, and their weights have no effect.": (
-        lambda extractor, sr, hr, weights: (
-            _content_loss(extractor, sr, hr, dict.fromkeys(weights, 1.0)) / len(weights)
-        )
-    ),
-    "Weighted, but then averaged over the layers.": lambda extractor, sr, hr, weights: (
-        _content_loss(extractor, sr, hr, weights) / len(weights)
-    ),
-    "Divided by the sum of the weights, which need not be 1.": (
-        lambda extractor, sr, hr, weights: (
-            _content_loss(extractor, sr, hr, weights) / sum(weights.values())
+        lambda extractor, sr, hr, weights: _content_loss(
+            extractor, sr, hr, dict.fromkeys(weights, 1 / len(weights))
         )
     ),
     "A layer that has no weight counts here as well.": (
@@ -684,11 +656,7 @@ CONTENT_MISTAKES: Mistakes = {
         )
     ),
     # An error: one of the extractor's layers has no weight.
-    "The extractor gives a layer that has no weight.": (
-        lambda extractor, sr, hr, weights: _content_loss(
-            extractor, sr, hr, {name: weights[name] for name in extractor(sr)}
-        )
-    ),
+    "The extractor gives a layer that has no weight.": _extracting(_every_layer),
     "Features of a difference are no difference of features.": (
         lambda extractor, sr, hr, weights: sum(
             w * extractor(sr - hr)[name].abs().mean() for name, w in weights.items()

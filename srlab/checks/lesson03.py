@@ -166,7 +166,7 @@ def check_learned_block(answer: Answer | None) -> Verdict:
     x = _signal(1, 2, 4, 7, 5)
     return judge(
         answer,
-        right=_LearnedBlock,
+        right=_Block,
         cases={
             "learned numbers beside those of conv1 and conv2": (_sizes, x, None),
             "what a new block gives": (_output, x, None),
@@ -209,7 +209,7 @@ def check_channel_scale(answer: Answer | None) -> Verdict:
             "the gradient: of the correction": (_back, wide, "rising"),
         },
         mistakes=SCALE_MISTAKES,
-        seen_through=_asked_of_a_scale,
+        seen_through=partial(_asked_of_a_weight, per_channel=True),
     )
 
 
@@ -267,31 +267,14 @@ def _by_name(model: SrResNet, lr: Tensor) -> list[float]:
     return [spreads[number] for number in sorted(range(len(spreads)), key=str)]
 
 
-def _without_running(model: SrResNet, _: Tensor) -> list[float]:
+def _before_a_run(model: SrResNet, _: Tensor) -> list[float]:
     with Hooks({str(number): block for number, block in enumerate(model.body)}) as hooks:
-        pass
-    return [hook.output.std().item() for hook in hooks.values()]
-
-
-def _after_the_block(model: SrResNet, lr: Tensor) -> list[float]:
-    with Hooks({str(number): block for number, block in enumerate(model.body)}) as hooks:
-        pass
-    model(lr)
-    return [hook.output.std().item() for hook in hooks.values()]
-
-
-def _hooks_that_stay(model: SrResNet, lr: Tensor) -> list[float]:
-    hooks = Hooks({str(number): block for number, block in enumerate(model.body)}).__enter__()
-    with torch.no_grad():
-        model(lr)
-    return [hook.output.std().item() for hook in hooks.values()]
+        return [hook.output.std().item() for hook in hooks.values()]
 
 
 SPREAD_MISTAKES: Mistakes = {
-    "Nothing ran while the hooks were there, so they have kept nothing.": (
-        _without_running,
-        _after_the_block,
-    ),
+    # An error: a hook without an output.
+    "Nothing ran while the hooks were there, so they have kept nothing.": _before_a_run,
     "This is the variance; the spread is its root.": partial(_spread_of, measure=Tensor.var),
     "This is the mean size, not the spread around the mean.": (
         partial(_spread_of, measure=lambda values: values.abs().mean())
@@ -388,42 +371,26 @@ WEIGHTED_MISTAKES: Mistakes = {
 # Weights that are learned: one number, and one a channel
 
 
-def _asked_of_a_weight(make: Answer) -> Answer:
+def _fill(module: nn.Module, factor: Any) -> None:
+    """Set what a new module has learned: all one number, or ``"rising"``."""
+    for parameter in module.parameters() if factor is not None else ():
+        rising = torch.arange(1.0, 1 + parameter.numel()).view_as(parameter)
+        parameter.data.copy_(rising if factor == "rising" else torch.tensor(factor))
+
+
+def _asked_of_a_weight(make: Answer, *, per_channel: bool = False) -> Answer:
     """Make of a class a function that answers one question about a new weight."""
 
-    def ask(question: Question, correction: Tensor, factor: float | None) -> Any:
-        weight = make()
+    def ask(question: Question, correction: Tensor, factor: float | str | None) -> Any:
+        weight = make(*[correction.shape[1]] * per_channel)
         if weight is None:
             return None
-        _require_module(weight)
-        if factor is not None:
-            for parameter in weight.parameters():
-                parameter.data.fill_(factor)
+        if not isinstance(weight, nn.Module):
+            raise Finding(f"{named_type(weight)}, not an nn.Module", "This is no module.")
+        _fill(weight, factor)
         return question(weight, correction)
 
     return ask
-
-
-def _asked_of_a_scale(make: Answer) -> Answer:
-    """The same for a weight of so many features, whose factors can be made to differ."""
-
-    def ask(question: Question, correction: Tensor, factors: str | None) -> Any:
-        scale = make(correction.shape[1])
-        if scale is None:
-            return None
-        _require_module(scale)
-        if factors is not None:
-            for parameter in scale.parameters():
-                rising = torch.arange(1.0, 1 + parameter.numel())
-                parameter.data.copy_(rising.view_as(parameter))
-        return question(scale, correction)
-
-    return ask
-
-
-def _require_module(made: Any) -> None:
-    if not isinstance(made, nn.Module):
-        raise Finding(f"{named_type(made)}, not an nn.Module", "This is no module.")
 
 
 def _all_sizes(module: nn.Module, _: Tensor) -> list[int]:
@@ -448,10 +415,7 @@ def _factor_that(give: Callable[[Any, Tensor], Tensor], first: float = 0.0) -> A
             super().__init__()
             self.factor.data.fill_(first)
 
-        def forward(self, correction: Tensor) -> Tensor:
-            return give(self, correction)
-
-    return Wrong
+    return type("_Factor", (Wrong,), {"forward": give})
 
 
 class _PlainFactor(LearnedWeight):
@@ -485,10 +449,14 @@ class _ChannelScale(nn.Module):
 
     def __init__(self, num_features: int):
         super().__init__()
-        self.factors = nn.Parameter(torch.full((num_features, 1, 1), self.first))
+        self.factors: Tensor = nn.Parameter(torch.full((num_features, 1, 1), self.first))
 
     def forward(self, correction: Tensor) -> Tensor:
         return self.factors * correction
+
+
+def _scaled(module: Any, correction: Tensor) -> Any:
+    return module.factors * correction
 
 
 def _scale_that(give: Callable[[Any, Tensor], Tensor], first: float = 0.1) -> Answer:
@@ -496,27 +464,23 @@ def _scale_that(give: Callable[[Any, Tensor], Tensor], first: float = 0.1) -> An
 
 
 class _OneForAll(_ChannelScale):
-    def __init__(self, num_features: int):
-        super().__init__(num_features)
-        self.factors = nn.Parameter(torch.full((), self.first))
+    def __init__(self, _: int):
+        super().__init__(1)
 
 
 class _PlainScale(_ChannelScale):
     def __init__(self, num_features: int):
         super().__init__(num_features)
+        first = self.factors.detach()
         del self.factors
-        self.factors = torch.full((num_features, 1, 1), self.first)  # type: ignore[assignment]
+        self.factors = first
 
 
 SCALE_MISTAKES: Mistakes = {
     PLAIN: _PlainScale,
     "One number for all channels; each should have its own.": _OneForAll,
-    "They start at 0; at first each should be 0.1.": (
-        _scale_that(lambda m, c: m.factors * c, first=0.0)
-    ),
-    "They start at 1; at first each should be 0.1.": (
-        _scale_that(lambda m, c: m.factors * c, first=1.0)
-    ),
+    "They start at 0; at first each should be 0.1.": _scale_that(_scaled, first=0.0),
+    "They start at 1; at first each should be 0.1.": _scale_that(_scaled, first=1.0),
     # An error at most sizes; where there are as many px as channels it would pass unseen.
     "The factors lie along the width, not along the channels.": (
         _scale_that(lambda m, c: m.factors.flatten() * c)
@@ -661,7 +625,7 @@ def _wakes(block: nn.Module, x: Tensor) -> bool:
 
 
 class _Block(nn.Module):
-    """What right and wrong blocks have in common."""
+    """The right one, and what wrong ones have in common with it."""
 
     first = 0.0
 
@@ -675,24 +639,18 @@ class _Block(nn.Module):
         result: Tensor = self.conv2(F.relu(self.conv1(x)))
         return result
 
-
-class _LearnedBlock(_Block):
     def forward(self, x: Tensor) -> Tensor:
         return x + self.factor * self.correction(x)
 
 
-class _StartsAtOne(_LearnedBlock):
-    first = 1.0
-
-
-class _NotLearned(_LearnedBlock):
+class _NotLearned(_Block):
     def __init__(self, num_features: int):
         super().__init__(num_features)
         del self.factor
         self.register_buffer("factor", torch.zeros(()))
 
 
-class _OneForEachChannel(_LearnedBlock):
+class _OneForEachChannel(_Block):
     def __init__(self, num_features: int):
         super().__init__(num_features)
         self.factor = nn.Parameter(torch.zeros(num_features, 1, 1))
@@ -703,7 +661,7 @@ def _computing(forward: Callable[[Any, Tensor], Any]) -> type[_Block]:
     return type("_Computing", (_Block,), {"forward": forward})
 
 
-class _NeverWakes(_LearnedBlock):
+class _NeverWakes(_Block):
     def __init__(self, num_features: int):
         super().__init__(num_features)
         for parameter in self.conv2.parameters():
@@ -714,13 +672,15 @@ CUT = "The values are right, but the gradient is not: somewhere the way back is 
 
 BLOCK_MISTAKES: Mistakes = {
     "Two zeros in one product never wake: the weight, and all of conv2.": _NeverWakes,
-    "Training changes no plain tensor or number; only parameters.": _NotLearned,
+    PLAIN: _NotLearned,
     CUT: _computing(lambda b, x: x + b.factor * b.correction(x).detach()),
     "The skip doesn't stay whole: x loses what the correction gains.": (
         _computing(lambda b, x: (1 - b.factor) * x + b.factor * b.correction(x))
     ),
     "One weight for each channel, not one for the whole block.": _OneForEachChannel,
-    "A new block is the plain one: its weight is 1, or has no effect.": _StartsAtOne,
+    "A new block is the plain one: its weight is 1, or has no effect.": (
+        type("_StartsAtOne", (_Block,), {"first": 1.0})
+    ),
     "The weight is there, but nothing is multiplied by it.": (
         _computing(lambda b, x: x + b.correction(x))
     ),
@@ -777,52 +737,6 @@ def _signal(seed: int, *shape: int) -> Tensor:
     return values + torch.rand((*shape[:2], 1, 1), generator=generator) - 0.5
 
 
-GATED: Mistakes = {
-    "These gates do not lie between 0 and 1.": lambda c, squeeze, expand: (
-        c * expand(F.relu(squeeze(_pooled(c))))
-    ),
-    "These are the gates alone.": (
-        lambda c, squeeze, expand: _gates(_pooled(c), squeeze, expand),
-        lambda c, squeeze, expand: _gates(_pooled(c), squeeze, expand).expand_as(c),
-    ),
-    "The mean went over the batch too: all pictures have the same gates.": (
-        lambda c, squeeze, expand: c * _gates(c.mean((0, 2, 3), keepdim=True), squeeze, expand)
-    ),
-    "The mean went over the channels too.": lambda c, squeeze, expand: (
-        c * _gates(c.mean((1, 2, 3), keepdim=True).expand(-1, 6, 1, 1), squeeze, expand)
-    ),
-    # swapped layers raise the same error
-    "A convolution got the wrong shape; squeeze wants (N, F, 1, 1).": (
-        lambda c, squeeze, expand: c * _gates(c.mean((2, 3)), squeeze, expand),
-        lambda c, squeeze, expand: c * _gates(c.mean((1, 2, 3), keepdim=True), squeeze, expand),
-    ),
-    "Nothing was averaged: each pixel has gates of its own.": lambda c, squeeze, expand: (
-        c * _gates(c, squeeze, expand)
-    ),
-    "This is the maximum of each channel.": lambda c, squeeze, expand: (
-        c * _gates(c.amax((2, 3), keepdim=True), squeeze, expand)
-    ),
-    "This is a sum: a larger picture opens the gates wider.": lambda c, squeeze, expand: (
-        c * _gates(c.sum((2, 3), keepdim=True), squeeze, expand)
-    ),
-    "Nothing stands between squeeze and expand, so together they do no more than one.": (
-        lambda c, squeeze, expand: c * torch.sigmoid(expand(squeeze(_pooled(c))))
-    ),
-    "There are two sigmoids.": lambda c, squeeze, expand: (
-        c * torch.sigmoid(expand(torch.sigmoid(squeeze(_pooled(c)))))
-    ),
-    "A softmax makes the channels compete; each gate should be free.": (
-        lambda c, squeeze, expand: c * torch.softmax(expand(F.relu(squeeze(_pooled(c)))), dim=1)
-    ),
-    "The gates are added, not multiplied.": lambda c, squeeze, expand: (
-        c + _gates(_pooled(c), squeeze, expand)
-    ),
-    "The correction is in the result once more, without a gate.": lambda c, squeeze, expand: (
-        c * (1 + _gates(_pooled(c), squeeze, expand))
-    ),
-}
-
-
 def _gates_that(give: Callable[[Tensor, Layer, Layer], Tensor]) -> Answer:
     """A class like ``ChannelGates`` that does something else with its two layers."""
 
@@ -833,7 +747,56 @@ def _gates_that(give: Callable[[Tensor, Layer, Layer], Tensor]) -> Answer:
     return Wrong
 
 
+def _pooled_by(pool: Callable[[Tensor], Tensor]) -> Answer:
+    """``ChannelGates`` that makes another number of each channel than its mean."""
+    return _gates_that(lambda c, squeeze, expand: c * _gates(pool(c), squeeze, expand))
+
+
+def _layers_as(gate: Callable[[Tensor, Layer, Layer], Tensor]) -> Answer:
+    """``ChannelGates`` that makes something else of the means."""
+    return _gates_that(lambda c, squeeze, expand: c * gate(_pooled(c), squeeze, expand))
+
+
+def _joined_by(join: Callable[[Tensor, Tensor], Tensor]) -> Answer:
+    """``ChannelGates`` that makes something else of a correction and its gates."""
+    return _gates_that(lambda c, *layers: join(c, _gates(_pooled(c), *layers)))
+
+
 GATES_MISTAKES: Mistakes = {
-    hint: tuple(_gates_that(one) for one in (wrong if isinstance(wrong, tuple) else (wrong,)))
-    for hint, wrong in GATED.items()
+    "These gates do not lie between 0 and 1.": (
+        _layers_as(lambda means, squeeze, expand: expand(F.relu(squeeze(means))))
+    ),
+    "These are the gates alone.": (
+        _joined_by(lambda _, gates: gates),
+        _joined_by(lambda c, gates: gates.expand_as(c)),
+    ),
+    "The mean went over the batch too: all pictures have the same gates.": (
+        _pooled_by(lambda c: c.mean((0, 2, 3), keepdim=True))
+    ),
+    "The mean went over the channels too.": (
+        _pooled_by(lambda c: c.mean((1, 2, 3), keepdim=True).expand(-1, 6, 1, 1))
+    ),
+    # swapped layers raise the same error
+    "A convolution got the wrong shape; squeeze wants (N, F, 1, 1).": (
+        _pooled_by(lambda c: c.mean((2, 3))),
+        _pooled_by(lambda c: c.mean((1, 2, 3), keepdim=True)),
+    ),
+    "Nothing was averaged: each pixel has gates of its own.": _pooled_by(lambda c: c),
+    "This is the maximum of each channel.": _pooled_by(lambda c: c.amax((2, 3), keepdim=True)),
+    "This is a sum: a larger picture opens the gates wider.": (
+        _pooled_by(lambda c: c.sum((2, 3), keepdim=True))
+    ),
+    "Nothing stands between squeeze and expand, so together they do no more than one.": (
+        _layers_as(lambda means, squeeze, expand: torch.sigmoid(expand(squeeze(means))))
+    ),
+    "There are two sigmoids.": _layers_as(
+        lambda means, squeeze, expand: torch.sigmoid(expand(torch.sigmoid(squeeze(means))))
+    ),
+    "A softmax makes the channels compete; each gate should be free.": _layers_as(
+        lambda means, squeeze, expand: torch.softmax(expand(F.relu(squeeze(means))), dim=1)
+    ),
+    "The gates are added, not multiplied.": _joined_by(torch.add),
+    "The correction is in the result once more, without a gate.": (
+        _joined_by(lambda c, gates: c * (1 + gates))
+    ),
 }
