@@ -135,7 +135,7 @@ function shownPictures(lab, two) {
 
 function weights(lab, two, side, here) {
   const dial = (name, range, more = {}) => weight(lab, two, side, name, range, more);
-  return html`<div class="panel side weights">
+  return html`<div class="left side"><div class="panel weights">
     ${two ? tabs(lab, "side", { label: "Weights of", options: ["A", "B"] }) : html`<h4>Terms of the loss</h4>`}
     ${TERMS.map((name) => dial(name, WEIGHT, { color: color(name), title: `Weight of the term ${name}` }))}
     <h4 title="At which content and style look at a picture">VGG layers</h4>
@@ -143,8 +143,7 @@ function weights(lab, two, side, here) {
       ${LAYERS.map((name) => dial(name, { ...WEIGHT, max: 100 }, { title: `Weight of the layer ${name}` }))}
       <div class="no-off">${dial("learning_rate", RATE, { label: "learning rate", title: "Step size of the optimizer" })}</div>
     </div>
-    ${recipes(lab, side, here)}
-  </div>`;
+    </div>${recipes(lab, side, here)}</div>`;
 }
 
 function weight(lab, two, side, name, range, more) {
@@ -157,7 +156,7 @@ function weight(lab, two, side, name, range, more) {
 
 function recipes(lab, side, here) {
   const options = [["", "set by hand"], ...lab.get("presets").map(([name]) => [name, name])];
-  return html`<h4>Recipes</h4>
+  return html`<div class="panel recipes"><h4>Recipes</h4>
     ${choose(lab, "preset", {
       options,
       value: here.preset,
@@ -166,7 +165,7 @@ function recipes(lab, side, here) {
     })}
     ${typed(lab, "shares", { label: "balance", first: "50/40/5/5", title: "Shares of the gradient: pixel/content/style/tv", press: "Balance", act: (shares) => lab.press("balance", { shares, side }) })}
     ${typed(lab, "own", { label: "own", title: "What to call the present weights", press: "Save preset", act: (name) => lab.press("save_preset", { name, side }) })}
-    <p class="note source" data-name="source" tabindex="0" role="region" aria-label="Where these weights come from">${here.source}</p>`;
+    <p class="note source" data-name="source" tabindex="0" role="region" aria-label="Where these weights come from">${here.source}</p></div>`;
 }
 
 // A line to type in that only this page knows, and what is done with it.
