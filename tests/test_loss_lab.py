@@ -31,7 +31,14 @@ from srlab.widgets.class_board import ClassBoard
 from srlab.widgets.kit.pictures import tile
 from srlab.widgets.loss_lab import LossLab, bench, reading
 from srlab.widgets.loss_lab.card import lab_card
-from srlab.widgets.loss_lab.files import MOST_ROWS, own_path, read_rows, read_shares
+from srlab.widgets.loss_lab.files import (
+    MOST_ROWS,
+    Row,
+    note_rows,
+    own_path,
+    read_rows,
+    read_shares,
+)
 from srlab.widgets.loss_lab.lab import DIALS, MOST_SNAPSHOTS
 from srlab.widgets.loss_lab.reading import MOST_BESIDE, MOST_POINTS, path_of, reweighed
 from srlab.widgets.workbench import Figures
@@ -424,6 +431,12 @@ def test_a_spoiled_line_of_the_list_is_left_out(lab: LossLab, tmp_path: Path):
     path.write_text(text + "{}\n" + text * (MOST_ROWS + 1))
     with pytest.warns(UserWarning, match=r"Line 2 of .*loss-lab-runs.jsonl is not a run"):
         assert len(read_rows()) == 1
+
+
+def test_the_latest_of_many_runs_are_read(used: LossLab):
+    row = Row.model_validate(used.runs[0])
+    note_rows(row.model_copy(update={"key": f"{n}"}) for n in range(MOST_ROWS + 3))
+    assert [row.key for row in read_rows()] == [f"{n}" for n in range(3, MOST_ROWS + 3)]
 
 
 def test_a_list_that_cannot_be_written_is_said(lab: LossLab, tmp_path: Path):
