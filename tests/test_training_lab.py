@@ -17,7 +17,7 @@ from srlab.training import DivergedError, Step
 from srlab.widgets.kit.live import LiveTraining
 from srlab.widgets.training_lab import TrainingLab
 from srlab.widgets.training_lab.bench import Watch, twin
-from srlab.widgets.workbench import VIEWS, Workbench
+from srlab.widgets.workbench import VIEWS, Figures, Workbench
 from tests.watching import equal, from_another_thread, wait_for, weights_of
 
 DATA = get_data(2, (12, 48))
@@ -61,6 +61,8 @@ def test_bicubic_is_measured_by_the_published_protocol(bench: Workbench):
         protocol.apply(enlarge(bench.scene.lr, 4)), protocol.apply(bench.scene.hr)
     ).item()
     assert bench.bicubic_psnr == pytest.approx(expected)
+    better = Figures(1, 0.1, bench.bicubic_psnr + 1.5, 0.4)
+    assert bench.quality(better).endswith("dB (+1.50 dB), sharpness 0.40")
 
 
 def test_a_weight_is_shown_before_the_next_step(lab: TrainingLab):

@@ -192,7 +192,8 @@ def test_numbers_on_the_page_are_those_of_the_traits(still: Still):
             continue
         assert float(row[1]) == pytest.approx(entry["weight"], rel=0.01)
         assert float(row[2]) == pytest.approx(entry["raw"], rel=0.01)
-        assert row[4].startswith(("<", f"{100 * entry['share']:.0f}"))
+        share = entry["share"]
+        assert row[4] == ("< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %")
     head, *rows = cells(still.page, "measures")
     assert head == ["", "bicubic", "now", "truth"]
     for row, column in zip(rows, lab.columns, strict=True):
