@@ -101,18 +101,6 @@ def test_a_setting_is_linked_to_a_plain_slider(lab: Small):
     assert HBox([slider, lab]).children[1] is lab
 
 
-def test_settings_known_at_run_time():
-    class Loose(Small):
-        def __init__(self) -> None:
-            self.add_traits(relu=Float(1.0, min=0).tag(sync=True, setting=True))
-            super().__init__()
-
-    lab = Loose()
-    lab.relu = 2.0
-    assert lab.told == [("relu", 2.0)]
-    assert lab.get_state()["relu"] == 2.0
-
-
 # Presses
 
 

@@ -1,6 +1,5 @@
 """How tests watch what runs: in other threads, and line by line."""
 
-import re
 import signal
 import sys
 import threading
@@ -8,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,16 +24,6 @@ def from_another_thread(action: Callable[[], object]) -> None:
     thread.start()
     thread.join(60)
     assert not thread.is_alive()
-
-
-def attributes_in(html: str) -> dict[str, str]:
-    """What a status says to a test or a style sheet: its ``data-`` attributes."""
-    return dict(re.findall(r'data-([\w-]+)="([^"]*)"', html))
-
-
-def numbers_of(lab: Any) -> dict[str, str]:
-    """What the line of numbers under a lab's buttons says."""
-    return attributes_in(lab._numbers.value)
 
 
 def weights_of(network: nn.Module) -> list[Tensor]:

@@ -1,12 +1,11 @@
 """A network on the workbench: trained, looked at, kept, put back to the start."""
 
 import copy
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Generic, TypeVar
+from math import nan
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +22,10 @@ FOREVER = 10**9
 VIEW_SIZE = 128
 VIEWS = {"raccoon-face": (95, 260), "coffee-cup": (215, 300), "aizkorri-autumn": (270, 700)}
 """Validation photograph -> top and left of the part that is shown, in px."""
+OFF = 1e-5
+"""The least weight that is not 0: a slider is logarithmic from here on."""
+RATES = 1e-5, 0.1
+"""How far a slider of learning rates goes."""
 
 
 @cache
@@ -42,6 +45,8 @@ class Figures:
         psnr: of the shown part, published protocol, dB.
         sharpness: share of the truth's fine detail.
         photo_name: which photograph was shown.
+        measures: name -> what was measured beside PSNR and sharpness.
+        terms: name -> weighted term of the last step.
     """
 
     step: int
@@ -49,11 +54,13 @@ class Figures:
     psnr: float
     sharpness: float
     photo_name: str = ""
+    measures: Mapping[str, float] = field(default_factory=dict)
+    terms: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def loss_text(self) -> str:
-        """For people; a dash before the first step."""
-        return f"{self.loss:.4f}" if self.step else "–"
+    def checkerboard(self) -> float:
+        """How strong a grid is drawn; 1 is as much as the truth, NaN if not measured."""
+        return self.measures.get("checkerboard", nan)
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,9 @@ class Workbench(Generic[AnyLoss]):
             does faster.
     """
 
+    looked_at: ClassVar[Collection[str]] = ("psnr_y", "sharpness")
+    """What is measured whenever one looks; see ``MEASURES``."""
+
     def __init__(
         self,
         make_model: Callable[[], nn.Module],
@@ -109,8 +119,7 @@ class Workbench(Generic[AnyLoss]):
         self.learning_rate, self.seed = learning_rate, seed
         self.first_weights = dict(loss.weights)
         self.device = pick_device()
-        chosen = precision != "auto"
-        self.precision = precision if chosen else pick_precision(self.device)
+        self.precision = pick_precision(self.device) if precision == "auto" else precision
         self.snapshots: list[Snapshot] = []
         self.photos = {name: photo_view(name) for name in VIEWS}
         self.show(next(iter(self.photos)))
@@ -125,13 +134,13 @@ class Workbench(Generic[AnyLoss]):
         )
         self.step: Step | None = None
         self.history = History()
-        self._ends: deque[float] = deque(maxlen=30)
 
     def show(self, name: str) -> None:
         """Choose the validation photograph that is shown and measured."""
         self.photo_name = name
         self.scene = Scene(self.photos[name].to(self.device), self.data.scale)
-        self.bicubic_psnr, self.bicubic_sharpness = self._judge(self.scene.bicubic)
+        bicubic = self.scene.judge(self.scene.bicubic)
+        self.bicubic_psnr, self.bicubic_sharpness = bicubic["psnr_y"], bicubic["sharpness"]
 
     def set_learning_rate(self, value: float) -> None:
         """Change the learning rate from the next step on."""
@@ -146,18 +155,16 @@ class Workbench(Generic[AnyLoss]):
             self.loss,
             self.optimizer,
             steps=FOREVER,
-            start=self.step.number if self.step else 0,
+            start=self.taken,
             precision=PRECISIONS[self.precision],
         ):
             self._note(step)
             yield step
 
     @property
-    def steps_per_second(self) -> float:
-        """Over the last 30 steps; 0 before there are two."""
-        if len(self._ends) < 2:
-            return 0.0
-        return (len(self._ends) - 1) / (self._ends[-1] - self._ends[0])
+    def taken(self) -> int:
+        """Optimizer steps of this network."""
+        return self.step.number if self.step else 0
 
     @torch.no_grad()
     def look(self) -> tuple[Tensor, Figures]:
@@ -166,13 +173,25 @@ class Workbench(Generic[AnyLoss]):
         sr = self.model(self.scene.lr).float()
         sr = sr.nan_to_num().clamp(0, 1)  # even of a wrecked network
         self.model.train()
+        found = self.scene.judge(sr, self.looked_at)
         figures = Figures(
-            self.step.number if self.step else 0,
-            self.step.loss if self.step else float("nan"),
-            *self._judge(sr),
+            self.taken,
+            self.step.loss if self.step else nan,
+            found.pop("psnr_y"),
+            found.pop("sharpness"),
             self.photo_name,
+            measures=found,
+            terms=self.terms(),
         )
         return sr, figures
+
+    def quality(self, figures: Figures) -> str:
+        """PSNR, its gain over bicubic, and sharpness, in words."""
+        gain = f"{figures.psnr - self.bicubic_psnr:+z.2f} dB"  # z: never -0.00
+        return (
+            f"PSNR {figures.psnr:.2f} dB, bicubic {self.bicubic_psnr:.2f} dB ({gain}), "
+            f"sharpness {figures.sharpness:.2f}"
+        )
 
     def keep(self) -> Snapshot:
         """Keep the present network for comparison."""
@@ -197,9 +216,25 @@ class Workbench(Generic[AnyLoss]):
 
     def _note(self, step: Step) -> None:
         self.step = step
-        self._ends.append(time.perf_counter())
 
-    def _judge(self, sr: Tensor) -> tuple[float, float]:
-        """PSNR and sharpness of an enlargement of the shown picture."""
-        figures = self.scene.judge(sr)
-        return figures["psnr_y"], figures["sharpness"]
+
+def require_reach(name: str, value: float, reach: tuple[float, float], *, off: bool) -> None:
+    """Raise unless a slider reaches a value.
+
+    Args:
+        name: of the slider.
+        value: for it.
+        reach: its ends.
+        off: whether it is a weight, which may be 0 too.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    low, high = reach
+    if low <= value <= high or (off and value == 0):  # NaN is neither
+        return
+    if off:
+        raise ValueError(
+            f"A weight must be 0 (off) or between {low:g} and {high:g}, but got {value:g}."
+        )
+    raise ValueError(f"The slider {name!r} goes from {low:g} to {high:g}, but got {value:g}.")

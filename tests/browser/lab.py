@@ -323,36 +323,11 @@ class LabPage:
         for _ in range(times):
             self.page.keyboard.press(key)
 
-    def drag(self, css: str, to: float, steps: int = 8) -> None:
-        """Drag a slider's handle by mouse to ``to``: 0 is its left end, 1 its right."""
-        handle = self.find(f"{css} .noUi-handle").bounding_box()
-        track = self.find(f"{css} .noUi-base").bounding_box()
-        assert handle is not None
-        assert track is not None
-        middle = handle["y"] + handle["height"] / 2
-        self.page.mouse.move(handle["x"] + handle["width"] / 2, middle)
-        self.page.mouse.down()
-        self.page.mouse.move(track["x"] + track["width"] * to, middle, steps=steps)
-        self.page.mouse.up()
-
-    def enter(self, css: str, value: str | float) -> None:
-        """Type ``value`` into a slider's number, and press Enter."""
-        self.find(f"{css} .widget-readout").click()
-        self.page.keyboard.press(SELECT_ALL)
-        self.page.keyboard.insert_text(str(value))
-        self.page.keyboard.press("Enter")
-
     def choose(self, css: str, *keys: str) -> None:
         """Open a menu, press ``keys`` (``ArrowDown``), take what they came to."""
         self.find(f"{css} select").focus()
         for key in ("Enter", *keys, "Enter"):  # closed, JupyterLab takes the arrows itself
             self.page.keyboard.press(key)
-
-    def readout(self, css: str) -> float:
-        """The number that a slider shows."""
-        number = self.find(f"{css} .widget-readout")
-        # Of a cell that was out of sight JupyterLab draws nothing, for a moment.
-        return float(wait_until(number.inner_text, what=f"the number of {css}"))
 
     def picture(self, css: str) -> bytes:
         """The file behind a picture; ``css`` names the picture or what holds it."""

@@ -12,16 +12,18 @@ would draw. It notes what the view sends, and takes messages as from a kernel::
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ipywidgets import Widget
 from ipywidgets.widgets.widget import _remove_buffers
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Browser, Page, Route
 
 from srlab.widgets.kit.lab import STATIC
+from tests.browser.axe import grave_violations_on
+from tests.browser.lab import browser_page
 from tests.kit import KIT
 
 ADDRESS = "http://srlab.test"
@@ -125,9 +127,24 @@ class Still:
         names = [name for name in self.widget.keys if name not in ("_esm", "_css", "layout")]
         self.receive(**self.widget.get_state(names))
 
+    def must_fit(self, width: int, height: int = 900) -> None:
+        """Nothing is wider than a page of this width, nor grave to axe."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.frame()
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert grave_violations_on(self.page) == []
+
     def frame(self) -> None:
         """Wait until what has come is drawn."""
         self.page.evaluate(FRAME)
+
+
+def drawn(browser: Browser, widget: Widget, width: int = 1400) -> Iterator[Still]:
+    """A widget on a page of its own, which must not complain: for fixtures."""
+    with browser_page(browser, width=width, height=900) as page:
+        still = Still(page, widget)
+        yield still
+        assert still.problems == []
 
 
 def open_page(page: Page) -> None:

@@ -6,19 +6,14 @@ import pytest
 from playwright.sync_api import Browser
 
 from srlab.widgets.growth import GrowthLab
-from tests.browser.axe import grave_violations_on
-from tests.browser.lab import browser_page
-from tests.browser.still import Still
+from tests.browser.still import Still, drawn
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def still(browser: Browser) -> Iterator[Still]:
-    with browser_page(browser) as page:
-        still = Still(page, GrowthLab())
-        yield still
-        assert still.problems == []
+    yield from drawn(browser, GrowthLab())
 
 
 def text(still: Still, name: str) -> str:
@@ -35,27 +30,7 @@ def text(still: Still, name: str) -> str:
 )
 def test_by_keyboard(still: Still, name: str, key: str, value: float):
     still.page.get_by_role("slider", name=name).press(key)
-    still.frame()
     assert still.set == {name: pytest.approx(value)}
-
-
-def test_a_number_is_typed(still: Still):
-    still.page.locator(".srlab-growth [data-name=weight] input:not([type=range])").fill("0.1")
-    still.page.keyboard.press("Enter")
-    still.frame()
-    assert still.set == {"weight": pytest.approx(0.1)}
-
-
-def test_by_pointer(still: Still):
-    box = still.page.get_by_role("slider", name="weight").bounding_box()
-    assert box
-    middle = box["y"] + box["height"] / 2
-    still.page.mouse.move(box["x"] + box["width"] / 2, middle)
-    still.page.mouse.down()
-    still.page.mouse.move(box["x"] + box["width"] / 4, middle, steps=4)
-    still.page.mouse.up()
-    still.frame()
-    assert 0.4 < still.set["weight"] < 0.6
 
 
 def test_figures_and_formula_follow(still: Still):
@@ -76,8 +51,5 @@ def test_nothing_is_left(still: Still):
 
 
 @pytest.mark.parametrize("width", [390, 700, 1100])
-def test_nothing_is_wider_than_the_page(still: Still, width: int):
-    still.page.set_viewport_size({"width": width, "height": 700})
-    still.frame()
-    assert still.page.evaluate("() => document.documentElement.scrollWidth") <= width
-    assert grave_violations_on(still.page) == []
+def test_it_fits_any_page(still: Still, width: int):
+    still.must_fit(width)

@@ -88,15 +88,6 @@ def test_what_a_person_does_arrives(demo: LabPage):
     expect_gray(demo, "0.53")
     assert demo.wait_for_new_picture(".preview", old) != old
 
-    demo.drag(".gray-slider", to=1)
-    expect_gray(demo, "1.00")
-    demo.drag(".gray-slider", to=0)
-    expect_gray(demo, "0.00")
-
-    demo.enter(".gray-slider", 0.25)
-    expect_gray(demo, "0.25")
-    assert demo.readout(".gray-slider") == 0.25
-
     assert demo.status(".demo-status")["data-step"] == "0"
     demo.click(".step-button")
     demo.wait_for_status(".demo-status", "data-step", "1")

@@ -12,7 +12,7 @@ from srlab.widgets.kit.lab import Lab
 from srlab.widgets.kit.pictures import tile
 from tests.browser.axe import grave_violations_on
 from tests.browser.lab import SELECT_ALL, browser_page
-from tests.browser.still import Still, open_page
+from tests.browser.still import Still, drawn, open_page
 
 pytestmark = pytest.mark.browser
 
@@ -87,32 +87,22 @@ def test_zoom_keeps_what_lies_under_the_pointer(modules: Page):
     assert js(modules, "geometry", f"m.placeIn({zoomed}, .9, .5)[0]") == pytest.approx(0.9)
 
 
-def test_zooms_are_whole(modules: Page):
-    assert js(modules, "geometry", "[1, 2, 2.5, 32].map(z => m.nextZoom(z, 1))") == [
-        2,
-        3,
-        3,
-        32,
-    ]
-    assert js(modules, "geometry", "[1, 2, 2.5, 32].map(z => m.nextZoom(z, -1))") == [
-        1,
-        1,
-        2,
-        24,
-    ]
+@pytest.mark.parametrize(("way", "zooms"), [(1, [2, 3, 3, 32]), (-1, [1, 1, 2, 24])])
+def test_zooms_are_whole(modules: Page, way: int, zooms: list[int]):
+    assert js(modules, "geometry", f"[1, 2, 2.5, 32].map(z => m.nextZoom(z, {way}))") == zooms
 
 
 @pytest.mark.parametrize(
-    ("x", "y", "left", "top"), [(0.5, 0.5, 144, 64), (0, 1, 0, 128), (0.9, 0.7, 272, 96)]
+    ("where", "box"),
+    [
+        ("320, 160, 0.5, 0.5", {"left": 144, "top": 64, "side": 32}),
+        ("320, 160, 0, 1", {"left": 0, "top": 128, "side": 32}),
+        ("320, 160, 0.9, 0.7", {"left": 272, "top": 96, "side": 32}),
+        ("9, 7, 0.5, 0.5", {"left": 1, "top": 0, "side": 7}),
+    ],
 )
-def test_the_lens_stays_inside(modules: Page, x: float, y: float, left: int, top: int):
-    box = js(modules, "geometry", f"m.lensBox(320, 160, {x}, {y})")
-    assert box == {"left": left, "top": top, "side": 32}
-    assert js(modules, "geometry", "m.lensBox(9, 7, .5, .5)") == {
-        "left": 1,
-        "top": 0,
-        "side": 7,
-    }
+def test_the_lens_stays_inside(modules: Page, where: str, box: dict[str, int]):
+    assert js(modules, "geometry", f"m.lensBox({where})") == box
 
 
 WHOLE = "{run: {count: 2, rows: [[0, 1], [1, 2]]}}"
@@ -179,10 +169,7 @@ def filled() -> Gallery:
 
 @pytest.fixture
 def gallery(browser: Browser) -> Iterator[Still]:
-    with browser_page(browser) as page:
-        still = Still(page, filled())
-        yield still
-        assert still.problems == []
+    yield from drawn(browser, filled())
 
 
 def test_a_weight_is_moved_by_keys_and_typed_exactly(gallery: Still):

@@ -8,9 +8,8 @@ from playwright.sync_api import Browser
 
 from srlab.data import get_data
 from srlab.widgets.residual_dial import ResidualDial
-from tests.browser.axe import grave_violations_on
-from tests.browser.lab import LabPage, browser_page, wait_until
-from tests.browser.still import Still
+from tests.browser.lab import LabPage, wait_until
+from tests.browser.still import Still, drawn
 
 pytestmark = pytest.mark.browser
 
@@ -39,10 +38,7 @@ def dial() -> ResidualDial:
 @pytest.fixture
 def still(browser: Browser, dial: ResidualDial) -> Iterator[Still]:
     dial.choose(kind="fixed", weight=0.5, depth=3, init="pytorch")
-    with browser_page(browser) as page:
-        still = Still(page, dial)
-        yield still
-        assert still.problems == []
+    yield from drawn(browser, dial)
 
 
 def figure(still: Still, name: str) -> str:
@@ -50,21 +46,15 @@ def figure(still: Still, name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "value"), [("kind", "ArrowRight", "learned"), ("init", "ArrowRight", "he")]
+    ("name", "by_key", "text", "by_pointer"),
+    [("kind", "learned", "gates", "gates"), ("init", "he", "PyTorch’s", "pytorch")],
 )
-def test_choices_by_keyboard(still: Still, name: str, key: str, value: str):
-    still.page.locator(f"[data-name={name}] input:checked").press(key)
-    still.frame()
-    assert still.set == {name: value}
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "value"), [("gates", "kind", "gates"), ("He’s", "init", "he")]
-)
-def test_choices_by_pointer(still: Still, text: str, name: str, value: str):
-    still.page.locator(f"[data-name={name}]").get_by_text(text, exact=True).click()
-    still.frame()
-    assert still.set == {name: value}
+def test_choices(still: Still, name: str, by_key: str, text: str, by_pointer: str):
+    choice = still.page.locator(f"[data-name={name}]")
+    choice.locator("input:checked").press("ArrowRight")
+    assert still.set == {name: by_key}
+    choice.get_by_text(text, exact=True).click()
+    assert still.set == {name: by_pointer}
 
 
 @pytest.mark.parametrize(("name", "most", "typed"), [("weight", 2, 0.75), ("depth", 64, 17)])
@@ -73,17 +63,14 @@ def test_sliders_by_key_by_pointer_and_typed(
 ):
     track = still.page.get_by_label(name, exact=True)
     track.press("End")
-    still.frame()
     assert still.set == {name: most}
     box = track.bounding_box()
     assert box is not None
     still.page.mouse.click(box["x"] + 1, box["y"] + box["height"] / 2)
-    still.frame()
     assert still.set[name] <= 1
     number = still.page.get_by_label(f"{name}, exact")
     number.fill(f"{typed}")
     number.press("Enter")
-    still.frame()
     assert still.set == {name: typed}
 
 
@@ -188,10 +175,7 @@ def test_an_older_message_does_not_undo_a_later_one(still: Still):
 
 @pytest.mark.parametrize("width", [360, 700, 1100, 1600])
 def test_it_fits_any_page(still: Still, width: int):
-    still.page.set_viewport_size({"width": width, "height": 900})
-    still.frame()
-    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert grave_violations_on(still.page) == []
+    still.must_fit(width)
 
 
 # In JupyterLab

@@ -10,9 +10,8 @@ from srlab.data import get_data
 from srlab.losses import WeightedLoss, l1_loss, l2_loss
 from srlab.models import SrResNet
 from srlab.widgets.training_lab import TrainingLab
-from tests.browser.axe import grave_violations_on
-from tests.browser.lab import LabPage, browser_page, wait_until
-from tests.browser.still import Still
+from tests.browser.lab import LabPage, wait_until
+from tests.browser.still import Still, drawn
 
 pytestmark = pytest.mark.browser
 
@@ -39,10 +38,7 @@ def small_lab(loss: WeightedLoss | None = None) -> TrainingLab:
 @pytest.fixture
 def still(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Still]:
     monkeypatch.setenv("SRLAB_PRECISION", "fp32")  # spares the trial run
-    with browser_page(browser) as page:
-        still = Still(page, small_lab())
-        yield still
-        assert still.problems == []
+    yield from drawn(browser, small_lab())
 
 
 def exact(still: Still, label: str) -> str:
@@ -55,16 +51,13 @@ def exact(still: Still, label: str) -> str:
 def test_sliders_by_key_pointer_and_number(still: Still):
     mix = still.page.get_by_role("slider", name="L1 to L2")
     mix.press("ArrowRight")
-    still.frame()
     assert still.set == {"mix": 0.05}
     box = mix.bounding_box()
     still.page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
-    still.frame()
     assert still.set == {"mix": 1}
     still.page.get_by_label("learning rate, exact").fill("0.03")
     still.page.get_by_label("learning rate, exact").press("Enter")
     still.page.get_by_label("photograph").select_option("coffee-cup")
-    still.frame()
     assert still.set == {"mix": 1, "learning_rate": 0.03, "photograph": "coffee-cup"}
 
 
@@ -98,7 +91,6 @@ def test_a_slider_of_b_sets_b_alone(still: Still):
     still.widget.fork()
     still.follow()
     still.page.get_by_role("slider", name="B: L1 to L2").press("Home")
-    still.frame()
     assert still.set == {"mix_b": 0}
     still.page.get_by_role("button", name="A alone").click()
     assert still.sent == [{"press": "drop"}]
@@ -159,31 +151,27 @@ def test_it_fits_any_page(still: Still, width: int):
     lab = still.widget
     lab.snapshot()
     lab.fork()
-    still.page.set_viewport_size({"width": width, "height": 900})
     still.follow()
     still.receive(diverged={"run": "B", "step": 91, "back": 80})
-    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
+    still.must_fit(width)
     box = still.page.locator(".numbers .table-box")
     assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), "nothing is cut off"
     if width >= 1100:
         tops = {tile.bounding_box()["y"] for tile in still.page.locator(".stage .frame").all()}
         assert len(tops) == 1, "four pictures side by side"
         assert still.page.evaluate("document.querySelector('.srlab').offsetHeight") <= 780
-    assert grave_violations_on(still.page) == []
 
 
 def test_weights_of_a_and_b_take_turns(browser: Browser, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SRLAB_PRECISION", "fp32")
     lab = small_lab(WeightedLoss({"pixel": l1_loss, "other": l2_loss}, {"pixel": 1.0}))
     lab.fork(other=2.0)
-    with browser_page(browser) as page:
-        still = Still(page, lab)
+    for still in drawn(browser, lab):
         assert (exact(still, "B: pixel"), exact(still, "B: other")) == ("1", "2")
-        page.locator("[data-name=of] input:checked").press("ArrowLeft")
+        still.page.locator("[data-name=of] input:checked").press("ArrowLeft")
         still.frame()
         assert (exact(still, "A: pixel"), exact(still, "A: other")) == ("1", "off")
-        page.get_by_role("switch", name="A: pixel on").click()
-        still.frame()
+        still.page.get_by_role("switch", name="A: pixel on").click()
         assert still.set == {"pixel": 0}
 
 

@@ -1,12 +1,11 @@
 // GrowthLab: two sliders, and the variance after each block, counted and by the formula.
 
-import { html, lineChart, points, short, slider } from "../kit/js/kit.js";
+import { figure, html, lineChart, points, short, slider } from "../kit/js/kit.js";
 
 const COUNTED = "var(--term-content)";
 
 export function growth(lab) {
-  const blocks = lab.get("blocks");
-  const column = (name) => points({ rows: blocks.map((each) => [each.block, each[name]]) });
+  const column = (name) => points({ rows: lab.get("blocks") }, "block", name);
   return html`<div class="lab growth">
     <div class="head"><h3>How does a sum grow?</h3></div>
     <div class="split">
@@ -35,7 +34,7 @@ export function growth(lab) {
           ],
           alt: lab.get("said"),
         })}
-        <div role="status"><dl class="figures">${lab.get("told").map(figure)}</dl></div>
+        <div role="status"><dl class="figures">${lab.get("told").map(told)}</dl></div>
         <p class="note">No network yet: 20,000 random numbers, and in each block a correction c as large as its input x.</p>
       </div>
     </div>
@@ -44,9 +43,8 @@ export function growth(lab) {
 
 const number = (value) => (value === null ? "0" : short(value));
 
-const figure = ({ block, theory, measured }) => html`<div class="figure" data-name=${`after-${block}`}>
-  <dt>after ${block} block${block > 1 ? "s" : ""}</dt>
-  <dd>× ${number(measured)} <small>formula × ${number(theory)}</small></dd></div>`;
+const told = ({ block, theory, measured }) =>
+  figure(`after-${block}`, `after ${block} block${block > 1 ? "s" : ""}`, `× ${number(measured)}`, `formula × ${number(theory)}`);
 
 function kind(correlation) {
   if (correlation === 0) return "c is independent of x.";

@@ -1,8 +1,11 @@
 """A lab that trains: one worker, and the state of its training as traits."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial, wraps
+from inspect import unwrap
+from typing import Any, TypeVar, cast
 
 from traitlets import Float, Int, Unicode
 
@@ -11,6 +14,31 @@ from srlab.widgets.kit.live import SECONDS_BETWEEN_FRAMES, LiveTraining, State
 
 BYTES_A_SECOND = 60_000
 """While it runs and no hand moves it; two pictures side by side may be large."""
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def between_steps(act: Method) -> Method:
+    """A method of a lab that acts between two steps; whoever calls it waits for that.
+
+    What goes wrong is raised at the caller. A press must not wait: see ``soon``.
+    """
+
+    @wraps(act)
+    def wait(lab: "LiveLab", *args: Any, **given: Any) -> Any:
+        done: Future[Any] = Future()
+
+        def note() -> None:
+            try:
+                done.set_result(act(lab, *args, **given))
+            except Exception as error:
+                done.set_exception(error)
+
+        lab.live.do(note)
+        lab.live.settle()
+        return done.result()
+
+    return cast(Method, wait)
 
 
 class LiveLab(Lab):
@@ -62,6 +90,18 @@ class LiveLab(Lab):
     def settle(self, timeout: float | None = None) -> bool:
         """Wait until every change was acted on."""
         return self.live.settle(timeout)
+
+    def soon(self, act: Callable[..., object]) -> Callable[..., None]:
+        """A press that leaves a note for the worker: to do what is ``between_steps``."""
+
+        def leave(**given: Any) -> None:
+            self.live.do(partial(self.attempt, partial(unwrap(act), self, **given)))
+
+        return leave
+
+    def attempt(self, action: Callable[[], object]) -> None:
+        """Do what somebody pressed; an error stops the training, and is said."""
+        action()
 
     # What a subclass writes, for one thread at a time
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from srlab.images import to_image
 
@@ -40,6 +41,12 @@ def tile(
         "kind": kind,
         "data": data,
     }
+
+
+def input_tile(lr: Tensor, scale: int) -> dict[str, Any]:
+    """What a network is given, ``(1, 3, h, w)``, each pixel a square of ``scale`` px."""
+    size = f"{lr.shape[-1]} × {lr.shape[-2]} px"
+    return tile(interpolate(lr, scale_factor=scale), "input", size, kind="png")
 
 
 def to_jpeg(image: Image.Image) -> bytes:

@@ -126,9 +126,13 @@ class Inbox:
         if upload == self._done:  # its answer was lost
             return ""
         if message["at"] == 0 and (self._part is None or self._part.upload != upload):
-            if message["size"] > self.limit:
-                return self._too_large(message)
-            self._part = _begun(upload, message)
+            name, size = Path(str(message["name"])).name, int(message["size"])
+            if size > self.limit:
+                return (
+                    f"{message['name']} has {bytes_text(size)}, but at most "
+                    f"{bytes_text(self.limit)} can be sent; {self.advice}"
+                )
+            self._part = PartOfUpload(upload, name, size, bool(message["first"]))
         part = self._part
         if part is None or part.upload != upload:
             return LOST
@@ -139,12 +143,6 @@ class Inbox:
             return f"{part.name} grew while it was sent; choose it again."
         part.pieces.write(piece)
         return ""
-
-    def _too_large(self, message: Mapping[str, Any]) -> str:
-        return (
-            f"{message['name']} has {bytes_text(message['size'])}, but at most "
-            f"{bytes_text(self.limit)} can be sent; {self.advice}"
-        )
 
     def _where(self, upload: str) -> dict[str, Any]:
         """How many bytes of an upload are here."""
@@ -177,11 +175,6 @@ class Inbox:
         with self._lock:
             if self._part is part:
                 self._forget()
-
-
-def _begun(upload: str, message: Mapping[str, Any]) -> PartOfUpload:
-    name = Path(str(message["name"])).name
-    return PartOfUpload(upload, name, int(message["size"]), bool(message["first"]))
 
 
 class TakesFiles(Lab):

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from srlab.losses import Entry, ExpandedLoss, balanced_weights, make_ledger
 from srlab.machine import PRECISIONS, live_threads, using_threads
@@ -17,14 +16,11 @@ from srlab.runs import on_this_machine, scored
 from srlab.runs.photographs import reseeded
 from srlab.runs.stages import apply_change, stage_data, stage_network
 from srlab.training import Step, train, undivided
-from srlab.widgets.loss_lab.branch import Branch, BranchState, LossFigures
+from srlab.widgets.loss_lab.branch import Branch, BranchState
 from srlab.widgets.loss_lab.card import expanded_loss, lab_card, start_weights, steerable
 from srlab.widgets.workbench import Workbench
 
 __all__ = ["LossBench", "Sides", "lab_card"]
-
-LOOKED_AT = ("psnr_y", "sharpness", "checkerboard", "ridge", "haarpsi", "mdsi")
-"""What is measured whenever one looks: together some milliseconds."""
 
 LEDGER_SIZE = 48
 """Side of the part of the shown photograph that the ledger looks at, in px."""
@@ -45,6 +41,9 @@ class LossBench(Workbench[ExpandedLoss]):
     Raises:
         ValueError: if the card cannot be steered, with the reason.
     """
+
+    looked_at = ("psnr_y", "sharpness", "checkerboard", "ridge", "haarpsi", "mdsi")
+    """Together some milliseconds."""
 
     def __init__(self, card: RunCard):
         wanted = card.model_copy(update={"threads": card.threads or live_threads()})
@@ -240,25 +239,6 @@ class LossBench(Workbench[ExpandedLoss]):
 
     # Looking
 
-    @torch.no_grad()
-    def look(self) -> tuple[Tensor, LossFigures]:
-        """The network's enlargement of the shown picture, and its figures."""
-        self.model.eval()
-        sr = self.model(self.scene.lr).float()
-        sr = sr.nan_to_num().clamp(0, 1)  # even of a wrecked network
-        self.model.train()
-        found = self.scene.judge(sr, LOOKED_AT)
-        figures = LossFigures(
-            self.step.number if self.step else 0,
-            self.step.loss if self.step else float("nan"),
-            found.pop("psnr_y"),
-            found.pop("sharpness"),
-            self.photo_name,
-            measures=found,
-            terms=self.terms(),
-        )
-        return sr, figures
-
     def ledger(self) -> dict[str, Entry]:
         """Value and share of the gradient of all four terms, on a fixed small crop."""
         size = LEDGER_SIZE // self.data.scale
@@ -282,21 +262,25 @@ class LossBench(Workbench[ExpandedLoss]):
 
     # Run cards
 
-    def card(self) -> RunCard:
+    def card(self, name: str | None = None) -> RunCard:
         """The run card of the present branch: it repeats what was done so far.
 
         It begins with the weights that were in force at the first step.
+
+        Args:
+            name: of the run; that of the card it began with if None.
         """
         update = {"steps": max(1, self.done), "changes": list(self.branch.changes)}
         stage = folded(self.stage.model_copy(update=update))
         seconds = round(self.branch.seconds, 1)
+        name = name or self.start_card.name
         return self.start_card.model_copy(
-            update={"stages": [stage], "seconds": seconds, "scores": {}}
+            update={"name": name, "stages": [stage], "seconds": seconds, "scores": {}}
         )
 
-    def finished_card(self) -> RunCard:
+    def finished_card(self, name: str | None = None) -> RunCard:
         """The same, with its scores on the validation photographs."""
-        return scored(self.card(), self.model)
+        return scored(self.card(name), self.model)
 
     # Parts
 

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import nan
 from typing import Any
 from uuid import uuid4
 
@@ -13,25 +12,7 @@ from torch.optim import Optimizer
 from srlab.checkpoints import load_optimizer, load_weights
 from srlab.runcard import Change
 from srlab.training import Step
-from srlab.widgets.workbench import Figures, History
-
-
-@dataclass(frozen=True)
-class LossFigures(Figures):
-    """Figures of a moment, with those that the weights of a loss move.
-
-    Args:
-        measures: name -> what was measured beside PSNR and sharpness.
-        terms: name -> weighted term of the last step.
-    """
-
-    measures: Mapping[str, float] = field(default_factory=dict)
-    terms: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def checkerboard(self) -> float:
-        """How strong a grid is drawn; 1 is as much as the truth."""
-        return self.measures.get("checkerboard", nan)
+from srlab.widgets.workbench import History
 
 
 @dataclass(frozen=True)

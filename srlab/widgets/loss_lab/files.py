@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from srlab.files import replacing
 from srlab.learner.journal import note_lines, read_lines
 from srlab.losses import EXPANDED_TERMS
-from srlab.runcard import NAME, Figure, RunCard, Weight, save_card
+from srlab.runcard import NAME, Figure, Weight
 
 LIST = "loss-lab-runs.jsonl"
 FOLDER = "my-runs"
@@ -75,20 +75,18 @@ def read_rows() -> list[Row]:
     return list(rows.values())[-MOST_ROWS:]
 
 
-def write_table(rows: Iterable[Row], name: str) -> Path:
-    """Write runs to ``my-runs/<name>.csv``, a line each; the full path.
+def write_table(rows: Iterable[Row], path: Path) -> None:
+    """Write runs as CSV, a line each.
 
     Raises:
         OSError: if it cannot be written.
     """
-    path = _path(f"{name}.csv")
     lines = [_cells(row) for row in rows]
     columns = list(dict.fromkeys(column for line in lines for column in line))
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(lines)
-    return path
 
 
 def _cells(row: Row) -> dict[str, object]:
@@ -123,51 +121,24 @@ def read_shares(text: str, terms: Sequence[str] = EXPANDED_TERMS) -> dict[str, f
     return dict(zip(terms, shares, strict=True))
 
 
-def require_name(name: str) -> str:
-    """A name that a card and a file can have.
+def own_path(name: str, ending: str) -> Path:
+    """``my-runs/<name><ending>`` in full; the folder is made if it is missing.
 
     Raises:
-        ValueError: for any other.
+        OSError: if it cannot be made.
+        ValueError: for a name that a card or a file cannot have.
     """
     if not re.fullmatch(NAME, name):
         raise ValueError(
             f"A run is named with letters, digits, -, _ and dots, at most 64, a letter or "
             f"digit first and no dot last, but got {_quoted(name)}."
         )
-    return name
-
-
-def write_card(card: RunCard) -> Path:
-    """Write a card to ``my-runs/<its name>.json``; the full path.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
-    path = _path(f"{card.name}.json")
-    save_card(card, path)
-    return path
-
-
-def write_program(text: str, name: str) -> Path:
-    """Write a program to ``my-runs/<name>.py``; the full path.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
-    path = _path(f"{name}.py")
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
-    return path
-
-
-def _path(name: str) -> Path:
-    """A file in the folder for runs, which is made if it is missing."""
     folder = Path.cwd() / FOLDER
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise type(error)(f"{folder} could not be made: {error.strerror}.") from None
-    return folder / name
+    return folder / f"{name}{ending}"
 
 
 def _quoted(text: str) -> str:

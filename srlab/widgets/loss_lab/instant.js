@@ -29,7 +29,7 @@ export function instant(lab) {
 
 function weights(lab) {
   const largest = lab.get("largest");
-  return html`<div class="panel side weights">
+  return html`<div class="panel left side weights">
     <h4>Weights beside pixel 1</h4>
     <p class="pixel"><i class="swatch" style="background:${color("pixel")}"></i> pixel <b>1</b>, always</p>
     ${Object.entries(largest).map(([term, max]) =>

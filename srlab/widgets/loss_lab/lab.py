@@ -3,33 +3,30 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from torch import Tensor
 from traitlets import Dict, Enum, Float, Int, List, Unicode
 
+from srlab.files import replacing
 from srlab.instant import LARGEST, PARENT, SCALE
 from srlab.losses import EXPANDED_TERMS, Entry
 from srlab.presets import LAYERS, Preset, read_presets, save_preset
 from srlab.require import require_known
-from srlab.runcard import RunCard, load_card, read_card
+from srlab.runcard import MAX_BYTES, RunCard, load_card, read_card, save_card
 from srlab.runs.program import to_python
 from srlab.widgets.kit.live import State
-from srlab.widgets.kit.live_lab import LiveLab
+from srlab.widgets.kit.live_lab import LiveLab, between_steps
 from srlab.widgets.kit.pictures import tile
 from srlab.widgets.loss_lab.bench import LossBench, Sides, lab_card
-from srlab.widgets.loss_lab.branch import LossFigures
 from srlab.widgets.loss_lab.files import (
     note_rows,
+    own_path,
     read_rows,
     read_shares,
-    require_name,
-    write_card,
-    write_program,
     write_table,
 )
 from srlab.widgets.loss_lab.instant import RATE, STEPS, Forecast, Foreteller
@@ -41,14 +38,12 @@ from srlab.widgets.loss_lab.reading import (
     measured_in,
     sentence,
 )
-
-T = TypeVar("T")
+from srlab.widgets.workbench import OFF, RATES, Figures, require_reach
 
 DIALS = (*EXPANDED_TERMS, *LAYERS, "learning_rate")
 """What sliders set, of each side: the trait ``a_content`` is A's weight of content."""
-SMALLEST_WEIGHT, LARGEST_WEIGHT, LARGEST_TERM_WEIGHT = 1e-5, 100.0, 1e4
+LARGEST_WEIGHT, LARGEST_TERM_WEIGHT = 100.0, 1e4
 """Gram matrices are small numbers, so the style term may need a large weight."""
-RATES = (1e-5, 0.1)
 MOST_SNAPSHOTS = 12
 """The oldest goes when there are more: each keeps a network."""
 MOST_DRAWING = 0.2
@@ -137,7 +132,13 @@ class LossLab(LiveLab):
         self._resting = True
         for row in read_rows():
             self.reader.rows[row.key] = row
-        self.presses |= {**self._actions(), "start": self.start}
+        acts = (
+            LossLab.fork, LossLab.split, LossLab.join, LossLab.snapshot, LossLab.go_to,
+            LossLab.balance, LossLab.preset, LossLab.save_preset, LossLab.save_card,
+            LossLab.export_code, LossLab.save_table, LossLab.train_it,
+        )  # fmt: skip
+        self.presses |= {act.__name__: self.soon(act) for act in acts}
+        self.presses |= {"start": self.start, "load_card": self._upload}
         self.tell(columns=measured_in(), file_name=self.bench.start_card.name)
         self.draw("ready")
 
@@ -156,50 +157,79 @@ class LossLab(LiveLab):
         """
         require_known([name], DIALS, "slider")
         _ = self.side_by_side[side]
-        require_in_reach(name, value)
+        if name == "learning_rate":
+            require_reach("learning rate", value, RATES, off=False)
+        else:
+            most = LARGEST_TERM_WEIGHT if name in EXPANDED_TERMS else LARGEST_WEIGHT
+            require_reach(name, value, (OFF, most), off=True)
         self.set_trait(f"{side.lower()}_{name}", value)
         self.live.settle()
 
+    @between_steps
     def fork(self) -> str:
         """Keep the present run as it is, and go on from it as a new one.
 
         Returns:
             The new run's name.
         """
-        return self._now(self._fork)
+        before, step = self.bench.branch.name, self.bench.done
+        self._keep_runs()
+        self.side_by_side.require_one("train side by side")
+        name = self.bench.fork().name
+        self._say(f"{before} is kept at step {step}; {name} goes on from there.")
+        return name
 
+    @between_steps
     def split(self) -> str:
         """Put a fork of the network beside it, as B; its run's name.
 
         Raises:
             ValueError: if there are two already.
         """
-        return self._now(self._split)
+        self._keep_runs()
+        name = self.side_by_side.split()
+        self._say(f"B is {name}, a fork of A; both get the same batches. Change a weight.")
+        return name
 
+    @between_steps
     def join(self, keep: str = "A") -> None:
         """Go on with one of the two; the other's run is kept.
 
         Raises:
             ValueError: if there is one alone.
         """
-        self._now(partial(self._join, keep))
+        if not self.side_by_side.two:
+            raise ValueError("There is one network alone; split puts another beside it.")
+        self._keep_runs()
+        left = self.side_by_side.join(keep)
+        self._say(f"{self.bench.branch.name} goes on alone; {left} is kept.")
 
+    @between_steps
     def go_to(self, name: str) -> None:
         """Go on with a run where it was left.
 
         Raises:
             ValueError: if there is no such run, or two train side by side.
         """
-        self._now(partial(self._go_to, name))
+        self._keep_runs()
+        self.side_by_side.require_one("train side by side")
+        branch = self.bench.go_to(name)
+        self._say(f"{name} goes on from step {branch.step}.")
 
+    @between_steps
     def snapshot(self, *, side: str = "A") -> str:
         """Keep the present network for comparison.
 
         Returns:
             The snapshot's name.
         """
-        return self._now(partial(self._snapshot, side))
+        bench = self.side_by_side[side]
+        name = bench.keep().name
+        del bench.snapshots[:-MOST_SNAPSHOTS]
+        self._say(f"Snapshot kept: {name}, {bench.photo_name}.")
+        return name
 
+    @between_steps
     def balance(self, shares: str, *, side: str = "A") -> dict[str, float]:
         """Set the weights so that the terms have these shares of the gradient.
 
@@ -213,56 +243,101 @@ class LossLab(LiveLab):
         Raises:
             ValueError: if they are no such numbers, or cannot be had.
         """
-        return self._now(partial(self._balance, shares, side))
+        weights = self.side_by_side[side].balance(read_shares(shares))
+        shown = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
+        self._say(f"Balanced to {shares}: {shown}.")
+        return weights
 
+    @between_steps
     def preset(self, name: str, *, side: str = "A") -> None:
         """Set all weights and layers to a preset's.
 
         Raises:
             ValueError: if there is no such preset.
         """
-        self._now(partial(self._preset, name, side))
+        require_known([name], self.own_presets, "preset")
+        self.side_by_side[side].apply_preset(self.own_presets[name])
+        self._say(f"The weights are those of {name}.")
 
+    @between_steps
     def save_preset(self, name: str, *, side: str = "A") -> Path:
         """Keep the present weights and layers as a preset of one's own.
 
         Raises:
             OSError, ValueError: if they cannot be written under this name.
         """
-        return self._now(partial(self._save_preset, name, side))
+        bench = self.side_by_side[side]
+        source = f"Your own, kept at {bench.moment(bench.done)}."
+        kept = Preset(name, source, dict(bench.loss.weights), dict(bench.loss.layer_weights))
+        path = save_preset(kept)
+        self.own_presets = read_presets()
+        self._say(f"Preset {name.strip()} written to {path}.")
+        return path
 
+    @between_steps
     def save_card(self, name: str, *, side: str = "A") -> Path:
         """Score the present run, and write its card to ``my-runs/<name>.json``.
 
         Raises:
             OSError, ValueError: if it cannot be written under this name.
         """
-        return self._now(partial(self._save_card, name, side))
+        path = own_path(name, ".json")
+        self._say("Scoring the network on the validation photographs …")
+        save_card(self.side_by_side[side].finished_card(name), path)
+        self._say(f"Run card written to {path}.")
+        return path
 
-    def load_card(self, source: str | os.PathLike[str] | bytes) -> None:
+    @between_steps
+    def load_card(self, source: str | os.PathLike[str] | bytes, name: str = "the file") -> None:
         """Begin with a card from a file; ``Start`` repeats its run.
+
+        Args:
+            source: the file, or its bytes.
+            name: what errors call the bytes.
 
         Raises:
             OSError, ValueError: if it is no card that can be steered.
         """
         self.live.pause()
-        self._now(partial(self._load_card, source))
+        card = read_card(source, name) if isinstance(source, bytes) else load_card(source)
+        bench = LossBench(card)  # raises before anything is changed
+        bench.show(self.bench.photo_name)
+        if bench.data.scale == self.bench.data.scale:
+            before = self.bench.start_card.name
+            carried = [replace(s, name=f"{before}: {s.name}") for s in self.bench.snapshots]
+            bench.snapshots = carried
+        self._keep_runs()
+        self.reader.keep_ways()
+        self.side_by_side = Sides(bench)
+        self.reader.watch(self.side_by_side)
+        self.tell(file_name=card.name)
+        self._say(f"{card.name} is loaded. {_what_start_does(bench)}")
 
+    @between_steps
     def export_code(self, name: str, *, side: str = "A") -> Path:
         """Write the present run as a program to ``my-runs/<name>.py``.
 
         Raises:
             OSError, ValueError: if it cannot be written under this name.
         """
-        return self._now(partial(self._export_code, name, side))
+        path = own_path(name, ".py")
+        with replacing(path) as part:
+            part.write_text(to_python(self.side_by_side[side].card(name)), encoding="utf-8")
+        self._say(f"Program written to {path}.")
+        return path
 
+    @between_steps
     def save_table(self, name: str = "loss-lab-runs") -> Path:
         """Write all runs with weights, seeds and scores to ``my-runs/<name>.csv``.
 
         Raises:
             OSError, ValueError: if it cannot be written under this name.
         """
-        return self._now(partial(self._save_table, name))
+        path = own_path(name, ".csv")
+        self._keep_runs()
+        write_table(self.reader.rows.values(), path)
+        self._say(f"Table written to {path}.")
+        return path
 
     def start(self) -> None:
         """Train in the background, in Train mode."""
@@ -274,25 +349,42 @@ class LossLab(LiveLab):
         self.mode = "train"
         super().run_steps(count)
 
+    @between_steps
     def train_it(self) -> None:
         """Go from instant mode to Train mode, and set the weights of the mix there.
 
         Raises:
             ValueError: if nothing is foretold, or no further run can be kept.
         """
-        self._now(self._train_it)
+        forecast, bench = self.foreteller and self.foreteller.now, self.bench
+        if not forecast:
+            raise ValueError("Nothing is foretold yet; go to instant mode first.")
+        if bench.done:  # the forecast is of a training from the start
+            self._start_over()
+        bench.apply_preset(forecast.preset())
+        bench.set_learning_rate(RATE)
+        self.expected = forecast
+        self.tell(mode="train", stop_at=STEPS)
+        card = bench.start_card
+        like = card.start == PARENT and card.scale == SCALE
+        other = f" But this run starts from {card.start}, the forecast from {PARENT}."
+        but = "" if like else other
+        self._say(
+            f"These are the weights of the forecast: {caption_of(forecast)}. "
+            f"Start trains {STEPS} steps; compare then.{'' if like else but}"
+        )
 
     def pictures(self) -> dict[str, Tensor]:
         """What is shown, snapshots and other runs, by name: made for ``Compare``."""
         scene, readings = self.bench.scene, self.reader.readings
-        kept = {name: look.picture for name, look in self.reader.others().items()}
+        kept = {name: picture for name, (picture, _) in self.reader.others().items()}
         now = {"now": readings["A"].picture}
         if self.side_by_side.two:
             now = {side: reading.picture for side, reading in readings.items()}
         return {"bicubic": scene.bicubic, **kept, **now, "truth": scene.hr}
 
     @property
-    def figures(self) -> LossFigures:
+    def figures(self) -> Figures:
         """Where the training stands, as last shown."""
         return self.reader.readings["A"].figures
 
@@ -330,20 +422,20 @@ class LossLab(LiveLab):
         """Take over a setting's value; a weight is shown before the next step."""
         if name == "photo":
             self._next = 0.0
-            self._try(lambda: self._show(value))
+            self.attempt(lambda: self._show(value))
             self._foretell()
         elif name == "seed":
-            self._try(lambda: self._start_over(value))
+            self.attempt(lambda: self._start_over(value))
         elif name == "mode" or name.startswith("mix_"):
             self._foretell()
         elif name != "stop_at":
-            self._try(lambda: self._dial(name, value))
+            self.attempt(lambda: self._dial(name, value))
             self.reader.reweigh()
             self.tell(**self._dials(), sides=self._sides())
 
     def start_over(self) -> None:
         """Keep the present runs, and begin others at the start with the weights of now."""
-        self._try(self._start_over)
+        self.attempt(self._start_over)
 
     def draw(self, state: State, error: str = "") -> None:
         """Show this moment, unless the last one is too young while a training runs."""
@@ -395,121 +487,17 @@ class LossLab(LiveLab):
 
     # What the buttons do, between two steps
 
-    def _actions(self) -> dict[str, Callable[..., object]]:
-        """Press -> a note for the worker; what a person got wrong stops no training."""
-        does: dict[str, Callable[..., object]] = {
-            "fork": self._fork, "split": self._split, "join": self._join,
-            "snapshot": self._snapshot, "go_to": self._go_to, "balance": self._balance,
-            "preset": self._preset, "save_preset": self._save_preset,
-            "save_card": self._save_card, "export_code": self._export_code,
-            "save_table": self._save_table, "train_it": self._train_it,
-        }  # fmt: skip
+    def _upload(self, file: str, text: str | None) -> None:
+        """A file was chosen; one that is far too large is not sent at all."""
+        data = (text if text is not None else " " * (MAX_BYTES + 1)).encode()
+        self.soon(LossLab.load_card)(source=data, name=file)
 
-        def soon(act: Callable[..., object]) -> Callable[..., object]:
-            def leave(**given: Any) -> None:
-                self.live.do(partial(self._try, partial(act, **given)))
-
-            return leave
-
-        return {name: soon(act) for name, act in does.items()} | {"load_card": self._upload}
-
-    def _upload(self, text: str, name: str) -> None:
-        """A file came: read it when the training has paused."""
-        self.live.pause()
-        self.live.do(partial(self._try, partial(self._load_card, text.encode(), name)))
-
-    def _fork(self) -> str:
-        before, step = self.bench.branch.name, self.bench.done
-        self._keep_runs()
-        self.side_by_side.require_one("train side by side")
-        name = self.bench.fork().name
-        self._say(f"{before} is kept at step {step}; {name} goes on from there.")
-        return name
-
-    def _split(self) -> str:
-        self._keep_runs()
-        name = self.side_by_side.split()
-        self._say(f"B is {name}, a fork of A; both get the same batches. Change a weight.")
-        return name
-
-    def _join(self, keep: str = "A") -> None:
-        if not self.side_by_side.two:
-            raise ValueError("There is one network alone; split puts another beside it.")
-        self._keep_runs()
-        left = self.side_by_side.join(keep)
-        self._say(f"{self.bench.branch.name} goes on alone; {left} is kept.")
-
-    def _go_to(self, name: str) -> None:
-        self._keep_runs()
-        self.side_by_side.require_one("train side by side")
-        branch = self.bench.go_to(name)
-        self._say(f"{name} goes on from step {branch.step}.")
-
-    def _snapshot(self, side: str = "A") -> str:
-        bench = self.side_by_side[side]
-        name = bench.keep().name
-        del bench.snapshots[:-MOST_SNAPSHOTS]
-        self._say(f"Snapshot kept: {name}, {bench.photo_name}.")
-        return name
-
-    def _balance(self, shares: str, side: str = "A") -> dict[str, float]:
-        weights = self.side_by_side[side].balance(read_shares(shares))
-        shown = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
-        self._say(f"Balanced to {shares}: {shown}.")
-        return weights
-
-    def _preset(self, name: str, side: str = "A") -> None:
-        require_known([name], self.own_presets, "preset")
-        self.side_by_side[side].apply_preset(self.own_presets[name])
-        self._say(f"The weights are those of {name}.")
-
-    def _save_preset(self, name: str, side: str = "A") -> Path:
-        bench = self.side_by_side[side]
-        source = f"Your own, kept at {bench.moment(bench.done)}."
-        kept = Preset(name, source, dict(bench.loss.weights), dict(bench.loss.layer_weights))
-        path = save_preset(kept)
-        self.own_presets = read_presets()
-        self._say(f"Preset {name.strip()} written to {path}.")
-        return path
-
-    def _save_card(self, name: str, side: str = "A") -> Path:
-        require_name(name)
-        self._say("Scoring the network on the validation photographs …")
-        card = self.side_by_side[side].finished_card().model_copy(update={"name": name})
-        path = write_card(card)
-        self._say(f"Run card written to {path}.")
-        return path
-
-    def _export_code(self, name: str, side: str = "A") -> Path:
-        require_name(name)
-        card = self.side_by_side[side].card().model_copy(update={"name": name})
-        path = write_program(to_python(card), name)
-        self._say(f"Program written to {path}.")
-        return path
-
-    def _save_table(self, name: str = "loss-lab-runs") -> Path:
-        require_name(name)
-        self._keep_runs()
-        path = write_table(self.reader.rows.values(), name)
-        self._say(f"Table written to {path}.")
-        return path
-
-    def _load_card(
-        self, source: str | os.PathLike[str] | bytes, name: str = "the file"
-    ) -> None:
-        card = read_card(source, name) if isinstance(source, bytes) else load_card(source)
-        bench = LossBench(card)  # raises before anything is changed
-        bench.show(self.bench.photo_name)
-        if bench.data.scale == self.bench.data.scale:
-            before = self.bench.start_card.name
-            carried = [replace(s, name=f"{before}: {s.name}") for s in self.bench.snapshots]
-            bench.snapshots = carried
-        self._keep_runs()
-        self.reader.keep_ways()
-        self.side_by_side = Sides(bench)
-        self.reader.watch(self.side_by_side)
-        self.tell(file_name=card.name)
-        self._say(f"{card.name} is loaded. {_what_start_does(bench)}")
+    def attempt(self, action: Callable[[], object]) -> None:
+        """Do it; what a person got wrong is said, and stops no training."""
+        try:
+            action()
+        except (ValueError, TypeError, OSError) as error:
+            self._say(f"Nothing was changed: {error}", alarm=True)
 
     def _start_over(self, seed: int | None = None) -> None:
         before = [bench.branch for bench in self.side_by_side.benches.values()]
@@ -565,25 +553,6 @@ class LossLab(LiveLab):
         now = teller.look(mix)
         news["mix_picture"] = tile(now.picture, "this mix", caption_of(now))
         return news | {"forecast": forecast_of(teller, now)}
-
-    def _train_it(self) -> None:
-        forecast, bench = self.foreteller and self.foreteller.now, self.bench
-        if not forecast:
-            raise ValueError("Nothing is foretold yet; go to instant mode first.")
-        if bench.done:  # the forecast is of a training from the start
-            self._start_over()
-        bench.apply_preset(forecast.preset())
-        bench.set_learning_rate(RATE)
-        self.expected = forecast
-        self.tell(mode="train", stop_at=STEPS)
-        card = bench.start_card
-        like = card.start == PARENT and card.scale == SCALE
-        other = f" But this run starts from {card.start}, the forecast from {PARENT}."
-        but = "" if like else other
-        self._say(
-            f"These are the weights of the forecast: {caption_of(forecast)}. "
-            f"Start trains {STEPS} steps; compare then.{'' if like else but}"
-        )
 
     def _mark_of_forecast(self) -> list[dict[str, Any]]:
         expected = self.expected
@@ -647,27 +616,6 @@ class LossLab(LiveLab):
         self.live.pause()
         self._say(why)
 
-    def _try(self, action: Callable[[], object]) -> None:
-        """Do it; what a person got wrong is said, and stops no training."""
-        try:
-            action()
-        except (ValueError, TypeError, OSError) as error:
-            self._say(f"Nothing was changed: {error}", alarm=True)
-
-    def _now(self, action: Callable[[], T]) -> T:
-        """Do it between two steps, and wait; what goes wrong is raised here."""
-        done: Future[T] = Future()
-
-        def act() -> None:
-            try:
-                done.set_result(action())
-            except Exception as error:
-                done.set_exception(error)
-
-        self.live.do(act)
-        self.live.settle()
-        return done.result()
-
     def _say(self, text: str, *, alarm: bool = False) -> None:
         """Say what was done, where it is seen and heard; and draw soon."""
         self._next = 0.0
@@ -691,27 +639,6 @@ def forecast_of(teller: Foreteller, now: Forecast) -> dict[str, Any]:
             for name, each in places.items()
         ),
     }
-
-
-def require_in_reach(name: str, value: float) -> None:
-    """Raise unless a slider reaches a value.
-
-    Raises:
-        ValueError: if it does not.
-    """
-    if name == "learning_rate":
-        low, high = RATES
-        if not low <= value <= high:  # nor is NaN
-            raise ValueError(
-                f"The slider 'learning rate' goes from {low:g} to {high:g}, but got {value:g}."
-            )
-        return
-    most = LARGEST_TERM_WEIGHT if name in EXPANDED_TERMS else LARGEST_WEIGHT
-    if value != 0 and not SMALLEST_WEIGHT <= value <= most:
-        raise ValueError(
-            f"A weight must be 0 (off) or between {SMALLEST_WEIGHT:g} and {most:g}, "
-            f"but got {value:g}."
-        )
 
 
 def _what_start_does(bench: LossBench) -> str:

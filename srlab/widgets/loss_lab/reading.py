@@ -11,26 +11,28 @@ import torch
 from torch import Tensor
 
 from srlab.features import FeatureExtractor
-from srlab.losses import ContentLoss, Entry
+from srlab.losses import EXPANDED_TERMS, ContentLoss, Entry
 from srlab.machine import place
 from srlab.metrics import lpips_backbone, lpips_distance
 from srlab.presets import Preset
 from srlab.runcard import ModelSpec
 from srlab.scoring import MEASURES, Measure, Scene
-from srlab.widgets.kit.pictures import tile
-from srlab.widgets.loss_lab.bench import LOOKED_AT, LossBench, Sides
-from srlab.widgets.loss_lab.branch import Branch, LossFigures
+from srlab.widgets.kit.pictures import input_tile, tile
+from srlab.widgets.loss_lab.bench import LossBench, Sides
+from srlab.widgets.loss_lab.branch import Branch
 from srlab.widgets.loss_lab.files import Row
 from srlab.widgets.loss_lab.instant import Forecast
 from srlab.widgets.workbench import Figures
 
 Measures = Mapping[str, float]
+Seen = tuple[Tensor, Figures]
+"""What a run showed when it was looked at last, or a snapshot."""
 Way = list[list[float]]
 
 OWN = "set by hand"
 """What is said of weights that are no preset's."""
 COLUMNS = {
-    **{name: MEASURES[name] for name in LOOKED_AT},
+    **{name: MEASURES[name] for name in LossBench.looked_at},
     "vgg": Measure(
         "VGG distance",
         "lowest",
@@ -65,7 +67,7 @@ class Reading:
 
     moment: tuple[str, int, str]
     picture: Tensor
-    figures: LossFigures
+    figures: Figures
     ledger: dict[str, Entry]
     layers: dict[str, float]
     slow: Measures
@@ -79,15 +81,6 @@ class Reading:
             **figures.measures,
             **self.slow,
         }
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a run showed when it was looked at last."""
-
-    photo: str
-    picture: Tensor
-    figures: Figures
 
 
 class Reader:
@@ -109,7 +102,7 @@ class Reader:
         """Look at these from now on."""
         self.sides = sides
         self.readings: dict[str, Reading] = {}
-        self.looks: dict[str, Look] = {}
+        self.seen: dict[str, Seen] = {}
 
     def keep_ways(self) -> None:
         """Before another card comes: keep the ways of this one's runs for the map."""
@@ -160,12 +153,11 @@ class Reader:
 
     def curve_row(self, figures: Figures, photo: str) -> list[float]:
         """Step, loss, the four terms, PSNR, sharpness; NaN for what is not there."""
-        terms = figures.terms if isinstance(figures, LossFigures) else {}
         seen = figures.photo_name == photo
         return [
             figures.step,
             figures.loss,
-            *(terms.get(name, math.nan) for name in ("pixel", "content", "style", "tv")),
+            *(figures.terms.get(name, math.nan) for name in EXPANDED_TERMS),
             figures.psnr if seen else math.nan,
             figures.sharpness if seen else math.nan,
         ]
@@ -184,7 +176,7 @@ class Reader:
     def beside(self) -> list[dict[str, Any]]:
         """What can stand beside the present picture, the last kept first."""
         others = self.others()
-        key = (self._shown(), *((name, look.figures.step) for name, look in others.items()))
+        key = (self._shown(), *((name, figures.step) for name, (_, figures) in others.items()))
         return self._once("beside", key, lambda: self._tiles(others))
 
     def bicubic(self) -> dict[str, float]:
@@ -195,13 +187,15 @@ class Reader:
         )
         return found
 
-    def others(self) -> dict[str, Look]:
+    def others(self) -> dict[str, Seen]:
         """The latest snapshots and other runs of this photograph, not too many."""
         bench = self.sides["A"]
         present = {b.branch.name for b in self.sides.benches.values()}
-        looks = {s.name: Look(s.photo_name, s.picture, s.figures) for s in bench.snapshots}
-        looks |= {name: look for name, look in self.looks.items() if name not in present}
-        here = [(n, look) for n, look in looks.items() if look.photo == bench.photo_name]
+        every = {s.name: (s.picture, s.figures) for s in bench.snapshots}
+        every |= {name: seen for name, seen in self.seen.items() if name not in present}
+        here = [
+            (n, seen) for n, seen in every.items() if seen[1].photo_name == bench.photo_name
+        ]
         return dict(here[-MOST_BESIDE:])
 
     def paths(self) -> list[dict[str, Any]]:
@@ -252,7 +246,7 @@ class Reader:
 
     def _remember(self, bench: LossBench, reading: Reading) -> None:
         figures = reading.figures
-        self.looks[bench.branch.name] = Look(bench.photo_name, reading.picture, figures)
+        self.seen[bench.branch.name] = reading.picture, figures
         points = bench.history.points
         here = figures.step, figures.photo_name
         if not points or (points[-1].step, points[-1].photo_name) != here:
@@ -268,19 +262,14 @@ class Reader:
             self._memo[name] = key, make()
         return self._memo[name][1]
 
-    def _tiles(self, others: Mapping[str, Look]) -> list[dict[str, Any]]:
+    def _tiles(self, others: Mapping[str, Seen]) -> list[dict[str, Any]]:
         bench = self.sides["A"]
-        scale, lr = bench.data.scale, bench.scene.lr
-        large = lr.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
-        size = f"{lr.shape[-1]} × {lr.shape[-2]} px"
         numbers = f"{bench.bicubic_psnr:.2f} dB, sharp {bench.bicubic_sharpness:.2f}"
-        kept = [
-            tile(look.picture, name, caption_of(look.figures)) for name, look in others.items()
-        ]
+        kept = [tile(sr, name, caption_of(figures)) for name, (sr, figures) in others.items()]
         return [
             *reversed(kept),
             tile(bench.scene.bicubic, "bicubic", numbers),
-            tile(large, "input", size, kind="png"),
+            input_tile(bench.scene.lr, bench.data.scale),
         ]
 
     def _ways(self, left: Sequence[Branch]) -> list[dict[str, Any]]:
@@ -369,7 +358,7 @@ def slow_measures(scene: Scene, sr: Tensor) -> dict[str, float]:
 
 def every_measure(scene: Scene, sr: Tensor) -> dict[str, float]:
     """All of ``COLUMNS`` that are at hand, for ``(1, 3, h, w)`` of 32 px or more."""
-    return scene.judge(sr, LOOKED_AT) | slow_measures(scene, sr)
+    return scene.judge(sr, LossBench.looked_at) | slow_measures(scene, sr)
 
 
 def reweighed(ledger: Mapping[str, Entry], weights: Mapping[str, float]) -> dict[str, Entry]:
@@ -419,14 +408,10 @@ def heading(bench: LossBench) -> str:
 
 def sentence(bench: LossBench, figures: Figures) -> str:
     """Where a run stands."""
-    gain = f"{figures.psnr - bench.bicubic_psnr:+z.2f} dB"  # z: never -0.00
     step = f"step {figures.step}"
     if bench.replay_left:
         step = f"repeating {step} of {bench.branch.goal}"
-    return (
-        f"{bench.branch.name}, {step}, PSNR {figures.psnr:.2f} dB, "
-        f"bicubic {bench.bicubic_psnr:.2f} dB ({gain}), sharpness {figures.sharpness:.2f}"
-    )
+    return f"{bench.branch.name}, {step}, {bench.quality(figures)}"
 
 
 def caption_of(figures: Figures | Forecast) -> str:

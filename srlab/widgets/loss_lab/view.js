@@ -2,6 +2,7 @@
 
 import {
   button,
+  choice,
   color,
   html,
   lineChart,
@@ -12,9 +13,9 @@ import {
   points,
   short,
   slider,
+  smallFiles,
   status,
   table,
-  tabs,
   tiles,
   trainingButtons,
 } from "../kit/js/kit.js";
@@ -24,7 +25,6 @@ const TERMS = ["pixel", "content", "style", "tv"];
 const LAYERS = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"];
 const WEIGHT = { min: 1e-5, max: 1e4, log: true, off: true };
 const RATE = { min: 1e-5, max: 0.1, log: true };
-const LARGEST_CARD = 2_000_000; // bytes
 const [PSNR, SHARPNESS] = [6, 7]; // columns of a curve; the terms stand in 2 to 5
 
 export function loss(lab) {
@@ -54,6 +54,7 @@ function training(lab, sides, two, side, here) {
 }
 
 const names = (sides) => (sides.length > 1 ? ["A", "B"] : ["now"]);
+const runColor = (i) => `var(--run-${"ab"[i]})`;
 
 // ---- head
 
@@ -96,7 +97,7 @@ function commands(lab, two, side) {
 }
 
 const runs = (lab, two) =>
-  choose(lab, "run", {
+  menu(lab, "run", {
     options: lab.get("branches"),
     value: lab.get("sides")[0].run,
     disabled: two,
@@ -106,18 +107,12 @@ const runs = (lab, two) =>
 
 function besideMenu(lab) {
   const options = lab.get("beside").map(({ name }) => [name, name]);
-  return choose(lab, "beside", {
+  return menu(lab, "beside", {
     options,
     value: besideOf(lab).name,
     title: "Which picture stands beside the network's",
     set: (name) => lab.keep({ beside: name }),
   });
-}
-
-// A menu for what is no setting: a press, or something only this page knows.
-function choose(lab, name, { label = name, options, value, set, title, disabled = false }) {
-  const view = { get: () => value };
-  return menu(view, name, { label, options, set, title, disabled });
 }
 
 // What was kept last, until somebody chooses.
@@ -135,16 +130,15 @@ function shownPictures(lab, two) {
 
 function weights(lab, two, side, here) {
   const dial = (name, range, more = {}) => weight(lab, two, side, name, range, more);
-  return html`<div class="panel side weights">
-    ${two ? tabs(lab, "side", { label: "Weights of", options: ["A", "B"] }) : html`<h4>Terms of the loss</h4>`}
+  return html`<div class="left side"><div class="panel weights">
+    ${two ? choice(lab, "side", { label: "Weights of", options: ["A", "B"], value: side, set: (chosen) => lab.keep({ side: chosen }) }) : html`<h4>Terms of the loss</h4>`}
     ${TERMS.map((name) => dial(name, WEIGHT, { color: color(name), title: `Weight of the term ${name}` }))}
     <h4 title="At which content and style look at a picture">VGG layers</h4>
     <div class="panel compact">
       ${LAYERS.map((name) => dial(name, { ...WEIGHT, max: 100 }, { title: `Weight of the layer ${name}` }))}
       <div class="no-off">${dial("learning_rate", RATE, { label: "learning rate", title: "Step size of the optimizer" })}</div>
     </div>
-    ${recipes(lab, side, here)}
-  </div>`;
+    </div>${recipes(lab, side, here)}</div>`;
 }
 
 function weight(lab, two, side, name, range, more) {
@@ -157,8 +151,8 @@ function weight(lab, two, side, name, range, more) {
 
 function recipes(lab, side, here) {
   const options = [["", "set by hand"], ...lab.get("presets").map(([name]) => [name, name])];
-  return html`<h4>Recipes</h4>
-    ${choose(lab, "preset", {
+  return html`<div class="panel recipes"><h4>Recipes</h4>
+    ${menu(lab, "preset", {
       options,
       value: here.preset,
       title: here.source,
@@ -166,7 +160,7 @@ function recipes(lab, side, here) {
     })}
     ${typed(lab, "shares", { label: "balance", first: "50/40/5/5", title: "Shares of the gradient: pixel/content/style/tv", press: "Balance", act: (shares) => lab.press("balance", { shares, side }) })}
     ${typed(lab, "own", { label: "own", title: "What to call the present weights", press: "Save preset", act: (name) => lab.press("save_preset", { name, side }) })}
-    <p class="note source" data-name="source" tabindex="0" role="region" aria-label="Where these weights come from">${here.source}</p>`;
+    <p class="note source" data-name="source" tabindex="0" role="region" aria-label="Where these weights come from">${here.source}</p></div>`;
 }
 
 // A line to type in that only this page knows, and what is done with it.
@@ -195,11 +189,7 @@ function charts(lab, sides) {
       title: "PSNR over steps, dB",
       label: "",
       alt: lab.get("said"),
-      series: which.map(({ name, curve }, i) => ({
-        name,
-        color: `var(--run-${"ab"[i]})`,
-        points: points(curve, 0, PSNR),
-      })),
+      series: which.map(({ name, curve }, i) => ({ name, color: runColor(i), points: points(curve, 0, PSNR) })),
       references: [{ name: "bicubic", value: lab.get("bicubic").psnr_y }],
     })}
     ${mapChart({
@@ -212,11 +202,7 @@ function charts(lab, sides) {
       marks: lab.get("marks"),
       paths: [
         ...lab.get("paths").map((path) => ({ ...path, color: "var(--quiet)", quiet: true })),
-        ...which.map(({ name, curve }, i) => ({
-          name,
-          color: `var(--run-${"ab"[i]})`,
-          points: points(curve, PSNR, SHARPNESS),
-        })),
+        ...which.map(({ name, curve }, i) => ({ name, color: runColor(i), points: points(curve, PSNR, SHARPNESS) })),
       ],
     })}
   </div>`;
@@ -313,7 +299,7 @@ function experiments(lab, sides, side) {
         ${whole(lab, "seed", { title: "Of first weights and crops; another one begins a new run" })}
         ${whole(lab, "stop_at", { label: "stop at step", title: "Rest after so many steps; 0: never" })}
         ${typed(lab, `card ${name}`, { label: "run name", title: "Of the run card", first: name, press: "Save card", act: (given) => lab.press("save_card", { name: given, side }) })}
-        ${loadCard(lab)}
+        ${smallFiles(lab, "load_card", { label: "Load card", accept: ".json,application/json", multiple: false, title: "Read a run card, a JSON file; Start then repeats its run" })}
         ${button(lab, "export_code", { label: "Export code", title: "Write this run as a Python program", act: () => lab.press("export_code", { name: lab.local[`typed card ${name}`] ?? name, side }) })}
         ${button(lab, "save_table", { label: "Save table", title: "All runs, as my-runs/loss-lab-runs.csv" })}
       </div>
@@ -365,16 +351,4 @@ function whole(lab, name, { label = name, title }) {
   };
   return html`<label class="control whole" data-name=${name} title=${title}><span class="label">${label}</span>
     <input type="number" min="0" step="1" .value=${live(String(lab.get(name)))} @change=${take} /></label>`;
-}
-
-function loadCard(lab) {
-  const take = async (event) => {
-    const [file] = event.target.files;
-    if (!file) return;
-    const text = file.size > LARGEST_CARD ? "x".repeat(LARGEST_CARD + 1) : await file.text();
-    lab.press("load_card", { text, name: file.name });
-    event.target.value = "";
-  };
-  return html`<label class="button load" title="Read a run card, a JSON file; Start then repeats its run">Load card
-    <input type="file" data-name="load_card" aria-label="Load card" accept=".json,application/json" @change=${take} /></label>`;
 }

@@ -133,7 +133,7 @@ class Racer:
     @property
     def step(self) -> int:
         """Optimizer steps done."""
-        return self.bench.step.number if self.bench.step else 0
+        return self.bench.taken
 
     def go_on(self) -> None:
         """Take up the training, also after Ctrl-C."""

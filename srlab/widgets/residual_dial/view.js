@@ -2,6 +2,7 @@
 
 import {
   choice,
+  figure,
   html,
   lineChart,
   nothing,
@@ -56,7 +57,7 @@ function settings(lab) {
 function reading(lab) {
   const { title, growth, theory, ...n } = lab.get("numbers");
   const blocks = lab.get("blocks");
-  const column = (name) => points({ rows: blocks.map((each) => [each.block, each[name]]) });
+  const column = (name) => points({ rows: blocks }, "block", name);
   const bars = (name) => ({ name, bars: true, color: color(lab.get("kind")), points: column(name) });
   const expected = theory === null ? [] : [{ name: "theory", color: "var(--ink)", width: 2, points: column("theory") }];
   return html`<h4 data-name="title">Before training: ${title}</h4>
@@ -89,21 +90,13 @@ function reading(lab) {
           : figure("ratio", "gradient, first / last", html`× ${short(n.gradient_ratio)}`, `${short(n.gradient_first)} and ${short(n.gradient_last)}`)
       }
     </dl>
-    <details><summary>Every block in numbers</summary>${numbers(blocks)}</details>
+    <details><summary>Every block in numbers</summary>${table(BLOCKS, blocks, { name: "blocks" })}</details>
     <p class="note">A freshly made network, one batch of photographs, no training. Its last convolution starts at zero and
       would let no gradient through; for this measurement alone it has small random values. Theory is the mean of many
       networks; a narrow one may be off.</p>`;
 }
 
-const figure = (name, label, value, more) => html`<div class="figure" data-name=${name}>
-  <dt>${label}</dt><dd>${value} <small>${more}</small></dd></div>`;
-
-const numbers = (blocks) =>
-  table(
-    ["block", "spread", "theory", "gradient"].map((key) => ({ key, label: key })),
-    blocks,
-    { name: "blocks" },
-  );
+const BLOCKS = ["block", "spread", "theory", "gradient"].map((key) => ({ key, label: key }));
 
 function race(lab) {
   const now = lab.get("race_now");
@@ -144,14 +137,16 @@ function standings({ rows, bicubic }) {
     { key: "kind", label: "network" },
     { key: "weight", label: "weight" },
     { key: "step", label: "steps" },
-    { key: "loss", label: "loss", format: (value) => (value === null ? "–" : value.toFixed(4)) },
-    { key: "psnr", label: "PSNR, dB", format: (value) => (value === null ? "–" : value.toFixed(2)) },
+    { key: "loss", label: "loss", format: fixed(4) },
+    { key: "psnr", label: "PSNR, dB", format: fixed(2) },
     { key: "gain", label: "to bicubic", title: `bicubic: ${bicubic.toFixed(2)} dB`, format: gain },
     { key: "note", label: "" },
   ];
   const colored = rows.map((row) => ({ ...row, color: color(row.kind) }));
   return table(columns, colored, { name: "race" });
 }
+
+const fixed = (digits) => (value) => (value === null ? "–" : value.toFixed(digits));
 
 // Never "−0.00".
 function gain(value) {

@@ -18,10 +18,6 @@ from srlab.losses import Term, WeightedLoss, mix_weights
 from srlab.training import DivergedError, Step
 from srlab.widgets.workbench import Workbench
 
-OFF, LARGEST_WEIGHT = 1e-5, 100.0
-"""Between them a slider is logarithmic; a weight of 0 is off."""
-RATES = 1e-5, 0.1
-
 BETWEEN_MARKS = 10
 """Steps from one kept state to the next, and from a divergence back at least."""
 EXPLODED, CALM = 30, 3
@@ -111,7 +107,7 @@ class TrainingBench(Workbench[WeightedLoss]):
     @property
     def done(self) -> int:
         """Optimizer steps that every run has done."""
-        return min(map(_done, self.runs.values()))
+        return min(run.taken for run in self.runs.values())
 
     def fork(self) -> None:
         """Let B begin as A is now, with weights of its own for the same terms."""
@@ -188,7 +184,7 @@ class TrainingBench(Workbench[WeightedLoss]):
     def _round(self) -> Step:
         """One step of every run; Ctrl-C may have left B one behind, so it catches up."""
         behind = self.done
-        late = {name: run for name, run in self.runs.items() if _done(run) == behind}
+        late = {name: run for name, run in self.runs.items() if run.taken == behind}
         steps = [self._advance(name, run) for name, run in late.items()]
         if self.diverged and not any(watch.exploded for watch in self._watches.values()):
             self.diverged = None
@@ -202,7 +198,7 @@ class TrainingBench(Workbench[WeightedLoss]):
         try:
             step = next(self._going[name])
         except DivergedError:
-            self._note_divergence(name, _done(run) + 1)
+            self._note_divergence(name, run.taken + 1)
             raise
         if self._watches[name].see(step, run.loss.weights):
             self._note_divergence(name, step.number)
@@ -275,10 +271,6 @@ def _twin_of_term(term: Term) -> Term:
     other = copy.copy(term)
     other.layer_weights = dict(layers)  # type: ignore[attr-defined]
     return other
-
-
-def _done(run: Run) -> int:
-    return run.step.number if run.step else 0
 
 
 def _state(run: Run) -> dict[str, Any]:

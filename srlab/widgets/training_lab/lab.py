@@ -14,18 +14,12 @@ from srlab.models import SrResNet
 from srlab.require import require_known
 from srlab.training import Step
 from srlab.widgets.kit.lab import finite
-from srlab.widgets.kit.live_lab import LiveLab
-from srlab.widgets.kit.pictures import tile
-from srlab.widgets.training_lab.bench import (
-    LARGEST_WEIGHT,
-    OFF,
-    RATES,
-    TrainingBench,
-    formula,
-    places,
-)
-from srlab.widgets.workbench import VIEWS, Figures, Snapshot
+from srlab.widgets.kit.live_lab import LiveLab, between_steps
+from srlab.widgets.kit.pictures import input_tile, tile
+from srlab.widgets.training_lab.bench import TrainingBench, formula, places
+from srlab.widgets.workbench import OFF, RATES, VIEWS, Figures, Snapshot, require_reach
 
+LARGEST_WEIGHT = 100.0
 OF_B = "_b"
 """Ends the name of each setting of B: ``mix`` is A's, ``mix_b`` is B's."""
 
@@ -92,10 +86,10 @@ class TrainingLab(LiveLab):
             f"Y, border of {data.scale} px left out"
         )
         self.presses |= {
-            "snapshot": lambda: self.live.do(self._keep),
-            "fork": lambda: self.live.do(self._fork),
-            "drop": lambda: self.live.do(self._drop),
-            "back": lambda: self.live.do(self._go_back),
+            "snapshot": self.soon(TrainingLab.snapshot),
+            "fork": self.soon(TrainingLab.fork),
+            "drop": self.soon(TrainingLab.drop),
+            "back": self.soon(TrainingLab.go_back),
         }
         self._show(self.photograph)
         self.draw("ready")
@@ -112,11 +106,12 @@ class TrainingLab(LiveLab):
         self.set_trait(name, value)
         self.live.settle()
 
+    @between_steps
     def snapshot(self) -> None:
         """Keep the present network for comparison; of two, A."""
-        self.live.do(self._keep)
-        self.live.settle()
+        self.bench.keep()
 
+    @between_steps
     def fork(self, **weights: float) -> None:
         """Set B beside A: the same state and batches, and a loss of its own.
 
@@ -130,18 +125,29 @@ class TrainingLab(LiveLab):
         for name, value in weights.items():
             require_known([name], self._names, "weight")
             self._require_reach(name, value)
-        self.live.do(partial(self._fork, **weights))
-        self.live.settle()
+        values = {n: v for n, v in self.trait_values().items() if n in self._names}
+        if "mix" in values:
+            values["mix"] = 0.0 if values["mix"] > 0.5 else 1.0
+        values |= weights
+        self.bench.fork()
+        self._begin("B")
+        self.tell(**{name + OF_B: value for name, value in values.items()})
+        for name, value in values.items():
+            self.bench.weigh("B", name, value)
 
+    @between_steps
     def drop(self) -> None:
         """Go on with A alone."""
-        self.live.do(self._drop)
-        self.live.settle()
+        self.bench.drop()
+        self._begin("B")
 
+    @between_steps
     def go_back(self) -> None:
         """Go back to before the divergence, with a smaller learning rate."""
-        self.live.do(self._go_back)
-        self.live.settle()
+        step = self.bench.go_back()
+        for curve in [name for run in "AB" for name in (run, f"{run} loss")]:
+            self.cut(curve, step)
+        self.tell(learning_rate=self.bench.learning_rate)
 
     def pictures(self) -> dict[str, Tensor]:
         """What is shown, by name: made for ``Compare``."""
@@ -212,41 +218,14 @@ class TrainingLab(LiveLab):
     def _show(self, name: str) -> None:
         bench = self.bench
         bench.show(name)
-        lr, size = bench.scene.lr, f"{bench.scene.lr.shape[-1]} × {bench.scene.lr.shape[-2]} px"
-        pixels = lr.repeat_interleave(bench.data.scale, -1)
-        pixels = pixels.repeat_interleave(bench.data.scale, -2)
         bicubic = _caption(bench.bicubic_psnr, bench.bicubic_sharpness)
         self._scene_tiles = {
-            "input": tile(pixels, "input", size, kind="png"),
+            "input": input_tile(bench.scene.lr, bench.data.scale),
             "bicubic": tile(bench.scene.bicubic, "bicubic", bicubic, kind="png"),
             "truth": tile(bench.scene.hr, "truth", "sharpness 1", kind="png"),
         }
         for run in "AB":  # figures of two photographs make no curve
             self.begin(run)
-
-    def _keep(self) -> None:
-        self.bench.keep()
-
-    def _fork(self, **weights: float) -> None:
-        values = {n: v for n, v in self.trait_values().items() if n in self._names}
-        if "mix" in values:
-            values["mix"] = 0.0 if values["mix"] > 0.5 else 1.0
-        values |= weights
-        self.bench.fork()
-        self._begin("B")
-        self.tell(**{name + OF_B: value for name, value in values.items()})
-        for name, value in values.items():
-            self.bench.weigh("B", name, value)
-
-    def _drop(self) -> None:
-        self.bench.drop()
-        self._begin("B")
-
-    def _go_back(self) -> None:
-        step = self.bench.go_back()
-        for curve in [name for run in "AB" for name in (run, f"{run} loss")]:
-            self.cut(curve, step)
-        self.tell(learning_rate=self.bench.learning_rate)
 
     def _begin(self, run: str) -> None:
         self.begin(run)
@@ -285,17 +264,9 @@ class TrainingLab(LiveLab):
             sliders += [each + OF_B for each in self._names]
         if name not in sliders:
             raise ValueError(f"There is no slider {name!r}; there are {', '.join(sliders)}.")
-        low, high = RATES if name == "learning_rate" else (0, 1)
-        if name == "learning_rate" or "mix" in self._names:
-            if not low <= value <= high:  # nor is NaN
-                raise ValueError(
-                    f"The slider {name!r} goes from {low:g} to {high:g}, but got {value:g}."
-                )
-        elif value and not OFF <= value <= LARGEST_WEIGHT:
-            raise ValueError(
-                f"A weight must be 0 (off) or between {OFF:g} and {LARGEST_WEIGHT:g}, "
-                f"but got {value:g}."
-            )
+        weight = name != "learning_rate" and "mix" not in self._names
+        reach = (OFF, LARGEST_WEIGHT) if weight else (0, 1)
+        require_reach(name, value, RATES if name == "learning_rate" else reach, off=weight)
 
     def _snapshots_of_this_photo(self) -> list[Snapshot]:
         return [s for s in self.bench.snapshots if s.photo_name == self.bench.photo_name]
@@ -340,19 +311,14 @@ class TrainingLab(LiveLab):
         }
 
     def _sentence(self) -> str:
-        bicubic = self.bench.bicubic_psnr
-        if self.bench.rival:
-            each = [
-                f"{run}: PSNR {figures.psnr:.2f} dB, sharpness {figures.sharpness:.2f}"
-                for run, (_, figures) in self.seen.items()
-            ]
-            return f"step {self.bench.done}, {'; '.join(each)}; bicubic {bicubic:.2f} dB"
-        figures = self.figures
-        gain = f"{figures.psnr - bicubic:+z.2f} dB"  # z: never -0.00
-        return (
-            f"step {figures.step}, PSNR {figures.psnr:.2f} dB, bicubic {bicubic:.2f} dB "
-            f"({gain}), sharpness {figures.sharpness:.2f}"
-        )
+        if not self.bench.rival:
+            return f"step {self.figures.step}, {self.bench.quality(self.figures)}"
+        each = [
+            f"{run}: PSNR {figures.psnr:.2f} dB, sharpness {figures.sharpness:.2f}"
+            for run, (_, figures) in self.seen.items()
+        ]
+        bicubic = f"bicubic {self.bench.bicubic_psnr:.2f} dB"
+        return f"step {self.bench.done}, {'; '.join(each)}; {bicubic}"
 
 
 def _weights(loss: WeightedLoss) -> dict[str, float]:

@@ -19,24 +19,16 @@ const WHOLE = [1, 2, 4, 8, 16, 32, 64]; // from tick to tick where bars are coun
 //   label: below the axis, else the name;
 //   alt: what the numbers say.
 export function lineChart({ name, title, alt, ...spec }) {
-  return figure(
-    name,
-    title + (spec.log ? " (log scale)" : ""),
-    alt,
-    mounted((el) => new Curves(el), spec),
-  );
+  const draw = mounted((el) => new Curves(el), spec);
+  return figure(name, title + (spec.log ? " (log scale)" : ""), alt, draw);
 }
 
 // A map: paths, the last point of each as a dot, and marks to compare with.
 //   x, y: {label}; paths: [{name, label, color, points, quiet}], label beside the dot; marks: [{name, x, y}]
 //   truth: a y that is always in sight, as a line.
 export function mapChart({ name, title, alt, ...spec }) {
-  return figure(
-    name,
-    title,
-    alt,
-    mounted((el) => new Places(el), spec),
-  );
+  const draw = mounted((el) => new Places(el), spec);
+  return figure(name, title, alt, draw);
 }
 
 const figure = (name, title, alt, draw) => html`<figure class="chart" data-name=${name} role="img"
@@ -116,6 +108,13 @@ class Chart {
     ctx.restore();
   }
 
+  // A dashed line across the whole chart, at a height of the canvas.
+  across(y, color) {
+    const { left, width } = this.plot.bbox;
+    const ends = [left, left + width].map((x) => [x, y]);
+    this.stroke(ends, { color, dash: [5, 4] });
+  }
+
   // A value -> px of the canvas.
   at(x, y) {
     return [this.plot.valToPos(x, "x", true), this.plot.valToPos(y, "y", true)];
@@ -164,7 +163,7 @@ class Curves extends Chart {
     return {
       padding: [8, 12, 0, 0],
       scales: {
-        x: { time: false, range: (_, low, high) => this.across(low, high) },
+        x: { time: false, range: (_, low, high) => this.span(low, high) },
         y: { distr: log ? 3 : 1, range: (_, low, high) => this.range(low, high) },
       },
       axes: [
@@ -213,7 +212,7 @@ class Curves extends Chart {
     return this.spec.series.some(({ bars }) => bars);
   }
 
-  across(low, high) {
+  span(low, high) {
     if (this.barred()) return [(low ?? 1) - 0.5, (high ?? 1) + 0.5];
     const beyond = this.spec.vertical?.x ?? low;
     return [Math.min(low ?? 0, beyond ?? 0), Math.max(high ?? 1, beyond ?? 1, (low ?? 0) + 1)];
@@ -237,13 +236,7 @@ class Curves extends Chart {
     const { references = [], vertical } = this.spec;
     for (const { name, value, color = "var(--quiet)" } of references) {
       const [, y] = this.at(0, value);
-      this.stroke(
-        [
-          [left, y],
-          [left + width, y],
-        ],
-        { color, dash: [5, 4] },
-      );
+      this.across(y, color);
       const above = y - top > height / 4;
       this.write(name, left + width - 4, y + (above ? -4 : 4) * devicePixelRatio, {
         align: "right",
@@ -253,13 +246,8 @@ class Curves extends Chart {
     }
     if (vertical) {
       const [x] = this.at(vertical.x, 0);
-      this.stroke(
-        [
-          [x, top],
-          [x, top + height],
-        ],
-        { color: "var(--quiet)", dash: [2, 3] },
-      );
+      const ends = [top, top + height].map((y) => [x, y]);
+      this.stroke(ends, { color: "var(--quiet)", dash: [2, 3] });
       this.write(vertical.name ?? "", x + 4 * devicePixelRatio, top, { baseline: "top" });
     }
   }
@@ -329,13 +317,7 @@ class Places extends Chart {
     this.names = [];
     if (truth !== undefined) {
       const [, y] = this.at(0, truth);
-      this.stroke(
-        [
-          [left, y],
-          [left + width, y],
-        ],
-        { color: "var(--quiet)", dash: [5, 4] },
-      );
+      this.across(y, "var(--quiet)");
       const above = y - top > 16 * devicePixelRatio;
       this.truthAt = y + (above ? -9 : 9) * devicePixelRatio;
       this.write("truth", left + width - 4, this.truthAt, { align: "right" });

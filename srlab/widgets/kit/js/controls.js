@@ -69,15 +69,18 @@ function exact(lab, name, { label, value, disabled, range }) {
     @blur=${() => lab.release(field)} />`;
 }
 
-// A menu for the trait `name`; options: [value, text] or plain values.
-export function menu(lab, name, { label = name, options, disabled = false, title = "", set = null }) {
-  const pairs = options.map((each) => (Array.isArray(each) ? each : [each, each]));
-  const value = lab.get(name);
-  const choose = (event) => {
-    const chosen = pairs[event.target.selectedIndex][0];
-    if (set) set(chosen);
-    else lab.set({ [name]: chosen });
-  };
+const pairsOf = (options) => options.map((each) => (Array.isArray(each) ? each : [each, each]));
+const settingOf = (lab, name) => (value) => lab.set({ [name]: value });
+
+// A menu for the trait `name`; options: [value, text] or plain values. With
+// `value` and `set`, here and below, for what is no setting.
+export function menu(
+  lab,
+  name,
+  { label = name, options, value = lab.get(name), set = settingOf(lab, name), disabled = false, title = "" },
+) {
+  const pairs = pairsOf(options);
+  const choose = (event) => set(pairs[event.target.selectedIndex][0]);
   return html`<label class="control menu" data-name=${name} data-value=${value} title=${title}>
     <span class="label">${label}</span>
     <select ?disabled=${disabled} .value=${live(String(value))} @change=${choose}>
@@ -90,17 +93,16 @@ export function menu(lab, name, { label = name, options, disabled = false, title
 export function choice(
   lab,
   name,
-  { label = name, options, value = lab.get(name), set = null, disabled = false },
+  { label = name, options, value = lab.get(name), set = settingOf(lab, name), disabled = false },
 ) {
-  const pairs = options.map((each) => (Array.isArray(each) ? each : [each, each]));
   lab.local.group ??= `g${Math.random().toString(36).slice(2)}`; // two views of one lab share no radio
   return html`<fieldset class="control choice" data-name=${name} data-value=${value} ?disabled=${disabled}>
     <legend class="label">${label}</legend>
     <div class="segments">
-      ${pairs.map(
+      ${pairsOf(options).map(
         ([each, text, title]) => html`<label title=${title ?? ""} class=${each === value ? "is-on" : ""}>
           <input type="radio" name="${lab.local.group} ${name}" value=${each} .checked=${live(each === value)}
-            @change=${() => (set ? set(each) : lab.set({ [name]: each }))} />
+            @change=${() => set(each)} />
           <span>${text}</span>
         </label>`,
       )}
@@ -112,11 +114,11 @@ export function choice(
 export function toggle(
   lab,
   name,
-  { label = name, title = "", disabled = false, value = lab.get(name), set = null },
+  { label = name, title = "", disabled = false, value = lab.get(name), set = settingOf(lab, name) },
 ) {
-  const turn = (event) => (set ? set(event.target.checked) : lab.set({ [name]: event.target.checked }));
   return html`<label class="control toggle" data-name=${name} data-value=${value} title=${title}>
-    <input type="checkbox" class="switch" role="switch" ?disabled=${disabled} .checked=${live(Boolean(value))} @change=${turn} />
+    <input type="checkbox" class="switch" role="switch" ?disabled=${disabled} .checked=${live(Boolean(value))}
+      @change=${(event) => set(event.target.checked)} />
     <span class="label">${label}</span>
   </label>`;
 }
@@ -137,7 +139,11 @@ export function field(lab, name, { label = name, placeholder = "", disabled = fa
 
 // Small files, chosen or dropped: each presses `name` with {file, text}; one of
 // more than `most` bytes comes without its text.
-export function smallFiles(lab, name, { label = name, accept = "", title = "", most = 2e6 }) {
+export function smallFiles(
+  lab,
+  name,
+  { label = name, accept = "", title = "", most = 2e6, multiple = true },
+) {
   const take = async (event) => {
     const chosen = [...event.target.files];
     event.target.value = ""; // so that the same file can be chosen again
@@ -145,17 +151,17 @@ export function smallFiles(lab, name, { label = name, accept = "", title = "", m
       lab.press(name, { file: file.name, text: file.size <= most ? await file.text() : null });
   };
   return html`<label class="button file" data-name=${name} title=${title}>${label}
-    <input type="file" multiple accept=${accept} aria-label=${label} title=${title} @change=${take} /></label>`;
+    <input type="file" ?multiple=${multiple} accept=${accept} aria-label=${label} title=${title} @change=${take} /></label>`;
 }
 
 // A button that presses `name` in Python, or does `act` here.
 export function button(
   lab,
   name,
-  { label = name, title = "", given = {}, act = null, kind = "", disabled = false, pressed = null },
+  { label = name, title = "", given = {}, act = null, kind = "", disabled = false },
 ) {
   return html`<button type="button" class="button ${kind}" data-name=${name} title=${title} ?disabled=${disabled}
-    aria-pressed=${pressed ?? nothing} @click=${() => (act ? act() : lab.press(name, given))}>${label}</button>`;
+    @click=${() => (act ? act() : lab.press(name, given))}>${label}</button>`;
 }
 
 // Start or pause in one place, and reset: of every lab that trains.
@@ -166,15 +172,4 @@ export function trainingButtons(lab, { start = "Start", resetTitle = "Back to th
     ${button(lab, "pause", { label: "Pause", kind: runs ? "primary" : "", disabled: !runs, title: "Stop after the present step" })}
     ${button(lab, "reset", { label: "Reset", title: resetTitle })}
   </div>`;
-}
-
-// Tabs: native radio buttons that choose what is in sight.
-export function tabs(lab, name, { label = name, options }) {
-  lab.local[name] ??= Array.isArray(options[0]) ? options[0][0] : options[0];
-  return choice(lab, name, {
-    label,
-    options,
-    value: lab.local[name],
-    set: (value) => lab.keep({ [name]: value }),
-  });
 }

@@ -20,7 +20,8 @@ export function join(curves, added) {
   return curves;
 }
 
-// Two columns of a curve's rows, as points; what is no number is left out.
+// Two columns of a curve's rows, as points; what is no number is left out. Rows are
+// lists, or objects with names.
 export function points(curve, x = 0, y = 1) {
   return (curve?.rows ?? []).map((row) => [row[x], row[y]]).filter(([a, b]) => a !== null && b !== null);
 }

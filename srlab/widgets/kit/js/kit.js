@@ -10,16 +10,15 @@ export {
   menu,
   slider,
   smallFiles,
-  tabs,
   toggle,
   trainingButtons,
 } from "./controls.js";
 export { points } from "./curves.js";
 export { attributes, mounted } from "./directives.js";
 export { pixelsNow } from "./images.js";
-export { bytesText, clamp, short } from "./numbers.js";
+export { clamp, short } from "./numbers.js";
 export { status } from "./status.js";
-export { table } from "./table.js";
+export { figure, table } from "./table.js";
 export { LOOK_NAMES, pixels, tiles } from "./tiles.js";
 export { files } from "./upload.js";
 

@@ -96,17 +96,15 @@ export class Lab {
     listen("change", () => this.redraw());
     const theme = new MutationObserver(() => this.redraw());
     theme.observe(document.body, { attributes: true, attributeFilter: THEME });
+    const ended = new AbortController();
+    const how = { capture: true, signal: ended.signal };
     const scheme = matchMedia("(prefers-color-scheme: dark)");
-    const again = () => this.redraw();
-    scheme.addEventListener("change", again);
-    const keys = (event) => this.guard(event);
-    window.addEventListener("keydown", keys, true);
-    this.el.addEventListener("beforeinput", keepEnter, true);
+    scheme.addEventListener("change", () => this.redraw(), how);
+    window.addEventListener("keydown", (event) => this.guard(event), how);
+    this.el.addEventListener("beforeinput", keepEnter, how);
     this.cleanups.push(
       () => theme.disconnect(),
-      () => scheme.removeEventListener("change", again),
-      () => window.removeEventListener("keydown", keys, true),
-      () => this.el.removeEventListener("beforeinput", keepEnter, true),
+      () => ended.abort(),
     );
   }
 

@@ -33,3 +33,7 @@ function barOf(value, { max = 1, color, center = false }, row) {
   const left = center ? (value < 0 ? 50 - share : 50) : 0;
   return html`<i class="share" style="left:${left}%;width:${share}%;background:${color ?? row.color ?? "var(--accent)"}"></i>`;
 }
+
+// A number that stands out, in a <dl class="figures">; `more` is small beside it.
+export const figure = (name, label, value, more = "") => html`<div class="figure" data-name=${name}>
+  <dt>${label}</dt><dd>${value} <small>${more}</small></dd></div>`;

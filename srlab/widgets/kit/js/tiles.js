@@ -420,11 +420,10 @@ class Stage {
 // The wheel and two fingers, which lit-html would listen to passively.
 class Wheel {
   constructor(el) {
-    this.el = el;
-    this.onWheel = (event) => this.stage.onWheel(event);
-    this.onTouch = (event) => event.touches.length > 1 && event.preventDefault();
-    el.addEventListener("wheel", this.onWheel, { passive: false });
-    el.addEventListener("touchstart", this.onTouch, { passive: false });
+    this.ended = new AbortController();
+    const how = { passive: false, signal: this.ended.signal };
+    el.addEventListener("wheel", (event) => this.stage.onWheel(event), how);
+    el.addEventListener("touchstart", (event) => event.touches.length > 1 && event.preventDefault(), how);
   }
 
   update(stage) {
@@ -432,8 +431,7 @@ class Wheel {
   }
 
   remove() {
-    this.el.removeEventListener("wheel", this.onWheel);
-    this.el.removeEventListener("touchstart", this.onTouch);
+    this.ended.abort();
   }
 }
 
@@ -459,21 +457,23 @@ class Sharpness {
   }
 }
 
-class Difference {
+// A canvas that waits for the pixels of pictures; what comes too late is left out.
+class Canvas {
   constructor(el) {
     this.el = el;
   }
 
-  async update({ pictures, amplify, tell }) {
-    const key = [amplify, ...pictures.map(urlOf)].join();
+  async wait(pictures, settings, draw) {
+    const key = [...pictures.map(urlOf), ...settings].join();
     if (this.key === key) return;
     this.key = key;
-    const [first, second] = await Promise.all(pictures.map(pixelsOf));
-    if (this.key !== key) return; // another one came meanwhile
-    const { image, ...figures } = subtract(first, second, amplify);
-    Object.assign(this.el, { width: image.width, height: image.height });
-    this.el.getContext("2d").putImageData(image, 0, 0);
-    tell(figures);
+    const pixels = await Promise.all(pictures.map(pixelsOf));
+    if (this.key === key) draw(...pixels);
+  }
+
+  put(pixels, width, height, left = 0, top = 0) {
+    Object.assign(this.el, { width, height });
+    this.el.getContext("2d").putImageData(pixels, -left, -top);
   }
 
   remove() {
@@ -481,22 +481,18 @@ class Difference {
   }
 }
 
-class Detail {
-  constructor(el) {
-    this.el = el;
+class Difference extends Canvas {
+  update({ pictures, amplify, tell }) {
+    this.wait(pictures, [amplify], (first, second) => {
+      const { image, ...figures } = subtract(first, second, amplify);
+      this.put(image, image.width, image.height);
+      tell(figures);
+    });
   }
+}
 
-  async update({ picture, box: { left, top, side } }) {
-    const key = [urlOf(picture), left, top].join();
-    if (this.key === key) return;
-    this.key = key;
-    const pixels = await pixelsOf(picture);
-    if (this.key !== key) return;
-    Object.assign(this.el, { width: side, height: side });
-    this.el.getContext("2d").putImageData(pixels, -left, -top);
-  }
-
-  remove() {
-    this.key = null;
+class Detail extends Canvas {
+  update({ picture, box: { left, top, side } }) {
+    this.wait([picture], [left, top], (pixels) => this.put(pixels, side, side, left, top));
   }
 }
