@@ -19,7 +19,7 @@ from typing import Any
 
 from ipywidgets import Widget
 from ipywidgets.widgets.widget import _remove_buffers
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Locator, Page, Route
 
 from srlab.widgets.kit.lab import STATIC
 from tests.kit import KIT
@@ -124,6 +124,20 @@ class Still:
         """One message with all that the widget now is."""
         names = [name for name in self.widget.keys if name not in ("_esm", "_css", "layout")]
         self.receive(**self.widget.get_state(names))
+
+    def control(self, name: str) -> Locator:
+        """What a key is pressed on to move a trait; of radio buttons the chosen one."""
+        css = ":is([type=radio]:checked, [type=range])"
+        return self.page.locator(f"[data-name={name}] {css}, .toggle[data-name={name}] input")
+
+    def menu(self, name: str, value: str) -> None:
+        """Choose in the menu of a trait."""
+        self.page.locator(f"[data-name={name}] select").select_option(value)
+
+    def resize(self, width: int) -> None:
+        """As a window of this width, px, and 900 px high."""
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.frame()
 
     def frame(self) -> None:
         """Wait until what has come is drawn."""

@@ -1,13 +1,10 @@
 """FeatureExplorer: its view without a kernel, and a person with it in JupyterLab."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Locator
+from playwright.sync_api import Locator
 
 from srlab.widgets.feature_explorer import FeatureExplorer
-from tests.browser.axe import grave_violations_on
-from tests.browser.lab import LabPage, browser_page, wait_until
+from tests.browser.lab import LabPage, wait_until
 from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
@@ -27,34 +24,24 @@ def explorer() -> FeatureExplorer:
 
 
 @pytest.fixture
-def still(browser: Browser, explorer: FeatureExplorer) -> Iterator[Still]:
+def widget(explorer: FeatureExplorer) -> FeatureExplorer:
     explorer.choose("raccoon-face", "one", "blurred", "relu2_2", 52)
-    with browser_page(browser) as page:
-        still = Still(page, explorer)
-        yield still
-        assert still.problems == []
+    return explorer
 
 
 def figure(still: Still, name: str) -> str:
     return still.page.locator(f'.figure[data-name="{name}"] dd').inner_text()
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("photograph", "coffee-cup"), ("layer", "relu4_3")]
-)
-def test_menus(still: Still, name: str, value: str):
-    still.page.locator(f"[data-name={name}] select").select_option(value)
-    still.frame()
-    assert still.set == {name: value}
-
-
-def test_mode_by_keyboard_and_by_pointer(still: Still):
-    still.page.locator("[data-name=mode] input:checked").press("ArrowRight")
-    still.frame()
-    assert still.set == {"mode": "pair"}
-    still.page.get_by_text("one picture", exact=True).click()
-    still.frame()
-    assert still.set == {"mode": "one"}
+def test_each_control_moves_its_trait(still: Still):
+    still.control("channel").press("End")
+    assert still.set == {"channel": 127}, "as many as the layer has"
+    still.menu("photograph", "coffee-cup")
+    still.menu("layer", "relu4_3")
+    still.control("mode").press("ArrowRight")
+    assert still.set == {
+        "channel": 127, "photograph": "coffee-cup", "layer": "relu4_3", "mode": "pair",
+    }  # fmt: skip
 
 
 def test_the_other_is_chosen_where_there_is_one(still: Still):
@@ -63,25 +50,7 @@ def test_the_other_is_chosen_where_there_is_one(still: Still):
     still.follow()
     assert still.page.locator("[data-name=channel]").count() == 0
     still.page.get_by_label("against").select_option("noisy")
-    still.frame()
     assert still.set == {"other": "noisy"}
-
-
-def test_channel_by_keys_by_pointer_and_typed(still: Still):
-    track = still.page.get_by_label("channel", exact=True)
-    box = track.bounding_box()
-    assert box is not None
-    track.press("End")
-    still.frame()
-    assert still.set == {"channel": 127}, "as many as the layer has"
-    still.page.mouse.click(box["x"] + 1, box["y"] + box["height"] / 2)
-    still.frame()
-    assert still.set == {"channel": 0}
-    number = still.page.get_by_label("channel, exact")
-    number.fill("99")
-    number.press("Enter")
-    still.frame()
-    assert still.set == {"channel": 99}
 
 
 def test_a_thumbnail_is_pressed(still: Still):
@@ -89,10 +58,8 @@ def test_a_thumbnail_is_pressed(still: Still):
     channels = [thumb["channel"] for thumb in still.widget.atlas]
     assert [int(each.get_attribute("data-channel")) for each in thumbs.all()] == channels
     thumbs.nth(2).locator("img").click()
-    still.frame()
     assert still.set == {"channel": channels[2]}
     thumbs.nth(3).press("Enter")
-    still.frame()
     assert still.set == {"channel": channels[3]}
     pressed = still.page.locator(".thumb[aria-pressed=true]")
     assert pressed.get_attribute("data-channel") == str(channels[3])
@@ -191,17 +158,6 @@ def test_a_pair_in_maps_and_in_a_table(still: Still):
 def test_who_waits_reads_why(still: Still):
     still.receive(waiting="The network looks at the picture …")
     assert still.page.locator(".waiting").inner_text() == "The network looks at the picture …"
-
-
-@pytest.mark.parametrize("mode", ["one", "pair"])
-@pytest.mark.parametrize("width", [360, 700, 1100, 1600])
-def test_it_fits_any_page(still: Still, width: int, mode: str):
-    still.widget.choose(mode=mode)
-    still.follow()
-    still.page.set_viewport_size({"width": width, "height": 900})
-    still.frame()
-    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert grave_violations_on(still.page) == []
 
 
 # In JupyterLab

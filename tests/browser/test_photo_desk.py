@@ -3,20 +3,17 @@
 import hashlib
 import io
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser
 
 from srlab.data import embedded_photo
 from srlab.images import to_image
 from srlab.widgets.photo_desk import PhotoDesk
 from srlab.widgets.photo_desk.lab import MOST_UPLOAD_BYTES
-from tests.browser.axe import grave_violations_on
-from tests.browser.lab import LabPage, browser_page, wait_until
+from tests.browser.lab import LabPage, wait_until
 from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
@@ -70,11 +67,8 @@ def desk() -> PhotoDesk:
 
 
 @pytest.fixture
-def still(browser: Browser, desk: PhotoDesk) -> Iterator[Still]:
-    with browser_page(browser) as page:
-        still = Still(page, desk)
-        yield still
-        assert still.problems == []
+def widget(desk: PhotoDesk) -> PhotoDesk:
+    return desk
 
 
 def test_input_and_two_networks_with_their_numbers(still: Still, desk: PhotoDesk):
@@ -91,19 +85,21 @@ def test_input_and_two_networks_with_their_numbers(still: Still, desk: PhotoDesk
     assert "the whole is not enlarged yet: 20 tiles" in words
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("model", "pixel-x4"), ("other", "unet-x4"), ("photograph", None)]
-)
-def test_menus(still: Still, name: str, value: str | None):
-    select = still.page.locator(f"[data-name={name}] select")
-    if value is None:
-        still.receive(
-            choices={**still.widget.choices, "photograph": ["citrus-slices", "b.png"]}
-        )
-        value = "b.png"
-    select.select_option(value)
-    still.frame()
-    assert still.set == {name: value}
+def test_each_control_moves_its_trait(still: Still):
+    still.menu("model", "pixel-x4")
+    still.menu("other", "unet-x4")
+    still.receive(choices={**still.widget.choices, "photograph": ["citrus-slices", "b.png"]})
+    still.menu("photograph", "b.png")
+    still.control("scale").press("ArrowRight")
+    still.control("shrink").press("Space")
+    still.control("across").press("ArrowRight")
+    still.control("down").press("End")
+    still.page.get_by_label("or a file").fill("holiday.jpg")
+    still.page.get_by_label("or a file").press("Enter")
+    assert still.set == {
+        "model": "pixel-x4", "other": "unet-x4", "photograph": "b.png", "scale": 8,
+        "shrink": True, "across": 51, "down": 100, "file": "holiday.jpg",
+    }  # fmt: skip
 
 
 def test_a_network_is_not_offered_beside_itself(still: Still):
@@ -112,24 +108,10 @@ def test_a_network_is_not_offered_beside_itself(still: Still):
     assert "small-x4" not in offered
 
 
-def test_scale_shrink_and_file_by_keyboard(still: Still):
-    still.page.locator("[data-name=scale] input:checked").press("ArrowRight")
-    still.page.locator("[data-name=shrink] input").press("Space")
-    still.page.get_by_label("or a file").fill("holiday.jpg")
-    still.page.get_by_label("or a file").press("Enter")
-    still.frame()
-    assert still.set == {"scale": 8, "shrink": True, "file": "holiday.jpg"}
-
-
 def test_the_frame_by_keys(still: Still):
     frame = still.page.locator(".overview")
-    for key, place in (
-        ("ArrowRight", (55, 50)),
-        ("ArrowUp", (55, 45)),
-        ("ArrowLeft", (50, 45)),
-    ):
-        frame.press(key)
-        still.frame()
+    for key, place in (("Right", (55, 50)), ("Up", (55, 45)), ("Left", (50, 45))):
+        frame.press(f"Arrow{key}")
         assert (still.set["across"], still.set["down"]) == place
     label = str(frame.get_attribute("aria-label"))
     assert label.endswith("the part in the frame is compared, 50 % across, 45 % down")
@@ -148,15 +130,7 @@ def test_the_frame_by_mouse(still: Still):
     still.page.mouse.move(box["x"] + 2000, box["y"] - 500)
     still.page.mouse.up()
     still.page.mouse.move(*middle)
-    still.frame()
     assert still.set == {"across": 100, "down": 0}, "no farther than the edge, and let go"
-
-
-def test_the_frame_by_sliders(still: Still):
-    still.page.get_by_label("across", exact=True).press("ArrowRight")
-    still.page.get_by_label("down", exact=True).press("End")
-    still.frame()
-    assert still.set == {"across": 51, "down": 100}
 
 
 def test_the_frame_lies_where_the_part_is(still: Still, desk: PhotoDesk):
@@ -176,11 +150,10 @@ def test_buttons_press(still: Still):
     assert [sent["press"] for sent in still.sent] == ["start", "pause", "save"]
 
 
-def test_what_went_wrong_is_an_alert_and_markup_is_text(still: Still):
-    still.receive(error="<img> is damaged.\nb.png is empty.", photograph="<b>.png")
-    assert still.page.get_by_role("alert").last.inner_text().split("\n\n") == [
-        "<img> is damaged.", "b.png is empty.",
-    ]  # fmt: skip
+def test_each_wrong_file_has_a_line_and_markup_is_text(still: Still):
+    still.receive(error="a is damaged.\nb.png is empty.", photograph="<b>.png")
+    lines = still.page.get_by_role("alert").last.inner_text().split("\n\n")
+    assert lines == ["a is damaged.", "b.png is empty."]
     assert "<b>.png" in still.page.locator(".sizes").inner_text()
 
 
@@ -208,6 +181,14 @@ def test_too_large_an_upload_is_refused_at_once(still: Still, tmp_path: Path):
     assert still.sent == [], "nothing was sent"
 
 
+@pytest.mark.parametrize("width", [360, 1100, 1400])
+def test_a_pixel_is_drawn_on_a_pixel(still: Still, width: int):
+    still.resize(width)
+    boxes = [frame.bounding_box() for frame in still.page.locator(".stage .frame").all()]
+    assert {round(box["width"]) for box in boxes} == {248}
+    assert len({box["y"] for box in boxes}) == (1 if width >= 1100 else 3)
+
+
 def test_an_upload_goes_in_pieces_each_after_the_answer(still: Still, tmp_path: Path):
     (tmp_path / "a.png").write_bytes(bytes(2**20 + 5))
     still.page.locator(".upload input").set_input_files([tmp_path / "a.png"])
@@ -226,21 +207,6 @@ def test_an_upload_goes_in_pieces_each_after_the_answer(still: Still, tmp_path: 
     still.receive(received={**about, "have": 2**20 + 5})
     wait_until(lambda: words.inner_text() == "Sent: a.png (1 MB).", what="word of it")
     assert still.page.locator(".upload progress").count() == 0
-
-
-@pytest.mark.parametrize("width", [360, 390, 1100, 1400, 1600])
-def test_it_fits_any_page(still: Still, width: int):
-    still.page.set_viewport_size({"width": width, "height": 900})
-    still.frame()
-    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
-    whole = "all => all.every(each => each.scrollWidth <= each.clientWidth + 1)"
-    assert still.page.locator(".srlab .panel, .srlab .desk").evaluate_all(whole)
-    assert grave_violations_on(still.page) == []
-    boxes = [frame.bounding_box() for frame in still.page.locator(".stage .frame").all()]
-    assert {round(box["width"]) for box in boxes} == {248}, "a pixel to a pixel"
-    assert len({box["y"] for box in boxes}) == (1 if width >= 1100 else 3)
-    if width == 1400:
-        assert still.page.locator(".srlab").bounding_box()["height"] <= 780
 
 
 # In JupyterLab

@@ -15,7 +15,7 @@ from srlab.widgets.compare.scene import (
     require_name,
 )
 from srlab.widgets.kit.lab import Lab
-from srlab.widgets.kit.pictures import tile
+from srlab.widgets.kit.pictures import png
 
 Mode = Literal["single", "side", "blink", "swipe", "difference"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -65,7 +65,7 @@ class Comparison(Lab):
         x, y = liveliest_spot(scene.pictures[first], scene.pictures[second])
         super().__init__(
             pictures=[
-                tile(picture, name, scene.captions.get(name, ""), kind="png")
+                png(picture, name, scene.captions.get(name, ""))
                 for name, picture in scene.pictures.items()
             ],
             names=scene.names,

@@ -10,8 +10,8 @@ from traitlets import Dict, Enum, Int, List, Unicode
 from srlab.data import crop_to_multiple, degrade, embedded_photo, embedded_table
 from srlab.images import to_image
 from srlab.metrics import Channels, Protocol
-from srlab.require import require_scale
-from srlab.widgets.kit.lab import Lab
+from srlab.require import require_one_of, require_scale
+from srlab.widgets.kit.lab import Lab, given
 from srlab.widgets.kit.pictures import tile
 from srlab.widgets.metric_lab.reading import (
     CHANNEL_NAMES,
@@ -100,13 +100,16 @@ class MetricLab(Lab):
         Raises:
             ValueError: for an unknown choice, or a picture too small for it.
         """
-        wanted = {
-            "channels": _known("channels", channels, get_args(Channels)),
-            "shave": _known("shave", shave, range(MOST_SHAVE + 1)),
-            "resampler": _known("resampler", resampler, RESAMPLERS),
-            "photograph": _known("photograph", photograph, self._photographs),
-        }
-        self._measure(**{name: value for name, value in wanted.items() if value is not None})
+        named = given(channels=channels, resampler=resampler, photograph=photograph)
+        known = {
+            "channels": get_args(Channels), "resampler": RESAMPLERS,
+            "photograph": self._photographs,
+        }  # fmt: skip
+        for name, value in named.items():
+            require_one_of(value, known[name], name)
+        if shave is not None and shave not in range(MOST_SHAVE + 1):
+            raise ValueError(f"shave must be 0 to {MOST_SHAVE}, but got {shave!r}.")
+        self._measure(**named, **given(shave=shave))
         return self.reading
 
     def reveal(self) -> None:
@@ -127,10 +130,7 @@ class MetricLab(Lab):
     def _measure(self, **settings: Any) -> None:
         """Take over settings and show what they give; nothing, if that fails."""
         with self._sending:  # callbacks may come from any thread, so one measures at a time
-            now = {
-                "channels": self.channels, "shave": self.shave,
-                "resampler": self.resampler, "photograph": self.photograph, **settings,
-            }  # fmt: skip
+            now = {**self.trait_values(setting=True), **settings}
             protocol = Protocol(now["channels"], now["shave"])
             pair = self._pair(now["photograph"], now["resampler"])
             self.reading = reading = pair.reading(protocol, self.scale)
@@ -209,11 +209,3 @@ def _tiles(pair: MeasuredPair, reading: MetricReading, what: str) -> dict[str, A
 def _small(image: Image.Image) -> Image.Image:
     image.thumbnail((LARGEST_SHOWN, LARGEST_SHOWN))
     return image
-
-
-def _known(name: str, value: Any, choices: Any) -> Any:
-    """``value``, if it is None or one of ``choices``."""
-    if value is not None and value not in choices:
-        wanted = f"0 to {MOST_SHAVE}" if name == "shave" else f"one of {', '.join(choices)}"
-        raise ValueError(f"{name} must be {wanted}, but got {value!r}.")
-    return value

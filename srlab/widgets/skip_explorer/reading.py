@@ -9,15 +9,13 @@ from torch import Tensor
 
 from srlab.features import Hooks
 from srlab.models import evaluating
-from srlab.require import require_one_picture, require_unit_range
 from srlab.scoring import Scene
 from srlab.unet import UNet
-from srlab.widgets.workbench import VIEW_SIZE
 
 MOST_GAIN = 2.0
 STEP = 0.05
 AS_TRAINED = 1.0
-SMALLEST_SIDE, LARGEST_SIDE = 24, 512  # px of a side
+LEAST_SIDE = 24  # px
 MOST_AMPLIFIED = 256
 PARTS = ("encoder", "ups", "merges", "upsampler")
 
@@ -202,30 +200,6 @@ def amplification(difference: Tensor) -> int:
     return factor
 
 
-def amplified(difference: Tensor, factor: int) -> Tensor:
-    """A difference as a picture: gray where there is none."""
-    return (0.5 + factor * difference).clamp(0, 1)
-
-
-def own_photos(photos: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Photographs that people bring, float32 on the CPU.
-
-    Args:
-        photos: name -> ``(1, 3, h, w)``, RGB in [0, 1].
-
-    Raises:
-        TypeError, ValueError: if there is none, or one is no picture or of
-            another size.
-    """
-    if not photos:
-        raise ValueError(
-            'photos is empty; give at least one, such as {"mine": picture}, or leave it out.'
-        )
-    for name, photo in photos.items():
-        _require_photo(photo, f"photos[{name!r}]")
-    return {str(name): photo.detach().cpu().float() for name, photo in photos.items()}
-
-
 def require_unet(model: object) -> None:
     """Raise unless ``model`` has the parts of a UNet; a lesson's own has them too."""
     missing = [part for part in PARTS if not hasattr(model, part)]
@@ -265,14 +239,3 @@ def _maps(
     named = {f"skip {level}": skip for level, skip in enumerate(through, 1)}
     rest = {name: values for name, values in outputs.items() if name != "encoder"}
     return {"lr": lr, **named, "bottom": bottom, **rest, "sr": sr}
-
-
-def _require_photo(photo: Tensor, name: str) -> None:
-    require_one_picture(photo, name)
-    require_unit_range(photo, name)
-    height, width = photo.shape[-2:]
-    if not (SMALLEST_SIDE <= min(height, width) and max(height, width) <= LARGEST_SIDE):
-        raise ValueError(
-            f"{name} is {height} x {width} px, but {SMALLEST_SIDE} to {LARGEST_SIDE} px on "
-            f"each side were expected; crop it with [..., :{VIEW_SIZE}, :{VIEW_SIZE}]."
-        )
