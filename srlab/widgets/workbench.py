@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from srlab.data import Pairs, embedded_photo
+from srlab.data import Pairs, embedded_photo, embedded_table
 from srlab.losses import ExpandedLoss, WeightedLoss
 from srlab.machine import PRECISIONS, pick_device, pick_precision, place
 from srlab.scoring import Scene
@@ -23,6 +24,11 @@ FOREVER = 10**9
 VIEW_SIZE = 128
 VIEWS = {"raccoon-face": (95, 260), "coffee-cup": (215, 300), "aizkorri-autumn": (270, 700)}
 """Validation photograph -> top and left of the part that is shown, in px."""
+
+
+def unseen_photos() -> list[str]:
+    """The embedded photographs that no network was trained on."""
+    return [Path(row["file"]).stem for row in embedded_table() if row["split"] != "train"]
 
 
 @cache

@@ -1,8 +1,8 @@
 """PhotoDesk: its view without a kernel; and in JupyterLab real files in, a real file out."""
 
-import hashlib
 import io
 import os
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +24,7 @@ CELLS = [
     'desk = PhotoDesk("pixel-x2")\ndesk',
 ]
 STATUS, INPUT, FRAME = f"{DESK} .taking", f"{DESK} .upload input", f"{DESK} .overview"
-TROUBLE, SENT, REFUSED = (
-    f"{DESK} .taking .trouble", f"{DESK} .upload .words", f"{DESK} .upload .trouble",
-)  # fmt: skip
+TROUBLE, SENT = f"{DESK} .taking .trouble", f"{DESK} .upload .words"
 
 # Each piece takes a while, as over a slow line.
 SLOW = """
@@ -35,11 +33,6 @@ def slowly(hear=desk.presses["piece"], **message):
     time.sleep(0.4)
     hear(**message)
 desk.presses["piece"] = slowly
-"""
-PIXELS = """
-import hashlib
-pixels = (desk.task.lr[0] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-print(hashlib.sha256(pixels).hexdigest())
 """
 CUT = """() => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -264,8 +257,9 @@ def test_a_picture_above_the_servers_limit_comes_in(page: LabPage, tmp_path: Pat
     page.wait_for_status(STATUS, "data-size", "80x80")
     page.ask("desk.choose(photograph='noise.png')")
     page.wait_for_status(STATUS, "data-size", "4200x4200")
-    here = np.asarray(Image.open(tmp_path / "noise.png"))
-    assert page.ask(PIXELS) == hashlib.sha256(here.tobytes()).hexdigest()
+    pixels = "(desk.task.lr[0] * 255).round().byte().permute(1, 2, 0).numpy().tobytes()"
+    here = Image.open(tmp_path / "noise.png").tobytes()
+    assert digest(page, pixels) == sha256(here).hexdigest()
     assert page.problems == []
 
 
@@ -323,6 +317,11 @@ def noise(path: Path, side: int) -> None:
     Image.fromarray(pixels).save(path, compress_level=0)
 
 
+def digest(page: LabPage, data: str) -> str:
+    """Of bytes in the kernel."""
+    return page.ask(f"import hashlib; print(hashlib.sha256({data}).hexdigest())")
+
+
 def choose(page: LabPage, *files: Path) -> None:
     page.find(INPUT).set_input_files(files)
 
@@ -339,10 +338,6 @@ def wait_for_sent(page: LabPage, words: str, timeout: float = 60) -> None:
         timeout=timeout,
         what=lambda: f"{words}; it says {said.inner_text()!r}",
     )
-
-
-def progress(page: LabPage) -> dict[str, str]:
-    return page.status(STATUS)
 
 
 def files_come_in_by_keyboard(page: LabPage, files: list[Path]):
@@ -362,7 +357,7 @@ def files_come_in_by_keyboard(page: LabPage, files: list[Path]):
 
 
 def enter_enlarges_the_whole(page: LabPage):
-    assert progress(page)["data-state"] == "ready"
+    assert page.status(STATUS)["data-state"] == "ready"
     assert page.page.locator(f"{DESK} .download").count() == 0
     page.find(f"{DESK} [data-name=start]").focus()
     page.page.keyboard.press("Enter")
@@ -378,11 +373,9 @@ def the_link_gives_the_very_bytes(page: LabPage, target: Path):
     assert download.value.suggested_filename == "lying cat_x2.png"
     download.value.save_as(target)
     taken = target.read_bytes()
-    digest = "import hashlib; print(hashlib.sha256(desk.png).hexdigest())"
-    assert hashlib.sha256(taken).hexdigest() == page.ask(digest)
-    pixels = "import hashlib; print(hashlib.sha256(desk.result.tobytes()).hexdigest())"
+    assert sha256(taken).hexdigest() == digest(page, "desk.png")
     image = Image.open(io.BytesIO(taken))
-    assert hashlib.sha256(image.tobytes()).hexdigest() == page.ask(pixels)
+    assert sha256(image.tobytes()).hexdigest() == digest(page, "desk.result.tobytes()")
     assert page.page.url.count("desk.ipynb") == 1, "the notebook is still there"
 
 
@@ -393,9 +386,8 @@ def save_writes_beside_the_notebook(page: LabPage):
     note = page.page.locator(f"{DESK} [role=status]", has_text="Saved beside")
     wait_until(lambda: note.count() == 1, what="word of the file")
     assert written.name in note.inner_text()
-    pixels = "import hashlib; print(hashlib.sha256(desk.result.tobytes()).hexdigest())"
-    saved = Image.open(written)
-    assert hashlib.sha256(saved.tobytes()).hexdigest() == page.ask(pixels)
+    saved = Image.open(written).tobytes()
+    assert sha256(saved).hexdigest() == digest(page, "desk.result.tobytes()")
 
 
 def the_truth_is_known_if_it_is_made_smaller(page: LabPage):
@@ -435,17 +427,17 @@ def the_part_moves_while_it_runs(page: LabPage):
     page.wait_for_new_picture(f"{DESK} .stage [data-name=pixel-x2]", shown)
     across = "print(desk.setting.across, desk.across)"
     wait_until(lambda: page.ask(across) == "20.0 20.0", what="every key to count")
-    assert progress(page)["data-state"] == "running"
+    assert page.status(STATUS)["data-state"] == "running"
     assert len(page.cells()) == cells, "no key reached JupyterLab"
 
 
 def stop_keeps_what_is_done(page: LabPage):
-    wait_until(lambda: int(progress(page)["data-done"]) > 1, what="two tiles", timeout=60)
+    wait_until(lambda: int(page.status(STATUS)["data-done"]) > 1, what="two tiles", timeout=60)
     page.click(f"{DESK} [data-name=pause]")
     page.wait_for_status(STATUS, "data-state", "stopped")
-    done, total = progress(page)["data-done"], progress(page)["data-total"]
+    done, total = page.status(STATUS)["data-done"], page.status(STATUS)["data-total"]
     assert 0 < int(done) < int(total)
     sentence = f"stopped after {done} of {total} tiles; Enlarge goes on"
     assert page.find(f"{STATUS} .words").inner_text() == sentence
     page.page.wait_for_timeout(700)
-    assert progress(page)["data-done"] == done
+    assert page.status(STATUS)["data-done"] == done

@@ -3,12 +3,11 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from srlab.data import embedded_photo, embedded_table
+from srlab.data import embedded_photo
 from srlab.features import FeatureExtractor
 from srlab.widgets.feature_explorer.changes import CHANGES
 from srlab.widgets.feature_explorer.reading import (
@@ -18,6 +17,7 @@ from srlab.widgets.feature_explorer.reading import (
     relative_difference,
 )
 from srlab.widgets.kit.pictures import own_pictures
+from srlab.widgets.workbench import unseen_photos
 
 LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 CACHE_BYTES = 200_000_000
@@ -51,7 +51,7 @@ class FeatureBench:
         _require_extractor(self.extractor)
         places = self.extractor.places
         self.layers = sorted(places, key=lambda name: places[name])
-        self.photographs = list(dict.fromkeys([*self.own, *embedded_names()]))
+        self.photographs = list(dict.fromkeys([*self.own, *unseen_photos()]))
         self._cache: OrderedDict[ViewKey, Seen] = OrderedDict()
         self._measured: dict[ViewKey, dict[str, float]] = {}
         seen = self.see((self.first, ""))
@@ -119,11 +119,6 @@ class FeatureBench:
 
     def _bytes(self) -> int:
         return sum(values.nbytes for seen in self._cache.values() for values in seen.values())
-
-
-def embedded_names() -> list[str]:
-    """The embedded photographs of the validation and test split."""
-    return [Path(row["file"]).stem for row in embedded_table() if row["split"] != "train"]
 
 
 @cache

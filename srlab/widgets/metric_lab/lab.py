@@ -1,13 +1,12 @@
 """How many dB can you win without changing a pixel?"""
 
-from pathlib import Path
 from typing import Any, get_args
 
 from PIL import Image
 from torch import Tensor
 from traitlets import Dict, Enum, Int, List, Unicode
 
-from srlab.data import crop_to_multiple, degrade, embedded_photo, embedded_table
+from srlab.data import crop_to_multiple, degrade, embedded_photo
 from srlab.images import to_image
 from srlab.metrics import Channels, Protocol
 from srlab.require import require_one_of, require_scale
@@ -24,6 +23,7 @@ from srlab.widgets.metric_lab.reading import (
     resample,
     signed,
 )
+from srlab.widgets.workbench import unseen_photos
 
 MOST_SHAVE = 16
 OWN = "your pictures"
@@ -68,8 +68,7 @@ class MetricLab(Lab):
     def __init__(self, sr: Tensor | None = None, hr: Tensor | None = None, scale: int = 4):
         require_scale(scale)
         self.scale, self._own = scale, own_pair(sr, hr)
-        names = [Path(row["file"]).stem for row in embedded_table() if row["split"] != "train"]
-        self._photographs = [OWN, *names] if self._own else names
+        self._photographs = [*([OWN] if self._own else []), *unseen_photos()]
         self._pairs: dict[tuple[str, str], MeasuredPair] = {}
         self._tried: set[tuple[str, int]] | None = set()  # None: all are shown
         super().__init__(choices=self._choices())

@@ -266,7 +266,7 @@ class PhotoDesk(TakesFiles, LiveLab):
             if not self.job.finished:
                 self.job.advance()
             if self.job.finished:
-                if self.task.sees_all:  # only now its part can be looked at
+                if sees_all(self.task.network):  # only now its part can be looked at
                     self._look_at(self.task, self.setting, self.job)
                 self.live.pause()
             yield self.job.done

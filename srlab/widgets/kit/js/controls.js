@@ -93,19 +93,24 @@ export function choice(
   { label = name, options, value = lab.get(name), set = null, disabled = false },
 ) {
   const pairs = options.map((each) => (Array.isArray(each) ? each : [each, each]));
-  lab.local.group ??= `g${Math.random().toString(36).slice(2)}`; // two views of one lab share no radio
   return html`<fieldset class="control choice" data-name=${name} data-value=${value} ?disabled=${disabled}>
     <legend class="label">${label}</legend>
     <div class="segments">
       ${pairs.map(
         ([each, text, title]) => html`<label title=${title ?? ""} class=${each === value ? "is-on" : ""}>
-          <input type="radio" name="${lab.local.group} ${name}" value=${each} .checked=${live(each === value)}
+          <input type="radio" name="${groupOf(lab)} ${name}" value=${each} .checked=${live(each === value)}
             @change=${() => (set ? set(each) : lab.set({ [name]: each }))} />
           <span>${text}</span>
         </label>`,
       )}
     </div>
   </fieldset>`;
+}
+
+// Two views of one lab share no radio buttons, and no id.
+export function groupOf(lab) {
+  lab.local.group ??= `g${Math.random().toString(36).slice(2)}`;
+  return lab.local.group;
 }
 
 // On or off, for a trait that is true or false.

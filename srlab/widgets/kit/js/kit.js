@@ -7,6 +7,7 @@ export {
   button,
   choice,
   field,
+  groupOf,
   menu,
   slider,
   smallFiles,
@@ -19,7 +20,7 @@ export { attributes, mounted } from "./directives.js";
 export { pixelsNow } from "./images.js";
 export { bytesText, clamp, short } from "./numbers.js";
 export { status } from "./status.js";
-export { table } from "./table.js";
+export { figures, table } from "./table.js";
 export { LOOK_NAMES, pixels, tiles } from "./tiles.js";
 export { files } from "./upload.js";
 

@@ -1,7 +1,15 @@
 // A table of numbers; a cell may carry a bar, and says its number in words.
 
 import { html, nothing } from "lit-html";
+import { attributes } from "./directives.js";
 import { short } from "./numbers.js";
+
+// Single numbers with their names; rows: [label, what it says, name for tests].
+export const figures = (rows, data = {}) =>
+  html`<dl class="figures" ${attributes(data)}>${rows.map(
+    ([label, said, name = label]) =>
+      html`<div class="figure" data-name=${name}><dt>${label}</dt><dd>${said}</dd></div>`,
+  )}</dl>`;
 
 // columns: [{key, label, title, sort, format, bar: {max, color, center}}]; the first names the row.
 // rows: [{key: value, ..., color, chosen}].
