@@ -512,26 +512,18 @@ def test_every_kind_of_picture_becomes_what_upscale_makes_of_it(
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])
-def test_made_smaller_first_it_stays_of_its_kind(desk: PhotoDesk, mode: str) -> None:
+def test_made_smaller_and_in_part_it_stays_of_its_kind(desk: PhotoDesk, mode: str) -> None:
     upload(desk, **{"a.png": as_file(busy(mode))})
+    alone = desk.look.pictures["tiny"]
+    assert alone.mode == "RGB"
     desk.choose(shrink=True)
     result = desk.enlarge()
     assert (result.mode, result.size) == (mode, (20, 16))
     assert {*desk.figures} == {"bicubic", "tiny"}
     assert "ridge –" in desk.summary(), "below 32 px there are no patches to look through"
-
-
-@pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])
-def test_the_part_of_any_kind_is_that_of_the_whole(desk: PhotoDesk, mode: str) -> None:
-    upload(desk, **{"a.png": as_file(busy(mode))})
-    alone = desk.look.pictures["tiny"]
-    assert alone.mode == "RGB"
-    desk.enlarge()
-    desk.choose(shrink=True)
     desk.choose(shrink=False)
     desk.enlarge()
-    desk.across = 0  # the part is looked at again
-    desk.live.settle()
+    desk.choose(across=0)  # the part is looked at again, now in the whole
     assert np.array_equal(np.asarray(alone), np.asarray(desk.look.pictures["tiny"]))
 
 

@@ -126,9 +126,8 @@ class Still:
         self.receive(**self.widget.get_state(names))
 
     def control(self, name: str) -> Locator:
-        """What a key is pressed on to move a trait; of radio buttons the chosen one."""
-        css = ":is([type=radio]:checked, [type=range])"
-        return self.page.locator(f"[data-name={name}] {css}, .toggle[data-name={name}] input")
+        """As ``control``."""
+        return control(self.page, name)
 
     def menu(self, name: str, value: str) -> None:
         """Choose in the menu of a trait."""
@@ -142,6 +141,14 @@ class Still:
     def frame(self) -> None:
         """Wait until what has come is drawn."""
         self.page.evaluate(FRAME)
+
+
+def control(page: Page, name: str) -> Locator:
+    """What a key is pressed on to move a trait; of radio buttons the chosen one."""
+    css = ":is([type=radio]:checked, [type=range])"
+    return page.locator(
+        f".srlab [data-name={name}] {css}, .srlab .toggle[data-name={name}] input"
+    )
 
 
 def open_page(page: Page) -> None:

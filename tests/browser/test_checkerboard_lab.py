@@ -1,22 +1,11 @@
 """CheckerboardLab: its view without a kernel, and a person with it in JupyterLab."""
 
-import time
-
 import pytest
 
 from srlab.widgets.checkerboard_lab import CheckerboardLab
-from tests.browser.lab import LabPage, wait_until
 from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
-
-MAKE = """\
-from srlab.widgets.checkerboard_lab import CheckerboardLab
-lab = CheckerboardLab()
-lab"""
-STATUS = ".srlab-checkerboard .status"
-INIT = ".srlab [data-name=init] input"
-
 
 # Without a kernel
 
@@ -71,63 +60,3 @@ def test_a_circle_stands_at_each_multiple(still: Still):
     for scale, count in ((4, 24), (2, 8), (8, 80)):
         still.receive(scale=scale)
         assert circles.count() == count
-
-
-# In JupyterLab
-
-
-def test_a_person_looks_for_the_grid(lab: LabPage):
-    lab.write("checkerboard.ipynb", MAKE)
-    lab.open("checkerboard.ipynb")
-    lab.run_all(timeout=180)
-    icnr_by_keyboard_takes_the_grid_away(lab)
-    start_trains_and_the_loss_can_change(lab)
-    pause_freezes_it(lab)
-    reset_gives_step_0(lab)
-    assert lab.problems == []
-
-
-def number(lab: LabPage, name: str) -> float:
-    return float(lab.status(STATUS)[f"data-{name}"])
-
-
-def icnr_by_keyboard_takes_the_grid_away(lab: LabPage):
-    cells = len(lab.cells())
-    random = number(lab, "measure")
-    assert number(lab, "energy") > 1e-5
-    lab.page.locator(f"{INIT}:checked").press("ArrowRight")
-    wait_until(lambda: number(lab, "energy") < 1e-12, what="the grid to go")
-    assert number(lab, "measure") < 0.1 < 10 < random
-    assert lab.ask("print(lab.init, lab.bench.setting.init)") == "icnr icnr"
-    lab.page.locator(f"{INIT}:checked").press("ArrowLeft")
-    wait_until(lambda: number(lab, "measure") == random, what="the grid again")
-    assert len(lab.cells()) == cells, "no key reached JupyterLab"
-
-
-def start_trains_and_the_loss_can_change(lab: LabPage):
-    before = lab.picture_hash(".srlab [data-name=network] .plane")
-    lab.click(".srlab [data-name=start]")
-    lab.wait_for_status(STATUS, "data-state", "running")
-    wait_until(lambda: number(lab, "step") > 3, what="three steps", timeout=60)
-    assert lab.picture_hash(".srlab [data-name=network] .plane") != before
-    lab.page.locator(".srlab [data-name=loss] select").select_option("content")
-    wait_until(
-        lambda: lab.ask("print(*sorted(lab.bench.step.terms))") == "content pixel",
-        what="a step with the content loss",
-    )
-    assert lab.status(STATUS)["data-state"] == "running"
-
-
-def pause_freezes_it(lab: LabPage):
-    lab.click(".srlab [data-name=pause]")
-    lab.wait_for_status(STATUS, "data-state", "paused")
-    frozen = number(lab, "step")
-    time.sleep(1)
-    assert number(lab, "step") == frozen
-    assert lab.ask("print(lab.reading.step, lab.step)") == f"{frozen:.0f} {frozen:.0f}"
-
-
-def reset_gives_step_0(lab: LabPage):
-    lab.click(".srlab [data-name=reset]")
-    lab.wait_for_status(STATUS, "data-step", "0")
-    lab.wait_for_status(STATUS, "data-state", "ready")

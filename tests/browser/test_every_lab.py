@@ -1,4 +1,7 @@
-"""What holds for every lab: it fits every page, axe finds nothing grave, errors are alerts."""
+"""What holds for every lab: it fits every page, axe finds nothing grave, errors are alerts.
+
+And in JupyterLab: a key on the page moves Python, and the page follows.
+"""
 
 from collections.abc import Callable
 
@@ -20,8 +23,8 @@ from srlab.widgets.photo_desk import PhotoDesk
 from srlab.widgets.quiz import Quiz
 from srlab.widgets.skip_explorer import SkipExplorer
 from tests.browser.axe import grave_violations_on
-from tests.browser.lab import browser_page
-from tests.browser.still import Still
+from tests.browser.lab import LabPage, browser_page, wait_until
+from tests.browser.still import Still, control
 
 pytestmark = pytest.mark.browser
 
@@ -97,3 +100,36 @@ def test_what_went_wrong_is_an_alert_and_markup_is_text(browser: Browser, name: 
         Still(page, LABS[name]()).receive(error="<b>a</b> is damaged")
         words = page.get_by_role("alert").all_inner_texts()
         assert any("<b>a</b> is damaged" in each for each in words)
+
+
+# What to make; the control and a key; where the page tells a number, and Python's.
+IN_JUPYTERLAB = [
+    ("checkerboard_lab", "CheckerboardLab", "init", "ArrowRight", ".status", "measure",
+     "lab.reading.measure"),
+    ("feature_explorer", "FeatureExplorer", "channel", "End", "[data-name=reading]", "mean",
+     "lab.reading.mean"),
+    ("metric_lab", "MetricLab", "shave", "ArrowLeft", ".figures", "psnr", "lab.reading.psnr"),
+    ("skip_explorer", "SkipExplorer", "gain_1", "Home", ".status", "psnr-change",
+     "lab.changes['psnr']"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", IN_JUPYTERLAB, ids=[case[0] for case in IN_JUPYTERLAB])
+def test_a_key_moves_python_and_the_page_follows(lab: LabPage, case: tuple[str, ...]) -> None:
+    module, name, setting, key, css, told, asked = case
+    lab.write("lab.ipynb", f"from srlab.widgets.{module} import {name}\nlab = {name}()\nlab")
+    lab.open("lab.ipynb")
+    lab.run_all(timeout=180)
+
+    def shown() -> float:
+        return float(lab.status(f".srlab {css}")[f"data-{told}"])
+
+    cells, before = len(lab.cells()), shown()
+    value = lab.ask(f"print(repr(lab.{setting}))")
+    control(lab.page, setting).press(key)
+    wait_until(lambda: shown() != before, what="the page to follow")
+    assert shown() == pytest.approx(float(lab.ask(f"print({asked})")), abs=0.005)
+    lab.ask(f"lab.{setting} = {value}")
+    wait_until(lambda: shown() == before, what="the page to follow Python")
+    assert len(lab.cells()) == cells, "no key reached JupyterLab"
+    assert lab.problems == []

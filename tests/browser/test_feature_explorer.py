@@ -4,16 +4,9 @@ import pytest
 from playwright.sync_api import Locator
 
 from srlab.widgets.feature_explorer import FeatureExplorer
-from tests.browser.lab import LabPage, wait_until
 from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
-
-MAKE = "from srlab.widgets.feature_explorer import FeatureExplorer\n" + (
-    "explorer = FeatureExplorer()\nexplorer"
-)
-READING = ".srlab-features [data-name=reading]"
-
 
 # Without a kernel
 
@@ -158,58 +151,3 @@ def test_a_pair_in_maps_and_in_a_table(still: Still):
 def test_who_waits_reads_why(still: Still):
     still.receive(waiting="The network looks at the picture …")
     assert still.page.locator(".waiting").inner_text() == "The network looks at the picture …"
-
-
-# In JupyterLab
-
-
-def test_a_person_explores(lab: LabPage):
-    lab.write("features.ipynb", MAKE)
-    lab.open("features.ipynb")
-    lab.run_all(timeout=180)
-    cells = len(lab.cells())
-    layer_and_channel(lab)
-    a_thumbnail_chooses_its_channel(lab)
-    a_pair(lab)
-    assert len(lab.cells()) == cells, "no key reached JupyterLab"
-    assert lab.problems == []
-
-
-def layer_and_channel(lab: LabPage):
-    old = lab.picture_hash(".srlab .tile >> nth=1")
-    lab.page.locator(".srlab [data-name=layer] select").select_option("relu3_3")
-    lab.wait_for_status(READING, "data-layer", "relu3_3")
-    old = lab.wait_for_new_picture(".srlab .tile >> nth=1", old)
-    before = lab.status(READING)
-    lab.page.locator(".srlab [data-name=channel] input[type=range]").press("End")
-    lab.wait_for_status(READING, "data-channel", "255")
-    lab.wait_for_new_picture(".srlab .tile >> nth=1", old)
-    shown = lab.status(READING)
-    assert shown["data-mean"] != before["data-mean"]
-    assert float(lab.ask("print(explorer.reading.mean)")) == float(shown["data-mean"])
-
-
-def a_thumbnail_chooses_its_channel(lab: LabPage):
-    thumb = lab.page.locator(".srlab .thumb").first
-    channel = thumb.get_attribute("data-channel")
-    thumb.press("Enter")
-    lab.wait_for_status(READING, "data-channel", channel)
-    assert (
-        lab.ask("print(explorer.channel, explorer.reading.channel)") == f"{channel} {channel}"
-    )
-
-
-def a_pair(lab: LabPage):
-    lab.page.locator(".srlab [data-name=mode] input:checked").press("ArrowRight")
-    wait_until(
-        lambda: lab.ask("print(explorer.mode)") == "pair", what="the kernel to hear", timeout=20
-    )
-    lab.wait_for_status(READING, "data-other", "shifted by 1 px")
-    shifted = lab.status(READING)
-    maps = lab.page.locator(".srlab [data-name=maps] img")
-    wait_until(lambda: maps.count() == 5, what="a map of the pixels and of each layer")
-    lab.page.locator(".srlab [data-name=other] select").select_option("blurred")
-    lab.wait_for_status(READING, "data-other", "blurred")
-    blurred = lab.status(READING)
-    assert float(shifted["data-pixels"]) > float(blurred["data-pixels"])
-    assert float(shifted["data-relu3_3"]) < float(blurred["data-relu3_3"])

@@ -3,7 +3,6 @@
 import pytest
 
 from srlab.widgets.metric_lab import MetricLab
-from tests.browser.lab import LabPage, wait_until
 from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
@@ -78,31 +77,3 @@ def test_all_settings_of_a_protocol_stand_on_one_line(still: Still):
     boxes = [box.bounding_box() for box in still.page.locator(".protocol > *").all()]
     assert len(boxes) == 4
     assert max(b["y"] for b in boxes) < min(b["y"] + b["height"] for b in boxes)
-
-
-# In JupyterLab
-
-
-def test_a_person_wins_decibels(lab: LabPage):
-    lab.write(
-        "metric.ipynb", "from srlab.widgets.metric_lab import MetricLab\nlab = MetricLab()\nlab"
-    )
-    lab.open("metric.ipynb")
-    lab.run_all(timeout=180)
-    lab.page.get_by_role("button", name="Y 0–255, 16 px: not measured yet").click()
-    lab.wait_for_status(FIGURES, "data-channels", "y-full")
-    lab.wait_for_status(FIGURES, "data-shave", "16")
-    lab.page.get_by_role("slider", name="shave").press("ArrowLeft")
-    lab.wait_for_status(FIGURES, "data-shave", "15")
-    wait_until(
-        lambda: (
-            lab.ask("print(f'{lab.reading.psnr:.2f} {lab.shave}')")
-            == f"{lab.status(FIGURES)['data-psnr']} 15"
-        ),
-        what="the page to say what Python measured",
-    )
-    lab.ask("print(lab.choose(channels='rgb'))")
-    lab.wait_for_status(FIGURES, "data-channels", "rgb")
-    lab.page.get_by_role("button", name="Show all").click()
-    wait_until(lambda: lab.page.locator(".cell", has_text="?").count() == 0, what="all figures")
-    assert lab.problems == []

@@ -4,14 +4,9 @@ import pytest
 
 from srlab.unet import UNet
 from srlab.widgets.skip_explorer import SkipExplorer
-from tests.browser.lab import LabPage, wait_until
 from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
-
-STATUS = ".srlab .skips .status"
-NOW = ".srlab [data-name=now] .plane"
-
 
 # Without a kernel
 
@@ -94,54 +89,3 @@ def test_a_muted_skip_is_gray_and_dashed_and_another_has_the_terms_color(still: 
     assert whole == ["rgb(213, 94, 0)", "none"]
     assert muted[0] != whole[0]
     assert muted[1] == "6px, 5px"
-
-
-# In JupyterLab
-
-MAKE = """\
-from srlab.widgets.skip_explorer import SkipExplorer
-explorer = SkipExplorer()
-explorer"""
-
-
-def test_a_person_mutes_skips(lab: LabPage):
-    lab.write("skips.ipynb", MAKE)
-    lab.open("skips.ipynb")
-    lab.run_all()
-    a_slider_by_keyboard(lab)
-    a_skip_is_pressed_in_the_u(lab)
-    another_photograph(lab)
-    all_as_trained(lab)
-    assert lab.problems == []
-
-
-def data(lab: LabPage, name: str) -> float:
-    return float(lab.status(STATUS)[f"data-{name}"])
-
-
-def a_slider_by_keyboard(lab: LabPage):
-    cells, before = len(lab.cells()), lab.picture_hash(NOW)
-    assert data(lab, "psnr-change") == 0
-    lab.page.get_by_label("skip 1", exact=True).press("Home")
-    wait_until(lambda: data(lab, "psnr-change") < -0.3, what="the skip to be missed")
-    lab.wait_for_new_picture(NOW, before)
-    told = lab.ask("print(explorer.gains, explorer.changes['psnr'])")
-    assert told == f"[0.0, 1.0] {data(lab, 'psnr-change')}"
-    assert len(lab.cells()) == cells, "no key reached JupyterLab"
-
-
-def a_skip_is_pressed_in_the_u(lab: LabPage):
-    lab.page.locator(".srlab g.skip[data-name='skip 2']").press("Enter")
-    wait_until(lambda: lab.ask("print(explorer.gains)") == "[0.0, 0.0]", what="both muted")
-
-
-def another_photograph(lab: LabPage):
-    lab.page.get_by_role("combobox", name="photograph").select_option("coffee-cup")
-    wait_until(lambda: data(lab, "psnr-change") < -1, what="the coffee cup")
-    assert data(lab, "gain_1") == 0, "the skips stay as they are"
-
-
-def all_as_trained(lab: LabPage):
-    lab.click(".srlab .skips [data-name=as_trained]")
-    wait_until(lambda: data(lab, "psnr-change") == 0, what="every gain at 1")
-    assert lab.ask("print(explorer.gain_1, explorer.gain_2)") == "1.0 1.0"

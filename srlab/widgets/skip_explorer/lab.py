@@ -203,7 +203,7 @@ class SkipExplorer(Lab):
             "topic": f"{network} {photograph} {used}",
             "note": "" if trained.awake() else ASLEEP,
             "skips": names,
-            "figures": {name: finite_each(vars(found)) for name, found in qualities.items()},
+            "figures": {name: finite_each(found) for name, found in qualities.items()},
             "changes": finite_each(reading.change),
             "muted_alone": {
                 name: finite_each(change) for name, change in trained.alone.items()
@@ -252,4 +252,4 @@ def _carried(reading: SkipReading, difference: Tensor) -> dict[str, Any]:
 
 
 def _caption(quality: Quality) -> str:
-    return f"{quality.psnr:.2f} dB, sharpness {quality.sharpness:.3f}"
+    return f"{quality['psnr']:.2f} dB, sharpness {quality['sharpness']:.3f}"

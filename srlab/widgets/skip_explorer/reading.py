@@ -20,26 +20,9 @@ MOST_AMPLIFIED = 256
 PARTS = ("encoder", "ups", "merges", "upsampler")
 
 Shape = tuple[int, ...]
-QualityChange = dict[str, float]
-"""``psnr`` in dB and ``sharpness``, now minus as trained."""
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How good an enlargement is.
-
-    Args:
-        psnr: published protocol, dB.
-        sharpness: share of the truth's fine detail.
-    """
-
-    psnr: float
-    sharpness: float
-
-    def against(self, other: "Quality") -> QualityChange:
-        """This minus another."""
-        differences = self.psnr - other.psnr, self.sharpness - other.sharpness
-        return dict(zip(("psnr", "sharpness"), differences, strict=True))
+Quality = dict[str, float]
+"""``psnr`` (published protocol, dB) and ``sharpness`` (share of the truth's fine detail)
+of an enlargement; or how much of both one has more than another."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +65,9 @@ class SkipReading:
     flow: Flow
 
     @property
-    def change(self) -> QualityChange:
-        """Now against as trained."""
-        return self.qualities["now"].against(self.qualities["as trained"])
+    def change(self) -> Quality:
+        """Now minus as trained."""
+        return minus(self.qualities["now"], self.qualities["as trained"])
 
     def settings(self) -> str:
         """The gains in words."""
@@ -95,16 +78,21 @@ class SkipReading:
         now, change = self.qualities["now"], self.change
         against = f"{change['psnr']:+z.2f} dB, {change['sharpness']:+z.3f}".replace("-", "−")
         return (
-            f"{self.network}, {self.photograph}, {self.settings()}: {now.psnr:.2f} dB, "
-            f"sharpness {now.sharpness:.3f}; against as trained {against}; "
-            f"bicubic {self.qualities['bicubic'].psnr:.2f} dB"
+            f"{self.network}, {self.photograph}, {self.settings()}: {now['psnr']:.2f} dB, "
+            f"sharpness {now['sharpness']:.3f}; against as trained {against}; "
+            f"bicubic {self.qualities['bicubic']['psnr']:.2f} dB"
         )
 
 
 def quality_of(scene: Scene, sr: Tensor) -> Quality:
     """How good an enlargement of a scene is."""
     figures = scene.judge(sr)
-    return Quality(figures["psnr_y"], figures["sharpness"])
+    return {"psnr": figures["psnr_y"], "sharpness": figures["sharpness"]}
+
+
+def minus(one: Quality, other: Quality) -> Quality:
+    """How much one has more than the other."""
+    return {name: one[name] - other[name] for name in one}
 
 
 def skip_names(model: UNet) -> list[str]:
@@ -151,7 +139,7 @@ class Trained:
     scene: Scene
     picture: Tensor
     qualities: dict[str, Quality]
-    alone: dict[str, QualityChange]
+    alone: dict[str, Quality]
 
     def awake(self) -> bool:
         """Whether the network adds anything to bicubic."""
@@ -169,11 +157,10 @@ def look_as_trained(model: UNet, scene: Scene) -> Trained:
     mutes = {name: [float(name != other) for other in names] for name in names}
     if len(names) > 1:
         mutes["all skips"] = [0.0] * len(names)
+    muted = {name: look(model, scene.lr, gains)[0] for name, gains in mutes.items()}
     alone = {
-        name: quality_of(scene, look(model, scene.lr, gains)[0]).against(
-            qualities["as trained"]
-        )
-        for name, gains in mutes.items()
+        name: minus(quality_of(scene, sr), qualities["as trained"])
+        for name, sr in muted.items()
     }
     return Trained(scene, whole, qualities, alone)
 
