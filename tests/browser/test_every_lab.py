@@ -108,7 +108,7 @@ IN_JUPYTERLAB = [
      "lab.reading.measure"),
     ("feature_explorer", "FeatureExplorer", "channel", "End", "[data-name=reading]", "mean",
      "lab.reading.mean"),
-    ("metric_lab", "MetricLab", "shave", "ArrowLeft", ".figures", "psnr", "lab.reading.psnr"),
+    ("metric_lab", "MetricLab", "shave", "End", ".figures", "psnr", "lab.reading.psnr"),
     ("skip_explorer", "SkipExplorer", "gain_1", "Home", ".status", "psnr-change",
      "lab.changes['psnr']"),
 ]  # fmt: skip
