@@ -70,7 +70,8 @@ class MetricLab(Lab):
         self.scale, self._own = scale, own_pair(sr, hr)
         self._photographs = [*([OWN] if self._own else []), *unseen_photos()]
         self._pairs: dict[tuple[str, str], MeasuredPair] = {}
-        self._tried: set[tuple[str, int]] | None = set()  # None: all are shown
+        # The published protocol comes first; None: all are shown.
+        self._tried: set[tuple[str, int]] | None = set()
         super().__init__(choices=self._choices())
         self.presses["reveal"] = self.reveal
         first = {"shave": scale, "photograph": OWN} if self._own else {"shave": scale}
@@ -178,15 +179,13 @@ class MetricLab(Lab):
         """The table, with None for what nobody has chosen yet."""
         return {
             channels: {
-                border: value if self._is_seen(channels, border) else None
+                border: value
+                if self._tried is None or (channels, border) in self._tried
+                else None
                 for border, value in row.items()
             }
             for channels, row in reading.table.items()
         }
-
-    def _is_seen(self, channels: str, border: int) -> bool:
-        published = (channels, border) == ("y", self.scale)
-        return published or self._tried is None or (channels, border) in self._tried
 
     def _choices(self) -> dict[str, list[Any]]:
         return {
