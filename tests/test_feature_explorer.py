@@ -19,7 +19,7 @@ from srlab.widgets.feature_explorer.changes import (
     reduce_and_enlarge,
     shift,
 )
-from srlab.widgets.feature_explorer.pictures import COLORS, color_map, enlarged_map, thumbnail
+from srlab.widgets.feature_explorer.pictures import COLORS, color_map, thumbnail
 from srlab.widgets.feature_explorer.reading import difference_map, relative_difference
 from tests.watching import from_another_thread
 
@@ -61,14 +61,12 @@ def test_figures_are_those_of_the_network(explorer, extractor, photo, layer, cha
 
 def test_the_sentence_and_the_numbers_are_the_reading(explorer):
     reading = explorer.choose(layer="relu2_2", channel=5)
-    assert (
-        str(reading)
-        == explorer.said
-        == (
-            f"cat in relu2_2, channel 5: 64 × 48, mean {reading.mean:.3g}, "
-            f"largest {reading.max:.3g}, {100 * reading.zeros:.0f} % zeros"
-        )
+    assert explorer.said == (
+        f"cat in relu2_2, channel 5: 64 × 48, mean {reading.mean:.3g}, "
+        f"largest {reading.max:.3g}, {100 * reading.zeros:.0f} % zeros"
     )
+    assert repr(explorer) == f"FeatureExplorer: {explorer.said}"
+    assert explorer.activation["alt"] == f"Activation map: {explorer.said}"
     for name in ("layer", "channel", "mode", "mean", "max", "zeros"):
         assert explorer.numbers[name] == vars(reading)[name]
     json.dumps(explorer.numbers, allow_nan=False)
@@ -108,7 +106,7 @@ def test_without_an_extractor_four_layers_of_the_embedded_network():
 
 def test_layers_are_listed_by_depth(photo):
     explorer = FeatureExplorer(FeatureExtractor(["relu2_2", "relu1_1"]), {"cat": photo})
-    assert [value for value, _ in explorer.choices["layer"]] == ["relu1_1", "relu2_2"]
+    assert explorer.choices["layer"] == ["relu1_1", "relu2_2"]
 
 
 def test_controls_act_like_the_call(explorer):
@@ -201,10 +199,11 @@ def test_a_picture_does_not_differ_from_itself(explorer):
     for other in ("cat", "copy"):
         reading = explorer.choose("cat", "pair", other)
         assert reading.differences == dict.fromkeys(["pixels", *LAYERS], 0.0)
-        assert str(reading).startswith(
-            f"cat against {other}, relative difference: pixels 0.000"
-        )
-    assert {(each["low"], each["high"]) for each in explorer.differences} == {(0, 0)}
+        start = f"cat against {other}, relative difference: pixels 0.000"
+        assert explorer.said.startswith(start)
+    for each in explorer.differences:
+        assert (each["low"], each["high"]) == (0, 0)
+        assert each["alt"] == f"Where they differ in {each['name']}: 0.000"
     assert explorer.second["name"] == "copy"
     explorer.choose(other="cat")
     assert explorer.second["name"] == "cat, again", "two tiles of one name would be one"
@@ -230,15 +229,11 @@ def test_the_table_has_a_row_for_each_pair_seen(explorer):
     assert [row["other"] for row in explorer.measured] == ["blurred"]
 
 
-def offered(explorer: FeatureExplorer) -> list[str]:
-    return [value for value, _ in explorer.choices["other"]]
-
-
 def test_only_pictures_of_one_size_are_compared(explorer):
-    assert offered(explorer) == [*CHANGES, "cat", "copy"]
+    assert explorer.choices["other"] == [*CHANGES, "cat", "copy"]
     explorer.choose("cat", "pair", "copy")
     assert explorer.choose("corner").other == "shifted by 1 px"
-    assert offered(explorer) == [*CHANGES, "corner"]
+    assert explorer.choices["other"] == [*CHANGES, "corner"]
     with pytest.raises(ValueError, match=r"other must be one of .*corner, but got 'cat'\."):
         explorer.choose(other="cat")
 
@@ -280,8 +275,6 @@ def test_blur_is_a_gaussian_of_one_and_a_half_px():
 def test_colors_run_from_zero_to_the_largest_value():
     scale = color_map(torch.arange(256).view(1, 256).float()).convert("RGB")
     assert [scale.getpixel((x, 0)) for x in (0, 255)] == [(0, 34, 78), (254, 232, 56)]
-    brightness = [sum(scale.getpixel((x, 0))) for x in range(0, 256, 51)]
-    assert brightness == sorted(brightness)
     shown = color_map(torch.tensor([[0.0, 51.0], [102.0, 255.0]]) / 1000).convert("RGB")
     colors = [shown.getpixel(at) for at in ((0, 0), (1, 0), (0, 1), (1, 1))]
     assert colors == [scale.getpixel((x, 0)) for x in (0, 51, 102, 255)]
@@ -289,9 +282,9 @@ def test_colors_run_from_zero_to_the_largest_value():
     high = color_map(torch.tensor([[100.0, 200.0]])).convert("RGB")
     assert high.getpixel((0, 0)) == scale.getpixel((128, 0))
     low = color_map(torch.tensor([[-1.0, 1.0, 0.0]])).convert("RGB")
-    assert [low.getpixel((x, 0)) for x in range(3)] == [
-        scale.getpixel((x, 0)) for x in (0, 255, 128)
-    ]
+    shown, wanted = ([p.getpixel((x, 0)) for x in xs]
+                     for p, xs in ((low, (0, 1, 2)), (scale, (0, 255, 128))))  # fmt: skip
+    assert shown == wanted
 
 
 def test_a_silent_channel_is_dark_and_says_so(extractor):
@@ -305,12 +298,6 @@ def test_a_silent_channel_is_dark_and_says_so(extractor):
     assert color_map(values[silent]).convert("RGB").getcolors() == [(64, (0, 34, 78))]
 
 
-def test_a_map_is_enlarged_in_squares():
-    shown = enlarged_map(torch.tensor([[0.0, 1.0]]), torch.zeros(1, 3, 2, 5)).convert("L")
-    assert shown.size == (5, 2)
-    assert len(set(shown.tobytes())) == 2
-
-
 # Mistakes
 
 
@@ -321,31 +308,22 @@ def test_a_map_is_enlarged_in_squares():
         ({"mode": "three"}, r"mode must be one of one, pair, but got 'three'\."),
         ({"other": "sharp"}, r"other must be one of shifted by 1 px, .*, but got 'sharp'\."),
         ({"layer": "conv9"}, r"layer must be one of relu1_2, .*, but got 'conv9'\."),
-        (
-            {"channel": 64},
-            r"channel must be 0 to 63, since relu1_2 has 64 channels, but got 64\.",
-        ),
+        ({"channel": 64}, r"channel must be 0 to 63, since relu1_2 has 64 .*, but got 64\."),
         ({"layer": "relu2_2", "channel": -1}, r"channel must be 0 to 127, .*, but got -1\."),
+        ({"channel": 1.5}, r"channel must be an integer, but got 1\.5\."),
     ],
 )
 def test_wrong_choice_changes_nothing(explorer, choice, message):
     before = explorer.choose("cat", "one", layer="relu1_2", channel=3)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         explorer.choose(**{"photograph": "corner", "mode": "pair", **choice})
     assert explorer.choose() == before
 
 
 @pytest.mark.parametrize("name", ["photograph", "mode", "layer"])
 def test_what_is_not_there_cannot_be_set(explorer, name):
-    before = explorer.reading
     with pytest.raises(ValueError, match=f"{name} must be one of .*, but got 'dog'"):
         explorer.set_trait(name, "dog")
-    assert explorer.choose() == before
-
-
-def test_channel_is_an_integer(explorer):
-    with pytest.raises(TypeError, match=r"channel must be an integer, but got 1\.5\."):
-        explorer.choose(channel=1.5)
 
 
 @pytest.mark.parametrize(
@@ -363,32 +341,20 @@ def test_wrong_pictures(extractor, picture, kind, message):
         FeatureExplorer(extractor, {"mine": picture})
 
 
-def test_wrong_names_and_extractor(photo):
-    with pytest.raises(ValueError, match="'blurred', which is a way to change a picture"):
-        FeatureExplorer(pictures={"blurred": photo})
-    with pytest.raises(TypeError, match="must be name -> picture, but got the name 1"):
-        FeatureExplorer(pictures={1: photo})
-    with pytest.raises(TypeError, match="must be a FeatureExtractor, but got a list; make"):
-        FeatureExplorer(["relu2_2"])
+@pytest.mark.parametrize(
+    ("name", "given", "kind", "message"),
+    [
+        ("blurred", None, ValueError, "'blurred', which is a way to change a picture"),
+        (1, None, TypeError, "must be name -> picture, but got the name 1"),
+        ("cat", ["relu2_2"], TypeError, "must be a FeatureExtractor, but got a list; make"),
+    ],
+)
+def test_wrong_names_and_extractor(photo, name, given, kind, message):
+    with pytest.raises(kind, match=message):
+        FeatureExplorer(given, {name: photo})
 
 
-# Readers without a kernel, and those who wait
-
-
-@pytest.mark.parametrize("mode", ["one", "pair"])
-def test_readers_without_kernel_get_a_sentence(explorer, mode):
-    reading = explorer.choose(mode=mode)
-    bundle, _ = explorer._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert bundle["text/plain"] == repr(explorer) == f"FeatureExplorer: {reading}"
-
-
-def test_each_picture_has_a_text(explorer):
-    explorer.choose(mode="pair")
-    explorer.choose(mode="one")
-    assert explorer.activation["alt"] == f"Activation map: {explorer.reading}"
-    for tile in (explorer.photo, explorer.second, *explorer.atlas, *explorer.differences):
-        assert tile["alt"]
+# Those who wait
 
 
 def test_who_waits_is_told_why(explorer):

@@ -12,7 +12,6 @@ from srlab.course.syllabus import Question, lesson, lessons
 from srlab.learner.progress import read_progress
 from srlab.widgets.quiz import Quiz
 from srlab.widgets.quiz.lab import LETTERS
-from tests.watching import from_another_thread
 
 LESSONS = Path(__file__).parents[1] / "lessons"
 QUESTIONS = [
@@ -64,22 +63,19 @@ def test_the_right_answer_is_not_told_by_its_length():
     assert sum(longest) / len(longest) < 0.6
 
 
-def words(rights: list[bool]) -> dict:
-    answers = [
-        {"text": f"{i}", "reason": f"Because {i}.", "right": r} for i, r in enumerate(rights)
-    ]
-    return {"id": "a", "text": "Why?", "answers": answers}
-
-
 @pytest.mark.parametrize("rights", [[False, False], [True, True, False]])
-def test_a_question_without_one_right_answer_is_refused(rights):
+def test_a_question_without_one_right_answer_or_a_reason_is_refused(rights):
+    def words(rights: list[bool]) -> dict:
+        answers = [
+            {"text": f"{i}", "reason": f"Because {i}.", "right": r}
+            for i, r in enumerate(rights)
+        ]
+        return {"id": "a", "text": "Why?", "answers": answers}
+
     told = rf"question a has {sum(rights)} right answers, but needs one\."
     with pytest.raises(ValidationError, match=told):
         Question.model_validate(words(rights))
     Question.model_validate(words([False, True]))
-
-
-def test_an_answer_without_a_reason_is_refused():
     silent = words([True, False])
     silent["answers"][1]["reason"] = ""
     with pytest.raises(ValidationError, match="reason"):
@@ -115,23 +111,12 @@ def press(quiz: Quiz, number: int, letter: str) -> None:
     quiz._handle_custom_msg({"press": "choose", "number": number, "letter": letter}, [])
 
 
-@pytest.mark.parametrize("one", lessons(), ids=lambda one: one.number)
-def test_the_page_gets_questions_and_answers_but_no_solution(one):
-    quiz = Quiz(one.number)
-    assert quiz.questions == [
-        {"text": question.text, "answers": [answer.text for answer in question.answers]}
-        for question in one.quiz
-    ]
-    sent = str(quiz.get_state())
-    assert not any(
-        answer.reason in sent for question in one.quiz for answer in question.answers
-    )
-    assert quiz.tried == []
-
-
 @pytest.mark.parametrize(("one", "question"), QUESTIONS)
 def test_each_answer_tells_its_reason_and_is_remembered(one, question):
     quiz, number = Quiz(one.number), one.quiz.index(question) + 1
+    texts = [answer.text for answer in question.answers]
+    assert quiz.questions[number - 1] == {"text": question.text, "answers": texts}
+    assert not any(answer.reason in str(quiz.get_state()) for answer in question.answers)
     for tries, answer in enumerate(question.answers, 1):
         letter = LETTERS[tries - 1]
         press(quiz, number, letter)
@@ -145,19 +130,8 @@ def test_each_answer_tells_its_reason_and_is_remembered(one, question):
         known, _ = read_progress()
         assert known.questions[one.key(question)].tries == 2 * tries
     assert known.questions[one.key(question)].right
-
-
-def test_what_was_chosen_last_stands_last():
-    quiz = Quiz("00")
-    for number, letter in ((1, "A"), (2, "B"), (1, "C"), (1, "A")):
-        quiz.choose(number, letter)
-    assert [(t["number"], t["letter"]) for t in quiz.tried] == [(2, "B"), (1, "C"), (1, "A")]
-
-
-def test_a_click_may_come_from_any_thread():
-    quiz = Quiz("00")
-    from_another_thread(lambda: press(quiz, 1, "A"))
-    assert quiz.tried[0]["letter"] == "A"
+    quiz.choose(number, "A")
+    assert [tried["letter"] for tried in quiz.tried][-1] == "A", "chosen last, it stands last"
 
 
 def test_trouble_is_told_and_the_reason_comes_all_the_same(tmp_path, monkeypatch):

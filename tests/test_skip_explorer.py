@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from ipywidgets import FloatSlider, link
 from PIL import Image
 from torch import nn
 from traitlets import TraitError
@@ -21,14 +20,10 @@ from srlab.models import SrResNet, enlarge
 from srlab.scoring import Scene
 from srlab.training import train
 from srlab.unet import PlainEncoder, UNet, VggEncoder
+from srlab.widgets.kit.pictures import amplified
 from srlab.widgets.skip_explorer import SkipExplorer
 from srlab.widgets.skip_explorer.lab import ASLEEP
-from srlab.widgets.skip_explorer.reading import (
-    amplification,
-    amplified,
-    fingerprint,
-    look,
-)
+from srlab.widgets.skip_explorer.reading import amplification, fingerprint, look
 from srlab.widgets.workbench import VIEWS, photo_view
 from srlab.zoo import load_model
 from tests.watching import equal, weights_of
@@ -42,21 +37,10 @@ def trained_unet(steps: int = 60) -> UNet:
     model = UNet(2, num_features=8, depth=2)
     scene = Scene(photo_view("raccoon-face"), 2)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    for step in train(
-        model, Repeated((scene.lr, scene.hr)), pixel_loss(), optimizer, steps=steps
-    ):
+    pairs = [(scene.lr, scene.hr)] * steps
+    for step in train(model, pairs, pixel_loss(), optimizer, steps=steps):
         assert step.loss > 0
     return model
-
-
-class Repeated:
-    """One pair, over and over."""
-
-    def __init__(self, pair: tuple[torch.Tensor, torch.Tensor]):
-        self.pair = pair
-
-    def __getitem__(self, _: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.pair
 
 
 def awake(model: UNet) -> UNet:
@@ -172,6 +156,8 @@ def test_figures_are_those_of_the_metrics(explorer: SkipExplorer, unet: UNet):
 def test_muted_alone_is_what_the_sliders_find(explorer: SkipExplorer):
     table = explorer.muted_alone
     assert list(table) == ["skip 1", "skip 2", "all skips"]
+    one_skip = on_yours(awake(UNet(2, num_features=4, depth=1)))
+    assert list(one_skip.muted_alone) == ["skip 1"], "and no row for all"
     for name in ("skip 1", "skip 2"):
         explorer.set(name, 0)
         assert explorer.changes == pytest.approx(table[name])
@@ -190,11 +176,6 @@ def test_as_trained_nothing_is_carried(explorer: SkipExplorer):
     assert explorer.changes == {"psnr": 0.0, "sharpness": 0.0}
     assert (explorer.reading.difference, explorer.reading.factor) == (0.0, 1)
     assert set(seen(explorer.carried).flatten()) == {128}
-
-
-def test_one_skip_has_no_row_for_all():
-    explorer = on_yours(awake(UNet(2, num_features=4, depth=1)))
-    assert list(explorer.muted_alone) == ["skip 1"]
 
 
 def test_what_was_carried_is_added_again():
@@ -351,6 +332,8 @@ def test_a_wrecked_network_is_shown_too():
 def test_traits_move_it_like_the_call(explorer: SkipExplorer):
     explorer.gain_2 = 0.25
     assert explorer.reading.gains == (1.0, 0.25)
+    explorer.set("skip 2", 0.333)
+    assert explorer.gains == [1.0, 0.35], "to the nearest step"
     explorer.gain_1 = 0
     explorer._on_message(None, {"press": "as_trained"}, None)
     assert explorer.reading.gains == (explorer.gain_1, explorer.gain_2) == (1.0, 1.0)
@@ -362,15 +345,6 @@ def test_traits_move_it_like_the_call(explorer: SkipExplorer):
         explorer.gain_1 = 2.5
 
 
-def test_a_skip_can_be_linked_to_a_plain_slider(explorer: SkipExplorer):
-    slider = FloatSlider(value=1, max=2)
-    link((slider, "value"), (explorer, "gain_1"))
-    slider.value = 0
-    assert explorer.reading.gains == (0.0, 1.0)
-    explorer.set("skip 1", 0.5)
-    assert slider.value == 0.5
-
-
 def test_what_belongs_together_comes_in_one_message(explorer: SkipExplorer, monkeypatch):
     sent = []
     monkeypatch.setattr(explorer, "_send", lambda message, buffers: sent.append(message))  # noqa: ARG005
@@ -379,11 +353,6 @@ def test_what_belongs_together_comes_in_one_message(explorer: SkipExplorer, monk
     wanted = {"gain_1", "figures", "changes", "now", "carried", "sizes", "said"}
     assert wanted <= names
     assert not {"truth", "bicubic", "trained", "shapes", "muted_alone"} & names
-
-
-def test_a_value_between_two_steps_becomes_the_nearest(explorer: SkipExplorer):
-    explorer.set("skip 1", 0.333)
-    assert explorer.gains == [0.35, 1.0]
 
 
 def test_one_look_for_each_move(explorer: SkipExplorer, unet: UNet):
@@ -412,15 +381,10 @@ def test_what_is_said_has_its_numbers(explorer: SkipExplorer):
 
 def test_every_picture_has_its_number(explorer: SkipExplorer):
     explorer.set("skip 1", 0)
-    pictures = {
-        "bicubic": explorer.bicubic,
-        "as trained": explorer.trained,
-        "now": explorer.now,
-    }
-    for name, picture in pictures.items():
-        figures = explorer.figures[name]
+    for picture in (explorer.bicubic, explorer.trained, explorer.now):
+        figures = explorer.figures[picture["name"]]
         wanted = f"{figures['psnr']:.2f} dB, sharpness {figures['sharpness']:.3f}"
-        assert picture["caption"] == wanted, name
+        assert picture["caption"] == wanted, picture["name"]
     carried, factor = explorer.carried, explorer.reading.factor
     assert carried["alt"].startswith(f"as trained − now, × {factor}: mean ")
     assert f"× {factor}" in carried["caption"]
@@ -432,30 +396,14 @@ def test_every_picture_has_its_number(explorer: SkipExplorer):
 @pytest.mark.parametrize(
     ("name", "value", "error", "message"),
     [
-        (
-            "skip 3",
-            0,
-            ValueError,
-            "name must be one of skip 1, skip 2, network, photograph, but got 'skip 3'",
-        ),
-        (
-            "skip 1",
-            2.1,
-            ValueError,
-            r"skip 1 must be between 0 \(muted\) and 2, but got 2.1; 1",
-        ),
-        ("skip 1", -0.1, ValueError, "1 is as trained"),
+        ("skip 3", 0, ValueError, "name must be one of skip 1, skip 2, network, photo"),
+        ("skip 1", 2.1, ValueError, r"must be between 0 \(muted\) and 2, but got 2.1; 1 is as"),
         ("skip 1", float("nan"), ValueError, "but got nan"),
         ("skip 1", "off", TypeError, "skip 1 must be a number, but got 'off'; 0 mutes it"),
         ("skip 1", True, TypeError, "must be a number, but got True"),
-        (
-            "photograph",
-            "cat",
-            ValueError,
-            "photograph must be one of raccoon-face, .*got 'cat'",
-        ),
+        ("photograph", "cat", ValueError, "photograph must be one of .*, but got 'cat'"),
     ],
-)
+)  # fmt: skip
 def test_wrong_choice_changes_nothing(explorer, name, value, error, message):
     before = explorer.reading
     with pytest.raises(error, match=message):
@@ -463,41 +411,18 @@ def test_wrong_choice_changes_nothing(explorer, name, value, error, message):
     assert explorer.reading is before
 
 
-def flat(*shape: int) -> torch.Tensor:
-    return torch.zeros(*shape)
-
-
 @pytest.mark.parametrize(
-    ("photos", "error", "message"),
+    ("arguments", "error", "message"),
     [
-        ({}, ValueError, "photos is empty; give at least one"),
-        (
-            {"a": flat(2, 3, 64, 64)},
-            ValueError,
-            r"photos\['a'\] has shape \(2, 3, 64, 64\), but",
-        ),
-        (
-            {"a": flat(1, 3, 20, 64)},
-            ValueError,
-            r"is 20 x 64 px, but 24 to 512 px on each side",
-        ),
-        ({"a": flat(1, 3, 64, 513)}, ValueError, r"crop it with \[..., :128, :128\]"),
-        ({"a": flat(1, 3, 64, 64) + 9}, ValueError, r"runs from 9 to 9, but about \[0, 1\]"),
-        ({"a": Image.new("RGB", (64, 64))}, TypeError, "must be a tensor"),
+        ((SrResNet(2, 4, 1),), TypeError, "must be a UNet, but got a SrResNet, which has"),
+        ((None, None, "cat"), ValueError, "photo must be one of .*, but got 'cat'"),
+        ((None, {}), ValueError, "photos is empty; give at least one"),
+        ((None, {"a": torch.zeros(1, 3, 20, 64)}), ValueError, r"s\['a'\] is 20 x 64 px, but"),
     ],
-)
-def test_wrong_photos(photos, error, message):
+)  # fmt: skip
+def test_wrong_model_and_wrong_photos(arguments, error, message):
     with pytest.raises(error, match=message):
-        SkipExplorer(UNet(2, num_features=2), photos)
-
-
-def test_wrong_model_and_wrong_photo():
-    with pytest.raises(TypeError, match=r"model must be a UNet, but got a SrResNet, which has"):
-        SkipExplorer(SrResNet(2, 4, 1))
-    with pytest.raises(
-        ValueError, match=r"photo must be one of raccoon-face, .* but got 'cat'"
-    ):
-        SkipExplorer(UNet(2, num_features=2), photo="cat")
+        SkipExplorer(*arguments)
 
 
 def test_the_smallest_and_the_largest_photo():

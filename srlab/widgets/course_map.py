@@ -7,7 +7,7 @@ folds by itself, and its first cell waits for no import.
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, tostring
 
-from srlab.course.syllabus import Exercise, Lesson, lesson, lessons
+from srlab.course.syllabus import Lesson, lesson, lessons
 from srlab.learner.progress import Answered, Progress, Tried, read_progress
 
 # A sign for each exercise or question; the words beside it say the same.
@@ -67,12 +67,12 @@ class CourseMap:
 
     def _line(self, one: Lesson, progress: Progress) -> str:
         mark = ">" if one is self.here else " "
-        signs = " ".join(_signs_of(one, progress))
+        signs = " ".join(_rows_of(one, progress))
         return f"{mark} {one.number} {one.title:31} {signs}  {_words(one, progress)}"
 
     def _card(self, one: Lesson, progress: Progress) -> Element:
         here = one is self.here
-        signs = "\u2002".join(_signs_of(one, progress))
+        signs = "\u2002".join(_rows_of(one, progress))
         words = f"{_words(one, progress)}{'; you are here' if here else ''}"
         current = {"aria-current": "page", "style": CARD + HERE} if here else {"style": CARD}
         return _element(
@@ -99,23 +99,14 @@ def _element(tag: str, *content: Element | str, **attributes: str) -> Element:
     return element
 
 
-def _tried(parts: Sequence[Exercise], one: Lesson, progress: Progress) -> list[Tried]:
-    return [progress.exercises.get(one.key(part), Tried()) for part in parts]
-
-
-def _answered(one: Lesson, progress: Progress) -> list[Answered]:
-    return [progress.questions.get(one.key(part), Answered()) for part in one.quiz]
-
-
-def _signs_of(one: Lesson, progress: Progress) -> list[str]:
-    """A row of signs for the builds, the exercises and the questions, if there are any."""
-    rows = [
-        "".join(_sign(tried) for tried in _tried(parts, one, progress))
+def _signs(one: Lesson, progress: Progress) -> list[list[str]]:
+    """One for each build, each exercise, and each question."""
+    tried = [
+        [_sign(progress.exercises.get(one.key(part), Tried())) for part in parts]
         for parts in (one.builds, one.exercises)
     ]
-    answers = _answered(one, progress)
-    rows.append("".join(DONE if a.right else BEGUN if a.tries else OPEN for a in answers))
-    return [row for row in rows if row]
+    answers = [progress.questions.get(one.key(part), Answered()) for part in one.quiz]
+    return [*tried, [DONE if a.right else BEGUN if a.tries else OPEN for a in answers]]
 
 
 def _sign(tried: Tried) -> str:
@@ -124,14 +115,16 @@ def _sign(tried: Tried) -> str:
     return TAKEN if tried.taken else BEGUN if tried.attempts else OPEN
 
 
+def _rows_of(one: Lesson, progress: Progress) -> list[str]:
+    """The signs in rows; there may be no builds."""
+    return ["".join(signs) for signs in _signs(one, progress) if signs]
+
+
 def _counts(chosen: Sequence[Lesson], progress: Progress) -> list[str]:
     """How many are built, done and answered, each as "1 of 3"."""
-    states = (
-        [tried.done for one in chosen for tried in _tried(one.builds, one, progress)],
-        [tried.done for one in chosen for tried in _tried(one.exercises, one, progress)],
-        [answer.right for one in chosen for answer in _answered(one, progress)],
-    )
-    return [f"{sum(each)} of {len(each)}" for each in states]
+    kinds = zip(*(_signs(one, progress) for one in chosen), strict=True)
+    rows = [[sign for signs in kind for sign in signs] for kind in kinds]
+    return [f"{row.count(DONE)} of {len(row)}" for row in rows]
 
 
 def _words(one: Lesson, progress: Progress) -> str:

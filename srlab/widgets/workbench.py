@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from math import nan
+from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from srlab.data import Pairs, embedded_photo
+from srlab.data import Pairs, embedded_photo, embedded_table
 from srlab.losses import ExpandedLoss, WeightedLoss
 from srlab.machine import PRECISIONS, pick_device, pick_precision, place
 from srlab.scoring import Scene
@@ -26,6 +27,11 @@ OFF = 1e-5
 """The least weight that is not 0: a slider is logarithmic from here on."""
 RATES = 1e-5, 0.1
 """How far a slider of learning rates goes."""
+
+
+def unseen_photos() -> list[str]:
+    """The embedded photographs that no network was trained on."""
+    return [Path(row["file"]).stem for row in embedded_table() if row["split"] != "train"]
 
 
 @cache

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ipywidgets import Widget
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.browser.lab import CHROMIUM_OPTIONS, LabPage, LabServer, browser_page
 from tests.browser.provide import find_chromium
+from tests.browser.still import Still
 from tests.warm_kernels import serving
 
 LESSONS = Path(__file__).parents[2] / "lessons"
@@ -36,6 +38,15 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def still(browser: Browser, widget: Widget) -> Iterator[Still]:
+    """A test file's ``widget``, drawn without a kernel; the page has nothing to complain of."""
+    with browser_page(browser) as page:
+        still = Still(page, widget)
+        yield still
+        assert still.problems == []
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from typing import Any
 
 from ipywidgets import Widget
 from ipywidgets.widgets.widget import _remove_buffers
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Locator, Page, Route
 
 from srlab.widgets.kit.lab import STATIC
 from tests.browser.axe import grave_violations_on
@@ -134,6 +134,19 @@ class Still:
         assert self.page.evaluate("document.documentElement.scrollWidth") <= width
         assert grave_violations_on(self.page) == []
 
+    def control(self, name: str) -> Locator:
+        """As ``control``."""
+        return control(self.page, name)
+
+    def menu(self, name: str, value: str) -> None:
+        """Choose in the menu of a trait."""
+        self.page.locator(f"[data-name={name}] select").select_option(value)
+
+    def resize(self, width: int) -> None:
+        """As a window of this width, px, and 900 px high."""
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.frame()
+
     def frame(self) -> None:
         """Wait until what has come is drawn."""
         self.page.evaluate(FRAME)
@@ -145,6 +158,14 @@ def drawn(browser: Browser, widget: Widget, width: int = 1400) -> Iterator[Still
         still = Still(page, widget)
         yield still
         assert still.problems == []
+
+
+def control(page: Page, name: str) -> Locator:
+    """What a key is pressed on to move a trait; of radio buttons the chosen one."""
+    css = ":is([type=radio]:checked, [type=range])"
+    return page.locator(
+        f".srlab [data-name={name}] {css}, .srlab .toggle[data-name={name}] input"
+    )
 
 
 def open_page(page: Page) -> None:

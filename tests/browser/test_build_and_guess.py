@@ -9,7 +9,6 @@ from srlab.checks.core import Verdict
 from srlab.widgets.build import BuildCard
 from srlab.widgets.guess import Guess
 from srlab.widgets.kit.lab import Lab
-from tests.browser.axe import grave_violations_on
 from tests.browser.lab import browser_page
 from tests.browser.still import Still
 
@@ -89,7 +88,6 @@ def test_a_choice_is_guessed(draw: Draw, by_key: bool):
         still.page.keyboard.press("ArrowDown")
     else:
         still.page.get_by_text("the gray ramp").click()
-    still.frame()
     assert still.set == {"guess": "the gray ramp"}
     assert still.page.get_by_role("status").inner_text() == "Kept. Now run the next cell."
 
@@ -99,18 +97,8 @@ def test_a_number_is_guessed(draw: Draw):
     field = still.page.locator("[data-name=number]")
     field.fill("12,5")
     field.press("Tab")
-    still.frame()
     assert still.set == {"guess": "12.5"}, "a comma is as good"
     assert "dB" in still.page.locator("label").inner_text()
-
-
-def test_what_is_no_number_is_said(draw: Draw):
-    widget = Guess("00/psnr", "How many decibels?", unit="dB")
-    still = draw(widget)
-    widget.guess = "many"
-    still.follow()
-    assert "is a number, such as 1.5" in still.page.get_by_role("alert").inner_text()
-    assert still.page.locator(".kept").inner_text() == ""
 
 
 def test_a_guess_that_was_kept_is_shown(draw: Draw):
@@ -118,16 +106,3 @@ def test_a_guess_that_was_kept_is_shown(draw: Draw):
     page = draw(guess()).page
     checked = page.locator("input:checked")
     assert checked.evaluate("each => each.value") == CHOICES[2]
-
-
-@pytest.mark.parametrize("width", [360, 390, 1400])
-@pytest.mark.parametrize("make", [guess, lambda: card(OPEN)], ids=["guess", "card"])
-def test_they_fit_any_page(draw: Draw, width: int, make: Callable[[], Lab]):
-    widget = make()
-    if isinstance(widget, BuildCard):
-        widget.taken = True
-    still = draw(widget)
-    still.page.set_viewport_size({"width": width, "height": 900})
-    still.frame()
-    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert grave_violations_on(still.page) == []

@@ -1,54 +1,38 @@
 """CheckerboardLab: its view without a kernel, and a person with it in JupyterLab."""
 
-import time
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser
 
 from srlab.widgets.checkerboard_lab import CheckerboardLab
-from tests.browser.axe import grave_violations_on
-from tests.browser.lab import LabPage, browser_page, wait_until
 from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
-
-MAKE = """\
-from srlab.widgets.checkerboard_lab import CheckerboardLab
-lab = CheckerboardLab()
-lab"""
-STATUS = ".srlab-checkerboard .status"
-INIT = ".srlab [data-name=init] input"
-
 
 # Without a kernel
 
 
 @pytest.fixture
-def still(browser: Browser) -> Iterator[Still]:
-    with browser_page(browser) as page:
-        still = Still(page, CheckerboardLab())
-        yield still
-        assert still.problems == []
+def widget() -> CheckerboardLab:
+    return CheckerboardLab()
 
 
-@pytest.mark.parametrize(
-    ("name", "key", "value"), [("init", "ArrowRight", "icnr"), ("scale", "ArrowLeft", 2)]
-)
-def test_choices_by_keyboard(still: Still, name: str, key: str, value: object):
-    still.page.locator(f"[data-name={name}] input:checked").press(key)
-    still.frame()
-    assert still.set == {name: value}
+def test_each_control_moves_its_trait(still: Still):
+    still.control("init").press("ArrowRight")
+    still.control("scale").press("ArrowLeft")
+    for name, value in (
+        ("upsampler", "resize"), ("loss", "content"), ("photograph", "coffee-cup"),
+    ):  # fmt: skip
+        still.menu(name, value)
+    assert still.set == {
+        "init": "icnr", "scale": 2, "upsampler": "resize", "loss": "content",
+        "photograph": "coffee-cup",
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("upsampler", "resize"), ("loss", "content"), ("photograph", "coffee-cup")],
-)
-def test_menus(still: Still, name: str, value: str):
-    still.page.locator(f"[data-name={name}] select").select_option(value)
-    still.frame()
-    assert still.set == {name: value}
+def test_pixels_are_whole(still: Still):
+    still.resize(1400)
+    boxes = [each.bounding_box() for each in still.page.locator(".stage .frame").all()]
+    assert {box["width"] % 52 for box in boxes} == {0}, "a shrunk grid is another grid"
+    assert len({box["y"] for box in boxes}) == 1, "four side by side"
 
 
 def test_buttons_press(still: Still):
@@ -76,80 +60,3 @@ def test_a_circle_stands_at_each_multiple(still: Still):
     for scale, count in ((4, 24), (2, 8), (8, 80)):
         still.receive(scale=scale)
         assert circles.count() == count
-
-
-def test_pixels_are_whole_and_all_is_on_one_screen(still: Still):
-    still.page.set_viewport_size({"width": 1400, "height": 900})
-    still.frame()
-    boxes = [each.bounding_box() for each in still.page.locator(".stage .frame").all()]
-    assert {box["width"] % 52 for box in boxes} == {0}, "a shrunk grid is another grid"
-    assert len({box["y"] for box in boxes}) == 1, "four side by side"
-    assert still.page.evaluate("document.querySelector('.srlab').offsetHeight") <= 780
-
-
-@pytest.mark.parametrize("width", [360, 390, 1100, 1600])
-def test_it_fits_any_page(still: Still, width: int):
-    still.page.set_viewport_size({"width": width, "height": 900})
-    still.frame()
-    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert grave_violations_on(still.page) == []
-
-
-# In JupyterLab
-
-
-def test_a_person_looks_for_the_grid(lab: LabPage):
-    lab.write("checkerboard.ipynb", MAKE)
-    lab.open("checkerboard.ipynb")
-    lab.run_all(timeout=180)
-    icnr_by_keyboard_takes_the_grid_away(lab)
-    start_trains_and_the_loss_can_change(lab)
-    pause_freezes_it(lab)
-    reset_gives_step_0(lab)
-    assert lab.problems == []
-
-
-def number(lab: LabPage, name: str) -> float:
-    return float(lab.status(STATUS)[f"data-{name}"])
-
-
-def icnr_by_keyboard_takes_the_grid_away(lab: LabPage):
-    cells = len(lab.cells())
-    random = number(lab, "measure")
-    assert number(lab, "energy") > 1e-5
-    lab.page.locator(f"{INIT}:checked").press("ArrowRight")
-    wait_until(lambda: number(lab, "energy") < 1e-12, what="the grid to go")
-    assert number(lab, "measure") < 0.1 < 10 < random
-    assert lab.ask("print(lab.init, lab.bench.setting.init)") == "icnr icnr"
-    lab.page.locator(f"{INIT}:checked").press("ArrowLeft")
-    wait_until(lambda: number(lab, "measure") == random, what="the grid again")
-    assert len(lab.cells()) == cells, "no key reached JupyterLab"
-
-
-def start_trains_and_the_loss_can_change(lab: LabPage):
-    before = lab.picture_hash(".srlab [data-name=network] .plane")
-    lab.click(".srlab [data-name=start]")
-    lab.wait_for_status(STATUS, "data-state", "running")
-    wait_until(lambda: number(lab, "step") > 3, what="three steps", timeout=60)
-    assert lab.picture_hash(".srlab [data-name=network] .plane") != before
-    lab.page.locator(".srlab [data-name=loss] select").select_option("content")
-    wait_until(
-        lambda: lab.ask("print(*sorted(lab.bench.step.terms))") == "content pixel",
-        what="a step with the content loss",
-    )
-    assert lab.status(STATUS)["data-state"] == "running"
-
-
-def pause_freezes_it(lab: LabPage):
-    lab.click(".srlab [data-name=pause]")
-    lab.wait_for_status(STATUS, "data-state", "paused")
-    frozen = number(lab, "step")
-    time.sleep(1)
-    assert number(lab, "step") == frozen
-    assert lab.ask("print(lab.reading.step, lab.step)") == f"{frozen:.0f} {frozen:.0f}"
-
-
-def reset_gives_step_0(lab: LabPage):
-    lab.click(".srlab [data-name=reset]")
-    lab.wait_for_status(STATUS, "data-step", "0")
-    lab.wait_for_status(STATUS, "data-state", "ready")

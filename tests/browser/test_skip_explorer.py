@@ -1,21 +1,12 @@
 """SkipExplorer: its view without a kernel, and a person with it in JupyterLab."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser
 
 from srlab.unet import UNet
 from srlab.widgets.skip_explorer import SkipExplorer
-from tests.browser.axe import grave_violations_on
-from tests.browser.lab import LabPage, browser_page, wait_until
 from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
-
-STATUS = ".srlab .skips .status"
-NOW = ".srlab [data-name=now] .plane"
-
 
 # Without a kernel
 
@@ -26,30 +17,19 @@ def explorer() -> SkipExplorer:
 
 
 @pytest.fixture
-def still(browser: Browser, explorer: SkipExplorer) -> Iterator[Still]:
+def widget(explorer: SkipExplorer) -> SkipExplorer:
     explorer.set("network", "unet-x4")
     explorer.as_trained()
-    with browser_page(browser) as page:
-        still = Still(page, explorer)
-        yield still
-        assert still.problems == []
+    return explorer
 
 
-@pytest.mark.parametrize(
-    ("key", "least", "most"), [("ArrowRight", 1.0, 1.05), ("Home", 0, 0), ("End", 2, 2)]
-)
-def test_a_slider_by_keyboard(still: Still, key: str, least: float, most: float):
-    still.page.get_by_label("skip 2", exact=True).press(key)
-    still.frame()
-    assert list(still.set) == ["gain_2"]
-    assert least <= still.set["gain_2"] <= most
-
-
-def test_a_gain_is_typed(still: Still):
-    still.page.get_by_label("skip 1, exact").fill("0.35")
-    still.page.keyboard.press("Enter")
-    still.frame()
-    assert still.set == {"gain_1": 0.35}
+def test_each_control_moves_its_trait(still: Still):
+    still.control("gain_2").press("End")
+    still.menu("photograph", "coffee-cup")
+    still.menu("network", "yours")
+    assert still.set == {"gain_2": 2, "photograph": "coffee-cup", "network": "yours"}
+    still.page.get_by_role("button", name="All as trained").press("Enter")
+    assert still.sent == [{"press": "as_trained"}]
 
 
 def mute_by(still: Still, how: str, skip: str) -> None:
@@ -74,15 +54,6 @@ def test_a_skip_is_muted_and_gets_back_what_it_had(still: Still, how: str):
     assert "muted" in still.page.locator(".unet svg").get_attribute("aria-label")
     mute_by(still, how, "skip 1")
     assert still.set == {"gain_1": 0.6}
-
-
-def test_menus_and_the_button(still: Still):
-    still.page.get_by_role("combobox", name="photograph").select_option("coffee-cup")
-    still.page.get_by_role("combobox", name="network").select_option("yours")
-    still.frame()
-    assert still.set == {"photograph": "coffee-cup", "network": "yours"}
-    still.page.get_by_role("button", name="All as trained").press("Enter")
-    assert still.sent == [{"press": "as_trained"}]
 
 
 def test_every_number_is_the_traits(still: Still, explorer: SkipExplorer):
@@ -118,68 +89,3 @@ def test_a_muted_skip_is_gray_and_dashed_and_another_has_the_terms_color(still: 
     assert whole == ["rgb(213, 94, 0)", "none"]
     assert muted[0] != whole[0]
     assert muted[1] == "6px, 5px"
-
-
-def test_it_is_on_one_screen(still: Still):
-    still.page.set_viewport_size({"width": 1400, "height": 900})
-    still.frame()
-    assert still.page.evaluate("document.querySelector('.srlab').offsetHeight") <= 780
-
-
-@pytest.mark.parametrize("width", [360, 390, 700, 1100, 1600])
-def test_it_fits_any_page(still: Still, width: int):
-    still.page.set_viewport_size({"width": width, "height": 900})
-    still.frame()
-    assert still.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert grave_violations_on(still.page) == []
-
-
-# In JupyterLab
-
-MAKE = """\
-from srlab.widgets.skip_explorer import SkipExplorer
-explorer = SkipExplorer()
-explorer"""
-
-
-def test_a_person_mutes_skips(lab: LabPage):
-    lab.write("skips.ipynb", MAKE)
-    lab.open("skips.ipynb")
-    lab.run_all()
-    a_slider_by_keyboard(lab)
-    a_skip_is_pressed_in_the_u(lab)
-    another_photograph(lab)
-    all_as_trained(lab)
-    assert lab.problems == []
-
-
-def data(lab: LabPage, name: str) -> float:
-    return float(lab.status(STATUS)[f"data-{name}"])
-
-
-def a_slider_by_keyboard(lab: LabPage):
-    cells, before = len(lab.cells()), lab.picture_hash(NOW)
-    assert data(lab, "psnr-change") == 0
-    lab.page.get_by_label("skip 1", exact=True).press("Home")
-    wait_until(lambda: data(lab, "psnr-change") < -0.3, what="the skip to be missed")
-    lab.wait_for_new_picture(NOW, before)
-    told = lab.ask("print(explorer.gains, explorer.changes['psnr'])")
-    assert told == f"[0.0, 1.0] {data(lab, 'psnr-change')}"
-    assert len(lab.cells()) == cells, "no key reached JupyterLab"
-
-
-def a_skip_is_pressed_in_the_u(lab: LabPage):
-    lab.page.locator(".srlab g.skip[data-name='skip 2']").press("Enter")
-    wait_until(lambda: lab.ask("print(explorer.gains)") == "[0.0, 0.0]", what="both muted")
-
-
-def another_photograph(lab: LabPage):
-    lab.page.get_by_role("combobox", name="photograph").select_option("coffee-cup")
-    wait_until(lambda: data(lab, "psnr-change") < -1, what="the coffee cup")
-    assert data(lab, "gain_1") == 0, "the skips stay as they are"
-
-
-def all_as_trained(lab: LabPage):
-    lab.click(".srlab .skips [data-name=as_trained]")
-    wait_until(lambda: data(lab, "psnr-change") == 0, what="every gain at 1")
-    assert lab.ask("print(explorer.gain_1, explorer.gain_2)") == "1.0 1.0"

@@ -116,11 +116,6 @@ class BuildCard(Lab):
         """The headline and the check's lines."""
         return "\n".join([self.headline(), *(f"  {name:9}{text}" for name, text in self.rows)])
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Beside the widget srlab's own, for pages that are only read."""
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return {**data, "text/markdown": self._page()}, metadata
-
     def _page(self) -> str:
         title = f"<summary>srlab's own <code>{self.name}</code></summary>"
         return f"<details open>{title}\n\n```python\n{self.source}\n```\n\n</details>"

@@ -181,19 +181,13 @@ class CheckerboardBench:
         return view, self._read(view)
 
     def _read(self, view: View) -> GridReading:
-        found = self._judge(view.sr)
+        found, bicubic = self._judge(view.sr), self.bicubic_figures
         return GridReading(
             self.step.number if self.step else 0,
             grid_energy(view.card, self.setting.scale).item(),
-            found["checkerboard"],
-            self.bicubic_figures["checkerboard"],
-            found["psnr_y"],
-            self.bicubic_figures["psnr_y"],
-            found["sharpness"],
-            found["ridge"],
-            self.bicubic_figures["sharpness"],
-            self.bicubic_figures["ridge"],
-        )
+            found["checkerboard"], bicubic["checkerboard"], found["psnr_y"], bicubic["psnr_y"],
+            found["sharpness"], found["ridge"], bicubic["sharpness"], bicubic["ridge"],
+        )  # fmt: skip
 
     def _judge(self, part: Tensor) -> dict[str, float]:
         """Figures of the seen part of an enlargement; its border is left out already."""

@@ -28,13 +28,12 @@ from srlab.widgets.checkerboard_lab.pictures import (
     spectrum_picture,
     whole_spectrum,
 )
-from srlab.widgets.kit.lab import finite_each
+from srlab.widgets.kit.lab import finite_each, given
 from srlab.widgets.kit.live_lab import LiveLab
-from srlab.widgets.kit.pictures import tile
+from srlab.widgets.kit.pictures import png
 from srlab.widgets.workbench import VIEWS
 
 FIRST = GridSetting()
-png = partial(tile, kind="png")  # a JPEG draws a grid of its own
 
 
 def _setting(values: Any, first: Any) -> Any:
@@ -63,7 +62,7 @@ class CheckerboardLab(LiveLab):
     scale = _setting(SCALES, FIRST.scale)
     loss = _setting(LOSSES, FIRST.loss)
     photograph = _setting(VIEWS, FIRST.photograph)
-    choices = Dict(help="setting -> [[value, text], ...]").tag(sync=True)
+    choices = Dict(help="setting -> values, or [value, text]").tag(sync=True)
     numbers = Dict(help="a GridReading").tag(sync=True)
     network = Dict().tag(sync=True)
     truth = Dict().tag(sync=True)
@@ -108,11 +107,9 @@ class CheckerboardLab(LiveLab):
             ValueError: for an unknown choice, or an init where there is no
                 shuffle.
         """
-        given = {
-            "upsampler": upsampler, "init": init, "scale": scale,
-            "loss": loss, "photograph": photograph,
-        }  # fmt: skip
-        wanted = {name: value for name, value in given.items() if value is not None}
+        wanted = given(
+            upsampler=upsampler, init=init, scale=scale, loss=loss, photograph=photograph
+        )
         self._require_choices(wanted)
         for name, value in wanted.items():
             self.set_trait(name, value)
@@ -175,28 +172,25 @@ class CheckerboardLab(LiveLab):
 
     def _tiles(self) -> dict[str, Any]:
         seen, reading = self.seen, self.reading
-        top = whole_spectrum(seen.hr).max().item()
-        number = f"checkerboard {reading.measure:.3g}"
+        spectrum = partial(spectrum_picture, top=whole_spectrum(seen.hr).max().item())
+        network = "network", f"checkerboard {reading.measure:.3g}"
+        truth = "truth", "checkerboard 1"
+        gain = f"× {CARD_GAIN}, energy {reading.energy:.1e}"
         return {
-            "network": png(crop(seen.sr), "network", number),
-            "truth": png(crop(seen.hr), "truth", "checkerboard 1"),
+            "network": png(crop(seen.sr), *network),
+            "truth": png(crop(seen.hr), *truth),
             "added": png(added(seen), "network − bicubic", f"× {ADDED_GAIN}"),
-            "card": png(
-                card(seen), "of a gray card", f"× {CARD_GAIN}, energy {reading.energy:.1e}"
-            ),
-            "network_spectrum": png(spectrum_picture(seen.sr, top=top), "network", number),
-            "truth_spectrum": png(
-                spectrum_picture(seen.hr, top=top), "truth", "checkerboard 1"
-            ),
+            "card": png(card(seen), "of a gray card", gain),
+            "network_spectrum": png(spectrum(seen.sr), *network),
+            "truth_spectrum": png(spectrum(seen.hr), *truth),
         }
 
     def _require_choices(self, wanted: dict[str, Any]) -> None:
         known = {"upsampler": UPSAMPLERS, "init": INITS, "loss": LOSSES, "photograph": VIEWS}
         for name, value in wanted.items():
-            if name == "scale":
-                require_scale(value)
-            else:
+            if name in known:
                 require_known([str(value)], known[name], name)
+        require_scale(wanted.get("scale", self.scale))
         upsampler = wanted.get("upsampler", self.upsampler)
         if "init" in wanted and upsampler != "pixelshuffle":
             raise ValueError(
@@ -205,11 +199,11 @@ class CheckerboardLab(LiveLab):
             )
 
 
-def _choices() -> dict[str, list[tuple[Any, str]]]:
+def _choices() -> dict[str, Any]:
     return {
         "upsampler": list(UPSAMPLERS.items()),
         "init": list(INITS.items()),
         "scale": [(scale, f"× {scale}") for scale in SCALES],
-        "loss": [(loss, loss) for loss in LOSSES],
-        "photograph": [(name, name) for name in VIEWS],
+        "loss": LOSSES,
+        "photograph": [*VIEWS],
     }

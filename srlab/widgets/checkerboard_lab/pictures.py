@@ -7,7 +7,8 @@ from torch import Tensor
 
 from srlab.images import to_image
 from srlab.metrics import power_spectrum
-from srlab.widgets.checkerboard_lab.bench import GRAY, View
+from srlab.widgets.checkerboard_lab.bench import View
+from srlab.widgets.kit.pictures import amplified
 
 SHOWN = 52  # px of a picture, so few that they are seen one by one
 ADDED_GAIN, CARD_GAIN = 4, 10
@@ -31,16 +32,6 @@ def card(view: View) -> Image.Image:
     """What the network makes of a flat gray card; a tint of the whole is no grid."""
     flat = view.card.mean(dim=(-2, -1), keepdim=True)
     return crop(amplified(view.card - flat, CARD_GAIN))
-
-
-def amplified(difference: Tensor, gain: float) -> Tensor:
-    """A difference around middle gray, in [0, 1].
-
-    Example:
-        >>> amplified(torch.tensor([-1.0, 0.0, 0.1]), 4)
-        tensor([0.0000, 0.5000, 0.9000])
-    """
-    return (GRAY + gain * difference).clamp(0, 1)
 
 
 def whole_spectrum(images: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from srlab.widgets.class_board.cards import (
 )
 from srlab.widgets.class_board.settings import shown_titles
 from srlab.widgets.class_board.words import TITLES, best_rows, opened, row_of, to_csv
-from srlab.widgets.kit.lab import Lab
+from srlab.widgets.kit.lab import Lab, given
 
 PAGE = 20
 """Rows of the table that are shown at once."""
@@ -82,15 +82,10 @@ class ClassBoard(Lab):
         if shipped:
             self._cards.add_shipped()
         measures = [
-            {
-                "key": key,
-                "title": m.title,
-                "wanted": m.wanted,
-                "about": m.about,
-                "digits": m.digits,
-            }
+            {"key": key, "title": m.title, "wanted": m.wanted, "about": m.about,
+             "digits": m.digits}
             for key, m in MEASURES.items()
-        ]
+        ]  # fmt: skip
         super().__init__(measures=measures, titles={key: TITLES[key] for key in ORDERS})
         self.presses["take"] = self._take
         self._add_all(cards)
@@ -167,12 +162,11 @@ class ClassBoard(Lab):
         with self._sending:
             names = [row.name for row in self._cards.of_scale(scale or self.scale)]
             known = {"scale": self._cards.scales(), "order": ORDERS, "card": ["", *names]}
-            everything = {"scale": scale, "order": order, "reverse": reverse, "card": card}
-            given = {name: value for name, value in everything.items() if value is not None}
-            for name in filter(given.__contains__, known):
-                require_one_of(given[name], known[name], name)
+            wanted = given(scale=scale, order=order, reverse=reverse, card=card)
+            for name in filter(wanted.__contains__, known):
+                require_one_of(wanted[name], known[name], name)
             self._chosen = self._chosen or scale is not None
-            self._show(first=0, **given)
+            self._show(first=0, **wanted)
         return self.rows
 
     @property

@@ -15,7 +15,7 @@ from srlab.widgets.compare.scene import (
     require_name,
 )
 from srlab.widgets.kit.lab import Lab
-from srlab.widgets.kit.pictures import tile
+from srlab.widgets.kit.pictures import png
 
 Mode = Literal["single", "side", "blink", "swipe", "difference"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -43,8 +43,6 @@ class Comparison(Lab):
 
     view = Unicode("compare").tag(sync=True)
     pictures = List(Dict(), help="of one size, as PNG: nothing is lost").tag(sync=True)
-    names = List(Unicode()).tag(sync=True)
-    captions = Dict().tag(sync=True)
     mode = Unicode("single").tag(sync=True)
     first = Unicode().tag(sync=True)
     second = Unicode().tag(sync=True)
@@ -65,11 +63,9 @@ class Comparison(Lab):
         x, y = liveliest_spot(scene.pictures[first], scene.pictures[second])
         super().__init__(
             pictures=[
-                tile(picture, name, scene.captions.get(name, ""), kind="png")
+                png(picture, name, scene.captions.get(name, ""))
                 for name, picture in scene.pictures.items()
             ],
-            names=scene.names,
-            captions={name: scene.captions.get(name, "") for name in scene.names},
             first=first,
             second=second,
             lens_x=x,
@@ -105,8 +101,8 @@ class Comparison(Lab):
         _require_settings(settings)
         new = {"mode": mode, "first": first or self.first, "second": second or self.second}
         require_one_of(mode, MODES, "mode")
-        require_name(new["first"], self.names, "first")
-        require_name(new["second"], self.names, "second")
+        for name in ("first", "second"):
+            require_name(new[name], self.scene.names, name)
         with self.hold_sync(), self.hold_trait_notifications():
             for name, value in {**new, "playing": mode == "blink", **settings}.items():
                 self.set_trait(name, value)
@@ -124,7 +120,7 @@ class Comparison(Lab):
         if self.mode == "single":
             return first
         if self.mode == "side":
-            return "side by side: " + ", ".join(map(self.scene.label, self.names))
+            return "side by side: " + ", ".join(map(self.scene.label, self.scene.names))
         if self.mode == "blink":
             every = f"every {self.period:.1f} s" if self.playing else "stopped"
             return f"blinking {first} and {second}, {every}"

@@ -3,14 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from srlab.data import embedded_photo, embedded_table
+from srlab.data import embedded_photo
 from srlab.features import FeatureExtractor
-from srlab.require import require_one_picture, require_unit_range
 from srlab.widgets.feature_explorer.changes import CHANGES
 from srlab.widgets.feature_explorer.reading import (
     PIXELS,
@@ -18,13 +16,15 @@ from srlab.widgets.feature_explorer.reading import (
     Seen,
     relative_difference,
 )
+from srlab.widgets.kit.pictures import own_pictures
+from srlab.widgets.workbench import unseen_photos
 
 LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 CACHE_BYTES = 200_000_000
 CROP = 192
 """px of an embedded photograph, from its middle: quick on any machine."""
+LEAST_SIDE = 16  # px
 CORNERS = {"astronaut-eileen-collins": (8, 128)}  # its middle has no face
-LEAST_SIDE, MOST_PIXELS = 16, 512 * 512  # px of a side, px of a whole picture
 
 ViewKey = tuple[str, str]
 """Name of a picture, and how it was changed, if at all."""
@@ -44,12 +44,14 @@ class FeatureBench:
     def __init__(
         self, extractor: FeatureExtractor | None, pictures: Mapping[str, Tensor] | None
     ):
-        self.own = own_pictures(pictures or {})
+        for name in pictures or {}:
+            _require_name(name)
+        self.own = own_pictures(pictures or {}, "pictures", least=LEAST_SIDE)
         self.extractor = FeatureExtractor(LAYERS) if extractor is None else extractor
         _require_extractor(self.extractor)
         places = self.extractor.places
         self.layers = sorted(places, key=lambda name: places[name])
-        self.photographs = list(dict.fromkeys([*self.own, *embedded_names()]))
+        self.photographs = list(dict.fromkeys([*self.own, *unseen_photos()]))
         self._cache: OrderedDict[ViewKey, Seen] = OrderedDict()
         self._measured: dict[ViewKey, dict[str, float]] = {}
         seen = self.see((self.first, ""))
@@ -119,11 +121,6 @@ class FeatureBench:
         return sum(values.nbytes for seen in self._cache.values() for values in seen.values())
 
 
-def embedded_names() -> list[str]:
-    """The embedded photographs of the validation and test split."""
-    return [Path(row["file"]).stem for row in embedded_table() if row["split"] != "train"]
-
-
 @cache
 def embedded_crop(name: str) -> Tensor:
     """``CROP`` px of an embedded photograph."""
@@ -131,22 +128,6 @@ def embedded_crop(name: str) -> Tensor:
     height, width = photo.shape[-2:]
     top, left = CORNERS.get(name, ((height - CROP) // 2, (width - CROP) // 2))
     return photo[..., top : top + CROP, left : left + CROP].contiguous()
-
-
-def own_pictures(pictures: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Pictures that people bring, float32 on the CPU.
-
-    Args:
-        pictures: name -> ``(1, 3, h, w)``, RGB in [0, 1].
-
-    Raises:
-        TypeError, ValueError: if a picture is none, or of another size, or
-            has the name of a change.
-    """
-    for name, picture in pictures.items():
-        _require_name(name)
-        _require_picture(picture, f"pictures[{name!r}]")
-    return {name: picture.detach().cpu().float() for name, picture in pictures.items()}
 
 
 def _key(photograph: str, other: str) -> ViewKey:
@@ -169,15 +150,4 @@ def _require_name(name: object) -> None:
         raise ValueError(
             f"pictures has the name {name!r}, which is a way to change a picture; "
             f"give it another name."
-        )
-
-
-def _require_picture(picture: Tensor, name: str) -> None:
-    require_one_picture(picture, name)
-    require_unit_range(picture, name)
-    height, width = picture.shape[-2:]
-    if min(height, width) < LEAST_SIDE or height * width > MOST_PIXELS:
-        raise ValueError(
-            f"{name} is {height} x {width} px, but at least {LEAST_SIDE} px a side and at most "
-            f"512 x 512 px in all were expected; crop it with [..., :{CROP}, :{CROP}]."
         )

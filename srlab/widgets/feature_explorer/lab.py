@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -21,13 +20,11 @@ from srlab.widgets.feature_explorer.reading import (
     short,
     strongest,
 )
-from srlab.widgets.kit.lab import Lab, finite_each
-from srlab.widgets.kit.pictures import tile
+from srlab.widgets.kit.lab import Lab, finite_each, given
+from srlab.widgets.kit.pictures import png
 
 MODES = {"one": "one picture", "pair": "a pair"}
 WAITING = "The network looks at the picture; the first time takes some seconds …"
-
-png = partial(tile, kind="png")  # the page reads a map's values from its colors
 
 
 class FeatureExplorer(Lab):
@@ -58,7 +55,7 @@ class FeatureExplorer(Lab):
     other = Unicode(next(iter(CHANGES))).tag(sync=True, setting=True)
     layer = Unicode().tag(sync=True, setting=True)
     channel = Int(0, min=0).tag(sync=True, setting=True)
-    choices = Dict(help="setting -> [[value, text], ...]").tag(sync=True)
+    choices = Dict(help="setting -> values, or [value, text]").tag(sync=True)
     channels = Dict(help="layer -> how many it has").tag(sync=True)
     colors = List(Unicode(), COLORS, help="of the maps, dark to bright").tag(sync=True)
     numbers = Dict(help="a FeatureReading").tag(sync=True)
@@ -117,12 +114,12 @@ class FeatureExplorer(Lab):
                 has not.
         """
         with self._sending:  # one looks at a time, whatever thread a message comes on
-            given = {"photograph": photograph, "mode": mode, "layer": layer}
-            later = {"other": other, "channel": channel}
-            self._require({**given, **later})
-            self.tell(**_given(given))
+            first = given(photograph=photograph, mode=mode, layer=layer)
+            later = given(other=other, channel=channel)
+            self._require({**first, **later})
+            self.tell(**first)
             self._follow()
-            self.tell(**_given(later))
+            self.tell(**later)
             self._look()
             return self.reading
 
@@ -137,14 +134,13 @@ class FeatureExplorer(Lab):
 
     # Choices
 
-    def _choices(self, photograph: str) -> dict[str, list[tuple[str, str]]]:
-        plain = {
+    def _choices(self, photograph: str) -> dict[str, list[Any]]:
+        return {
             "photograph": self.bench.photographs,
+            "mode": list(MODES.items()),
             "other": self.bench.others(photograph),
             "layer": self.bench.layers,
         }
-        named = {name: [(each, each) for each in values] for name, values in plain.items()}
-        return {"mode": list(MODES.items()), **named}
 
     def _follow(self) -> None:
         """Let two controls follow the others."""
@@ -158,18 +154,16 @@ class FeatureExplorer(Lab):
         self.tell(other=other, channel=channel, choices=self._choices(self.photograph))
 
     def _require(self, wanted: Mapping[str, Any]) -> None:
-        """Raise unless each value is None or possible, together with the others."""
-        photograph = wanted.get("photograph") or self.photograph
-        if wanted.get("photograph"):
+        """Raise unless each value is possible, together with the others."""
+        photograph = wanted.get("photograph", self.photograph)
+        if "photograph" in wanted:  # before its others are asked for
             require_one_of(photograph, self.bench.photographs, "photograph")
-        known = {
-            "mode": MODES, "other": self.bench.others(photograph), "layer": self.bench.layers
-        }  # fmt: skip
-        for name, value in wanted.items():
-            if name in known and value is not None:
-                require_one_of(value, known[name], name)
-        layer = wanted.get("layer") or self.layer
-        _require_channel(wanted.get("channel"), layer, self.bench.channels[layer])
+        known = self._choices(photograph) | {"mode": MODES}
+        for name in filter(wanted.__contains__, known):
+            require_one_of(wanted[name], known[name], name)
+        if "channel" in wanted:
+            layer = wanted.get("layer", self.layer)
+            _require_channel(wanted["channel"], layer, self.bench.channels[layer])
 
     @validate("photograph", "mode", "layer")
     def _known(self, proposal: dict[str, Any]) -> Any:
@@ -255,13 +249,7 @@ def _thumb(values: Tensor, channel: int) -> dict[str, Any]:
     return {**png(thumbnail(values), f"{channel}", alt=alt), "channel": channel, "mean": mean}
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def _require_channel(channel: object, layer: str, count: int) -> None:
-    if channel is None:
-        return
     if isinstance(channel, bool) or not isinstance(channel, int):
         raise TypeError(f"channel must be an integer, but got {channel!r}.")
     if not 0 <= channel < count:

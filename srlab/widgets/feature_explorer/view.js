@@ -4,6 +4,7 @@ import {
   attributes,
   choice,
   clamp,
+  figures,
   html,
   menu,
   nothing,
@@ -161,7 +162,3 @@ function valueAt(lab, map) {
 
 const swatch = (color) =>
   color ? html`<i class="swatch" style="background:rgb(${color.join()})"></i> <small>RGB</small> ${color.join(" ")}` : "–";
-
-const figures = (pairs) => html`<dl class="figures">${pairs.map(
-  ([name, value]) => html`<div class="figure" data-name=${name}><dt>${name}</dt><dd>${value}</dd></div>`,
-)}</dl>`;

@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from traitlets import List, Unicode
 
@@ -65,16 +64,12 @@ class Guess(Lab):
         """
         if self.choices:
             require_known([str(truth)], self.choices, "truth")
-        true = f'"{truth}"' if self.choices else self._measured(_number(float(truth), digits))
+        true = self._told(truth, digits)
         if not self.guess or self.error:
             return f"You have not guessed yet. It is {true}."
-        if self.choices:
-            right = self.guess == truth
-            said = f'You guessed "{self.guess}"'
-            return f"{said}, and so it is." if right else f"{said}; it is {true}."
-        return (
-            f"You guessed {self._measured(_number(float(self.guess), digits))}; it is {true}."
-        )
+        said = f"You guessed {self._told(self.guess, digits)}"
+        right = self.choices and self.guess == truth
+        return f"{said}, and so it is." if right else f"{said}; it is {true}."
 
     def summary(self) -> str:
         """The question, and the guess if there is one."""
@@ -82,6 +77,12 @@ class Guess(Lab):
         given = self.guess if self.choices else self._measured(self.guess)
         said = f" Your guess: {given}" if self.guess else ""
         return f"{self.question}{answers}{said}"
+
+    def _told(self, answer: float | str, digits: int) -> str:
+        """A choice in quotes, or a number with its unit."""
+        if self.choices:
+            return f'"{answer}"'
+        return self._measured(_number(float(answer), digits))
 
     def _measured(self, number: str) -> str:
         """With its unit: "2 pairs", "1 pair", "1 dB"."""
@@ -97,12 +98,9 @@ class Guess(Lab):
         elif value and not _is_number(value):
             raise ValueError(f"A guess here is a number, such as 1.5, but got {value!r}.")
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Beside the widget its words, for pages that are only read."""
-        data, metadata = super()._repr_mimebundle_(**kwargs)
+    def _page(self) -> str:
         answers = "".join(f"\n- {choice}" for choice in self.choices)
-        page = f"**Your guess:** {self.question}\n{answers}"
-        return {**data, "text/markdown": page}, metadata
+        return f"**Your guess:** {self.question}\n{answers}"
 
 
 PLURAL = re.compile(r"[a-z]{2}[^s]s$")  # "pairs", but not "s", "ms" or "less"

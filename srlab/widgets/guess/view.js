@@ -1,6 +1,6 @@
 // A guess: radio buttons for choices, a field for a number. Neither says what is true.
 
-import { html, nothing } from "../kit/js/kit.js";
+import { groupOf, html, nothing } from "../kit/js/kit.js";
 
 export function guess(lab) {
   const error = lab.get("error");
@@ -15,14 +15,9 @@ export function guess(lab) {
   </form>`;
 }
 
-function choice(lab, text) {
-  lab.local.group ??= `g${Math.random().toString(36).slice(2)}`;
-  return html`<label><input type="radio" name=${lab.local.group} value=${text} data-name="choice-${text}"
+const choice = (lab, text) => html`<label><input type="radio" name=${groupOf(lab)} value=${text} data-name="choice-${text}"
     .checked=${lab.get("guess") === text} @change=${() => lab.set({ guess: text })}> ${text}</label>`;
-}
 
-function number(lab) {
-  return html`<label><input type="text" inputmode="decimal" size="8" aria-label="Your guess" data-name="number"
+const number = (lab) => html`<label><input type="text" inputmode="decimal" size="8" aria-label="Your guess" data-name="number"
     .value=${lab.get("guess")} @change=${(event) => lab.set({ guess: event.target.value.trim().replace(",", ".") })}>
     ${lab.get("unit")}</label>`;
-}

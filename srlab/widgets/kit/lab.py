@@ -103,7 +103,12 @@ class Lab(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         self.send_state("curves")  # a page keeps pieces in views; one that opens now has none
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        return {**data, "text/plain": self.summary()}, metadata
+        page = {"text/markdown": page} if (page := self._page()) else {}
+        return {**data, "text/plain": self.summary(), **page}, metadata
+
+    def _page(self) -> str:
+        """Markdown that stands for it on pages that are only read; "" for none."""
+        return ""
 
     def _should_send_property(self, key: str, value: Any) -> bool:
         with self._sending:  # or a change could slip into another thread's message
@@ -144,6 +149,11 @@ class Lab(anywidget.AnyWidget):
         if long:
             thin = {name: _thinned(self.curves[name]) for name in long}
             self.curves = {**self.curves, **thin}
+
+
+def given(**settings: Any) -> dict[str, Any]:
+    """Those of some settings that are not None."""
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def finite(number: float) -> float | None:

@@ -1,17 +1,16 @@
 """How many dB can you win without changing a pixel?"""
 
-from pathlib import Path
 from typing import Any, get_args
 
 from PIL import Image
 from torch import Tensor
 from traitlets import Dict, Enum, Int, List, Unicode
 
-from srlab.data import crop_to_multiple, degrade, embedded_photo, embedded_table
+from srlab.data import crop_to_multiple, degrade, embedded_photo
 from srlab.images import to_image
 from srlab.metrics import Channels, Protocol
-from srlab.require import require_scale
-from srlab.widgets.kit.lab import Lab
+from srlab.require import require_one_of, require_scale
+from srlab.widgets.kit.lab import Lab, given
 from srlab.widgets.kit.pictures import tile
 from srlab.widgets.metric_lab.reading import (
     CHANNEL_NAMES,
@@ -24,6 +23,7 @@ from srlab.widgets.metric_lab.reading import (
     resample,
     signed,
 )
+from srlab.widgets.workbench import unseen_photos
 
 MOST_SHAVE = 16
 OWN = "your pictures"
@@ -68,10 +68,10 @@ class MetricLab(Lab):
     def __init__(self, sr: Tensor | None = None, hr: Tensor | None = None, scale: int = 4):
         require_scale(scale)
         self.scale, self._own = scale, own_pair(sr, hr)
-        names = [Path(row["file"]).stem for row in embedded_table() if row["split"] != "train"]
-        self._photographs = [OWN, *names] if self._own else names
+        self._photographs = [*([OWN] if self._own else []), *unseen_photos()]
         self._pairs: dict[tuple[str, str], MeasuredPair] = {}
-        self._tried: set[tuple[str, int]] | None = set()  # None: all are shown
+        # The published protocol comes first; None: all are shown.
+        self._tried: set[tuple[str, int]] | None = set()
         super().__init__(choices=self._choices())
         self.presses["reveal"] = self.reveal
         first = {"shave": scale, "photograph": OWN} if self._own else {"shave": scale}
@@ -100,13 +100,16 @@ class MetricLab(Lab):
         Raises:
             ValueError: for an unknown choice, or a picture too small for it.
         """
-        wanted = {
-            "channels": _known("channels", channels, get_args(Channels)),
-            "shave": _known("shave", shave, range(MOST_SHAVE + 1)),
-            "resampler": _known("resampler", resampler, RESAMPLERS),
-            "photograph": _known("photograph", photograph, self._photographs),
-        }
-        self._measure(**{name: value for name, value in wanted.items() if value is not None})
+        named = given(channels=channels, resampler=resampler, photograph=photograph)
+        known = {
+            "channels": get_args(Channels), "resampler": RESAMPLERS,
+            "photograph": self._photographs,
+        }  # fmt: skip
+        for name, value in named.items():
+            require_one_of(value, known[name], name)
+        if shave is not None and shave not in range(MOST_SHAVE + 1):
+            raise ValueError(f"shave must be 0 to {MOST_SHAVE}, but got {shave!r}.")
+        self._measure(**named, **given(shave=shave))
         return self.reading
 
     def reveal(self) -> None:
@@ -127,10 +130,7 @@ class MetricLab(Lab):
     def _measure(self, **settings: Any) -> None:
         """Take over settings and show what they give; nothing, if that fails."""
         with self._sending:  # callbacks may come from any thread, so one measures at a time
-            now = {
-                "channels": self.channels, "shave": self.shave,
-                "resampler": self.resampler, "photograph": self.photograph, **settings,
-            }  # fmt: skip
+            now = {**self.trait_values(setting=True), **settings}
             protocol = Protocol(now["channels"], now["shave"])
             pair = self._pair(now["photograph"], now["resampler"])
             self.reading = reading = pair.reading(protocol, self.scale)
@@ -179,15 +179,13 @@ class MetricLab(Lab):
         """The table, with None for what nobody has chosen yet."""
         return {
             channels: {
-                border: value if self._is_seen(channels, border) else None
+                border: value
+                if self._tried is None or (channels, border) in self._tried
+                else None
                 for border, value in row.items()
             }
             for channels, row in reading.table.items()
         }
-
-    def _is_seen(self, channels: str, border: int) -> bool:
-        published = (channels, border) == ("y", self.scale)
-        return published or self._tried is None or (channels, border) in self._tried
 
     def _choices(self) -> dict[str, list[Any]]:
         return {
@@ -209,11 +207,3 @@ def _tiles(pair: MeasuredPair, reading: MetricReading, what: str) -> dict[str, A
 def _small(image: Image.Image) -> Image.Image:
     image.thumbnail((LARGEST_SHOWN, LARGEST_SHOWN))
     return image
-
-
-def _known(name: str, value: Any, choices: Any) -> Any:
-    """``value``, if it is None or one of ``choices``."""
-    if value is not None and value not in choices:
-        wanted = f"0 to {MOST_SHAVE}" if name == "shave" else f"one of {', '.join(choices)}"
-        raise ValueError(f"{name} must be {wanted}, but got {value!r}.")
-    return value

@@ -127,11 +127,6 @@ class MeasuredPair:
         return [_with_dark_border(v, protocol.shave) for v in self.values(protocol.channels)]
 
 
-def measure(sr: Tensor, hr: Tensor, protocol: Protocol, scale: int) -> MetricReading:
-    """Measure one pair, as ``MeasuredPair.reading``."""
-    return MeasuredPair(sr, hr).reading(protocol, scale)
-
-
 def resample(lr: Tensor, scale: int, resampler: str) -> Tensor:
     """Enlarge without learning: ``"nearest"``, ``"bilinear"`` or ``"bicubic"``."""
     if resampler == "bicubic":

@@ -1,6 +1,6 @@
 // MetricLab: one pair of pictures, a protocol on one line, and a table to fill.
 
-import { attributes, button, choice, html, menu, nothing, slider, table, tiles } from "../kit/js/kit.js";
+import { button, choice, figures, html, menu, nothing, slider, table, tiles } from "../kit/js/kit.js";
 
 const OWN = "your pictures";
 
@@ -12,7 +12,7 @@ export function metric(lab) {
     ${protocol(lab)}
     ${lab.get("error") ? html`<p class="alert" role="alert">${lab.get("error")}</p>` : nothing}
     <div class="found">
-      <div class="panel">${figures(numbers)}${protocols(lab, numbers)}
+      <div class="panel">${found(numbers)}${protocols(lab, numbers)}
         <p class="unseen" role="status" aria-live="polite">${said}; ${numbers.delta} dB against the published protocol</p></div>
       ${tiles(lab, [lab.get("sr"), lab.get("truth")], { name: "compared" })}
     </div>
@@ -30,15 +30,11 @@ const protocol = (lab) => html`<div class="protocol side">
   })}
 </div>`;
 
-function figures({ channels, shave, psnr, ssim, delta, spread, seen }) {
-  const figure = (name, label, value, unit) => html`<div class="figure" data-name=${name}>
-    <dt>${label}</dt><dd>${value} <small>${unit}</small></dd></div>`;
-  return html`<dl class="figures" ${attributes({ channels, shave, psnr, delta })}>
-    ${figure("psnr", "PSNR", psnr, "dB")}
-    ${figure("delta", "against the published", delta, "dB")}
-    ${figure("ssim", "SSIM", ssim, "")}
-    ${seen > 1 ? figure("spread", `between ${seen} seen`, spread, "dB") : nothing}
-  </dl>`;
+function found({ channels, shave, psnr, ssim, delta, spread, seen }) {
+  const dB = (value) => html`${value} <small>dB</small>`;
+  const rows = [["PSNR", dB(psnr)], ["against the published", dB(delta)], ["SSIM", ssim]];
+  if (seen > 1) rows.push([`between ${seen} seen`, dB(spread)]);
+  return figures(rows, { channels, shave, psnr, delta });
 }
 
 // Each cell is a protocol, and chooses it.
@@ -48,14 +44,14 @@ function protocols(lab, numbers) {
     { key: "name", label: "PSNR, dB" },
     ...borders.map((border) => ({ key: border, label: `${border} px` })),
   ];
-  const figures = lab.get("table");
+  const psnr = lab.get("table");
   const rows = lab.get("choices").channels.map(([channels, name]) => ({
     name,
     ...Object.fromEntries(
-      borders.map((border, i) => [border, cell(lab, numbers, { channels, name, border, text: figures[channels][i] })]),
+      borders.map((border, i) => [border, cell(lab, numbers, { channels, name, border, text: psnr[channels][i] })]),
     ),
   }));
-  const hidden = Object.values(figures).flat().includes("?");
+  const hidden = Object.values(psnr).flat().includes("?");
   return html`${table(columns, rows, { name: "protocols", caption: "by channels, and by border left out" })}
     <p class="note">▲ highest, ▼ lowest of those seen; underlined: the published protocol.
       ${hidden ? html`A “?” is measured when you choose it. ${button(lab, "reveal", { label: "Show all", title: "The figure of every protocol" })}` : nothing}</p>`;

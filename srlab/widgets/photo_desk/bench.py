@@ -79,11 +79,6 @@ class Task:
         """Width and height of what comes out, px."""
         return self.small[0] * self.scale, self.small[1] * self.scale
 
-    @property
-    def sees_all(self) -> bool:
-        """Whether the network has to look at the whole picture at once."""
-        return sees_all(self.network)
-
     def __str__(self) -> str:
         first = "made smaller first, " if self.truth is not None else ""
         return (
@@ -159,7 +154,9 @@ class Enlargement:
     def __init__(self, task: Task):
         self.task = task
         self.done, self.seconds = 0, 0.0
-        self.total = 1 if task.sees_all else math.prod(-(-side // TILE) for side in task.small)
+        self.total = (
+            1 if sees_all(task.network) else math.prod(-(-side // TILE) for side in task.small)
+        )
         self.image: Image.Image | None = None
         self._tiles: Iterator[tuple[int, int, Tensor]] = iter(())
 

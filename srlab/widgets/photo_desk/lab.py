@@ -13,9 +13,10 @@ from traitlets import Bool, Dict, Enum, Float, List, Unicode
 from srlab.files import ASSETS, at_home, free_path
 from srlab.images import picture_suffixes, save_image
 from srlab.require import SCALES, require_one_of
+from srlab.widgets.kit.lab import given
 from srlab.widgets.kit.live import State
 from srlab.widgets.kit.live_lab import LiveLab
-from srlab.widgets.kit.pictures import tile
+from srlab.widgets.kit.pictures import png, tile
 from srlab.widgets.kit.upload import TakesFiles, Upload, bytes_text
 from srlab.widgets.photo_desk.bench import (
     Enlargement,
@@ -168,11 +169,10 @@ class PhotoDesk(TakesFiles, LiveLab):
             OSError, ValueError: for an unknown choice, or one that cannot be
                 done.
         """
-        given = {
-            "photograph": photograph, "model": model, "other": other, "scale": scale,
-            "shrink": shrink, "across": across, "down": down,
-        }  # fmt: skip
-        wanted: Any = {name: value for name, value in given.items() if value is not None}
+        wanted = given(
+            photograph=photograph, model=model, other=other, scale=scale, shrink=shrink,
+            across=across, down=down,
+        )  # fmt: skip
         self._require_choices(wanted)
         self._here(lambda: self._make_true(replace(self.setting, **wanted)))
         return self.summary()
@@ -266,7 +266,7 @@ class PhotoDesk(TakesFiles, LiveLab):
             if not self.job.finished:
                 self.job.advance()
             if self.job.finished:
-                if self.task.sees_all:  # only now its part can be looked at
+                if sees_all(self.task.network):  # only now its part can be looked at
                     self._look_at(self.task, self.setting, self.job)
                 self.live.pause()
             yield self.job.done
@@ -372,8 +372,7 @@ class PhotoDesk(TakesFiles, LiveLab):
         self.setting = setting
         captions = {**self.look.sizes(setting.scale), **self.look.captions()}
         self._tiles = [
-            tile(picture, name, captions[name], kind="png")
-            for name, picture in self.look.pictures.items()
+            png(picture, name, captions[name]) for name, picture in self.look.pictures.items()
         ]
 
     def _task(self, setting: Setting) -> Task:

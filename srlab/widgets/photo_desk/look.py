@@ -10,7 +10,7 @@ from torch import nn
 from srlab.images import read_image, to_image
 from srlab.images.parts import paste_tile
 from srlab.metrics import PATCH, score_pair
-from srlab.widgets.photo_desk.bench import Task, size_text, tiles_of
+from srlab.widgets.photo_desk.bench import Task, sees_all, size_text, tiles_of
 
 GRID = 8
 """A part begins at a multiple of it, so that a UNet halves it as it halves the whole."""
@@ -94,7 +94,7 @@ def take_look(
     enlarged = {name: enlarged_part(network, task, box) for name, network in others.items()}
     if result:
         enlarged[task.model] = colors_of(result.crop(large))
-    elif not task.sees_all:
+    elif not sees_all(task.network):
         enlarged[task.model] = enlarged_part(task.network, task, box)
     pictures = {"input": _drawn_large(task, box), **enlarged}
     figures: dict[str, dict[str, float]] = {}

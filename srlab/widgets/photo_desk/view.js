@@ -82,9 +82,8 @@ function place(lab) {
   const picture = lab.get("overview");
   const whole = width >= 1 && height >= 1;
   const spot = whole ? "all of it is compared" : `the part in the frame is compared, ${where(lab)}`;
-  const left = (lab.get("across") / 100) * (1 - width);
-  const top = (lab.get("down") / 100) * (1 - height);
-  const style = [left, top, width, height].map((share) => `${100 * share}%`);
+  const [left, top] = corner(lab).map((share) => `${100 * share}%`);
+  const size = `width:${100 * width}%;height:${100 * height}%`;
   return html`
     <div class="overview" data-name="overview" tabindex=${whole ? nothing : 0} role="group"
       aria-roledescription=${whole ? nothing : "frame to move by arrow keys"}
@@ -95,10 +94,16 @@ function place(lab) {
       <img src=${lab.url(picture)} alt="${picture.alt}, whole" draggable="false" />
       ${whole
         ? nothing
-        : html`<i class="part" style="left:${style[0]};top:${style[1]};width:${style[2]};height:${style[3]}"></i>`}
+        : html`<i class="part" style="left:${left};top:${top};${size}"></i>`}
     </div>
     ${width < 1 ? slider(lab, "across", { ...PERCENT }) : nothing}
     ${height < 1 ? slider(lab, "down", { ...PERCENT }) : nothing}`;
+}
+
+// Where the frame begins, as shares of the photograph.
+function corner(lab) {
+  const [width, height] = lab.get("share");
+  return [(lab.get("across") / 100) * (1 - width), (lab.get("down") / 100) * (1 - height)];
 }
 
 const where = (lab) => `${Math.round(lab.get("across"))} % across, ${Math.round(lab.get("down"))} % down`;
@@ -125,7 +130,7 @@ function grab(lab, event) {
   const held = event.target.classList.contains("part");
   const [u, v] = spotOf(event);
   const [width, height] = lab.get("share");
-  const [left, top] = [(lab.get("across") / 100) * (1 - width), (lab.get("down") / 100) * (1 - height)];
+  const [left, top] = corner(lab);
   lab.local.grip = held ? [u - left, v - top] : [width / 2, height / 2];
   drag(lab, event);
 }
@@ -139,9 +144,9 @@ function drag(lab, event) {
   moveTo(lab, percent(u - gripX, width), percent(v - gripY, height));
 }
 
-function drop(lab) {
+const drop = (lab) => {
   lab.local.grip = null;
-}
+};
 
 // ---- the whole
 

@@ -74,11 +74,6 @@ class Quiz(Lab):
             lines += [f"   {letter}  {_bare(answer.text)}" for letter, answer in answers]
         return "\n".join(lines)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Beside the widget its questions as text, for pages that are only read."""
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return {**data, "text/markdown": self._page()}, metadata
-
     def _page(self) -> str:
         questions = "\n".join(
             f"{number}. **{question.text}**\n\n"

@@ -1,6 +1,6 @@
 // Quiz: answers are buttons; the reason of each that was tried stays below it.
 
-import { html, nothing } from "../kit/js/kit.js";
+import { groupOf, html, nothing } from "../kit/js/kit.js";
 
 const LETTERS = "ABCDE";
 
@@ -17,20 +17,13 @@ function asked(lab, { text, answers }, number) {
   const last = tried.at(-1);
   return html`<section class="question" aria-labelledby="${groupOf(lab)}-${number}" data-name="question-${number}">
     <h4 id="${groupOf(lab)}-${number}">${number}. ${marked(text)}</h4>
-    <ul>${answers.map((answer, i) =>
-      offered(
-        lab,
-        number,
-        LETTERS[i],
-        answer,
-        tried.find((one) => one.letter === LETTERS[i]),
-      ),
-    )}</ul>
+    <ul>${answers.map((answer, i) => offered(lab, number, LETTERS[i], answer, tried))}</ul>
     <p class="unseen" role="status">${last ? `${last.letter}: ${last.said}` : nothing}</p>
   </section>`;
 }
 
-function offered(lab, number, letter, text, known) {
+function offered(lab, number, letter, text, tried) {
+  const known = tried.find((one) => one.letter === letter);
   const kind = known ? (known.right ? "is-right" : "is-wrong") : "";
   const sign = known ? (known.right ? "✓" : "✗") : "";
   return html`<li>
@@ -42,9 +35,3 @@ function offered(lab, number, letter, text, known) {
 
 // Code stands between backticks.
 const marked = (text) => text.split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part));
-
-// Two views of one quiz share no id.
-function groupOf(lab) {
-  lab.local.group ??= `q${Math.random().toString(36).slice(2)}`;
-  return lab.local.group;
-}

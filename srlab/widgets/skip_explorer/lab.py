@@ -1,7 +1,6 @@
 """SkipExplorer: mute a UNet's skips, and see what they carried."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -11,20 +10,19 @@ from srlab.require import require_one_of
 from srlab.scoring import Scene
 from srlab.unet import UNet
 from srlab.widgets.kit.lab import Lab, finite_each
-from srlab.widgets.kit.pictures import tile
+from srlab.widgets.kit.pictures import amplified, own_pictures, png
 from srlab.widgets.skip_explorer.reading import (
     AS_TRAINED,
+    LEAST_SIDE,
     MOST_GAIN,
     STEP,
     Quality,
     SkipReading,
     Trained,
     amplification,
-    amplified,
     fingerprint,
     look,
     look_as_trained,
-    own_photos,
     quality_of,
     require_gain,
     require_unet,
@@ -35,7 +33,6 @@ from srlab.zoo import load_model
 
 SHIPPED, YOURS = "unet-x4", "yours"
 ASLEEP = "The network adds nothing to bicubic yet, so no skip matters; train it first."
-png = partial(tile, kind="png")  # a difference would show a JPEG's own
 
 
 class SkipExplorer(Lab):
@@ -49,8 +46,9 @@ class SkipExplorer(Lab):
     Args:
         model: a trained UNet of one's own, of any scale, depth and encoder;
             ``set("network", "yours")`` shows it.
-        photos: name -> the truth ``(1, 3, h, w)``, RGB in [0, 1], 24 to 512 px
-            on each side; parts of the validation photographs without one.
+        photos: name -> the truth ``(1, 3, h, w)``, RGB in [0, 1], at least 24 px
+            on each side and at most 512 × 512 px in all; parts of the validation
+            photographs without one.
         photo: which is shown first.
 
     Attributes:
@@ -100,8 +98,13 @@ class SkipExplorer(Lab):
         if model is not None:
             require_unet(model)
             self.networks[YOURS] = model
-        views = {name: photo_view(name) for name in VIEWS}
-        self.photos = views if photos is None else own_photos(photos)
+        if photos == {}:
+            raise ValueError(
+                'photos is empty; give at least one, such as {"mine": picture}, '
+                "or leave it out."
+            )
+        own = own_pictures(photos or {}, "photos", least=LEAST_SIDE)
+        self.photos = own or {name: photo_view(name) for name in VIEWS}
         first = next(iter(self.photos)) if photo is None else photo
         require_one_of(first, self.photos, "photo")
         self._kept: tuple[Any, tuple[Trained, dict[str, Any]]] | None = None
@@ -200,7 +203,7 @@ class SkipExplorer(Lab):
             "topic": f"{network} {photograph} {used}",
             "note": "" if trained.awake() else ASLEEP,
             "skips": names,
-            "figures": {name: finite_each(vars(found)) for name, found in qualities.items()},
+            "figures": {name: finite_each(found) for name, found in qualities.items()},
             "changes": finite_each(reading.change),
             "muted_alone": {
                 name: finite_each(change) for name, change in trained.alone.items()
@@ -249,4 +252,4 @@ def _carried(reading: SkipReading, difference: Tensor) -> dict[str, Any]:
 
 
 def _caption(quality: Quality) -> str:
-    return f"{quality.psnr:.2f} dB, sharpness {quality.sharpness:.3f}"
+    return f"{quality['psnr']:.2f} dB, sharpness {quality['sharpness']:.3f}"

@@ -9,39 +9,20 @@ from torch import Tensor
 
 from srlab.features import Hooks
 from srlab.models import evaluating
-from srlab.require import require_one_picture, require_unit_range
 from srlab.scoring import Scene
 from srlab.unet import UNet
-from srlab.widgets.workbench import VIEW_SIZE
 
 MOST_GAIN = 2.0
 STEP = 0.05
 AS_TRAINED = 1.0
-SMALLEST_SIDE, LARGEST_SIDE = 24, 512  # px of a side
+LEAST_SIDE = 24  # px
 MOST_AMPLIFIED = 256
 PARTS = ("encoder", "ups", "merges", "upsampler")
 
 Shape = tuple[int, ...]
-QualityChange = dict[str, float]
-"""``psnr`` in dB and ``sharpness``, now minus as trained."""
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How good an enlargement is.
-
-    Args:
-        psnr: published protocol, dB.
-        sharpness: share of the truth's fine detail.
-    """
-
-    psnr: float
-    sharpness: float
-
-    def against(self, other: "Quality") -> QualityChange:
-        """This minus another."""
-        differences = self.psnr - other.psnr, self.sharpness - other.sharpness
-        return dict(zip(("psnr", "sharpness"), differences, strict=True))
+Quality = dict[str, float]
+"""``psnr`` (published protocol, dB) and ``sharpness`` (share of the truth's fine detail)
+of an enlargement; or how much of both one has more than another."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +65,9 @@ class SkipReading:
     flow: Flow
 
     @property
-    def change(self) -> QualityChange:
-        """Now against as trained."""
-        return self.qualities["now"].against(self.qualities["as trained"])
+    def change(self) -> Quality:
+        """Now minus as trained."""
+        return minus(self.qualities["now"], self.qualities["as trained"])
 
     def settings(self) -> str:
         """The gains in words."""
@@ -97,16 +78,21 @@ class SkipReading:
         now, change = self.qualities["now"], self.change
         against = f"{change['psnr']:+z.2f} dB, {change['sharpness']:+z.3f}".replace("-", "−")
         return (
-            f"{self.network}, {self.photograph}, {self.settings()}: {now.psnr:.2f} dB, "
-            f"sharpness {now.sharpness:.3f}; against as trained {against}; "
-            f"bicubic {self.qualities['bicubic'].psnr:.2f} dB"
+            f"{self.network}, {self.photograph}, {self.settings()}: {now['psnr']:.2f} dB, "
+            f"sharpness {now['sharpness']:.3f}; against as trained {against}; "
+            f"bicubic {self.qualities['bicubic']['psnr']:.2f} dB"
         )
 
 
 def quality_of(scene: Scene, sr: Tensor) -> Quality:
     """How good an enlargement of a scene is."""
     figures = scene.judge(sr)
-    return Quality(figures["psnr_y"], figures["sharpness"])
+    return {"psnr": figures["psnr_y"], "sharpness": figures["sharpness"]}
+
+
+def minus(one: Quality, other: Quality) -> Quality:
+    """How much one has more than the other."""
+    return {name: one[name] - other[name] for name in one}
 
 
 def skip_names(model: UNet) -> list[str]:
@@ -153,7 +139,7 @@ class Trained:
     scene: Scene
     picture: Tensor
     qualities: dict[str, Quality]
-    alone: dict[str, QualityChange]
+    alone: dict[str, Quality]
 
     def awake(self) -> bool:
         """Whether the network adds anything to bicubic."""
@@ -171,11 +157,10 @@ def look_as_trained(model: UNet, scene: Scene) -> Trained:
     mutes = {name: [float(name != other) for other in names] for name in names}
     if len(names) > 1:
         mutes["all skips"] = [0.0] * len(names)
+    muted = {name: look(model, scene.lr, gains)[0] for name, gains in mutes.items()}
     alone = {
-        name: quality_of(scene, look(model, scene.lr, gains)[0]).against(
-            qualities["as trained"]
-        )
-        for name, gains in mutes.items()
+        name: minus(quality_of(scene, sr), qualities["as trained"])
+        for name, sr in muted.items()
     }
     return Trained(scene, whole, qualities, alone)
 
@@ -200,30 +185,6 @@ def amplification(difference: Tensor) -> int:
     while strong and factor < MOST_AMPLIFIED and 2 * factor * strong <= 0.5:
         factor *= 2
     return factor
-
-
-def amplified(difference: Tensor, factor: int) -> Tensor:
-    """A difference as a picture: gray where there is none."""
-    return (0.5 + factor * difference).clamp(0, 1)
-
-
-def own_photos(photos: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Photographs that people bring, float32 on the CPU.
-
-    Args:
-        photos: name -> ``(1, 3, h, w)``, RGB in [0, 1].
-
-    Raises:
-        TypeError, ValueError: if there is none, or one is no picture or of
-            another size.
-    """
-    if not photos:
-        raise ValueError(
-            'photos is empty; give at least one, such as {"mine": picture}, or leave it out.'
-        )
-    for name, photo in photos.items():
-        _require_photo(photo, f"photos[{name!r}]")
-    return {str(name): photo.detach().cpu().float() for name, photo in photos.items()}
 
 
 def require_unet(model: object) -> None:
@@ -265,14 +226,3 @@ def _maps(
     named = {f"skip {level}": skip for level, skip in enumerate(through, 1)}
     rest = {name: values for name, values in outputs.items() if name != "encoder"}
     return {"lr": lr, **named, "bottom": bottom, **rest, "sr": sr}
-
-
-def _require_photo(photo: Tensor, name: str) -> None:
-    require_one_picture(photo, name)
-    require_unit_range(photo, name)
-    height, width = photo.shape[-2:]
-    if not (SMALLEST_SIDE <= min(height, width) and max(height, width) <= LARGEST_SIDE):
-        raise ValueError(
-            f"{name} is {height} x {width} px, but {SMALLEST_SIDE} to {LARGEST_SIDE} px on "
-            f"each side were expected; crop it with [..., :{VIEW_SIZE}, :{VIEW_SIZE}]."
-        )

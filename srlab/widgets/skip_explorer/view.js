@@ -1,6 +1,6 @@
 // SkipExplorer: the U with its skips and their sliders left; the pictures right.
 
-import { button, color, html, menu, nothing, short, slider, status, svg, table, tiles } from "../kit/js/kit.js";
+import { button, color, figures, html, menu, nothing, short, slider, status, svg, table, tiles } from "../kit/js/kit.js";
 
 const MUTED = 0.005; // a gain below it is written as 0.00
 const GAIN = { min: 0, max: 2, step: 0.05, off: true };
@@ -18,7 +18,7 @@ export function skips(lab) {
       <div class="panel">${sliders(lab)}${drawnU(lab)}${alone(lab)}</div>
       <div class="panel">
         ${lab.get("note") ? html`<p class="alert" data-name="asleep">${lab.get("note")}</p>` : nothing}
-        ${tiles(lab, ["trained", "now", "truth", "bicubic", "carried"].map((name) => lab.get(name)), { columns: 2, most: 256, rest: figures(lab) })}
+        ${tiles(lab, ["trained", "now", "truth", "bicubic", "carried"].map((name) => lab.get(name)), { columns: 2, most: 256, rest: changed(lab) })}
       </div>
     </div>
   </div>`;
@@ -56,11 +56,10 @@ function mute(lab, skip) {
 
 // ---- numbers
 
-function figures(lab) {
+function changed(lab) {
   const { psnr, sharpness } = lab.get("changes");
-  const figure = (name, value) => html`<div class="figure"><dt>${name}</dt><dd>${value}</dd></div>`;
   return html`<div data-name="changes"><h4>now − as trained</h4>
-    <dl class="figures">${figure("PSNR, dB", signed(psnr, 2))}${figure("sharpness", signed(sharpness, 3))}</dl></div>`;
+    ${figures([["PSNR, dB", signed(psnr, 2)], ["sharpness", signed(sharpness, 3)]])}</div>`;
 }
 
 function alone(lab) {

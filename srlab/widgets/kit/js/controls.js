@@ -95,19 +95,24 @@ export function choice(
   name,
   { label = name, options, value = lab.get(name), set = settingOf(lab, name), disabled = false },
 ) {
-  lab.local.group ??= `g${Math.random().toString(36).slice(2)}`; // two views of one lab share no radio
   return html`<fieldset class="control choice" data-name=${name} data-value=${value} ?disabled=${disabled}>
     <legend class="label">${label}</legend>
     <div class="segments">
       ${pairsOf(options).map(
         ([each, text, title]) => html`<label title=${title ?? ""} class=${each === value ? "is-on" : ""}>
-          <input type="radio" name="${lab.local.group} ${name}" value=${each} .checked=${live(each === value)}
+          <input type="radio" name="${groupOf(lab)} ${name}" value=${each} .checked=${live(each === value)}
             @change=${() => set(each)} />
           <span>${text}</span>
         </label>`,
       )}
     </div>
   </fieldset>`;
+}
+
+// Two views of one lab share no radio buttons, and no id.
+export function groupOf(lab) {
+  lab.local.group ??= `g${Math.random().toString(36).slice(2)}`;
+  return lab.local.group;
 }
 
 // On or off, for a trait that is true or false.

@@ -7,6 +7,7 @@ export {
   button,
   choice,
   field,
+  groupOf,
   menu,
   slider,
   smallFiles,
@@ -18,7 +19,7 @@ export { attributes, mounted } from "./directives.js";
 export { pixelsNow } from "./images.js";
 export { clamp, short } from "./numbers.js";
 export { status } from "./status.js";
-export { figure, table } from "./table.js";
+export { figure, figures, table } from "./table.js";
 export { LOOK_NAMES, pixels, tiles } from "./tiles.js";
 export { files } from "./upload.js";
 

@@ -1,7 +1,16 @@
 // A table of numbers; a cell may carry a bar, and says its number in words.
 
 import { html, nothing } from "lit-html";
+import { attributes } from "./directives.js";
 import { short } from "./numbers.js";
+
+// A number that stands out, in a <dl class="figures">; `more` is small beside it.
+export const figure = (name, label, value, more = "") => html`<div class="figure" data-name=${name}>
+  <dt>${label}</dt><dd>${value}${more ? html` <small>${more}</small>` : nothing}</dd></div>`;
+
+// Several of them; rows: [label, what it says, name for tests].
+export const figures = (rows, data = {}) =>
+  html`<dl class="figures" ${attributes(data)}>${rows.map(([label, said, name = label]) => figure(name, label, said))}</dl>`;
 
 // columns: [{key, label, title, sort, format, bar: {max, color, center}}]; the first names the row.
 // rows: [{key: value, ..., color, chosen}].
@@ -33,7 +42,3 @@ function barOf(value, { max = 1, color, center = false }, row) {
   const left = center ? (value < 0 ? 50 - share : 50) : 0;
   return html`<i class="share" style="left:${left}%;width:${share}%;background:${color ?? row.color ?? "var(--accent)"}"></i>`;
 }
-
-// A number that stands out, in a <dl class="figures">; `more` is small beside it.
-export const figure = (name, label, value, more = "") => html`<div class="figure" data-name=${name}>
-  <dt>${label}</dt><dd>${value} <small>${more}</small></dd></div>`;
