@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -695,3 +696,20 @@ def test_the_button_saves_over_nothing_of_others(desk: PhotoDesk, here: Path) ->
     saved = Image.open(here / "cat_x4-2.png")
     assert np.array_equal(np.asarray(saved), np.asarray(desk.result))
     assert "Saved beside this notebook: cat_x4-2.png" in desk.note
+
+
+def test_a_folder_that_is_gone_is_told_and_nothing_is_lost(desk: PhotoDesk, here: Path) -> None:
+    desk.enlarge()
+    gone = here / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    press(desk, "save")
+    desk.live.settle()
+    os.chdir(here)
+    assert "No such file or directory" in desk.error
+    assert desk.note == ""
+    press(desk, "save")
+    desk.live.settle()
+    assert (here / "cat_x4.png").exists()
+    assert desk.error == ""
