@@ -25,6 +25,7 @@ from srlab.grader.peer import Peer
 from srlab.grader.sandbox import hide_checks
 from srlab.grader.wire import SIZES, Broken, Channel
 from tests import test_checks_02, test_checks_03, test_checks_05
+from tests.answering import edited
 from tests.test_checks import CHECKS as EVERY
 from tests.test_checks import handed_to_judge
 
@@ -77,20 +78,30 @@ def outside(answer: Any, check: Any) -> Iterator[Callable[..., Any]]:
 
 
 # Answers that are refused for something else than their value.
-FOUND = {
+FOUND: dict[Callable[..., Any], list[Any]] = {
     checks.check_features: [
-        test_checks_02.forgets_to_remove, test_checks_02.removes_only_on_success,
-        test_checks_02.clears_everybodys_hooks, test_checks_02.lets_the_loop_name_them,
-        test_checks_02.runs_once_for_each_layer, test_checks_02.goes_from_layer_to_layer,
-        test_checks_02.gives_a_list,
+        edited(test_checks_02.watches, "handle.remove() -> pass"),
+        edited(test_checks_02.watches, test_checks_02.only_on_success),
+        edited(test_checks_02.watches, "in handles -> in network.modules(); "
+               "remove() -> _forward_hooks.clear()"),
+        edited(test_checks_02.watches, "partial(keeps, features, name) -> "
+               "lambda *given: keeps(features, name, *given)"),
+        lambda network, layers, images: {
+            name: test_checks_02.watches(network, {name: layer}, images)[name]
+            for name, layer in layers.items()
+        },
+        test_checks_02.goes_from_layer_to_layer,
+        lambda *given: [*test_checks_02.watches(*given).values()],
     ],
     checks.check_named_weights: [
-        test_checks_02.gives_a_number, test_checks_02.detaches_srs_features,
-        test_checks_02.gives_one_for_each_picture,
+        edited(test_checks_02.named, ".items()) -> .items()).item()"),
+        edited(test_checks_02.named, "seen[n] - -> seen[n].detach() -"),
+        edited(test_checks_02.named, ".mean() -> .mean((1, 2, 3))"),
     ],
     checks.check_learned_block: [
-        test_checks_03.TakesTheItem, test_checks_03.HasOneConvolution,
-        test_checks_03.gives_a_function,
+        edited(test_checks_03.Draft, "strength * -> strength.item() *"),
+        edited(test_checks_03.Draft, "self.conv2 -> self.conv3"),
+        lambda num_features: lambda x: x * num_features,
     ],
     checks.check_shares: [test_checks_05.leaves_out_what_is_off, test_checks_05.gives_a_list],
 }  # fmt: skip
