@@ -175,7 +175,12 @@ def show_curves(
     for name, height in (references or {}).items():
         axes.axhline(height, color="#767676", linestyle="--", linewidth=1)
         axes.annotate(
-            name, (1, height), xycoords=("axes fraction", "data"), ha="right", va="top"
+            name,
+            (1, height),
+            (0, 3),  # points: just above the line
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
         )
     if logarithmic:
         axes.set_yscale("log")

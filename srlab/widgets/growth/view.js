@@ -29,7 +29,7 @@ export function growth(lab) {
           log: true,
           least: [0.1, 100],
           series: [
-            { name: "counted", bars: true, color: COUNTED, points: column("measured") },
+            { name: "measured", bars: true, color: COUNTED, points: column("measured") },
             { name: "formula", color: "var(--ink)", width: 2, points: column("theory") },
           ],
           alt: lab.get("said"),
