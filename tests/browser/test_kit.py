@@ -135,6 +135,7 @@ def test_names_on_a_map_keep_apart_and_inside(modules: Page):
     assert place(50, 50, right, left, (59, 56), (21, 56)) == (59, 32)
     assert place(90, 50) == (61, 44), "right, it would leave the map"
     assert place(50, 94, (59, 88), (21, 88)) == (59, 76), "below, it would leave the map"
+    assert place(150, 50, (159, 44)) == (121, 44), "outside anyway, but not on another"
     full = [(x, y) for x in range(0, 100, 20) for y in range(0, 100, 12)]
     assert place(50, 50, *full) == right, "rather laid over than left out"
 

@@ -55,7 +55,8 @@ export function nameBox([x, y], { width, height }, gap, taken, area) {
     [x + gap, x - gap - width].map((left) => ({ left, top: y + (lines - 0.5) * height, width, height })),
   );
   const inside = boxes.filter((box) => holds(area, box));
-  return inside.find((box) => !taken.some((other) => overlap(box, other))) ?? inside[0] ?? boxes[0];
+  const places = inside.length ? inside : boxes; // a long name may fit on neither side
+  return places.find((box) => !taken.some((other) => overlap(box, other))) ?? places[0];
 }
 
 const holds = (area, box) =>
