@@ -38,6 +38,7 @@ from srlab.training import Batches, Loss, Step, cosine_schedule
 
 SCALE = 4
 RIDGE_SINCE = "05"  # the lesson that explains it
+QUICK = "(Not with quick: after so few steps these figures say nothing.)"
 TEST = "the three test photographs"  # as the networks' pages call them
 
 Finish = Callable[[Tensor, Tensor], Tensor]
@@ -214,7 +215,8 @@ class Milestone:
         own = {name_of(lesson): kept[lesson].lead for lesson in sorted(kept)}
         show_leads(own, both, known, notes=notes)
         if self.lesson in kept:
-            print(where_it_stands(kept[self.lesson], both, known, lesson=self.lesson))
+            words = where_it_stands(kept[self.lesson], both, known, lesson=self.lesson)
+            print(words, QUICK) if self.steps == self.plan.quick else print(words)
 
     def _placed(
         self, network: nn.Module, finish: Finish | None, steps: int, seconds: float

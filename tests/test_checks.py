@@ -21,6 +21,7 @@ from srlab.checks import (
     check_byte_psnr,
     check_consistency,
     check_features,
+    check_icnr,
     check_reach,
     check_residual_block,
     check_shares,
@@ -138,6 +139,12 @@ def test_an_unknown_error_is_shown_with_a_nudge_of_its_own(check):
     verdict = check(divides_by_zero)
     assert not verdict.done
     assert verdict.got == "ZeroDivisionError: division by zero"
+    assert dict(verdict.help)["nudge"].startswith("The function stopped with an error")
+
+
+def test_a_known_error_has_that_nudge_too():
+    verdict = check_icnr(lambda conv, _: conv.bias.zero_())
+    assert "may have no bias" in verdict.hint
     assert dict(verdict.help)["nudge"].startswith("The function stopped with an error")
 
 
@@ -265,6 +272,7 @@ def test_an_answer_that_never_ends(check, answer, monkeypatch):
     verdict = check(answer)
     assert verdict.got.startswith("no result")
     assert "never ends" in verdict.hint
+    assert dict(verdict.help)["nudge"].startswith("Run this cell once more")
     assert check_variance(right_variance).done, "and life goes on"
 
 

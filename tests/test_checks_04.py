@@ -405,6 +405,10 @@ test_grid_energy_by_place = refuses(
 test_grid_energy_mistakes = refuses(
     check_grid_energy,
     {
+        "One number for all pictures": (
+            energy(over_patches=torch.mean),
+            energy(over_patches=torch.sum),
+        ),
         "the energies of all waves": energy(lambda *_: 1),
         "The step in the spectrum": energy(lambda _, scale: scale),
         "Only one of the two axes": energy(

@@ -237,6 +237,18 @@ def test_all_networks_stand_on_one_figure() -> None:
 
 
 @pytest.mark.usefixtures("shell")
+@pytest.mark.parametrize(("budget", "said"), [("quick", True), ("default", False)])
+def test_a_quick_run_says_that_its_figures_say_nothing(
+    budget: str, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SRLAB_BUDGET", budget)
+    note_milestone("05", reached(0.75))
+    with capture_output() as captured:
+        Milestone("05").show()
+    assert ("(Not with quick" in captured.stdout) is said
+
+
+@pytest.mark.usefixtures("shell")
 def test_before_the_first_training_the_others_are_shown() -> None:
     with capture_output() as captured:
         Milestone("01").show()

@@ -121,6 +121,7 @@ class Finding(Exception):  # noqa: N818 - it need not be an error
         return cls(text, hint, result=result)
 
 
+NO_RESULT = f"no result after {SECONDS:.0f} s"
 CUT = "The value is right, but no gradient comes back: the way is cut."
 CUT_IN_PART = "The value is right, but its gradient is not: part of the way back is cut."
 
@@ -161,7 +162,7 @@ def judge(
             wrong = ((hint, seen_through(mistake)) for hint, mistake in each_mistake(mistakes))
             hint = _recognize(got, arguments, wrong, tolerance)
             shown = told_apart(expected, got, tolerance)
-            failed = isinstance(got, Exception)
+            failed = isinstance(got, Exception) and not isinstance(got, Finding)
             place = first_difference(expected, got, tolerance)
             return Verdict(False, name, *shown, hint, bool(hint), failed, place)
     return Verdict(True)
@@ -347,8 +348,7 @@ def _result(answer: Answer, arguments: tuple[Any, ...]) -> Any:
     except SystemExit:
         return Finding("sys.exit()", "The function ends the whole program.")
     except TimeIsUp:
-        text = f"no result after {SECONDS:.0f} s"
-        return Finding(text, "It was stopped: is there a loop that never ends?")
+        return Finding(NO_RESULT, "It was stopped: is there a loop that never ends?")
     finally:
         changed = restore(usual)
     if result is None:

@@ -504,6 +504,9 @@ GRID_MISTAKES: Mistakes = {
     "16 is right only for pictures of 16 squares or more: take squares.": (
         _grid_by(lambda *_: (16, 16))
     ),
+    "One number for all pictures, but each has an energy of its own.": (
+        _grid_by(over_patches=lambda energies, **_: energies.mean())
+    ),
     "The energies of all patches are added up; their mean was asked for.": (
         _grid_by(over_patches=torch.sum)
     ),

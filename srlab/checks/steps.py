@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from srlab.checks.core import Answer, Row, Verdict
+from srlab.checks.core import NO_RESULT, Answer, Row, Verdict
 from srlab.checks.traces import usual_settings
 from srlab.course.syllabus import Exercise, Lesson, find_exercise
 from srlab.learner.progress import Tried, note_attempt, read_progress
@@ -28,7 +28,7 @@ NEXT = ("the nudge", "the hint", "what went wrong", "where the solution is")
 UNFINISHED = "There is still a ... in it. Write your lines in its place, then check again."
 
 
-def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
+def in_steps(*, starter: str = "", tells: bool = True) -> Callable[[Check], Check]:
     """Decorate a ``check_`` function: it remembers attempts, and helps in steps.
 
     A wrong answer earns the next step: a nudge, a hint, then what went wrong (the
@@ -38,6 +38,7 @@ def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
 
     Args:
         starter: what the lesson gives, as source; an empty function if "".
+        tells: whether it is said what the starter returns, not left to be found out.
     """
 
     def decorate(check: Check) -> Check:
@@ -51,6 +52,8 @@ def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
             if not verdict.done and not verdict.known:
                 verdict = replace(verdict, hint=exercise.hint)
             if not callable(answer) or not is_begun(answer, given):
+                if not tells and not is_placeholder(answer):
+                    verdict = replace(verdict, expected="", got="")
                 return replace(verdict, help=(("begin", BEGIN),))
             if not verdict.done and has_blanks(answer):
                 return replace(verdict, help=(("begin", UNFINISHED),))
@@ -69,6 +72,11 @@ def in_steps(*, starter: str = "") -> Callable[[Check], Check]:
 STOPPED = (
     "The function stopped with an error: the row got shows what it says. Which of your "
     "lines raises it? Print the shapes and types just before."
+)
+
+TOO_LATE = (
+    "Run this cell once more: a first call may have to load parts of torch. If it comes "
+    "again, look for a loop that never ends."
 )
 
 
@@ -94,9 +102,11 @@ def earned(
 
 
 def _nudge(exercise: Exercise, seen: Verdict | None) -> str:
-    """Where to look first: after an error, elsewhere than after a wrong value."""
-    if seen and seen.failed and not seen.known:
+    """Where to look first: after an error or no result, elsewhere than after a wrong one."""
+    if seen and seen.failed:
         return STOPPED
+    if seen and seen.got == NO_RESULT:
+        return TOO_LATE
     return exercise.nudge_at(seen.case if seen else "")
 
 

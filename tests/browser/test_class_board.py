@@ -113,6 +113,32 @@ def test_the_map_says_its_numbers(still: Still, board: ClassBoard):
     assert "and 16 more, pale" in words
 
 
+NOTED = """window.dots = []; window.words = [];
+const {arc, fillText} = CanvasRenderingContext2D.prototype;
+Object.assign(CanvasRenderingContext2D.prototype, {
+    arc(x, y, ...rest) { dots.push([x, y]); return arc.call(this, x, y, ...rest); },
+    fillText(text, x, y) { words.push([text, x, y]); return fillText.call(this, text, x, y); },
+});"""
+
+
+@pytest.mark.parametrize(
+    ("psnr", "shift"),
+    [([28.0, 27.5, 27.0], [0, 0, 0]), ([28.0, 28.0, 28.0], [0, 0, 12])],
+    ids=["far apart in one line", "on one another"],
+)
+def test_every_number_stands_by_its_dot(browser: Browser, psnr: list[float], shift: list[int]):
+    cards = [make_card(f"run-{i}", i, psnr_y=y, sharpness=0.5) for i, y in enumerate(psnr)]
+    with browser_page(browser) as page:
+        page.add_init_script(NOTED)
+        still = Still(page, ClassBoard(cards, shipped=False))
+        dots, words = still.page.evaluate("[dots.slice(-4), words]")
+        written = {text: place for text, *place in words}
+        for rank, ((x, y), lines) in enumerate(zip(dots[:3], shift, strict=True), 1):
+            left, middle = written[str(rank)]
+            assert abs(left - x) < 20
+            assert abs(middle - y) == pytest.approx(lines, abs=0.1)
+
+
 def test_a_card_is_opened_and_closed(still: Still, board: ClassBoard):
     board.choose(card="run-29")
     still.follow()

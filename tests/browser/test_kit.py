@@ -109,14 +109,25 @@ WHOLE = "{run: {count: 2, rows: [[0, 1], [1, 2]]}}"
 
 
 def test_names_on_a_map_keep_apart_and_inside(modules: Page):
-    def line(top: float, taken: list[float]) -> float | None:
-        return js(modules, "geometry", f"m.freeLine({top}, {taken}, 12, 6, 94) ?? null")
+    def place(x: float, y: float, *taken: tuple[float, float]) -> tuple[float, float]:
+        """Of a name of 20 x 12 px in 100 x 100 px: its left and its top."""
+        boxes = [{"left": left, "top": top, "width": 20, "height": 12} for left, top in taken]
+        area = {"left": 0, "top": 0, "width": 100, "height": 100}
+        size = {"width": 20, "height": 12}
+        box = js(modules, "geometry", f"m.nameBox([{x}, {y}], {size}, 9, {boxes}, {area})")
+        return box["left"], box["top"]
 
-    assert line(50, []) == 50
-    assert line(50, [50]) == 62
-    assert line(50, [50, 62]) == 38
-    assert line(90, [90]) == 78, "below, it would leave the map"
-    assert line(50, [14, 26, 38, 50, 62, 74, 86]) is None, "left out rather than laid over"
+    right, left = (59, 44), (21, 44)
+    assert place(50, 50) == right
+    assert place(50, 50, (79, 44)) == right, "beside it, and far to the right of it"
+    assert place(50, 50, right) == left
+    assert place(50, 50, right, left) == (59, 56)
+    assert place(50, 50, right, left, (59, 56), (21, 56)) == (59, 32)
+    assert place(90, 50) == (61, 44), "right, it would leave the map"
+    assert place(50, 94, (59, 88), (21, 88)) == (59, 76), "below, it would leave the map"
+    assert place(150, 50, (159, 44)) == (121, 44), "outside anyway, but not on another"
+    full = [(x, y) for x in range(0, 100, 20) for y in range(0, 100, 12)]
+    assert place(50, 50, *full) == right, "rather laid over than left out"
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@
 import { html } from "lit-html";
 import uPlot from "uplot";
 import { mounted } from "./directives.js";
-import { freeLine } from "./geometry.js";
+import { nameBox } from "./geometry.js";
 import { logTicks, short } from "./numbers.js";
 
 const FONT = "11px system-ui, sans-serif";
 const NEAR = 24; // px within which a point of the map is read
 const LINE = 12; // px from name to name
+const DOT = 6; // px from the middle of a dot to where it surely ends
 const WHOLE = [1, 2, 4, 8, 16, 32, 64]; // from tick to tick where bars are counted
 
 // Curves on one scale.
@@ -80,11 +81,24 @@ class Chart {
     };
   }
 
+  font() {
+    return `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  }
+
+  widthOf(text) {
+    const { ctx } = this.plot;
+    ctx.save();
+    ctx.font = this.font();
+    const { width } = ctx.measureText(text);
+    ctx.restore();
+    return width;
+  }
+
   // Words on the canvas, at a place of the chart; with a halo, since a path may run below.
   write(text, x, y, { color = "var(--quiet)", align = "left", baseline = "middle" } = {}) {
     const { ctx } = this.plot;
     ctx.save();
-    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    ctx.font = this.font();
     Object.assign(ctx, { textAlign: align, textBaseline: baseline, lineJoin: "round" });
     Object.assign(ctx, { lineWidth: 3 * devicePixelRatio, strokeStyle: this.color("var(--paper)") });
     ctx.strokeText(text, x, y);
@@ -269,6 +283,8 @@ function nearest(column, from) {
   return from;
 }
 
+const around = (x, y, far) => ({ left: x - far, top: y - far, width: 2 * far, height: 2 * far });
+
 class Places extends Chart {
   madeOf() {
     return "map";
@@ -354,19 +370,40 @@ class Places extends Chart {
     if (name) this.names.push({ name, left, top, quiet });
   }
 
-  // Each beside its dot, or near it in a free line; where there is none, hovering tells.
+  // Each beside its dot, or as near as it is free, and then with a line; none is left out.
   writeNames() {
     const { bbox } = this.plot;
-    const line = LINE * devicePixelRatio;
-    const written = this.spec.truth === undefined ? [] : [this.truthAt];
-    const taken = { left: [...written], right: [...written] };
+    const px = devicePixelRatio;
+    const truth = this.spec.truth === undefined ? [] : [this.truthBox()];
+    const taken = [...truth, ...this.names.map(({ left, top }) => around(left, top, DOT * px))];
     for (const { name, left, top } of this.names.sort((a, b) => a.quiet - b.quiet)) {
-      const align = left > bbox.left + bbox.width / 2 ? "right" : "left";
-      const at = freeLine(top, taken[align], line, bbox.top + line / 2, bbox.top + bbox.height - line / 2);
-      if (at === undefined) continue;
-      taken[align].push(at);
-      this.write(name, left + (align === "right" ? -9 : 9) * devicePixelRatio, at, { align });
+      const size = { width: this.widthOf(name), height: LINE * px };
+      const box = nameBox([left, top], size, 9 * px, taken, bbox);
+      taken.push(box);
+      const middle = box.top + box.height / 2;
+      if (Math.abs(middle - top) > 1)
+        this.lead(left, top, box.left > left ? box.left : box.left + box.width, middle);
+      this.write(name, box.left, middle);
     }
+  }
+
+  // A thin line from a dot's edge to its name.
+  lead(x, y, toX, toY) {
+    const edge = (DOT * devicePixelRatio) / Math.hypot(toX - x, toY - y);
+    this.stroke(
+      [
+        [x + edge * (toX - x), y + edge * (toY - y)],
+        [toX, toY],
+      ],
+      { color: "var(--quiet)" },
+    );
+  }
+
+  truthBox() {
+    const { left, width } = this.plot.bbox;
+    const wide = this.widthOf("truth");
+    const high = LINE * devicePixelRatio;
+    return { left: left + width - 4 - wide, top: this.truthAt - high / 2, width: wide, height: high };
   }
 
   // What lies under the pointer, in words below.

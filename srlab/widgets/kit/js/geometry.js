@@ -45,10 +45,28 @@ export function lensBox(width, height, x, y, pixels = 32) {
   return { left, top, side };
 }
 
-// Where a name can stand: at `top`, or within three lines of it where no other
-// does, and inside from `low` to `high`; undefined if nowhere.
-export function freeLine(top, taken, line, low, high) {
-  return [0, 1, -1, 2, -2, 3, -3]
-    .map((lines) => top + lines * line)
-    .find((at) => at >= low && at <= high && taken.every((other) => Math.abs(other - at) >= line));
+// Where a name stands nearest to its dot at (x, y): right of it, else left, else
+// some lines up or down; clear of the taken boxes and inside the area. Where that
+// is nowhere, right of it. Boxes are {left, top, width, height}.
+export function nameBox([x, y], { width, height }, gap, taken, area) {
+  const most = Math.ceil(area.height / height);
+  const shifts = Array.from({ length: 2 * most + 1 }, (_, i) => Math.ceil(i / 2) * (i % 2 ? 1 : -1));
+  const boxes = shifts.flatMap((lines) =>
+    [x + gap, x - gap - width].map((left) => ({ left, top: y + (lines - 0.5) * height, width, height })),
+  );
+  const inside = boxes.filter((box) => holds(area, box));
+  const places = inside.length ? inside : boxes; // a long name may fit on neither side
+  return places.find((box) => !taken.some((other) => overlap(box, other))) ?? places[0];
 }
+
+const holds = (area, box) =>
+  box.left >= area.left &&
+  box.top >= area.top &&
+  box.left + box.width <= area.left + area.width &&
+  box.top + box.height <= area.top + area.height;
+
+const overlap = (one, other) =>
+  one.left < other.left + other.width &&
+  other.left < one.left + one.width &&
+  one.top < other.top + other.height &&
+  other.top < one.top + one.height;
