@@ -5,12 +5,13 @@ import io
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from srlab.files import ASSETS
 from srlab.runcard import RunCard, Stage, save_card
 from srlab.widgets.class_board import ClassBoard
 from srlab.widgets.class_board.cards import known_bicubic
-from tests.browser.lab import LabPage, wait_until
+from tests.browser.lab import LabPage, browser_page, wait_until
 from tests.browser.still import Still
 
 pytestmark = pytest.mark.browser
