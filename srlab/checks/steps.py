@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from srlab.checks.core import Answer, Row, Verdict
+from srlab.checks.core import NOTHING, Answer, Row, Verdict
 from srlab.checks.traces import usual_settings
 from srlab.course.syllabus import Exercise, Lesson, find_exercise
 from srlab.learner.progress import Tried, note_attempt, read_progress
@@ -71,6 +71,8 @@ STOPPED = (
     "lines raises it? Print the shapes and types just before."
 )
 
+NO_RETURN = "Nothing comes back from your lines. Is there a return, and is it always reached?"
+
 
 def earned(
     lesson: Lesson, exercise: Exercise, tried: Tried, *, seen: Verdict | None = None
@@ -94,7 +96,9 @@ def earned(
 
 
 def _nudge(exercise: Exercise, seen: Verdict | None) -> str:
-    """Where to look first: after an error, elsewhere than after a wrong value."""
+    """Where to look first: after an error or without a result, elsewhere than usual."""
+    if seen and seen.hint == NOTHING:
+        return NO_RETURN
     if seen and seen.failed and not seen.known:
         return STOPPED
     return exercise.nudge_at(seen.case if seen else "")
