@@ -377,6 +377,11 @@ def _psnr_by(decibels: Callable[[Tensor, float], Tensor]) -> Answer:
     )
 
 
+def _psnr_adding(much: float) -> Answer:
+    """``psnr`` that keeps clear of a division by zero."""
+    return _psnr_by(lambda mse, peak: 10 * torch.log10(peak**2 / (mse + much)).mean())
+
+
 PSNR_MISTAKES: Mistakes = {
     POOLED: _psnr_by(lambda mse, peak: 10 * torch.log10(peak**2 / mse.mean())),
     "This is the natural logarithm; decibels count powers of ten.": (
@@ -406,10 +411,7 @@ PSNR_MISTAKES: Mistakes = {
         10 * torch.log10(data_range**2 / (sr - hr).abs().mean(dim=(1, 2, 3)))
     ).mean(),
     "Equal pictures have infinitely many dB; here their error does not stay 0.": tuple(
-        _psnr_by(
-            lambda mse, peak, added=added: 10 * torch.log10(peak**2 / (mse + added)).mean()
-        )
-        for added in (1e-6, 1e-8, 1e-10, 1e-12)
+        _psnr_adding(much) for much in (1e-6, 1e-8, 1e-10, 1e-12)
     ),
 }
 

@@ -648,7 +648,8 @@ def _wakes(block: nn.Module, x: Tensor) -> bool:
 
 def _moved(block: nn.Module, x: Tensor) -> list[bool]:
     """Which of conv1's weight, conv2's and the block's a few steps of training change."""
-    weights = [block.get_submodule(name).weight for name in CONVOLUTIONS] + _others(block)
+    weights = [block.get_parameter(f"{name}.weight") for name in CONVOLUTIONS]
+    weights += _others(block)
     before = [weight.detach().clone() for weight in weights]
     _train(block, x)
     return [not torch.equal(*pair) for pair in zip(weights, before, strict=True)]
