@@ -134,6 +134,17 @@ def test_what_is_not_implemented_elsewhere_is_shown(check, answer, said):
     assert not dict(verdict.help).get("mistake", "").startswith("The function returns nothing")
 
 
+def forgets_to_return(*given, **_):
+    len(given)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_forgotten_return_has_a_nudge_of_its_own(check):
+    verdict = check(forgets_to_return)
+    assert verdict.hint == "The function returns nothing."
+    assert dict(verdict.help)["nudge"].startswith("Nothing comes back")
+
+
 @pytest.mark.parametrize("check", CHECKS)
 def test_an_unknown_error_is_shown_with_a_nudge_of_its_own(check):
     verdict = check(divides_by_zero)

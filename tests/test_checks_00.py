@@ -60,7 +60,11 @@ def psnr_by_hand(sr, hr, *, data_range=1.0):
     return torch.tensor(values).mean()
 
 
-test_psnr_done = takes(check_psnr, psnr, psnr_by_hand)
+test_psnr_done = takes(
+    check_psnr,
+    psnr,
+    psnr_by_hand,  # an error where the pictures are equal
+)
 
 test_psnr_mistakes = refuses(
     check_psnr,
@@ -73,6 +77,13 @@ test_psnr_mistakes = refuses(
         ("values from 0 to 255", "data_range is not"): "data_range**2 -> data_range",
         ("one picture", "bels"): "10 * torch -> torch",
         ("one picture", "squared the average"): "square() -> abs(); / mse -> / mse**2",
+        ("one picture", "20 belongs to a root"): "10 * torch -> 20 * torch",
+        ("one picture", "absolute errors"): "square() -> abs()",
+        ("equal pictures", "does not stay 0"): (
+            "/ mse -> / (mse + 1e-8)",
+            "/ mse -> / (mse + 1e-10)",
+            "/ mse -> / mse.clamp(min=1e-12)",
+        ),
     },
     of=psnr,
 )
@@ -97,6 +108,10 @@ test_luma_mistakes = refuses(
         "full-range": "(16 + ( -> ((; =True)) / 255 -> =True)) / 219",
         "not added up": ".sum(1, keepdim=True) -> ",
         "All colors count alike": lambda images: images.mean(1, keepdim=True),
+        "16 was added once for each color": (
+            "(16 + ( -> (16 + ; keepdim=True)) / 255 -> keepdim=True) / 255"
+        ),
+        "the mean over the colors": ".sum(1 -> .mean(1",
     },
     of=luma,
     case="a red, a green and a blue pixel",
@@ -130,6 +145,9 @@ test_shave_mistakes = refuses(
         ("border 2", "Left and right"): ", border : width - border -> , :",
         ("border 2", "Top and bottom"): "border : height - border, -> ",
         ("border 2", "changed places"): "height, width = -> width, height =",
+        ("border 2", "twice the border"): (
+            "height - border -> height - 2 * border; width - border -> width - 2 * border"
+        ),
         ("border 2", "Nothing was taken"): lambda images, _: images * 1,
         ("border 2", "still there"): lambda images, b: F.pad(images[..., b:-b, b:-b], [b] * 4),
     },

@@ -80,6 +80,15 @@ test_a_block_through_which_no_gradient_comes_back = refuses(
     hint="The value is right, but",
 )
 
+test_a_block_whose_layer_never_moves = refuses(
+    check_residual_block,
+    "self.conv1(x) -> F.conv2d(x, self.conv1.weight.detach(), self.conv1.bias, padding=1)",
+    "return x -> self.conv2.requires_grad_(False)\n        return x",
+    of=ResidualBlock,
+    case="numbers that a training moves",
+    hint="never move",
+)
+
 test_a_block_is_a_module = refuses(
     check_residual_block, lambda _: torch.relu, hint="no nn.Module"
 )
@@ -111,6 +120,14 @@ test_net_mistakes = refuses(
     },
     of=SrResNet,
     case="2 pictures, 4x",
+)
+
+test_a_net_whose_blocks_never_move = refuses(
+    check_sr_resnet,
+    "return enlarge -> self.body.requires_grad_(False)\n        return enlarge",
+    of=SrResNet,
+    case="numbers that a training moves",
+    hint="never move",
 )
 
 test_net_for_one_scale_alone = refuses(
@@ -379,6 +396,10 @@ test_reach_mistakes = refuses(
             "> 0 -> > 1e-2",
             "> 0 -> > 1e-3",
             "> 0 -> > 1e-4",
+        ),
+        ("for blue only", "Only one of the colors"): (
+            "> 0).any(1)[0] -> > 0)[0, 0]",
+            "> 0).any(1)[0] -> > 0)[0, 1]",
         ),
         ("adds nothing", "could reach"): lambda model, _: model.first.kernel_size[0] // 2 + 1,
         ("a wide network, 4x", "no whole number"): "return int( -> return float(",

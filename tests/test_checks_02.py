@@ -102,6 +102,7 @@ test_normalize_mistakes = refuses(
         "as they were given": gives("images"),
         "The two steps are in the wrong order": gives("images / std - mean"),
         "The mean is gone, but": gives("images - mean"),
+        "/ comes before -": gives("images - mean / std"),
         "the mean was not subtracted": gives("images / std"),
         "You multiplied by std": gives("(images - mean) * std"),
         "The mean is added": gives("(images + mean) / std"),
@@ -200,6 +201,8 @@ test_content_module_done = takes(
     check_content_module,
     ContentLoss,
     "(hr, active) -> (hr, list(active)); (sr, active) -> (sr, list(active))",
+    "no_grad -> enable_grad; (hr, -> (hr.detach(),",
+    "with torch.no_grad(): -> hr = hr.data\n        if True:",
     of=ContentLoss,
 )
 
@@ -225,6 +228,7 @@ test_content_module_mistakes = refuses(
             "zip(self.extractor(sr - hr, active).values(), active.values()))"
         ),
         "This compares pixels": returns("sum(active.values()) * (sr - hr).abs().mean()"),
+        "An argument is not what": "wanted = self -> hr.sub_(1)\n            wanted = self",
         "under torch.no_grad()": "return content_loss -> return 2 * content_loss",
     },
     of=ContentLoss,

@@ -69,6 +69,10 @@ test_variance_mistakes = refuses(
         "That is the standard deviation": lambda *given: math.sqrt(variance(*given)),
         "The correction is missing": " + w**2 -> ",
         "The skip is missing": "(1 - w) ** 2 + -> ",
+        "how the spread grows": "** n -> ** (n / 2)",
+        "not as the first one": lambda v, w, n: (
+            v * ((1 - w) ** (2 * n) + w**2 * sum((1 - w) ** (2 * i) for i in range(n)))
+        ),
         "One block is missing": "** n -> ** (n - 1)",
         "One block too many": "** n -> ** (n + 1)",
     },
@@ -109,11 +113,15 @@ gives = "x + self.strength * correction -> {}".format
 starts = "super().__init__() -> super().__init__()\n        {}".format
 ends = "torch.zeros(1)) -> torch.zeros(1))\n        {}".format
 zeros_conv2 = ends("[nn.init.zeros_(p) for p in self.conv2.parameters()]")
+zeros_conv1 = ends("[nn.init.zeros_(p) for p in self.conv1.parameters()]")
 
 test_block_done = takes(
     check_learned_block,
     Draft,
     lambda num_features: WeightedResidualBlock(num_features, LearnedWeight()),
+    ends("nn.init.zeros_(self.conv1.bias), nn.init.zeros_(self.conv2.bias)"),
+    ends("nn.init.kaiming_normal_(self.conv1.weight), nn.init.zeros_(self.conv2.bias)"),
+    of=Draft,
 )
 
 
@@ -161,6 +169,9 @@ test_block_mistakes = refuses(
         ),
         ("gradients", "the way back is cut"): ends("self.conv1.bias.requires_grad_(False)"),
         ("does training change", "Two zeros in one product never wake", "^False$"): zeros_conv2,
+        ("does training move", "neither convolution ever wakes", "False, False, True"): (
+            zeros_conv1
+        ),
         ("learned numbers", "The block lacks one of"): "self.conv2 -> self.conv3",
         ("learned numbers", "This is no module"): lambda num_features: (
             lambda x: x * num_features
@@ -287,12 +298,41 @@ test_gates_other_wrong_answers = refuses(
     of=Gates,
 )
 
+pool, sigmoid = "nn.AdaptiveAvgPool2d(1),", "nn.Sigmoid(),"
+
 test_gates_of_other_layers = refuses(
     check_channel_gates,
-    "max(num_features // reduction, 1) -> num_features",
-    # 3 x 3, which sees zeros all around one place
-    "middle, 1), -> middle, 3, padding=1),; features, 1), -> features, 3, padding=1),",
+    {
+        "reduction has no effect": "max(num_features // reduction, 1) -> num_features",
+        # 3 x 3, which sees zeros all around one place
+        "These kernels are 3 x 3": (
+            "middle, 1), -> middle, 3, padding=1),; features, 1), -> features, 3, padding=1),",
+            "middle, 1), -> middle, 3),; features, 1), -> features, 3),",
+        ),
+        "The mean comes last": (
+            f"{pool} -> ; {sigmoid} -> {sigmoid} {pool}",
+            f"{pool} -> ; {sigmoid} -> {pool} {sigmoid}",
+        ),
+        "One gate for all channels": "middle, num_features, 1), -> middle, 1, 1),",
+        "A tanh gives": "nn.Sigmoid -> nn.Tanh",
+        "Linear gives (N, F)": (
+            f"{pool} -> {pool} nn.Flatten(),; num_features, middle, 1), -> "
+            "num_features, middle),; middle, num_features, 1), -> middle, num_features),; "
+            "nn.Conv2d -> nn.Linear"
+        ),
+    },
     of=ChannelGates,
+    case="2 pictures, 6 channels",
+)
+
+
+test_gates_whose_layer_never_moves = refuses(
+    check_channel_gates,
+    "squeeze(pooled) -> F.conv2d(pooled, squeeze.weight.detach(), squeeze.bias)",
+    "expand(F -> expand.requires_grad_(False)(F",
+    of=Gates,
+    case="numbers that a training moves",
+    hint="never move",
 )
 
 
@@ -315,7 +355,15 @@ def goes_block_by_block(model, lr):
     return spreads
 
 
-test_spread_done = takes(check_spread, spread_by_block, watches, goes_block_by_block)
+test_spread_done = takes(
+    check_spread,
+    spread_by_block,
+    watches,
+    goes_block_by_block,
+    ".std() -> .std(unbiased=False)",
+    "hook.output.std() -> (hook.output - hook.output.mean()).square().mean().sqrt()",
+    of=watches,
+)
 
 
 test_spread_mistakes = refuses(
@@ -407,6 +455,10 @@ test_weighted_other_wrong_answers = refuses(
         ("the gradient", "the way back is cut"): (
             "return x + -> return x.detach() +",
             "self.conv1(x) -> self.conv1(x.detach())",
+        ),
+        ("numbers that a training moves", "never move"): (
+            "self.conv1(x) -> "
+            "F.conv2d(x, self.conv1.weight.detach(), self.conv1.bias, padding=1)"
         ),
         ("without value", "value is only there to look at"): by_weight(".value"),
         ("the weight's own gradient", "value is only there to look at"): by_weight(

@@ -1,6 +1,7 @@
 """What several checks give to an answer, and how they look at what it returns."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -64,21 +65,32 @@ def as_module(make: Answer, *, named: Sequence[str] = ()) -> Answer:
     """
 
     def called(settings: tuple[Any, ...], *inputs: Any) -> Any:
-        module = make(*settings)
-        if module is None:
-            return None
-        if not isinstance(module, nn.Module):
-            raise Finding(
-                f"{named_type(module)}, not a module",
-                "What was built is no nn.Module: it has no parameters to train.",
-            )
-        with torch.no_grad():
-            for seed, (_, parameter) in enumerate(sorted(module.named_parameters())):
-                parameter.copy_(uniform_values(seed, *parameter.shape) - 0.5)
+        module = _filled(make, settings)
         place = len(inputs) - len(named)
-        return module(*inputs[:place], **dict(zip(named, inputs[place:], strict=True)))
+        by_name = dict(zip(named, inputs[place:], strict=True))
+        return None if module is None else module(*inputs[:place], **by_name)
 
     return called
+
+
+def _filled(make: Answer, settings: tuple[Any, ...]) -> nn.Module | None:
+    """A new module with fixed numbers in its parameters; None if nothing was made.
+
+    Raises:
+        Finding: if it is no module.
+    """
+    module = make(*settings)
+    if module is None:
+        return None
+    if not isinstance(module, nn.Module):
+        raise Finding(
+            f"{named_type(module)}, not a module",
+            "What was built is no nn.Module: it has no parameters to train.",
+        )
+    with torch.no_grad():
+        for seed, (_, parameter) in enumerate(sorted(module.named_parameters())):
+            parameter.copy_(uniform_values(seed, *parameter.shape) - 0.5)
+    return module
 
 
 def judge_module(
@@ -89,7 +101,7 @@ def judge_module(
     mistakes: Mistakes,
     tolerance: float = 1e-4,
 ) -> Verdict:
-    """Compare a class with the right one: what its modules give, and their gradients.
+    """Compare a class with the right one: what its modules give, their gradients, what moves.
 
     Args:
         answer: an ``nn.Module``'s class.
@@ -99,7 +111,7 @@ def judge_module(
         mistakes: classes, the more particular first.
         tolerance: absolute, of each number.
     """
-    return judge_with_gradient(
+    verdict = judge_with_gradient(
         answer,
         right=right,
         cases=cases,
@@ -108,6 +120,47 @@ def judge_module(
         toward=(1,),
         tolerance=tolerance,
     )
+    return judge_moving(answer, after=verdict, right=right, cases=cases)
+
+
+STUCK = "A layer's weights never move: nothing may be detached."
+
+
+def judge_moving(
+    answer: Answer | None, *, after: Verdict, right: Answer, cases: Cases
+) -> Verdict:
+    """Compare how many of a module's own numbers a training would move.
+
+    Args:
+        answer, right, cases: as ``judge_module`` takes them.
+        after: the verdict on what the modules give; unless it is done, it stays.
+    """
+    if not after.done:
+        return after
+    verdict = judge(
+        answer,
+        right=right,
+        cases={f"{name}: numbers that a training moves": case for name, case in cases.items()},
+        seen_through=_moving,
+    )
+    return verdict if verdict.done else replace(verdict, hint=STUCK, known=True)
+
+
+def _moving(make: Answer) -> Answer:
+    """Make of a class a function that counts the numbers of a module with a gradient."""
+
+    def moving(settings: tuple[Any, ...], *inputs: Any) -> Any:
+        module = _filled(make, settings)
+        if module is None:
+            return None
+        wanted = [p for p in module.parameters() if p.requires_grad]
+        score = module(*inputs).square().sum()
+        if not (wanted and score.requires_grad):
+            return 0
+        slopes = torch.autograd.grad(score, wanted, allow_unused=True)
+        return sum(slope.numel() for slope in slopes if slope is not None and slope.any())
+
+    return moving
 
 
 def judge_with_gradient(

@@ -122,6 +122,7 @@ class Finding(Exception):  # noqa: N818 - it need not be an error
 
 
 NO_RESULT = f"no result after {SECONDS:.0f} s"
+RETURNS_NOTHING = "The function returns nothing."
 CUT = "The value is right, but no gradient comes back: the way is cut."
 CUT_IN_PART = "The value is right, but its gradient is not: part of the way back is cut."
 
@@ -394,7 +395,7 @@ def _recognize(
 ) -> str:
     """The hint of a finding, or of the mistake with the same result; "" if there is none."""
     if got is None:
-        return "The function returns nothing."
+        return RETURNS_NOTHING
     if isinstance(got, Finding):
         return got.hint
     for hint, mistake in mistakes:

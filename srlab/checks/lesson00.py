@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -58,6 +59,7 @@ def check_psnr(answer: Answer | None) -> Verdict:
             "one picture": (sr[:1], hr[:1], 1.0),
             "two pictures, the second ten times as wrong": (sr, hr, 1.0),
             "values from 0 to 255": (255 * sr[:1], 255 * hr[:1], 255.0),
+            "equal pictures": (hr, hr, 1.0),
         },
         mistakes=PSNR_MISTAKES,
         seen_through=_with_data_range,
@@ -165,6 +167,7 @@ def check_bicubic_score(answer: Answer | None) -> Verdict:
     )
 
 
+TWICE = "Twice too large: a factor of 20 belongs to a root, and this is a square."
 POOLED = "You averaged the errors of all pictures; the mean of their PSNRs is another number."
 
 
@@ -184,7 +187,16 @@ def _full_luma(images: Tensor) -> Tensor:
 
 def _with_data_range(answer: Answer) -> Answer:
     """Call it as the lesson does, with the range by its name."""
-    return lambda sr, hr, data_range: answer(sr, hr, data_range=data_range)
+
+    def called(sr: Tensor, hr: Tensor, data_range: float) -> Any:
+        try:
+            return answer(sr, hr, data_range=data_range)
+        except (ArithmeticError, ValueError):
+            if not sr.equal(hr):
+                raise
+            return torch.tensor(torch.inf)  # Python's own floats raise where torch's are inf
+
+    return called
 
 
 def _bicubic_score(
@@ -321,9 +333,7 @@ BYTE_PSNR_MISTAKES: Mistakes = {
     "This is the sum over the pictures, not their mean.": (
         _by_mse(lambda mse: len(mse) * _decibels(mse))
     ),
-    "Twice too large: a factor of 20 belongs to a root, and this is a square.": (
-        _by_mse(lambda mse: 2 * _decibels(mse))
-    ),
+    TWICE: (_by_mse(lambda mse: 2 * _decibels(mse))),
 }
 
 
@@ -367,6 +377,11 @@ def _psnr_by(decibels: Callable[[Tensor, float], Tensor]) -> Answer:
     )
 
 
+def _psnr_adding(much: float) -> Answer:
+    """``psnr`` that keeps clear of a division by zero."""
+    return _psnr_by(lambda mse, peak: 10 * torch.log10(peak**2 / (mse + much)).mean())
+
+
 PSNR_MISTAKES: Mistakes = {
     POOLED: _psnr_by(lambda mse, peak: 10 * torch.log10(peak**2 / mse.mean())),
     "This is the natural logarithm; decibels count powers of ten.": (
@@ -391,6 +406,13 @@ PSNR_MISTAKES: Mistakes = {
     "You squared the average difference, not each difference.": lambda sr, hr, data_range: (
         20 * torch.log10(data_range / (sr - hr).abs().mean(dim=(1, 2, 3)))
     ).mean(),
+    TWICE: _psnr_by(lambda mse, peak: 20 * torch.log10(peak**2 / mse).mean()),
+    "These are absolute errors, not squared ones.": lambda sr, hr, data_range: (
+        10 * torch.log10(data_range**2 / (sr - hr).abs().mean(dim=(1, 2, 3)))
+    ).mean(),
+    "Equal pictures have infinitely many dB; here their error does not stay 0.": tuple(
+        _psnr_adding(much) for much in (1e-6, 1e-8, 1e-10, 1e-12)
+    ),
 }
 
 LUMA_MISTAKES: Mistakes = {
@@ -408,6 +430,10 @@ LUMA_MISTAKES: Mistakes = {
     "The three colors are weighted, but not added up.": lambda images: (
         (16 + images * torch.tensor([65.481, 128.553, 24.966]).view(3, 1, 1)) / 255
     ),
+    "16 was added once for each color, so three times.": lambda images: luma(images) + 32 / 255,
+    "This is the mean over the colors; the formula adds them.": lambda images: (
+        (luma(images) - 16 / 255) / 3 + 16 / 255
+    ),
     "All colors count alike here; eyes take green as much brighter than blue.": (
         lambda images: images.mean(1, keepdim=True)
     ),
@@ -420,6 +446,9 @@ SHAVE_MISTAKES: Mistakes = {
     "Only the upper and left border is gone.": _upper_and_left,
     "Only the lower and right border is gone.": lambda images, border: images[
         ..., : images.shape[-2] - border, : images.shape[-1] - border
+    ],
+    "At the lower and right side twice the border is gone.": lambda images, border: images[
+        ..., border : images.shape[-2] - 2 * border, border : images.shape[-1] - 2 * border
     ],
     "Height and width have changed places.": lambda images, border: images[
         ..., border : images.shape[-1] - border, border : images.shape[-2] - border

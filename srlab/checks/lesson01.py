@@ -154,6 +154,7 @@ def check_reach(answer: Answer | None) -> Verdict:
             "a network wider than tall, 4x": (_Looking(4, (1, 9)), lr),
             "a network taller than wide, 4x": (_Looking(4, (9, 1)), lr),
             "a faint network, 4x": (_Looking(4, 9, adds=1e-4), lr),
+            "a network that looks far for blue only, 4x": (_Looking(4, 9, colors="b"), lr),
         },
         mistakes=REACH_MISTAKES,
         seen_through=result_as(lambda got, *_: whole_number(got)),
@@ -184,19 +185,19 @@ def _signal(seed: int, *shape: int) -> Tensor:
     return uniform_values(seed, *shape) - 0.5
 
 
-def _reach(model: nn.Module, lr: Tensor, *, least: float = 0.0) -> int:
+def _reach(model: Layer, lr: Tensor, *, least: float = 0.0) -> int:
     """How far from a pixel of lr the farthest pixel lies that it changes, px of lr."""
     return max(_reach_along(axis, model, lr, least=least) for axis in (0, 1))
 
 
-def _reach_along(axis: int, model: nn.Module, lr: Tensor, *, least: float = 0.0) -> int:
+def _reach_along(axis: int, model: Layer, lr: Tensor, *, least: float = 0.0) -> int:
     """How far it reaches along the columns (0) or the rows (1) of a picture."""
     places = _touched(model, lr, least=least)[axis]
     return int((places // _scale_of(model, lr) - lr.shape[-1] // 2).abs().max())
 
 
 @torch.no_grad()
-def _touched(model: nn.Module, lr: Tensor, *, least: float = 0.0) -> tuple[Tensor, Tensor]:
+def _touched(model: Layer, lr: Tensor, *, least: float = 0.0) -> tuple[Tensor, Tensor]:
     """Rows and columns of the sr pixels that the middle pixel of lr changes by more."""
     other, middle = lr.clone(), lr.shape[-1] // 2
     other[..., middle, middle] += 1
@@ -206,14 +207,20 @@ def _touched(model: nn.Module, lr: Tensor, *, least: float = 0.0) -> tuple[Tenso
 
 
 @torch.no_grad()
-def _scale_of(model: nn.Module, lr: Tensor) -> int:
+def _scale_of(model: Layer, lr: Tensor) -> int:
     return model(lr).shape[-1] // lr.shape[-1]
 
 
 class _Looking(nn.Module):
     """Bicubic, and two convolutions; weights above 0 leave no ReLU shut."""
 
-    def __init__(self, scale: int, kernel: int | tuple[int, int], adds: float = 1.0):
+    def __init__(
+        self,
+        scale: int,
+        kernel: int | tuple[int, int],
+        adds: float = 1.0,
+        colors: str = "rgb",
+    ):
         super().__init__()
         self.scale = scale
         self.first = nn.Conv2d(3, 2, kernel, padding="same")
@@ -221,6 +228,8 @@ class _Looking(nn.Module):
         for seed, parameter in enumerate(self.parameters()):
             parameter.data.copy_(0.1 * uniform_values(seed, *parameter.shape) + 0.01)
         self.last.weight.data.mul_(adds)
+        for color, rows in zip("rgb", self.last.weight.data.chunk(3), strict=True):
+            rows.mul_(color in colors)
 
     def forward(self, lr: Tensor) -> Tensor:
         added = F.pixel_shuffle(self.last(F.relu(self.first(lr))), self.scale)
@@ -462,6 +471,9 @@ REACH_MISTAKES: Mistakes = {
     ),
     "This looks up and down only.": lambda model, lr: _reach_along(0, model, lr),
     "This looks left and right only.": lambda model, lr: _reach_along(1, model, lr),
+    "Only one of the colors is looked at.": (
+        lambda model, lr: _reach(lambda lr: model(lr)[:, :1], lr)
+    ),
     "Small changes are left out here, and they count too.": (
         lambda model, lr: _reach(model, lr, least=1e-2),
         lambda model, lr: _reach(model, lr, least=1e-3),

@@ -434,8 +434,10 @@ class _Watched(nn.Module):
 
     def forward(self, images: Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:
         names = set(names or self.places)
-        self.asked.append((images.detach(), names, torch.is_grad_enabled()))
-        return {name: found for name, found in _extractor(images).items() if name in names}
+        given, found = images.detach(), _extractor(images)
+        graph = any(features.requires_grad for features in found.values())
+        self.asked.append((given, names, graph))
+        return {name: features for name, features in found.items() if name in names}
 
 
 def _of_pictures(make: Answer) -> Answer:
@@ -448,7 +450,11 @@ def _of_pictures(make: Answer) -> Answer:
             return None
         if not isinstance(module, nn.Module):
             raise Finding(f"{named_type(module)}, not a module", "This is no nn.Module.")
-        found = value_and_slope(lambda sr, hr: module(sr, hr), signed=False)(sr, hr)
+        # hr asks for a gradient; * 1: torch would refuse to change a leaf in place
+        truth = hr.clone().requires_grad_() * 1
+        found = value_and_slope(lambda sr, _: module(sr, truth), signed=False)(sr, hr)
+        if not truth.equal(hr):
+            raise Finding.changed_input()
         if found is not None:
             _require_economy(extractor, hr, {name for name, w in weights.items() if w})
         return found
@@ -578,6 +584,9 @@ NORMALIZE_MISTAKES: Mistakes = {
     ),
     "The mean is gone, but std is not used.": _normalizing(
         lambda images, mean, _: images - mean
+    ),
+    "This subtracts mean / std, since / comes before -.": (
+        _normalizing(lambda images, mean, std: images - mean / std)
     ),
     "Divided, but the mean was not subtracted first.": (
         _normalizing(lambda images, _, std: images / std)

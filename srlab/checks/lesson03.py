@@ -8,7 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srlab.checks.answers import as_module, judge_module, named_type
+from srlab.checks.answers import (
+    as_module,
+    judge_module,
+    judge_moving,
+    judge_with_gradient,
+    named_type,
+)
 from srlab.checks.core import Answer, Finding, Mistakes, Verdict, judge
 from srlab.checks.steps import in_steps
 from srlab.features import Hooks
@@ -31,10 +37,11 @@ def check_spread(answer: Answer | None) -> Verdict:
         answer,
         right=spread_by_block,
         cases={
-            "3 blocks, 2 pictures": (_network(3), _signal(8, 2, 3, 6, 5)),
-            "1 block, 1 picture": (_network(1), _signal(9, 1, 3, 4, 4)),
-            "12 blocks": (_network(12), _signal(10, 1, 3, 4, 4)),
-            "a block with dropout": (_network(2, _Dropping), _signal(13, 1, 3, 4, 4)),
+            # of so many values that n and n - 1 give the same spread
+            "3 blocks, 2 pictures": (_network(3), _signal(8, 2, 3, 40, 35)),
+            "1 block, 1 picture": (_network(1), _signal(9, 1, 3, 50, 50)),
+            "12 blocks": (_network(12), _signal(10, 1, 3, 50, 50)),
+            "a block with dropout": (_network(2, _Dropping), _signal(13, 1, 3, 50, 50)),
         },
         mistakes=SPREAD_MISTAKES,
         seen_through=_in_a_row,
@@ -46,21 +53,24 @@ def check_spread(answer: Answer | None) -> Verdict:
 def check_weighted_block(answer: Answer | None) -> Verdict:
     """Check a class ``answer(num_features, weight)``: a ``WeightedResidualBlock``."""
     pull = _signal(6, 2, 4, 3, 5)
-    verdict = judge_module(
+    cases = {
+        "weight 0.5, 2 pictures, 7 x 5 px": ((4, FixedWeight(0.5)), _signal(1, 2, 4, 7, 5)),
+        "weight -2, 1 picture, 6 x 6 px": ((3, FixedWeight(-2.0)), _signal(2, 1, 3, 6, 6)),
+        "a learned weight": ((4, LearnedWeight()), _signal(3, 2, 4, 3, 5)),
+        "a weight of another class, without value": ((4, _OwnWeight()), pull),
+    }
+    verdict = judge_with_gradient(
         answer,
         right=WeightedResidualBlock,
-        cases={
-            "weight 0.5, 2 pictures, 7 x 5 px": ((4, FixedWeight(0.5)), _signal(1, 2, 4, 7, 5)),
-            "weight -2, 1 picture, 6 x 6 px": ((3, FixedWeight(-2.0)), _signal(2, 1, 3, 6, 6)),
-            "a learned weight": ((4, LearnedWeight()), _signal(3, 2, 4, 3, 5)),
-            "a weight of another class, without value": ((4, _OwnWeight()), pull),
-        },
+        cases=cases,
         mistakes=WEIGHTED_MISTAKES,
+        seen_through=as_module,
+        toward=(1,),
         tolerance=1e-5,
     )
     if not verdict.done:
         return verdict
-    return judge(
+    verdict = judge(
         answer,
         right=WeightedResidualBlock,
         cases={
@@ -70,6 +80,7 @@ def check_weighted_block(answer: Answer | None) -> Verdict:
         mistakes={ONLY_FOR_LOOKING: _weighted(_by_value)},
         seen_through=_pull_at_the_weight,
     )
+    return judge_moving(answer, after=verdict, right=WeightedResidualBlock, cases=cases)
 
 
 @in_steps()
@@ -177,6 +188,7 @@ def check_learned_block(answer: Answer | None) -> Verdict:
             "6 features": (_output, _signal(6, 1, 6, 3, 4), 1.5),
             "the gradient that comes back to x": (_back, x, 0.5),
             "does training change what a new block gives?": (_wakes, x, None),
+            "does training move conv1, conv2 and the weight?": (_moved, x, None),
         },
         mistakes=BLOCK_MISTAKES,
         seen_through=_asked,
@@ -499,6 +511,14 @@ def _variance(variance: float, weight: float, depth: int) -> float:
     return variance * ((1 - weight) ** 2 + weight**2) ** depth
 
 
+def _of_first_input(weight: float, depth: int) -> float:
+    """The growth if every correction had the variance of the first input."""
+    growth = 1.0
+    for _ in range(depth):
+        growth = (1 - weight) ** 2 * growth + weight**2
+    return growth
+
+
 VARIANCE_MISTAKES: Mistakes = {
     "Here the skip is whole; a mix takes 1 - weight of it.": (
         lambda v, w, n: v * (1 + w**2) ** n
@@ -527,6 +547,12 @@ VARIANCE_MISTAKES: Mistakes = {
     "The skip is missing: these are corrections of corrections.": lambda v, w, n: (
         v * w ** (2 * n)
     ),
+    "This is how the spread grows; asked is the variance.": lambda v, w, n: (
+        v * ((1 - w) ** 2 + w**2) ** (n / 2)
+    ),
+    "Each correction is as large as its own block's input, not as the first one.": (
+        lambda v, w, n: v * _of_first_input(w, n)
+    ),
     "One block is missing.": lambda v, w, n: v * ((1 - w) ** 2 + w**2) ** (n - 1),
     "One block too many.": lambda v, w, n: v * ((1 - w) ** 2 + w**2) ** (n + 1),
 }
@@ -552,7 +578,7 @@ def _asked(make: Answer) -> Answer:
             hint = "This is no module; the check calls it with the number of features."
             raise Finding(f"{named_type(block)}, not an nn.Module", hint)
         _require_convolutions(block)
-        if question is not _wakes:  # which is about the block's own start
+        if question not in (_wakes, _moved):  # which are about the block's own start
             _set_convolutions(block)
         if factor is not None:
             for parameter in _others(block):
@@ -616,12 +642,25 @@ def _back(block: nn.Module, x: Tensor) -> Tensor:
 def _wakes(block: nn.Module, x: Tensor) -> bool:
     """Whether a few steps of training change the output of a new block."""
     before = block(x).detach()
+    _train(block, x)
+    return not torch.equal(block(x).detach(), before)
+
+
+def _moved(block: nn.Module, x: Tensor) -> list[bool]:
+    """Which of conv1's weight, conv2's and the block's a few steps of training change."""
+    weights = [block.get_parameter(f"{name}.weight") for name in CONVOLUTIONS]
+    weights += _others(block)
+    before = [weight.detach().clone() for weight in weights]
+    _train(block, x)
+    return [not torch.equal(*pair) for pair in zip(weights, before, strict=True)]
+
+
+def _train(block: nn.Module, x: Tensor) -> None:
     optimizer = torch.optim.SGD(block.parameters(), lr=0.1)
     for _ in range(3):
         optimizer.zero_grad()
         (block(x) - 1).square().mean().backward()
         optimizer.step()
-    return not torch.equal(block(x).detach(), before)
 
 
 class _Block(nn.Module):
@@ -661,17 +700,27 @@ def _computing(forward: Callable[[Any, Tensor], Any]) -> type[_Block]:
     return type("_Computing", (_Block,), {"forward": forward})
 
 
-class _NeverWakes(_Block):
-    def __init__(self, num_features: int):
-        super().__init__(num_features)
-        for parameter in self.conv2.parameters():
-            nn.init.zeros_(parameter)
+def _with_zeros_in(name: str) -> Answer:
+    """A block in which one of the convolutions starts at zero."""
+
+    class ZeroStart(_Block):
+        def __init__(self, num_features: int):
+            super().__init__(num_features)
+            for parameter in self.get_submodule(name).parameters():
+                nn.init.zeros_(parameter)
+
+    return ZeroStart
 
 
 CUT = "The values are right, but the gradient is not: somewhere the way back is cut."
 
 BLOCK_MISTAKES: Mistakes = {
-    "Two zeros in one product never wake: the weight, and all of conv2.": _NeverWakes,
+    "Two zeros in one product never wake: the weight, and all of conv2.": (
+        _with_zeros_in("conv2")
+    ),
+    "conv1 gives only 0, where a ReLU has no gradient: neither convolution ever wakes.": (
+        _with_zeros_in("conv1")
+    ),
     PLAIN: _NotLearned,
     CUT: _computing(lambda b, x: x + b.factor * b.correction(x).detach()),
     "The skip doesn't stay whole: x loses what the correction gains.": (
@@ -762,7 +811,61 @@ def _joined_by(join: Callable[[Tensor, Tensor], Tensor]) -> Answer:
     return _gates_that(lambda c, *layers: join(c, _gates(_pooled(c), *layers)))
 
 
+def _made_of(layers: Callable[[int, int], list[nn.Module]]) -> Answer:
+    """``ChannelGates`` of other layers, made for so many channels and so many in the middle."""
+
+    class Wrong(ChannelGates):
+        def __init__(self, num_features: int, reduction: int):
+            super().__init__(num_features, reduction)
+            self.gates = nn.Sequential(*layers(num_features, num_features // reduction))
+
+    return Wrong
+
+
+def _ending_in(sigmoid: nn.Module, *, kernel: int = 1, padding: int = 0) -> Answer:
+    """``ChannelGates`` with another last layer, or other kernels."""
+    conv = partial(nn.Conv2d, kernel_size=kernel, padding=padding)
+    return _made_of(
+        lambda f, m: [nn.AdaptiveAvgPool2d(1), conv(f, m), nn.ReLU(), conv(m, f), sigmoid]
+    )
+
+
+def _with_middle(layers: Callable[[nn.Module, nn.Module], list[nn.Module]]) -> Answer:
+    """``ChannelGates`` whose layers stand in another order around its two convolutions."""
+    return _made_of(lambda f, m: layers(nn.Conv2d(f, m, 1), nn.Conv2d(m, f, 1)))
+
+
 GATES_MISTAKES: Mistakes = {
+    "A tanh gives gates from -1 to 1.": _ending_in(nn.Tanh()),
+    "These kernels are 3 x 3; around a single number they see nothing but zeros.": (
+        _ending_in(nn.Sigmoid(), kernel=3, padding=1),
+        _ending_in(nn.Sigmoid(), kernel=3),
+    ),
+    "The mean comes last, so each pixel went through the layers by itself.": (
+        _with_middle(lambda a, b: [a, nn.ReLU(), b, nn.Sigmoid(), nn.AdaptiveAvgPool2d(1)]),
+        _with_middle(lambda a, b: [a, nn.ReLU(), b, nn.AdaptiveAvgPool2d(1), nn.Sigmoid()]),
+    ),
+    "The middle is as wide as the rest: reduction has no effect.": (
+        _made_of(lambda f, _: [*ChannelGates(f, 1).gates])
+    ),
+    "One gate for all channels; each should have its own.": (
+        _made_of(
+            lambda f, m: [*ChannelGates(f, f // m).gates[:3], nn.Conv2d(m, 1, 1), nn.Sigmoid()]
+        )
+    ),
+    # An error: (N, F) beside (N, F, h, w).
+    "Linear gives (N, F), and a gate is (N, F, 1, 1).": (
+        _made_of(
+            lambda f, m: [
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+                nn.Linear(f, m),
+                nn.ReLU(),
+                nn.Linear(m, f),
+                nn.Sigmoid(),
+            ]
+        )
+    ),
     "These gates do not lie between 0 and 1.": (
         _layers_as(lambda means, squeeze, expand: expand(F.relu(squeeze(means))))
     ),

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from srlab.checks.core import NO_RESULT, Answer, Row, Verdict
+from srlab.checks.core import NO_RESULT, RETURNS_NOTHING, Answer, Row, Verdict
 from srlab.checks.traces import usual_settings
 from srlab.course.syllabus import Exercise, Lesson, find_exercise
 from srlab.learner.progress import Tried, note_attempt, read_progress
@@ -78,6 +78,7 @@ TOO_LATE = (
     "Run this cell once more: a first call may have to load parts of torch. If it comes "
     "again, look for a loop that never ends."
 )
+NO_RETURN = "Nothing comes back from your lines. Is there a return, and is it always reached?"
 
 
 def earned(
@@ -102,7 +103,9 @@ def earned(
 
 
 def _nudge(exercise: Exercise, seen: Verdict | None) -> str:
-    """Where to look first: after an error or no result, elsewhere than after a wrong one."""
+    """Where to look first: after an error or without a result, elsewhere than usual."""
+    if seen and seen.hint == RETURNS_NOTHING:
+        return NO_RETURN
     if seen and seen.failed:
         return STOPPED
     if seen and seen.got == NO_RESULT:
