@@ -458,6 +458,7 @@ CONSISTENCY_MISTAKES: Mistakes = {
     "This passes over most pixels; degrade averages them.": (
         _shrunk(lambda sr, s: sr[..., ::s, ::s])
     ),
+    "shrink alone doesn't round; degrade does, and so does a file.": _shrunk(shrink),
     "lr was made by degrade, not by averaging squares.": _shrunk(F.avg_pool2d),
     "Without antialiasing most pixels are passed over.": (
         _shrunk(partial(_bicubic, antialias=False))
