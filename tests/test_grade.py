@@ -37,7 +37,7 @@ pytestmark = [
 ]
 
 SOMEBODY = 12_345  # a user number that is not root's
-SECONDS = 4
+SECONDS = 8  # an honest answer takes one, on a busy machine more
 RIGHT = """\
 import torch
 
@@ -389,7 +389,7 @@ def test_limits_hold(afternoon: Afternoon) -> None:
     assert "refused" in reasons["makes_namespaces"]
     for name, said in (("forks", "Resource temporarily"), ("gives_a_gigabyte", "than 32 MiB")):
         assert re.search(f"{said}|it took more than", reasons[name])  # on a busy machine
-    assert afternoon.seconds < 120
+    assert afternoon.seconds < 240
 
 
 # -- honest learners -------------------------------------------------------------------
