@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from ipywidgets import Widget
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-from tests.browser.lab import CHROMIUM_OPTIONS, LabPage, LabServer, browser_page
+from tests.browser.lab import CHROMIUM_OPTIONS, WINDOW, LabPage, LabServer, browser_page
 from tests.browser.provide import find_chromium
 from tests.browser.still import Still
 from tests.warm_kernels import serving
@@ -23,6 +23,7 @@ def pytest_runtest_makereport(item: pytest.Item):
     lab = getattr(item, "funcargs", {}).get("lab")
     if report.failed and report.when != "teardown" and lab is not None:
         report.sections.append(("page", _evidence(lab)))
+        lab.page.goto("about:blank")  # the next test begins anew
     return report
 
 
@@ -58,13 +59,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
         yield server
 
 
+@pytest.fixture(scope="package")
+def window(browser: Browser) -> Iterator[Page]:
+    """The page in which JupyterLab is open, for one test after the other."""
+    with browser_page(browser) as page:
+        yield page
+
+
 @pytest.fixture
-def lab(browser: Browser, server: LabServer, tmp_path: Path) -> Iterator[LabPage]:
-    """A fresh page and fresh lessons. After a failure a screenshot is in ``tmp_path``."""
+def lab(window: Page, server: LabServer, tmp_path: Path) -> Iterator[LabPage]:
+    """JupyterLab with nothing open, and fresh lessons; a screenshot of what failed."""
     # JupyterLab saves what is open every two minutes: also the lesson of the test before.
     _copy_lessons(server.folder)
-    with browser_page(browser) as page:
-        yield LabPage(page, server, evidence=tmp_path)
+    window.set_viewport_size(WINDOW)
+    lab = LabPage(window, server, evidence=tmp_path)
+    yield lab
+    lab.leave()
     server.end_sessions()
 
 

@@ -32,9 +32,11 @@ from typing import Any, Self, TypeVar
 import nbformat
 import psutil
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import Browser, Error, Locator, Page
+from playwright.sync_api import Browser, Error, Locator, Page, ViewportSize
 
 T = TypeVar("T")
+
+WINDOW: ViewportSize = {"width": 1400, "height": 1000}  # px
 
 SELECT_ALL = "ControlOrMeta+a"
 
@@ -79,6 +81,10 @@ WAIT_UNTIL_READY = """async (path) => {
     await kernel.info;
     while (kernel.connectionStatus !== 'connected' || kernel.status !== 'idle') await pause();
 }"""
+
+# Takes a second, where JupyterLab's own start takes five. Nobody is asked about saving.
+CLOSE_ALL = "() => [...window.jupyterapp.shell.widgets('main')].forEach(one => one.dispose())"
+SHOW = "path => void window.jupyterapp.commands.execute('docmanager:open', {path})"
 
 CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets
     .filter(cell => cell.model.type === 'code')
@@ -261,12 +267,26 @@ class LabPage:
         write_notebook(self.server.folder / notebook, *sources)
 
     def open(self, notebook: str, timeout: float = 60) -> None:
-        """Show ``notebook``, a path in the server's folder, with its kernel ready."""
-        # A workspace of its own: two pages on one would argue about it.
-        path = f"lab/workspaces/{secrets.token_hex(4)}/tree/{notebook}"
-        self.page.goto(self.server.url(path))
+        """Show ``notebook`` alone, a path in the server's folder, with its kernel ready."""
+        if self.is_jupyterlab():
+            self.page.evaluate(CLOSE_ALL)
+            self.page.evaluate(SHOW, notebook)
+        else:
+            # A workspace of its own: two pages on one would argue about it.
+            path = f"lab/workspaces/{secrets.token_hex(4)}/tree/{notebook}"
+            self.page.goto(self.server.url(path))
         ready = f"({WAIT_UNTIL_READY})({json.dumps(notebook)}).then(() => true)"
         self.page.wait_for_function(ready, timeout=timeout * 1000)
+
+    def is_jupyterlab(self) -> bool:
+        """Whether the page shows it already."""
+        return bool(self.page.evaluate("() => 'jupyterapp' in window"))
+
+    def leave(self) -> None:
+        """Close what is open, and listen no longer; the page may be another's now."""
+        if self.is_jupyterlab():
+            self.page.evaluate(CLOSE_ALL)
+        self.page.remove_listener("pageerror", self._note)
 
     def run_all(self, timeout: float = 120) -> None:
         """Run every cell; return when each has its number.
@@ -374,7 +394,9 @@ class LabPage:
 
 
 @contextmanager
-def browser_page(browser: Browser, width: int = 1400, height: int = 1000) -> Iterator[Page]:
+def browser_page(
+    browser: Browser, width: int = WINDOW["width"], height: int = WINDOW["height"]
+) -> Iterator[Page]:
     """A page with no memory of others, closed at the end."""
     context = browser.new_context(viewport={"width": width, "height": height})
     try:

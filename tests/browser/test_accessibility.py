@@ -102,7 +102,7 @@ CLOSE = """async (path) => {
     const panels = Array.from(window.jupyterapp.shell.widgets('main'));
     const panel = panels.find(panel => panel.context?.path === path);
     await panel.sessionContext.shutdown();
-    panel.close();
+    panel.dispose();
 }"""
 CONTROLS = "button, select, input, .noUi-handle"
 # What is wrong with where a control is: its middle must be seen and not be covered.
