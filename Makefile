@@ -27,7 +27,7 @@ LESSONS := SRLAB_HOME="$$(mktemp -d)" SRLAB_CACHE="$$(mktemp -d)" $(PYTEST) less
 # stay together, and so do the browser's tests of a page, which wait a third of their time.
 UNITS := -n 2 --dist worksteal
 NOTEBOOKS := -n 2 --dist loadfile
-BROWSERS := -n 3 --dist loadfile
+BROWSERS := -n 3 --dist loadfile --no-loadscope-reorder
 ONE_THREAD := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
@@ -51,14 +51,14 @@ check: lint types ## style, types and the quick unit tests of what changed (SINC
 test: lint types test-units test-lessons test-browser ## everything; provides the browser itself
 
 test-units: install ## the unit tests alone
-	$(ONE_THREAD) $(PYTEST) -m "not browser" $(UNITS)
+	$(ONE_THREAD) $(PYTEST) -m "not browser" --ignore=tests/browser $(UNITS)
 
 test-lessons: install ## all lessons with the quick budget
 	$(ONE_THREAD) SRLAB_BUDGET=quick $(LESSONS) $(NOTEBOOKS)
 
 test-browser: install ## the widgets in a real Chromium
 	$(VENV_PYTHON) -m tests.browser.provide
-	$(ONE_THREAD) SRLAB_BUDGET=quick $(PYTEST) -m browser $(BROWSERS)
+	$(ONE_THREAD) SRLAB_BUDGET=quick $(PYTEST) tests/browser -m browser $(BROWSERS)
 
 test-gpu: install ## all lessons with the full budget; fails without a GPU
 	@$(VENV_PYTHON) -c "import sys, torch; torch.cuda.is_available() or sys.exit('make test-gpu needs a CUDA GPU, but torch finds none; make test runs without one.')"

@@ -16,6 +16,15 @@ from tests.warm_kernels import serving
 LESSONS = Path(__file__).parents[2] / "lessons"
 
 
+# Each is one long test: begun last, it would keep everybody waiting.
+FIRST = ("test_classroom.py", "test_teacher.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put whole rooms first."""
+    items.sort(key=lambda item: item.path.name not in FIRST)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
     """After a failure keep a picture of the page, and say where it is."""
@@ -72,7 +81,7 @@ def lab(window: Page, server: LabServer, tmp_path: Path) -> Iterator[LabPage]:
     # JupyterLab saves what is open every two minutes: also the lesson of the test before.
     _copy_lessons(server.folder)
     window.set_viewport_size(WINDOW)
-    lab = LabPage(window, server, evidence=tmp_path)
+    lab = LabPage(window, server, evidence=tmp_path, stays=True)
     yield lab
     lab.leave()
     server.end_sessions()

@@ -84,7 +84,10 @@ WAIT_UNTIL_READY = """async (path) => {
 
 # Takes a second, where JupyterLab's own start takes five. Nobody is asked about saving.
 CLOSE_ALL = "() => [...window.jupyterapp.shell.widgets('main')].forEach(one => one.dispose())"
-SHOW = "path => void window.jupyterapp.commands.execute('docmanager:open', {path})"
+SHOW = """async (path) => {
+    await window.jupyterapp.restored;
+    window.jupyterapp.commands.execute('docmanager:open', {path});
+}"""
 
 CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets
     .filter(cell => cell.model.type === 'code')
@@ -252,12 +255,15 @@ class LabPage:
         page: where it is shown.
         server: whose notebook it is.
         evidence: the folder for a screenshot after a failure.
+        stays: whether JupyterLab is not loaded anew for each notebook.
     """
 
     kernel_answers = True  # code can be run beside the notebook
 
-    def __init__(self, page: Page, server: LabServer, evidence: Path = Path()):
-        self.page, self.server, self.evidence = page, server, evidence
+    def __init__(
+        self, page: Page, server: LabServer, evidence: Path = Path(), *, stays: bool = False
+    ):
+        self.page, self.server, self.evidence, self.stays = page, server, evidence, stays
         self.problems: list[str] = []
         page.set_default_timeout(60_000)
         page.on("pageerror", self._note)
@@ -268,7 +274,7 @@ class LabPage:
 
     def open(self, notebook: str, timeout: float = 60) -> None:
         """Show ``notebook`` alone, a path in the server's folder, with its kernel ready."""
-        if self.is_jupyterlab():
+        if self.stays and self.is_jupyterlab():
             self.page.evaluate(CLOSE_ALL)
             self.page.evaluate(SHOW, notebook)
         else:

@@ -125,7 +125,7 @@ def lab(
 ) -> Iterator[LabPage]:
     """One page for all tests of this file."""
     with browser_page(browser) as page:
-        lab = LabPage(page, server, evidence=tmp_path_factory.mktemp("page"))
+        lab = LabPage(page, server, tmp_path_factory.mktemp("page"), stays=True)
         page.goto(server.url(f"lab/workspaces/{secrets.token_hex(4)}"))
         page.wait_for_function("window.jupyterapp?.restored.then(() => true)")
         yield lab
