@@ -25,7 +25,7 @@ LESSONS := SRLAB_HOME="$$(mktemp -d)" SRLAB_CACHE="$$(mktemp -d)" $(PYTEST) less
 # Two at a time, one thread each: two trainings with two threads each are slower. Of unit
 # tests, who is done first takes over half of what the other has left; a notebook's cells
 # stay together, and so do the browser's tests of a page, which wait a third of their time.
-UNITS := -n 2 --dist worksteal
+UNITS := -n 3 --dist worksteal
 NOTEBOOKS := -n 2 --dist loadfile
 BROWSERS := -n 3 --dist loadfile --no-loadscope-reorder
 ONE_THREAD := OMP_NUM_THREADS=1

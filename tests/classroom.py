@@ -14,7 +14,8 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -33,6 +34,19 @@ SCRATCH = "scratch.ipynb"
 IS_ROOT = sys.platform == "linux" and os.getuid() == 0
 WHY_NOT = "several learners need root on Linux"
 needs_root = pytest.mark.skipif(not IS_ROOT, reason=WHY_NOT)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """While it lasts, no other process of the tests is in here.
+
+    Rooms that open in the same moment would find the same user numbers free.
+    """
+    import fcntl  # not on Windows, where there are no such rooms
+
+    with (Path(tempfile.gettempdir()) / "srlab-rooms.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 class Classroom:
@@ -65,14 +79,15 @@ class Classroom:
     def start(self) -> None:
         """Open the room, for the first time or again."""
         self.rewrite_names(self.names)
-        self._process = subprocess.Popen(
-            self._command("--learners", str(self.state / "names.txt")),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        while line := self._process.stdout.readline():
-            self.said += line
-            if line.startswith("open "):
-                return
+        with one_at_a_time():
+            self._process = subprocess.Popen(
+                self._command("--learners", str(self.state / "names.txt")),
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            )  # fmt: skip
+            while line := self._process.stdout.readline():
+                self.said += line
+                if line.startswith("open "):
+                    return
         if "Learners cannot run" in self.said:  # a container without mount namespaces
             pytest.skip(self.said)
         raise AssertionError(f"the classroom did not open:\n{self.said}\n{self.log()[-2000:]}")

@@ -910,10 +910,10 @@ def test_memory_stays_flat_while_sliders_move(lab: LossLab):
             time.sleep(0.05)
 
     lab.start()
-    move_for(12)
+    move_for(8)
     gc.collect()
     before = process.memory_info().rss
-    move_for(20)
+    move_for(12)
     gc.collect()
     after = process.memory_info().rss
     assert lab.live.state == "running"
