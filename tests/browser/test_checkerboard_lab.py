@@ -35,14 +35,6 @@ def test_pixels_are_whole(still: Still):
     assert len({box["y"] for box in boxes}) == 1, "four side by side"
 
 
-def test_buttons_press(still: Still):
-    still.page.get_by_role("button", name="Start").click()
-    still.receive(state="running")
-    still.page.get_by_role("button", name="Pause").click()
-    still.page.get_by_role("button", name="Reset").click()
-    assert [sent["press"] for sent in still.sent] == ["start", "pause", "reset"]
-
-
 def test_init_is_pixelshuffles_alone(still: Still):
     still.receive(upsampler="resize")
     assert still.page.locator("[data-name=init] input").first.is_disabled()

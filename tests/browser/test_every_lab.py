@@ -21,7 +21,9 @@ from srlab.widgets.kit.lab import Lab
 from srlab.widgets.metric_lab import MetricLab
 from srlab.widgets.photo_desk import PhotoDesk
 from srlab.widgets.quiz import Quiz
+from srlab.widgets.residual_dial import ResidualDial
 from srlab.widgets.skip_explorer import SkipExplorer
+from srlab.widgets.training_lab import TrainingLab
 from tests.browser.axe import grave_violations_on
 from tests.browser.lab import LabPage, browser_page, wait_until
 from tests.browser.still import Still, control
@@ -100,6 +102,17 @@ def test_what_went_wrong_is_an_alert_and_markup_is_text(browser: Browser, name: 
         Still(page, LABS[name]()).receive(error="<b>a</b> is damaged")
         words = page.get_by_role("alert").all_inner_texts()
         assert any("<b>a</b> is damaged" in each for each in words)
+
+
+@pytest.mark.parametrize("make", [CheckerboardLab, ResidualDial, TrainingLab])
+def test_start_pause_and_reset(browser: Browser, make: Callable[[], Lab]) -> None:
+    with browser_page(browser) as page:
+        still = Still(page, make())
+        page.get_by_role("button", name="Start").click()
+        still.receive(state="running")
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Reset").click()
+        assert [sent["press"] for sent in still.sent] == ["start", "pause", "reset"]
 
 
 # What to make; the control and a key; where the page tells a number, and Python's.

@@ -88,14 +88,6 @@ def test_no_slider_contradicts_a_weight_that_is_not_a_persons(
     assert words in still.page.locator("[data-name=no-weight]").inner_text()
 
 
-def test_buttons_press(still: Still):
-    still.page.get_by_role("button", name="Start").click()
-    still.receive(state="running")
-    still.page.get_by_role("button", name="Pause").click()
-    still.page.get_by_role("button", name="Reset").click()
-    assert [sent["press"] for sent in still.sent] == ["start", "pause", "reset"]
-
-
 def test_every_number_of_the_dial_is_the_readings(still: Still):
     reading = still.widget.reading
     assert figure(still, "growth").split()[:2] == ["×", f"{reading.growth:.3g}"]
