@@ -22,9 +22,10 @@ UV := $(VENV_PYTHON) -m uv
 PYTEST := $(VENV_PYTHON) -m pytest
 # A home and a cache of their own: the runs that a test notes are nobody's.
 LESSONS := SRLAB_HOME="$$(mktemp -d)" SRLAB_CACHE="$$(mktemp -d)" $(PYTEST) lessons -p tests.warm_kernels --nbval-lax --nbval-sanitize-with=tests/nbval.cfg --nbval-kernel-name=python3 --nbval-cell-timeout=$(CELL_SECONDS)
-# Two at a time, one thread each: two trainings with two threads each are slower. Of unit
-# tests, who is done first takes over half of what the other has left; a notebook's cells
-# stay together, and so do the browser's tests of a page, which wait a third of their time.
+# One thread each: two trainings with two threads each are slower. Unit tests and the
+# browser's wait for processes and pages, so three are at it where there are two processors.
+# Of unit tests, who is done first takes over half of what another has left; a notebook's
+# cells stay together, and so do the browser's tests of a file, in the order that is given.
 UNITS := -n 3 --dist worksteal
 NOTEBOOKS := -n 2 --dist loadfile
 BROWSERS := -n 3 --dist loadfile --no-loadscope-reorder

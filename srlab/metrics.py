@@ -114,6 +114,7 @@ def ssim(sr: Tensor, hr: Tensor, *, data_range: float = 1.0) -> Tensor:
         A scalar, at most 1.
 
     Raises:
+        TypeError: for integers, which wrap round when multiplied.
         ValueError: if the shapes differ or the pictures are too small.
 
     Source: Wang et al. 2004: a Gaussian window of 11 px with sigma 1.5, and only
@@ -128,6 +129,8 @@ def ssim_map(sr: Tensor, hr: Tensor, *, data_range: float = 1.0) -> Tensor:
     Its part inside a border is the map of what is inside that border. Takes
     and refuses what ``ssim`` does.
     """
+    require_batch(sr, "sr")
+    require_batch(hr, "hr")
     require_same_shape(sr, hr)
     if min(sr.shape[-2:]) < 11:
         raise ValueError(

@@ -91,8 +91,9 @@ def test_shave_cuts_every_side() -> None:
     assert torch.equal(shave(image, 0), image)
 
 
-def test_ssim_is_scikit_images(pair: tuple[Tensor, Tensor]) -> None:
-    sr, hr = luma(pair[0]), luma(pair[1])
+@pytest.mark.parametrize("light", [1, 0.02])  # in the dark its two constants weigh most
+def test_ssim_is_scikit_images(pair: tuple[Tensor, Tensor], light: float) -> None:
+    sr, hr = (light * luma(picture) for picture in pair)
     expected = structural_similarity(
         sr[0, 0].double().numpy(), hr[0, 0].double().numpy(), data_range=1.0,
         gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
@@ -449,6 +450,8 @@ def black(*shape: int) -> Tensor:
         (lambda: psnr(black(4, 4)[:, :1], black(4, 4)), ValueError, "must have one shape; is the scale right?"),
         (lambda: psnr(black(2, 2), black(4, 4)), ValueError, r"sr is \(1, 3, 2, 2\) and hr is \(1, 3, 4, 4\)"),
         (lambda: ssim(black(10, 30), black(10, 30)), ValueError, "windows of 11 px, but the picture is 10 x 30 px"),
+        (lambda: ssim(black(20, 20).byte(), black(20, 20).byte()), TypeError, r"use sr.float\(\) / 255"),
+        (lambda: ssim(black(20, 20)[0], black(20, 20)[0]), ValueError, r"add the missing axis with sr\[None\]"),
         (lambda: ssim(black(20, 20), black(20, 21)), ValueError, "must have one shape"),
         (lambda: sharpness(black(32, 32), black(32, 28), scale=4), ValueError, "must have one shape"),
         (lambda: sharpness(black(32, 32), black(32, 32), scale=3), ValueError, "scale must be 2, 4 or 8, but got 3"),

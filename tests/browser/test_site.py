@@ -90,6 +90,17 @@ def test_code_scrolls_in_its_box_by_keyboard(page: Page, site: Path) -> None:
     assert page.evaluate("window.scrollX") == 0
 
 
+def test_a_widgets_picture_scrolls_on_a_phone_and_stays_readable(
+    page: Page, site: Path
+) -> None:
+    page.set_viewport_size({"width": PHONE, "height": 844})
+    page.goto((site / "03_weighted_residuals.html").as_uri())
+    picture = page.locator(".widget img").first.bounding_box()
+    assert picture
+    assert picture["width"] > 600, "px; at 358 its letters are 4 px high"
+    assert page.evaluate(SIDEWAYS) <= 0
+
+
 def test_formulas_are_drawn(page: Page, site: Path) -> None:
     page.goto((site / "00_pairs_and_metrics.html").as_uri())
     for formula in page.locator("math").all():
